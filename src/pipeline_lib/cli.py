@@ -1,0 +1,64 @@
+"""Turns a stage's ``main`` into its command line: one option per parameter, by its annotation."""
+
+import argparse
+import inspect
+import signal
+import sys
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline_lib.config import Settings
+from pipeline_lib.errors import PipelineError
+
+
+def run(main: Callable[..., None]) -> None:
+    """Parse ``sys.argv`` for ``main`` and call it.
+
+    ``Path``, ``str``, ``int`` and ``float`` parameters become options of that type, ``list`` parameters take several
+    values, a `Settings` parameter takes its JSON. A `PipelineError` is printed to stderr without a traceback and ends
+    the process with status 1.
+    """
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        main(**_arguments(main))
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+
+
+def _arguments(main: Callable[..., None]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
+    hints = typing.get_type_hints(main)
+    for name, parameter in inspect.signature(main).parameters.items():
+        optional = parameter.default is not inspect.Parameter.empty
+        kind = hints[name]
+        several = typing.get_origin(kind) is list
+        if optional:
+            kind = next((a for a in typing.get_args(kind) if a is not type(None)), kind)
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            dest=name,
+            type=_parser_of(typing.get_args(kind)[0] if several else kind),
+            nargs="*" if several else None,
+            required=not optional,
+            default=parameter.default if optional else None,
+        )
+    return vars(parser.parse_args())
+
+
+def _parser_of(kind: Any) -> Callable[[str], Any]:
+    if not (isinstance(kind, type) and issubclass(kind, Settings)):
+        return kind
+
+    def parse(text: str) -> Settings:
+        try:
+            return kind.model_validate_json(text)
+        except ValidationError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse
+
+

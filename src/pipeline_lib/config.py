@@ -1,0 +1,384 @@
+"""The typed form of ``config.yaml``: one class per section, strict, every unknown key an error that names the nearest.
+
+A stage is given its section as JSON on the command line and reads it back with `Settings.model_validate_json`; nothing
+else of the configuration reaches it, so Snakemake sees exactly what a stage depends on.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipeline_lib.errors import PipelineError, nearest
+
+S = TypeVar("S", bound="Settings")
+Positive = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]  # becomes part of a path
+
+
+class Settings(BaseModel):
+    """Base of every section: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# --- corpora -------------------------------------------------------------------------------------------------------
+
+
+class RemoteFile(Settings):
+    """One file of a source: where it may be had and how to know that it is the right one."""
+
+    name: str = Field(pattern=r"^[^/\\]+$", description="file name in the mirror and in results/raw")
+    urls: list[str] = Field(default=[], description="tried in order")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="hex digest; null: not verified")
+
+
+class Synthetic(Settings):
+    """The generated corpus: dialogues from hand-written topics and templates with known latent groups."""
+
+    dialogues: Positive = 1200
+    turns: tuple[Positive, Positive] = Field(default=(4, 8), description="fewest and most turns of a dialogue")
+    one_to_many: Fraction = Field(default=0.5, description="how often a context gets a response of another group")
+    many_to_one: Fraction = Field(default=0.2, description="how often a response is a generic one that fits any context")
+    groups: Positive = Field(default=8, le=8, description="latent groups of responses")
+    validation: Fraction = 0.1
+    test: Fraction = 0.1
+    seed: int = 1
+
+
+class Source(Settings):
+    """A corpus: a reader, its files or its generator, and what differs for it from the rest of the configuration."""
+
+    reader: Literal["synthetic", "dailydialog", "opensubtitles", "numbered", "table"] = Field(
+        description="synthetic: generated; dailydialog: the release's zips or text files; opensubtitles: OPUS plain "
+        "text, one utterance a line, an empty line between films; numbered: `N query<TAB>response`, N restarts with "
+        "each film; table: CSV, JSONL or Parquet with columns dialogue id, turn, text[, speaker][, split]"
+    )
+    label: str = Field(description="name in tables; published figures are matched by it")
+    licence: str = Field(description="of the text, for the reader of the tables")
+    mirror: str | None = Field(default=None, description="local folder that is tried before any URL")
+    bundles: list[list[RemoteFile]] = Field(
+        default=[], description="alternative sets of files; the first one that can be completed is taken"
+    )
+    columns: dict[Literal["dialogue", "turn", "text", "speaker", "split"], str] = Field(
+        default={"dialogue": "dialogue", "turn": "turn", "text": "text"}, description="column names of a table"
+    )
+    splits: dict[Literal["validation", "test"], Fraction] = Field(
+        default={"validation": 0.05, "test": 0.05},
+        description="shares of dialogues held out where the corpus has no official splits",
+    )
+    split_seed: int = 1
+    synthetic: Synthetic | None = None
+    override: dict[str, Any] = Field(
+        default={}, description="sections (extraction, filtering, ...) whose values differ for this corpus"
+    )
+
+    @model_validator(mode="after")
+    def _has_content(self) -> "Source":
+        if self.reader == "synthetic" and self.synthetic is None:
+            raise ValueError("reader 'synthetic' needs a `synthetic:` section")
+        if self.reader != "synthetic" and not self.bundles:
+            raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
+        return self
+
+
+class Filtering(Settings):
+    """Which pairs are kept, by length and by the GloVe token list."""
+
+    unknown: Literal["drop_pair", "drop_token", "unk"] = Field(
+        default="drop_pair", description="what to do with a token that has no vector"
+    )
+    context_length: tuple[Positive, Positive] = Field(default=(1, 25), description="fewest and most tokens")
+    response_length: tuple[Positive, Positive] = Field(
+        default=(1, 25), description="fewest and most tokens; paper-size window: context 7-12, response 1-12"
+    )
+    min_count: Positive = Field(default=1, description="training count below which a token counts as unknown")
+
+    @field_validator("context_length", "response_length")
+    @classmethod
+    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if value[0] > value[1]:
+            raise ValueError(f"fewest ({value[0]}) is more than most ({value[1]})")
+        return value
+
+
+# --- vectors, keywords, clusters -----------------------------------------------------------------------------------
+
+
+class GloveTraining(Settings):
+    """GloVe (Pennington et al. 2014) trained on the training split."""
+
+    dimension: Positive = 300
+    window: Positive = 10
+    min_count: Positive = 1
+    epochs: Positive = 25
+    learning_rate: float = Field(default=0.05, gt=0)
+    x_max: float = Field(default=100.0, gt=0)
+    alpha: float = Field(default=0.75, gt=0)
+    seed: int = 1
+
+
+class Embeddings(Settings):
+    """Where word vectors come from."""
+
+    source: Literal["file", "native", "package"] = Field(
+        default="native",
+        description="file: a Stanford GloVe file; native: trained here; package: trained by glove-python-binary in an "
+        "environment of its own (needs Python 3.6-3.8)",
+    )
+    file: RemoteFile | None = Field(default=None, description="for source `file`: text, .gz or .zip")
+    mirror: str | None = Field(default=None, description="local folder that is tried before any URL")
+    training: GloveTraining = GloveTraining()
+
+    @model_validator(mode="after")
+    def _has_file(self) -> "Embeddings":
+        if self.source == "file" and self.file is None:
+            raise ValueError("source 'file' needs `file:` with the name of a GloVe file")
+        return self
+
+
+class Keywords(Settings):
+    """TextRank (Mihalcea and Tarau 2004)."""
+
+    most: Positive = Field(default=5, description="keywords of one utterance at the most")
+
+
+class Clustering(Settings):
+    """Groups of training pairs, the knowledge of the K-, S- and A-CVAE systems."""
+
+    groups: Positive = 8
+    side: Literal["response", "context"] = "response"
+    words: Literal["all", "keywords"] = Field(default="all", description="which words' vectors are averaged")
+    minibatch_from: Positive = Field(default=100_000, description="pairs from which k-means works in mini-batches")
+    exact_up_to: Positive = Field(
+        default=10_000, description="pairs up to which spectral and agglomerative clustering see every pair"
+    )
+    landmarks: Positive = Field(default=1_000, description="landmarks of the large-scale forms")
+    seed: int = 1
+
+
+# --- systems and training ------------------------------------------------------------------------------------------
+
+
+class Network(Settings):
+    """Sizes shared by the systems of one table."""
+
+    hidden: Positive = Field(default=300, description="GRU units per direction and decoder units")
+    decoder_layers: Positive = 2
+    latent: Positive = 64
+    bow_hidden: Positive = 400
+    prior_hidden: Positive = Field(default=100, description="least width of the prior's hidden layer")
+    initial_range: float = Field(default=0.08, gt=0, description="weights start uniform in +- this")
+
+
+class Training(Settings):
+    """One training job. Steps are optimiser steps."""
+
+    batch_size: Positive = 64
+    epochs: float = Field(default=50, gt=0)
+    max_steps: Positive | None = Field(default=None, description="ends training earlier; null: epochs alone count")
+    learning_rate: float = Field(default=1e-3, gt=0)
+    clip: float = Field(default=5.0, gt=0, description="global gradient norm")
+    annealing_steps: Positive = Field(default=10_000, description="KL and relationship weight rise linearly to 1")
+    validate_every: Positive = Field(default=100, description="steps between validations; the best is kept")
+    validation_pairs: Positive | None = Field(
+        default=None, description="pairs of the validation split used to select a checkpoint; null: all"
+    )
+    checkpoint_every: Positive = Field(default=500, description="steps between checkpoints for resumption")
+    bucket_batches: Positive = Field(default=50, description="batches whose examples are sorted together by length")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(default="float32", description="on CUDA only")
+    compile: bool = Field(default=False, description="torch.compile the networks (CUDA)")
+
+
+class System(Settings):
+    """One row of the tables."""
+
+    label: str = Field(description="name in tables; published figures are matched by it")
+    model: str = Field(
+        pattern=r"^[\w.]+:\w+$",
+        description="module:Class of the model, or baseline:random / baseline:human, which need no training",
+    )
+    options: dict[str, Any] = Field(default={}, description="the model's own options")
+    clusters: Literal["kmeans", "spectral", "agglomerative"] | None = None
+    network: dict[str, Any] = Field(default={}, description="values of `network:` that differ for this system")
+    training: dict[str, Any] = Field(default={}, description="values of `training:` that differ for this system")
+
+    @property
+    def trained(self) -> bool:
+        return not self.model.startswith("baseline:")
+
+
+class Decoding(Settings):
+    """How responses are generated: greedily, as in all four papers' main tables."""
+
+    max_length: Positive = 25
+    batch_size: Positive = 128
+    importance_samples: Positive = Field(default=20, description="draws of z for the importance-weighted likelihood")
+
+
+# --- evaluation ----------------------------------------------------------------------------------------------------
+
+
+class Metrics(Settings):
+    """Settings of the metrics; each travels into the metric's signature."""
+
+    bleu_smoothing: Literal["legacy", "current"] = Field(
+        default="legacy", description="NLTK's method 7 as in 3.4.3 (the paper's) or as it is now; decides the tables"
+    )
+    bleu_weights: Literal["cumulative", "onehot"] = "cumulative"
+    coherence_stopwords: Literal["drop", "keep"] = "drop"
+    bootstrap: Positive = Field(default=1000, description="resamples of an interval")
+
+
+class Significance(Settings):
+    """Paired tests between the best system of a column and every other."""
+
+    method: Literal["randomisation", "bootstrap"] = "randomisation"
+    trials: Positive = 1000
+    level: float = Field(default=0.05, gt=0, lt=1)
+    seed: int = 1
+
+
+class Tables(Settings):
+    """What the tables show."""
+
+    table2: list[str] = ["ppl", "distinct-1", "distinct-2", "length", "BLEU-1", "Average", "coherence"]
+    table3: list[str] = ["distinct-1", "distinct-2", "length", "BLEU-2", "BLEU-3", "Average", "coherence"]
+    extra: list[str] = Field(
+        default=["ppl-bound", "ppl-importance", "kl", "active-units", "corpus-BLEU", "Greedy", "Extrema"],
+        description="columns beyond the published shape, after it",
+    )
+    digits: Positive = 3
+
+
+class Config(Settings):
+    """The whole of ``config.yaml``."""
+
+    results: str = "results"
+    mirror: str | None = Field(default=None, description="local folder tried before any URL, for every source")
+    corpora: list[Name] = Field(min_length=1, description="names of `sources:` that the tables cover")
+    seeds: list[int] = Field(min_length=1)
+    sources: dict[Name, Source]
+    filtering: Filtering = Filtering()
+    embeddings: Embeddings = Embeddings()
+    keywords: Keywords = Keywords()
+    clustering: Clustering = Clustering()
+    network: Network = Network()
+    training: Training = Training()
+    systems: dict[Name, System] = Field(min_length=1)
+    decoding: Decoding = Decoding()
+    metrics: Metrics = Metrics()
+    significance: Significance = Significance()
+    tables: Tables = Tables()
+
+    @field_validator("seeds", "corpora")
+    @classmethod
+    def _distinct(cls, value: list[Any]) -> list[Any]:
+        if repeated := sorted({item for item in value if value.count(item) > 1}):
+            raise ValueError(f"{repeated[0]!r} stands more than once; each run would be counted twice")
+        return value
+
+    @model_validator(mode="after")
+    def _sources_exist(self) -> "Config":
+        for corpus in self.corpora:
+            if corpus not in self.sources:
+                raise ValueError(f"corpora: no source {corpus!r}; {nearest(corpus, list(self.sources))}")
+        return self
+
+    def for_corpus(self, corpus: str) -> "Config":
+        """The configuration with the overrides of one corpus applied."""
+        override = self.sources[corpus].override
+        return _validated(_merge(self.model_dump(), override), f"sources.{corpus}.override") if override else self
+
+    def network_of(self, corpus: str, system: str) -> Network:
+        """Network sizes of one system on one corpus."""
+        own = self.systems[system].network
+        return _section(Network, self.for_corpus(corpus).network, own, f"systems.{system}.network")
+
+    def training_of(self, corpus: str, system: str) -> Training:
+        """Training settings of one system on one corpus."""
+        own = self.systems[system].training
+        return _section(Training, self.for_corpus(corpus).training, own, f"systems.{system}.training")
+
+
+def load(values: dict[str, Any], where: str = "config.yaml") -> Config:
+    """Check a configuration as read from YAML.
+
+    Raises:
+        PipelineError: names the first offending key, what was found and the nearest known key.
+    """
+    config = _validated(values, where)
+    for corpus in config.corpora:  # overrides are checked now, not when a job of theirs starts
+        config.for_corpus(corpus)
+        for system in config.systems:
+            config.network_of(corpus, system)
+            config.training_of(corpus, system)
+    return config
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read one YAML mapping."""
+    import yaml
+
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _section(kind: type[S], base: S, own: dict[str, Any], where: str) -> S:
+    if not own:
+        return base
+    try:
+        return kind.model_validate(_merge(base.model_dump(), own))
+    except ValidationError as error:
+        raise _explained(error, where, kind) from None
+
+
+def _validated(values: dict[str, Any], where: str) -> Config:
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error, where, Config) from None
+
+
+def _explained(error: ValidationError, where: str, root: type[Settings]) -> PipelineError:
+    first = error.errors()[0]
+    path = ".".join(str(part) for part in first["loc"])
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = _known_keys(root, first["loc"][:-1])
+        return PipelineError(
+            f"unknown key {path!r}{more}",
+            where=where,
+            expected=nearest(str(first["loc"][-1]), known),
+            remedy="rename or remove the key; config/README.md lists every key",
+        )
+    return PipelineError(
+        f"{path or 'the configuration'}: {first['msg']}{more}",
+        where=where,
+        expected=f"see {path or 'the keys'} in config/README.md; found {str(first.get('input'))[:120]!r}",
+        remedy="correct the value",
+    )
+
+
+def _known_keys(kind: Any, path: tuple[Any, ...]) -> list[str]:
+    """Field names of the section at ``path``, through dictionaries, lists and optional sections."""
+    from typing import get_args
+
+    for part in path:
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+            kind = kind.model_fields[str(part)].annotation
+            continue
+        inner = [a for a in get_args(kind) if isinstance(a, type) and issubclass(a, BaseModel)]
+        kind = inner[0] if inner else next((a for a in get_args(kind) if get_args(a)), kind)
+    models = [kind, *get_args(kind)]
+    found = next((m for m in models if isinstance(m, type) and issubclass(m, BaseModel)), None)
+    return list(found.model_fields) if found else []

@@ -1,0 +1,34 @@
+"""The one error a user is meant to read: what is wrong, where, what was expected, what to do."""
+
+from pathlib import Path
+
+
+class PipelineError(Exception):
+    """A fault in the input, the settings or the machine that the user can mend.
+
+    Args:
+        problem: what was found, one sentence.
+        where: file, line, key or row in which it was found.
+        expected: what would have been right.
+        remedy: what to do now.
+    """
+
+    def __init__(self, problem: str, *, where: str | Path = "", expected: str = "", remedy: str = "") -> None:
+        self.problem, self.where, self.expected, self.remedy = problem, str(where), expected, remedy
+        super().__init__(problem)
+
+    def __str__(self) -> str:
+        lines = [f"Error: {self.problem}"]
+        for name in ("where", "expected", "remedy"):
+            if value := getattr(self, name):
+                lines.append(f"  {name + ':':<10}{value}")
+        return "\n".join(lines)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint naming the closest of ``known``, else listing what there is."""
+    from difflib import get_close_matches
+
+    if close := get_close_matches(name, known, n=1, cutoff=0.5):
+        return f"did you mean {close[0]!r}?"
+    return "known: " + ", ".join(sorted(known))

@@ -1,0 +1,114 @@
+"""The Arrow schemas of every table between two stages: the contract that a stage may rely on.
+
+Texts are lower-cased tokens joined by one space. ``label`` is a known latent group of an utterance, which only the
+generated corpus has; elsewhere it is null.
+"""
+
+import pyarrow as pa
+
+SPLITS = ("train", "validation", "test")
+
+DIALOGUES = pa.schema(
+    [
+        pa.field("dialogue_id", pa.string(), nullable=False),
+        pa.field("turn", pa.int32(), nullable=False),  # 0-based position in the dialogue
+        pa.field("speaker", pa.string()),
+        pa.field("text", pa.string(), nullable=False),  # as the corpus has it: cased, not tokenised
+        pa.field("split", pa.string(), nullable=False),  # one of SPLITS
+        pa.field("label", pa.int32()),
+    ]
+)
+
+PAIRS = pa.schema(
+    [
+        pa.field("pair_id", pa.int64(), nullable=False),  # unique within a corpus, over all splits; survives filtering
+        pa.field("dialogue_id", pa.string(), nullable=False),
+        pa.field("turn", pa.int32(), nullable=False),  # the context's turn
+        pa.field("context", pa.string(), nullable=False),
+        pa.field("response", pa.string(), nullable=False),
+        pa.field("label", pa.int32()),  # the response's label
+    ]
+)
+
+TOKENS = pa.schema(
+    [
+        pa.field("token", pa.string(), nullable=False),
+        pa.field("count", pa.int64(), nullable=False),  # over all splits
+        pa.field("train_count", pa.int64(), nullable=False),
+    ]
+)
+
+
+def vectors(dimension: int) -> pa.Schema:
+    """Word vectors of ``dimension`` float32 each; file metadata ``source`` and ``sha256`` say where they came from."""
+    return pa.schema(
+        [
+            pa.field("token", pa.string(), nullable=False),
+            pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
+        ]
+    )
+
+
+def vocabulary(dimension: int) -> pa.Schema:
+    """Token ids 0.. in order with their (frozen) embedding; a token without a vector has ``known`` false and zeros."""
+    return pa.schema(
+        [
+            pa.field("token_id", pa.int32(), nullable=False),
+            pa.field("token", pa.string(), nullable=False),
+            pa.field("count", pa.int64(), nullable=False),  # in the filtered training split
+            pa.field("known", pa.bool_(), nullable=False),
+            pa.field("vector", pa.list_(pa.float32(), dimension), nullable=False),
+        ]
+    )
+
+
+KEYWORDS = pa.schema(
+    [
+        pa.field("pair_id", pa.int64(), nullable=False),
+        pa.field("context_keywords", pa.list_(pa.string()), nullable=False),  # best first
+        pa.field("response_keywords", pa.list_(pa.string()), nullable=False),
+    ]
+)
+
+CLUSTERS = pa.schema(
+    [
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("pair_id", pa.int64(), nullable=False),
+        pa.field("group", pa.int16(), nullable=False),  # 0-based
+    ]
+)
+
+RESPONSES = pa.schema(
+    [
+        pa.field("pair_id", pa.int64(), nullable=False),
+        pa.field("selection", pa.string(), nullable=False),  # how the group was chosen: none, oracle or context
+        pa.field("context", pa.string(), nullable=False),
+        pa.field("reference", pa.string(), nullable=False),
+        pa.field("response", pa.string(), nullable=False),
+        pa.field("group", pa.int16()),  # 0-based group that the system used or chose
+        pa.field("label", pa.int32()),  # the reference's known latent group, where there is one
+        pa.field("tokens", pa.int32(), nullable=False),  # reference tokens, end token counted
+        # likelihood of the reference, nats; null for systems without a likelihood
+        pa.field("nll", pa.float32()),  # reconstruction, z drawn from the posterior
+        pa.field("kl", pa.float32()),  # posterior to prior
+        pa.field("nll_importance", pa.float32()),  # importance-weighted estimate of -log p(response | context)
+    ]
+)
+
+SCORES = pa.schema(
+    [
+        pa.field("corpus", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("system", pa.string(), nullable=False),
+        pa.field("seed", pa.int32()),
+        pa.field("selection", pa.string(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),  # null where undefined
+        pa.field("low", pa.float64()),  # 95 % interval over items (bootstrap); null for corpus-level metrics
+        pa.field("high", pa.float64()),
+        pa.field("n", pa.int64(), nullable=False),
+        pa.field("n_empty", pa.int64(), nullable=False),
+        pa.field("n_oov", pa.int64(), nullable=False),  # items where a side has no word with a vector
+        pa.field("signature", pa.string(), nullable=False),
+    ]
+)

@@ -1,0 +1,164 @@
+"""Reading and writing files so that nothing half-written is ever taken for a result.
+
+Every write goes to a temporary name in the same folder, is flushed to disk and renamed. Parquet pages carry checksums
+that are verified when they are read.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline_lib.errors import PipelineError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path``; on success flush it to disk and rename, on any error remove it.
+
+    Raises:
+        PipelineError: the disk is full; earlier contents of ``path`` are untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp made it private
+        os.replace(temporary, path)
+    except OSError as error:
+        # Arrow raises its own OSError without errno, so the message is searched too
+        if error.errno == 28 or "No space left" in str(error):
+            raise PipelineError(
+                "no space left on the disk",
+                where=path,
+                expected=f"room for {path.name}; earlier results are untouched",
+                remedy="free some space or set `results:` to a larger disk, then run the same command again",
+            ) from error
+        raise
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` atomically as indented JSON with sorted keys."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        PipelineError: the file is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PipelineError(
+            f"not readable as JSON: {error}", where=path, remedy="delete the file and run the same command again"
+        ) from error
+
+
+@contextmanager
+def parquet_writer(path: Path, schema: pa.Schema, metadata: dict[str, str] | None = None) -> Iterator[pq.ParquetWriter]:
+    """Stream record batches or tables of ``schema`` into ``path``; the file appears only when all went well."""
+    with (
+        atomic(path) as temporary,
+        pq.ParquetWriter(
+            temporary, schema.with_metadata(metadata or {}), compression="zstd", write_page_checksum=True
+        ) as writer,
+    ):
+        yield writer
+
+
+def write_parquet(path: Path, table: pa.Table, schema: pa.Schema, metadata: dict[str, str] | None = None) -> None:
+    """Write ``table`` atomically after casting it to ``schema``; ``metadata`` goes into the file's key-value pairs."""
+    with parquet_writer(path, schema, metadata) as writer:
+        writer.write_table(table.select(schema.names).cast(schema).replace_schema_metadata(metadata or {}))
+
+
+def read_parquet(path: Path, schema: pa.Schema | None = None, columns: list[str] | None = None) -> pa.Table:
+    """Read a table and verify page checksums and, where given, its schema (names and types).
+
+    Raises:
+        PipelineError: the file is missing, damaged, or of another schema.
+    """
+    with _damage_named(path):
+        table = pq.read_table(path, columns=columns, page_checksum_verification=True)
+    _check_schema(path, table.schema, schema, columns)
+    return table
+
+
+def iter_parquet(
+    path: Path, schema: pa.Schema | None = None, columns: list[str] | None = None, batch_size: int = 65_536
+) -> Iterator[pa.RecordBatch]:
+    """Read a table batch by batch in bounded memory, with the checks of `read_parquet`."""
+    with _damage_named(path), pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
+        _check_schema(path, file.schema_arrow, schema, None)
+        yield from file.iter_batches(batch_size=batch_size, columns=columns)
+
+
+def parquet_metadata(path: Path) -> dict[str, str]:
+    """The key-value pairs that `write_parquet` was given."""
+    with _damage_named(path):
+        pairs = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in pairs.items()}
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise PipelineError("file not found", where=path, remedy="run the workflow that makes it") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PipelineError(
+            f"damaged or not a Parquet file: {error}",
+            where=path,
+            expected="a Parquet file written by this workflow",
+            remedy="delete the file and run the same command again; it will be remade",
+        ) from error
+
+
+def _check_schema(path: Path, found: pa.Schema, schema: pa.Schema | None, columns: list[str] | None) -> None:
+    if schema is None:
+        return
+    wanted = [field for field in schema if columns is None or field.name in columns]
+    for field in wanted:
+        index = found.get_field_index(field.name)
+        if index < 0 or found.field(index).type != field.type:
+            raise PipelineError(
+                f"column {field.name!r} is " + ("missing" if index < 0 else f"of type {found.field(index).type}"),
+                where=path,
+                expected=f"{field.name}: {field.type}",
+                remedy="delete the file and run the same command again; it will be remade",
+            )
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
