@@ -17,6 +17,10 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]  # becomes part of a path
 
 
+# sections that mean something for one corpus alone; the rest describes the run or is given for each system
+OVERRIDABLE = ("filtering", "embeddings", "keywords", "clustering", "network", "training", "decoding", "metrics")
+
+
 class Settings(BaseModel):
     """Base of every section: immutable, and an unknown key is an error."""
 
@@ -37,14 +41,23 @@ class RemoteFile(Settings):
 class Synthetic(Settings):
     """The generated corpus: dialogues from hand-written topics and templates with known latent groups."""
 
-    dialogues: Positive = 1200
+    dialogues: Positive = Field(default=1200, description="how many, over all splits")
     turns: tuple[Positive, Positive] = Field(default=(4, 8), description="fewest and most turns of a dialogue")
     one_to_many: Fraction = Field(default=0.5, description="how often a context gets a response of another group")
-    many_to_one: Fraction = Field(default=0.2, description="how often a response is a generic one that fits any context")
+    many_to_one: Fraction = Field(
+        default=0.2, description="how often a response is a generic one that fits any context"
+    )
     groups: Positive = Field(default=8, le=8, description="latent groups of responses")
-    validation: Fraction = 0.1
-    test: Fraction = 0.1
-    seed: int = 1
+    validation: Fraction = Field(default=0.1, description="share of dialogues")
+    test: Fraction = Field(default=0.1, description="share of dialogues")
+    seed: int = Field(default=1, description="of the generator")
+
+    @field_validator("turns")
+    @classmethod
+    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 2 <= value[0] <= value[1]:
+            raise ValueError(f"a dialogue has at least 2 turns and fewest ({value[0]}) is at most most ({value[1]})")
+        return value
 
 
 class Source(Settings):
@@ -68,11 +81,24 @@ class Source(Settings):
         default={"validation": 0.05, "test": 0.05},
         description="shares of dialogues held out where the corpus has no official splits",
     )
-    split_seed: int = 1
-    synthetic: Synthetic | None = None
+    split_seed: int = Field(default=1, description="decides which dialogues are held out")
+    synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
     override: dict[str, Any] = Field(
-        default={}, description="sections (extraction, filtering, ...) whose values differ for this corpus"
+        default={}, description="sections (filtering, training, ...) and values of theirs that differ for this corpus"
     )
+
+    def content(self) -> "Source":
+        """What decides the dialogues: files by name and checksum, reader and splits, not where the files lie."""
+        bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
+        return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles})
+
+    @field_validator("override")
+    @classmethod
+    def _only_sections(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for key in value:
+            if key not in OVERRIDABLE:
+                raise ValueError(f"{key!r} cannot differ between corpora; {nearest(key, list(OVERRIDABLE))}")
+        return value
 
     @model_validator(mode="after")
     def _has_content(self) -> "Source":
@@ -80,6 +106,8 @@ class Source(Settings):
             raise ValueError("reader 'synthetic' needs a `synthetic:` section")
         if self.reader != "synthetic" and not self.bundles:
             raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
+        if sum(self.splits.values()) >= 1:
+            raise ValueError("`splits:` hold out every dialogue; nothing is left to train on")
         return self
 
 
@@ -109,14 +137,14 @@ class Filtering(Settings):
 class GloveTraining(Settings):
     """GloVe (Pennington et al. 2014) trained on the training split."""
 
-    dimension: Positive = 300
-    window: Positive = 10
-    min_count: Positive = 1
-    epochs: Positive = 25
-    learning_rate: float = Field(default=0.05, gt=0)
-    x_max: float = Field(default=100.0, gt=0)
-    alpha: float = Field(default=0.75, gt=0)
-    seed: int = 1
+    dimension: Positive = Field(default=300, description="components of a vector")
+    window: Positive = Field(default=10, description="tokens to either side that count as context")
+    min_count: Positive = Field(default=1, description="training count below which a token gets no vector")
+    epochs: Positive = Field(default=25, description="passes over the co-occurrence counts")
+    learning_rate: float = Field(default=0.05, gt=0, description="initial step of AdaGrad")
+    x_max: float = Field(default=100.0, gt=0, description="co-occurrence count from which the weight is 1")
+    alpha: float = Field(default=0.75, gt=0, description="exponent of the weight below `x_max`")
+    seed: int = Field(default=1, description="of the initial vectors and the order of updates")
 
 
 class Embeddings(Settings):
@@ -129,7 +157,10 @@ class Embeddings(Settings):
     )
     file: RemoteFile | None = Field(default=None, description="for source `file`: text, .gz or .zip")
     mirror: str | None = Field(default=None, description="local folder that is tried before any URL")
-    training: GloveTraining = GloveTraining()
+    dimension: Positive | None = Field(
+        default=None, description="for source `file`: its width, checked; picks the file within glove.6B.zip"
+    )
+    training: GloveTraining = Field(default=GloveTraining(), description="for sources `native` and `package`")
 
     @model_validator(mode="after")
     def _has_file(self) -> "Embeddings":
@@ -147,15 +178,15 @@ class Keywords(Settings):
 class Clustering(Settings):
     """Groups of training pairs, the knowledge of the K-, S- and A-CVAE systems."""
 
-    groups: Positive = 8
-    side: Literal["response", "context"] = "response"
+    groups: Annotated[int, Field(ge=2, le=32_767)] = Field(default=8, description="how many groups are formed")
+    side: Literal["response", "context"] = Field(default="response", description="whose words are averaged")
     words: Literal["all", "keywords"] = Field(default="all", description="which words' vectors are averaged")
     minibatch_from: Positive = Field(default=100_000, description="pairs from which k-means works in mini-batches")
     exact_up_to: Positive = Field(
         default=10_000, description="pairs up to which spectral and agglomerative clustering see every pair"
     )
     landmarks: Positive = Field(default=1_000, description="landmarks of the large-scale forms")
-    seed: int = 1
+    seed: int = Field(default=1, description="of the initial centroids and of drawn samples")
 
 
 # --- systems and training ------------------------------------------------------------------------------------------
@@ -165,9 +196,9 @@ class Network(Settings):
     """Sizes shared by the systems of one table."""
 
     hidden: Positive = Field(default=300, description="GRU units per direction and decoder units")
-    decoder_layers: Positive = 2
-    latent: Positive = 64
-    bow_hidden: Positive = 400
+    decoder_layers: Positive = Field(default=2, description="stacked GRU layers of the decoder")
+    latent: Positive = Field(default=64, description="dimensions of the latent variable z")
+    bow_hidden: Positive = Field(default=400, description="hidden units of the bag-of-words predictor")
     prior_hidden: Positive = Field(default=100, description="least width of the prior's hidden layer")
     initial_range: float = Field(default=0.08, gt=0, description="weights start uniform in +- this")
 
@@ -175,21 +206,26 @@ class Network(Settings):
 class Training(Settings):
     """One training job. Steps are optimiser steps."""
 
-    batch_size: Positive = 64
-    epochs: float = Field(default=50, gt=0)
+    batch_size: Positive = Field(default=64, description="pairs of one step")
+    epochs: float = Field(default=50, gt=0, description="passes over the training split; may be a fraction")
     max_steps: Positive | None = Field(default=None, description="ends training earlier; null: epochs alone count")
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0, description="of Adam")
     clip: float = Field(default=5.0, gt=0, description="global gradient norm")
     annealing_steps: Positive = Field(default=10_000, description="KL and relationship weight rise linearly to 1")
     validate_every: Positive = Field(default=100, description="steps between validations; the best is kept")
+    select: Literal["reconstruction", "bound"] = Field(
+        default="reconstruction",
+        description="validation perplexity whose minimum selects the checkpoint (paper: reconstruction)",
+    )
     validation_pairs: Positive | None = Field(
         default=None, description="pairs of the validation split used to select a checkpoint; null: all"
     )
     checkpoint_every: Positive = Field(default=500, description="steps between checkpoints for resumption")
     bucket_batches: Positive = Field(default=50, description="batches whose examples are sorted together by length")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    precision: Literal["float32", "tf32", "bfloat16"] = Field(default="float32", description="on CUDA only")
-    compile: bool = Field(default=False, description="torch.compile the networks (CUDA)")
+    device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: CUDA where there is one")
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        default="float32", description="tf32: matrix products on CUDA; bfloat16: autocast, weights stay float32"
+    )
 
 
 class System(Settings):
@@ -201,7 +237,9 @@ class System(Settings):
         description="module:Class of the model, or baseline:random / baseline:human, which need no training",
     )
     options: dict[str, Any] = Field(default={}, description="the model's own options")
-    clusters: Literal["kmeans", "spectral", "agglomerative"] | None = None
+    clusters: Literal["kmeans", "spectral", "agglomerative"] | None = Field(
+        default=None, description="clustering whose groups the model is given; null: none"
+    )
     network: dict[str, Any] = Field(default={}, description="values of `network:` that differ for this system")
     training: dict[str, Any] = Field(default={}, description="values of `training:` that differ for this system")
 
@@ -213,8 +251,8 @@ class System(Settings):
 class Decoding(Settings):
     """How responses are generated: greedily, as in all four papers' main tables."""
 
-    max_length: Positive = 25
-    batch_size: Positive = 128
+    max_length: Positive = Field(default=25, description="tokens after which a response is cut off")
+    batch_size: Positive = Field(default=128, description="contexts decoded together")
     importance_samples: Positive = Field(default=20, description="draws of z for the importance-weighted likelihood")
 
 
@@ -227,47 +265,59 @@ class Metrics(Settings):
     bleu_smoothing: Literal["legacy", "current"] = Field(
         default="legacy", description="NLTK's method 7 as in 3.4.3 (the paper's) or as it is now; decides the tables"
     )
-    bleu_weights: Literal["cumulative", "onehot"] = "cumulative"
-    coherence_stopwords: Literal["drop", "keep"] = "drop"
+    bleu_weights: Literal["cumulative", "onehot"] = Field(
+        default="cumulative", description="BLEU-n over orders 1 to n in equal parts, or over order n alone"
+    )
+    coherence_stopwords: Literal["drop", "keep"] = Field(
+        default="drop", description="whether stop words count in the mean vectors of the coherence metric"
+    )
     bootstrap: Positive = Field(default=1000, description="resamples of an interval")
 
 
 class Significance(Settings):
     """Paired tests between the best system of a column and every other."""
 
-    method: Literal["randomisation", "bootstrap"] = "randomisation"
-    trials: Positive = 1000
-    level: float = Field(default=0.05, gt=0, lt=1)
-    seed: int = 1
+    method: Literal["randomisation", "bootstrap"] = Field(default="randomisation", description="the paired test")
+    trials: Positive = Field(default=1000, description="random reassignments or resamples")
+    level: float = Field(default=0.05, gt=0, lt=1, description="adjusted p below which a difference is significant")
+    seed: int = Field(default=1, description="of the trials")
 
 
 class Tables(Settings):
     """What the tables show."""
 
-    table2: list[str] = ["ppl", "distinct-1", "distinct-2", "length", "BLEU-1", "Average", "coherence"]
-    table3: list[str] = ["distinct-1", "distinct-2", "length", "BLEU-2", "BLEU-3", "Average", "coherence"]
+    table2: list[str] = Field(
+        default=["ppl", "distinct-1", "distinct-2", "length", "BLEU-1", "Average", "coherence"],
+        description="metrics of Table 2 (validation), in the published order",
+    )
+    table3: list[str] = Field(
+        default=["distinct-1", "distinct-2", "length", "BLEU-2", "BLEU-3", "Average", "coherence"],
+        description="metrics of Table 3 (test), in the published order",
+    )
     extra: list[str] = Field(
         default=["ppl-bound", "ppl-importance", "kl", "active-units", "corpus-BLEU", "Greedy", "Extrema"],
         description="columns beyond the published shape, after it",
     )
-    digits: Positive = 3
+    digits: Positive = Field(default=3, description="decimals of a cell")
 
 
 class Config(Settings):
     """The whole of ``config.yaml``."""
 
-    results: str = "results"
+    results: str = Field(default="results", min_length=1, description="folder of all outputs; one for each size of run")
     mirror: str | None = Field(default=None, description="local folder tried before any URL, for every source")
     corpora: list[Name] = Field(min_length=1, description="names of `sources:` that the tables cover")
-    seeds: list[int] = Field(min_length=1)
-    sources: dict[Name, Source]
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
+        min_length=1, description="each trained system is run once with each; tables average over them"
+    )
+    sources: dict[Name, Source] = Field(description="corpora that there are, by name")
     filtering: Filtering = Filtering()
     embeddings: Embeddings = Embeddings()
     keywords: Keywords = Keywords()
     clustering: Clustering = Clustering()
     network: Network = Network()
     training: Training = Training()
-    systems: dict[Name, System] = Field(min_length=1)
+    systems: dict[Name, System] = Field(min_length=1, description="rows of the tables, by name")
     decoding: Decoding = Decoding()
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
@@ -319,10 +369,31 @@ def load(values: dict[str, Any], where: str = "config.yaml") -> Config:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read one YAML mapping."""
+    """Read one YAML mapping; an empty file is an empty one.
+
+    Raises:
+        PipelineError: the file is missing or not YAML, or holds something other than a mapping.
+    """
     import yaml
 
-    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise PipelineError(
+            f"not readable as YAML: {getattr(error, 'problem', None) or error}",
+            where=f"{path}:{mark.line + 1}" if mark else path,
+            expected="a YAML file of sections and keys",
+            remedy="correct the file; config.yaml is an example",
+        ) from error
+    if not isinstance(values, dict | None):
+        raise PipelineError(
+            f"holds a {type(values).__name__}",
+            where=path,
+            expected="sections and keys, such as `seeds: [1, 2]`",
+            remedy="correct the file; config.yaml is an example",
+        )
+    return values or {}
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -350,9 +421,11 @@ def _validated(values: dict[str, Any], where: str) -> Config:
 
 
 def _explained(error: ValidationError, where: str, root: type[Settings]) -> PipelineError:
-    first = error.errors()[0]
+    faults = error.errors()
+    # a misspelt required key is reported as missing and as unknown; the latter tells the user what to do
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     path = ".".join(str(part) for part in first["loc"])
-    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
     if first["type"] == "extra_forbidden":
         known = _known_keys(root, first["loc"][:-1])
         return PipelineError(
@@ -361,11 +434,13 @@ def _explained(error: ValidationError, where: str, root: type[Settings]) -> Pipe
             expected=nearest(str(first["loc"][-1]), known),
             remedy="rename or remove the key; config/README.md lists every key",
         )
+    message = first["msg"].removeprefix("Value error, ")
+    found = "" if first["type"] == "missing" else f"; found {str(first['input'])[:120]!r}"
     return PipelineError(
-        f"{path or 'the configuration'}: {first['msg']}{more}",
+        (f"{path}: {message}" if path else message) + more,
         where=where,
-        expected=f"see {path or 'the keys'} in config/README.md; found {str(first.get('input'))[:120]!r}",
-        remedy="correct the value",
+        expected=f"{path or 'the keys'} as in config/README.md" + (found if path else ""),
+        remedy="correct the value" if found else "add the key",
     )
 
 

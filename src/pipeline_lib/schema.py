@@ -91,6 +91,7 @@ RESPONSES = pa.schema(
         # likelihood of the reference, nats; null for systems without a likelihood
         pa.field("nll", pa.float32()),  # reconstruction, z drawn from the posterior
         pa.field("kl", pa.float32()),  # posterior to prior
+        pa.field("bound", pa.float32()),  # negative evidence lower bound on log p(response | context), all terms
         pa.field("nll_importance", pa.float32()),  # importance-weighted estimate of -log p(response | context)
     ]
 )
@@ -110,5 +111,22 @@ SCORES = pa.schema(
         pa.field("n_empty", pa.int64(), nullable=False),
         pa.field("n_oov", pa.int64(), nullable=False),  # items where a side has no word with a vector
         pa.field("signature", pa.string(), nullable=False),
+    ]
+)
+
+SIGNIFICANCE = pa.schema(
+    [
+        pa.field("corpus", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("best", pa.string(), nullable=False),  # the system that leads this column
+        pa.field("other", pa.string(), nullable=False),
+        pa.field("runner_up", pa.bool_(), nullable=False),  # ``other`` is the best of the others
+        pa.field("difference", pa.float64(), nullable=False),  # best minus other, each averaged over seeds
+        pa.field("p", pa.float64(), nullable=False),
+        pa.field("p_adjusted", pa.float64(), nullable=False),  # Holm, over the others of this column
+        pa.field("significant", pa.bool_(), nullable=False),
+        pa.field("n", pa.int64(), nullable=False),  # items
+        pa.field("method", pa.string(), nullable=False),
     ]
 )

@@ -1,0 +1,42 @@
+"""From a raw dialogue corpus to the tables of four papers on response generators with latent variables."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+container: "docker://python:3.12-slim"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/download.smk"
+include: "workflow/rules/extract.smk"
+include: "workflow/rules/embeddings.smk"
+include: "workflow/rules/keywords.smk"
+include: "workflow/rules/cluster.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/generate.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/tables.smk"
+include: "workflow/rules/unknown.smk"
+
+
+rule all:
+    """Tables 1-3 of the SepaCVAE paper for the run that the configuration describes."""
+    default_target: True
+    input:
+        expand(RESULTS / "tables/{table}.csv", table=TABLES),
+        expand(RESULTS / "scores/{split}/scores.parquet", split=["validation", "test"]),
+
+
+rule keywords:
+    """TextRank keywords of every utterance."""
+    input:
+        expand(
+            RESULTS / "keywords/{corpus}/{split}.parquet",
+            corpus=CONFIG.corpora,
+            split=SPLITS,
+        ),

@@ -1,0 +1,80 @@
+"""The mean word vector of each text, computed when asked for, so that millions of texts fit in memory."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline_lib import schema
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.storage import read_parquet
+
+
+class WordVectors(NamedTuple):
+    """Tokens and their vectors.
+
+    Attributes:
+        tokens: (V,) strings.
+        matrix: (V, D) float32.
+    """
+
+    tokens: pa.Array
+    matrix: NDArray[np.float32]
+
+
+class MeanVectors:
+    """Means of the known words' vectors of n texts; a text without a known word has zeros.
+
+    Held as an (n, V) sparse matrix of 1/(known words of the text): 8 bytes a word, against 4 D bytes a text for the
+    means themselves. ``means[rows]`` computes (len(rows), D) float32.
+    """
+
+    def __init__(self, words: Iterable[pa.ListArray], vectors: WordVectors) -> None:
+        from scipy.sparse import csr_array  # costs 0.1 s, which a reader of this module's types need not pay
+
+        none = np.empty(0, np.int32), np.empty(0, np.int64)  # there may be no text at all
+        rows, counts = zip(none, *(_known_rows(lists, vectors.tokens) for lists in words), strict=True)
+        known, count = np.concatenate(rows), np.concatenate(counts)
+        starts = np.concatenate([[0], np.cumsum(count)])
+        share = np.repeat(1 / np.maximum(count, 1), count).astype(np.float32)
+        self._shares = csr_array((share, known, starts), shape=(len(count), len(vectors.tokens)))
+        self._matrix = vectors.matrix
+        self.n_empty = int((count == 0).sum())
+
+    def __len__(self) -> int:
+        return self._shares.shape[0]
+
+    def __getitem__(self, rows: Any, /) -> NDArray[np.float32]:
+        return self._shares[rows] @ self._matrix
+
+
+def read_vectors(path: Path) -> WordVectors:
+    """Read word vectors of any dimension (`schema.vectors`).
+
+    Raises:
+        PipelineError: the file is missing, damaged, empty or holds something else.
+    """
+    table = read_parquet(path)
+    kind = table.schema.field("vector").type if "vector" in table.column_names else pa.null()
+    size = kind.list_size if pa.types.is_fixed_size_list(kind) else 1
+    if table.select([c for c in ("token", "vector") if c in table.column_names]).schema != schema.vectors(size):
+        raise PipelineError(
+            f"no word vectors: columns are {', '.join(f'{f.name} ({f.type})' for f in table.schema)}",
+            where=path,
+            expected="token (string), vector (fixed-size list of float32)",
+            remedy="delete the file and run the same command again; it will be remade",
+        )
+    matrix = table["vector"].combine_chunks().flatten().to_numpy().reshape(-1, size)
+    return WordVectors(table["token"].combine_chunks(), matrix)
+
+
+def _known_rows(lists: pa.ListArray, tokens: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Rows of the vector matrix of all known words, list after list, and how many of them each list has."""
+    rows = pc.index_in(lists.flatten(), value_set=tokens)
+    before = np.concatenate([[0], np.cumsum(rows.is_valid().to_numpy(zero_copy_only=False))])
+    offsets = lists.offsets.to_numpy() - lists.offsets[0].as_py()
+    return rows.drop_null().to_numpy(), np.diff(before[offsets])

@@ -1,0 +1,133 @@
+"""Reads text out of zip and gzip files that nobody vouches for: no path is trusted, no expansion unbounded."""
+
+import gzip
+import io
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from pipeline_lib.errors import PipelineError
+
+MAX_MEMBER_BYTES = 512 << 20  # of one zip member, which is read into memory
+MAX_RATIO = 200  # of expanded to stored size; text reaches 20 at most, bombs a thousand
+_RATIO_FROM = 16 << 20  # expanded bytes below which no ratio does harm
+_BLOCK = 4 << 20
+
+
+def read_member(archive: Path, *names: str) -> bytes:
+    """The bytes of the member whose file name is ``names[0]``, in whatever folder of the archive it lies.
+
+    Further names descend: ``read_member(outer, "train.zip", "dialogues_train.txt")`` reads a zip inside a zip.
+
+    Raises:
+        PipelineError: damaged, encrypted or unsafe archive; no such member, or more than one.
+    """
+    data: IO[bytes] | Path = archive
+    where = str(archive)
+    for name in names:
+        content = _read(data, name, where)
+        where, data = f"{where} > {name}", io.BytesIO(content)
+    return content
+
+
+def blocks(path: Path) -> Iterator[bytes]:
+    """A text file, plain or ``.gz``, in blocks of some MiB that end with a whole line.
+
+    Raises:
+        PipelineError: a damaged or cut-off gzip stream, one of implausible expansion, or a line longer than a block.
+    """
+    rest, expanded, stored = b"", 0, path.stat().st_size
+    with _damage_named(str(path)), gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            expanded += len(block)
+            _check_expansion(expanded, stored, str(path))
+            whole, newline, tail = block.rpartition(b"\n")
+            if newline:
+                yield rest + whole + newline
+                rest = tail
+            else:
+                rest += block
+            if len(rest) > 2 * _BLOCK:
+                raise PipelineError(
+                    f"a line is longer than {len(rest):,} bytes",
+                    where=path,
+                    expected="text with one utterance a line",
+                    remedy="check that this is the right file",
+                )
+    if rest:
+        yield rest
+
+
+def _read(source: IO[bytes] | Path, name: str, where: str) -> bytes:
+    with _damage_named(where), zipfile.ZipFile(source) as archive:
+        for info in archive.infolist():
+            _check_safe(info, where)
+        found = [
+            info
+            for info in archive.infolist()
+            if PurePosixPath(info.filename).name == name and "__MACOSX" not in PurePosixPath(info.filename).parts
+        ]
+        if len(found) != 1:
+            held = ", ".join(info.filename for info in archive.infolist()[:10])
+            raise PipelineError(
+                f"{len(found) or 'no'} members named {name!r}",
+                where=where,
+                expected=f"exactly one; the archive holds {held}",
+                remedy="fetch the original release, or correct the file's entry in the source's `bundles:`",
+            )
+        return _read_bounded(archive, found[0], where)
+
+
+def _read_bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> bytes:
+    content = bytearray()
+    with archive.open(info) as member:  # the sizes in the directory may lie: what comes out is counted
+        while block := member.read(_BLOCK):
+            content += block
+            _check_expansion(len(content), info.compress_size, f"{where} > {info.filename}")
+            if len(content) > MAX_MEMBER_BYTES:
+                raise PipelineError(
+                    f"expands to more than {MAX_MEMBER_BYTES >> 20} MiB",
+                    where=f"{where} > {info.filename}",
+                    expected="a corpus release",
+                    remedy="check where the archive came from",
+                )
+    return bytes(content)
+
+
+def _check_safe(info: zipfile.ZipInfo, where: str) -> None:
+    path = PurePosixPath(info.filename.replace("\\", "/"))
+    unsafe = path.is_absolute() or ".." in path.parts or ":" in path.parts[0] if path.parts else True
+    if unsafe or stat.S_ISLNK(info.external_attr >> 16):
+        raise PipelineError(
+            f"the archive has an unsafe member {info.filename!r}",
+            where=where,
+            expected="members that stay inside the archive: no absolute path, no `..`, no link",
+            remedy="do not use this archive; fetch the original release",
+        )
+
+
+def _check_expansion(expanded: int, stored: int, where: str) -> None:
+    if expanded > _RATIO_FROM and expanded > MAX_RATIO * max(stored, 1):
+        raise PipelineError(
+            f"expands to more than {MAX_RATIO} times its size",
+            where=where,
+            expected="compressed text",
+            remedy="check where the archive came from",
+        )
+
+
+@contextmanager
+def _damage_named(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile, NotImplementedError, RuntimeError) as error:
+        raise PipelineError(
+            f"damaged, cut off or not an archive: {error}",
+            where=where,
+            expected="a complete zip or gzip file without a password",
+            remedy="delete the file and run the same command again; it will be fetched anew",
+        ) from error

@@ -1,0 +1,212 @@
+"""Fetches the files of a corpus: local mirrors first, then URLs, resumed, retried and verified."""
+
+import http.client
+import logging
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline_lib.config import RemoteFile
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.progress import Progress
+from pipeline_lib.storage import atomic, sha256
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 1 << 18  # bytes read at a time
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a server is waited for.
+
+    Args:
+        timeout: seconds without a byte after which a connection is given up.
+        attempts: failures in a row, none of which brought a new byte, after which a URL is given up.
+        pause: seconds before the second attempt; doubled before each further one.
+    """
+
+    timeout: float = 30.0
+    attempts: int = 5
+    pause: float = 1.0
+
+
+def fetch_bundle(
+    bundles: list[list[RemoteFile]], mirrors: list[Path], folder: Path, patience: Patience = Patience()
+) -> list[dict[str, Any]]:
+    """Bring the first complete one of several alternative sets of files into ``folder``.
+
+    A set that ``folder`` and the mirrors hold completely is taken before any URL is asked. A mirror is searched for
+    ``<mirror>/<name>`` and ``<mirror>/<folder name>/<name>``. Files already in ``folder`` are verified, not fetched.
+
+    Args:
+        bundles: alternative sets, the preferred one first.
+        mirrors: local folders, searched in order.
+        folder: where the files go; its name is the name of the corpus.
+        patience: for servers that stall or fail.
+    Returns:
+        ``{"name", "sha256", "bytes"}`` of each file of the set that was taken.
+    Raises:
+        PipelineError: no set could be completed; lists what was tried for each file and why it failed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tried: dict[str, list[str]] = {}
+    for online in (False, True):
+        for bundle in bundles:
+            if all(_obtain(file, mirrors, folder, patience if online else None, tried) for file in bundle):
+                return [_record(folder / file.name) for file in bundle]
+    raise PipelineError(
+        "the files of this corpus could not be fetched",
+        where=folder,
+        expected=" or ".join(", ".join(file.name for file in bundle) for bundle in bundles) + _explain(bundles, tried),
+        remedy="put these files into a folder of your own and set `mirror:` of the source to that folder",
+    )
+
+
+def _obtain(
+    file: RemoteFile, mirrors: list[Path], folder: Path, patience: Patience | None, tried: dict[str, list[str]]
+) -> bool:
+    """Whether ``file`` is now in ``folder``; reasons why not are added to ``tried``. No patience: no network."""
+    target, reasons = folder / file.name, tried.setdefault(file.name, [])
+    if target.is_file() and _verified(target, target, file, reasons):
+        return True
+    if patience is None:
+        candidates = [place / file.name for mirror in mirrors for place in (mirror, mirror / folder.name)]
+        return any(_copy(candidate, target, file, reasons) for candidate in candidates)
+    return any(_download(url, target, file, patience, reasons) for url in file.urls)
+
+
+def _copy(candidate: Path, target: Path, file: RemoteFile, reasons: list[str]) -> bool:
+    if not candidate.is_file():
+        reasons.append(f"{candidate}: no such file")
+        return False
+    with atomic(target) as temporary:
+        shutil.copyfile(candidate, temporary)
+    return _verified(target, candidate, file, reasons)
+
+
+def _verified(path: Path, origin: Path | str, file: RemoteFile, reasons: list[str]) -> bool:
+    """Whether ``path`` has the checksum it should have; a file that has not is kept aside under another name."""
+    found = sha256(path)
+    if file.sha256 in (None, found):
+        return True
+    aside = path.with_name(f"{file.name}.wrong-{found[:8]}")
+    os.replace(path, aside)
+    reasons.append(f"{origin}: sha256 is {found}, expected {file.sha256}; kept as {aside.name}")
+    log.warning(reasons[-1])
+    return False
+
+
+def _record(path: Path) -> dict[str, Any]:
+    return {"name": path.name, "sha256": sha256(path), "bytes": path.stat().st_size}
+
+
+def _explain(bundles: list[list[RemoteFile]], tried: dict[str, list[str]]) -> str:
+    lines = []
+    for number, bundle in enumerate(bundles, 1):
+        lines.append(f"set {number} of {len(bundles)}:")
+        for file in bundle:
+            lines += [f"  {file.name}"] + [f"    tried {reason}" for reason in tried.get(file.name, [])]
+            lines += [] if file.urls else ["    no URL is configured"]
+    return "".join("\n    " + line for line in lines)
+
+
+# --- one URL -------------------------------------------------------------------------------------------------------
+
+
+class _RefusedError(Exception):
+    """The server's answer will not change by asking again."""
+
+
+def _download(url: str, target: Path, file: RemoteFile, patience: Patience, reasons: list[str]) -> bool:
+    part = target.with_name(target.name + ".part")
+    if file.sha256 is None:  # without a checksum nobody can tell what a part from an earlier run belongs to
+        part.unlink(missing_ok=True)
+    furthest = _size(part)
+    fresh = furthest == 0
+    failures = 0
+    while True:
+        try:
+            _receive(url, part, patience.timeout)
+        except _RefusedError as refusal:
+            reasons.append(f"{url}: {refusal}")
+            return False
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and error.errno == 28:
+                raise _disk_full(target) from error
+            failures = 1 if _size(part) > furthest else failures + 1
+            furthest = max(furthest, _size(part))
+            if failures >= patience.attempts:
+                reasons.append(f"{url}: {error or type(error).__name__} ({failures} attempts in a row)")
+                return False
+            time.sleep(patience.pause * 2 ** (failures - 1))
+            continue
+        if _verified(part, url, file, reasons):
+            os.replace(part, target)
+            return True
+        if fresh:
+            return False
+        fresh, furthest = True, 0  # the part was of another file; it is out of the way now: once more from byte 0
+
+
+def _receive(url: str, part: Path, timeout: float) -> None:
+    """Add to ``part`` what it lacks of the body behind ``url``.
+
+    Raises:
+        _RefusedError: asking again is of no use.
+        OSError, HTTPException: it may be, and what has arrived is kept.
+    """
+    request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "pipeline-lib"})
+    if _size(part):
+        request.add_header("Range", f"bytes={_size(part)}-")
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as reply:
+            _store(reply, part)
+    except urllib.error.HTTPError as error:
+        if error.code == 416:
+            if error.headers.get("Content-Range") == f"bytes */{_size(part)}":
+                return  # nothing is missing: an earlier run ended between the last byte and the renaming
+            part.unlink()
+            raise ConnectionError("the part on disk is longer than the file; started again") from None
+        if error.code in (408, 425, 429) or error.code >= 500:
+            raise ConnectionError(f"HTTP status {error.code}") from None
+        raise _RefusedError(f"HTTP status {error.code} {error.reason}") from None
+
+
+def _store(reply: Any, part: Path) -> None:
+    if reply.headers.get_content_type() == "text/html" and not part.name.endswith((".html.part", ".htm.part")):
+        raise _RefusedError("a web page (text/html) came in place of the file")
+    start = _size(part) if reply.status == 206 else 0  # 200: the server ignores ranges
+    if start and not reply.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+        part.unlink()
+        raise ConnectionError("the server sent another range than was asked for")
+    length = reply.headers.get("Content-Length")
+    total = start + int(length) if length else None
+    with (
+        open(part, "ab" if start else "wb") as out,
+        Progress(part.name.removesuffix(".part"), total, "B", start) as bar,
+    ):
+        while chunk := reply.read1(_CHUNK):  # what has arrived is kept should the next read stall
+            out.write(chunk)
+            bar.advance(len(chunk))
+        out.flush()
+        os.fsync(out.fileno())
+    if total is not None and _size(part) < total:
+        raise ConnectionError(f"the connection ended after {_size(part):,} of {total:,} bytes")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _disk_full(target: Path) -> PipelineError:
+    return PipelineError(
+        "no space left on the disk",
+        where=target,
+        remedy="free some space or set `results:` to a larger disk, then run again; the download goes on where it was",
+    )

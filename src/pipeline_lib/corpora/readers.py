@@ -1,0 +1,91 @@
+"""From a corpus as it was fetched to its dialogues, whatever its format."""
+
+import importlib
+import logging
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib.config import Source
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.schema import SPLITS
+from pipeline_lib.storage import read_json, sha256
+
+log = logging.getLogger(__name__)
+
+
+def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.RecordBatch]:
+    """Dialogues of a corpus: rows of one dialogue are consecutive and in the order of their turns.
+
+    What was skipped is logged when the last row has been taken.
+
+    Args:
+        source: names the reader, the module of this package that does the work.
+        manifest: ``manifest.json`` beside the fetched files; a generated corpus has none.
+    Returns:
+        Batches of ``schema.DIALOGUES``.
+    Raises:
+        PipelineError: a file is missing or changed since it was fetched, a fault in its text, or an empty split.
+    """
+    files = verified_files(manifest) if manifest else []
+    reader = importlib.import_module(f"pipeline_lib.corpora.{source.reader}")
+    skipped: Counter[str] = Counter()
+    turns: Counter[str] = Counter()
+    for batch in reader.read(files, source, skipped):
+        for count in pc.value_counts(batch.column("split")).to_pylist():
+            turns[count["values"]] += count["counts"]
+        if batch.num_rows:
+            yield batch
+    _report(source, turns, skipped)
+    _check_splits(source, turns, skipped, manifest)
+
+
+def verified_files(manifest: Path) -> list[Path]:
+    """Files that a manifest lists, in its order, each with the checksum that it had when it was fetched.
+
+    Raises:
+        PipelineError: a file is gone or has changed.
+    """
+    files = []
+    for entry in read_json(manifest):
+        path = manifest.parent / entry["name"]
+        found = sha256(path) if path.is_file() else "missing"
+        if found != entry["sha256"]:
+            raise PipelineError(
+                "a fetched file is missing" if found == "missing" else "a fetched file has changed",
+                where=path,
+                expected=f"sha256 {entry['sha256']}; found {found}",
+                remedy=f"delete {manifest} and run the same command again; the file will be fetched anew",
+            )
+        files.append(path)
+    return files
+
+
+def _summary(skipped: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in sorted(skipped.items()) if count) or "nothing"
+
+
+def _report(source: Source, turns: Counter[str], skipped: Counter[str]) -> None:
+    read = ", ".join(f"{turns[split]:,} {split}" for split in SPLITS)
+    log.info("%s: turns read: %s; skipped or mended: %s", source.label, read, _summary(skipped))
+
+
+def _check_splits(source: Source, turns: Counter[str], skipped: Counter[str], manifest: Path | None) -> None:
+    where = manifest or f"source {source.label!r}"
+    if not turns.total():
+        raise PipelineError(
+            f"the corpus has no usable dialogue (skipped: {_summary(skipped)})",
+            where=where,
+            expected="at least one dialogue of two turns",
+            remedy=f"check that the files are in the format of reader {source.reader!r}",
+        )
+    if missing := [split for split in SPLITS if not turns[split]]:
+        raise PipelineError(
+            f"no dialogue is in the {' and the '.join(missing)} split",
+            where=where,
+            expected="dialogues in train, validation and test",
+            remedy="raise the shares in `splits:`, change `split_seed:`, or complete the corpus's own splits",
+        )

@@ -1,0 +1,260 @@
+"""Any corpus as a table, one turn a row: CSV, JSON lines or Parquet, with column names of the user's choice.
+
+The rows of a dialogue must follow one another; within it they are put in the order of their turn numbers and renumbered
+from 0. So a table of any length streams.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib.config import Source
+from pipeline_lib.corpora.splits import hashed_split
+from pipeline_lib.errors import PipelineError, nearest
+from pipeline_lib.schema import DIALOGUES, SPLITS
+
+_REQUIRED = ("dialogue", "turn", "text")
+
+
+def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """Dialogues of a table.
+
+    Args:
+        files: ``.csv``, ``.jsonl`` or ``.parquet``, the first two also as ``.gz``; read in this order.
+        source: ``columns`` names the columns; ``splits`` and ``split_seed`` are used where there is no split column.
+        skipped: counts dialogues of one turn.
+    Raises:
+        PipelineError: a column is missing; a value is null, empty or of the wrong kind; a turn number stands twice in
+            a dialogue; the rows of a dialogue are scattered. Each names the file and the row or dialogue.
+    """
+    columns = {key: key for key in _REQUIRED} | source.columns
+    seen: set[str] = set()
+    for path in files:
+        for rows in _whole_dialogues(_checked(path, columns)):
+            yield _batch(path, rows, source, seen, skipped)
+
+
+# --- rows, checked one by one --------------------------------------------------------------------------------------
+
+
+def _checked(path: Path, columns: dict[str, str]) -> Iterator[pa.Table]:
+    """Rows as (dialogue: string, turn: int64, text: string[, speaker: string][, split: string])."""
+    first_row = 1
+    for raw in _raw(path, columns):
+        cleaned = {}
+        for key, name in columns.items():
+            kind = pa.int64() if key == "turn" else pa.string()
+            cleaned[key] = _cast(raw.column(name), kind, path, name, first_row)
+            if key != "speaker":
+                _check_present(cleaned[key], path, name, first_row)
+        if "split" in cleaned:
+            _check_splits(cleaned["split"], path, columns["split"], first_row)
+        first_row += raw.num_rows
+        yield pa.table(cleaned)
+
+
+def _raw(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    openers = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
+    if kind not in openers:
+        raise PipelineError(
+            f"no reader for a table of kind {kind!r}",
+            where=path,
+            expected=".csv, .jsonl (both also .gz) or .parquet",
+            remedy="convert the table, or correct the file's name in the source's `bundles:`",
+        )
+    try:
+        yield from openers[kind](path, columns)
+    except (pa.ArrowInvalid, EOFError, OSError, UnicodeDecodeError) as error:
+        raise PipelineError(
+            f"not readable as a table: {error}",
+            where=path,
+            expected=f"{kind[1:]} in UTF-8",
+            remedy="mend the file; a CSV needs a header line and quotes around texts with commas",
+        ) from error
+
+
+def _csv(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    from pyarrow import csv
+
+    convert = csv.ConvertOptions(column_types={name: pa.string() for name in columns.values()})
+    reader = csv.open_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=convert)
+    _check_columns(reader.schema.names, columns, path)
+    yield from reader
+
+
+def _jsonl(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    from pyarrow import json as arrow_json
+
+    with pa.input_stream(path) as stream:  # decompresses by the file name
+        first = stream.read(1 << 20).partition(b"\n")[0]
+    try:
+        example = json.loads(first)
+    except json.JSONDecodeError as error:
+        raise pa.ArrowInvalid(f"line 1: {error}") from error
+    _check_columns(list(example), columns, path)
+    kinds = {name: pa.int64() if isinstance(example[name], int) else pa.string() for name in columns.values()}
+    options = arrow_json.ParseOptions(explicit_schema=pa.schema(kinds), unexpected_field_behavior="ignore")
+    yield from arrow_json.open_json(path, parse_options=options)
+
+
+def _parquet(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        _check_columns(file.schema_arrow.names, columns, path)
+        yield from file.iter_batches(columns=list(columns.values()))
+
+
+def _check_columns(found: list[str], columns: dict[str, str], path: Path) -> None:
+    for key, name in columns.items():
+        if name not in found:
+            raise PipelineError(
+                f"no column {name!r}",
+                where=path,
+                expected=nearest(name, found),
+                remedy=f"set `columns: {{{key}: ...}}` of the source to the column's name",
+            )
+
+
+def _cast(values: pa.Array, kind: pa.DataType, path: Path, name: str, first_row: int) -> pa.Array:
+    try:
+        values = values.cast(kind)
+    except pa.ArrowInvalid as error:
+        row = first_row + next(i for i in range(len(values)) if not _castable(values.slice(i, 1), kind))
+        raise PipelineError(
+            f"{name} is {values[row - first_row].as_py()!r}",
+            where=f"{path}, row {row}",
+            expected="a whole number" if kind == pa.int64() else "text",
+            remedy="correct the value",
+        ) from error
+    return pc.utf8_trim_whitespace(values) if kind == pa.string() else values
+
+
+def _castable(values: pa.Array, kind: pa.DataType) -> bool:
+    try:
+        values.cast(kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _check_present(values: pa.Array, path: Path, name: str, first_row: int) -> None:
+    lacking = values.is_null()
+    if values.type == pa.string():
+        lacking = pc.or_kleene(lacking, pc.equal(values, ""))
+    row = pc.index(lacking, True).as_py()
+    if row >= 0:
+        raise PipelineError(
+            f"{name} is null or empty",
+            where=f"{path}, row {first_row + row}",
+            expected="a value in every row",
+            remedy="fill it in, or take the whole dialogue out",
+        )
+
+
+def _check_splits(values: pa.Array, path: Path, name: str, first_row: int) -> None:
+    row = pc.index(pc.is_in(values, pa.array(SPLITS)), False).as_py()
+    if row >= 0:
+        raise PipelineError(
+            f"{name} is {values[row].as_py()!r}",
+            where=f"{path}, row {first_row + row}",
+            expected=", ".join(SPLITS),
+            remedy="rename the splits, or leave the column out of `columns:` to have dialogues assigned by a hash",
+        )
+
+
+# --- dialogues -----------------------------------------------------------------------------------------------------
+
+
+def _whole_dialogues(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same rows, divided only between dialogues."""
+    rest: pa.Table | None = None
+    for table in tables:
+        table = pa.concat_tables([rest, table]) if rest is not None else table
+        ids = table.column("dialogue").combine_chunks()
+        last = len(ids) - 1
+        while last > 0 and ids[last - 1] == ids[last]:
+            last -= 1
+        if last:
+            yield table.slice(0, last)
+        rest = table.slice(last)
+    if rest is not None and rest.num_rows:
+        yield rest
+
+
+def _batch(path: Path, rows: pa.Table, source: Source, seen: set[str], skipped: Counter[str]) -> pa.RecordBatch:
+    rows = rows.combine_chunks()
+    ids = rows.column("dialogue").combine_chunks()
+    changes = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1)).to_numpy(zero_copy_only=False)
+    starts = np.flatnonzero(np.append(True, changes))
+    names = ids.take(pa.array(starts)).to_pylist()
+    _check_contiguous(names, seen, path)
+    dialogue = np.cumsum(np.append(0, changes))
+    turn = rows.column("turn").to_numpy()
+    order = np.lexsort((turn, dialogue))
+    _check_distinct(turn[order], dialogue, names, path)
+
+    lengths = np.diff(np.append(starts, len(ids)))
+    kept = lengths[dialogue] > 1
+    skipped["dialogues of one turn"] += int(np.count_nonzero(lengths == 1))
+    chosen = pa.array(order[kept])
+    split = _splits(rows, names, dialogue, path, source)
+    speaker = rows.column("speaker") if "speaker" in rows.column_names else pa.nulls(len(ids), pa.string())
+    table = pa.table(
+        {
+            "dialogue_id": ids.take(chosen),
+            "turn": pa.array((np.arange(len(ids)) - starts[dialogue])[kept], pa.int32()),
+            "speaker": speaker.take(chosen),
+            "text": rows.column("text").take(chosen),
+            "split": split.filter(pa.array(kept)),
+            "label": pa.nulls(len(chosen), pa.int32()),
+        },
+        schema=DIALOGUES,
+    )
+    return pa.RecordBatch.from_struct_array(table.to_struct_array().combine_chunks())
+
+
+def _splits(rows: pa.Table, names: list[str], dialogue: np.ndarray, path: Path, source: Source) -> pa.Array:
+    if "split" not in rows.column_names:
+        own = [hashed_split(name, source.splits, source.split_seed) for name in names]
+        return pa.array(own).take(pa.array(dialogue))
+    given = rows.column("split").combine_chunks()
+    divided = pc.not_equal(given.slice(1), given.slice(0, len(given) - 1)).to_numpy(zero_copy_only=False)
+    bad = np.flatnonzero(divided & (np.diff(dialogue) == 0))
+    if len(bad):
+        raise PipelineError(
+            f"dialogue {names[dialogue[bad[0]]]!r} is in two splits",
+            where=path,
+            expected="one split for all rows of a dialogue",
+            remedy="correct the split column; a divided dialogue leaks between training and test",
+        )
+    return given
+
+
+def _check_contiguous(names: list[str], seen: set[str], path: Path) -> None:
+    for name in names:
+        if name in seen:
+            raise PipelineError(
+                f"dialogue {name!r} begins a second time",
+                where=path,
+                expected="the rows of a dialogue one after another",
+                remedy="sort the table by dialogue, or give different dialogues different ids",
+            )
+        seen.add(name)
+
+
+def _check_distinct(turn: np.ndarray, dialogue: np.ndarray, names: list[str], path: Path) -> None:
+    repeated = np.flatnonzero((np.diff(turn) == 0) & (np.diff(dialogue) == 0))
+    if len(repeated):
+        raise PipelineError(
+            f"turn {turn[repeated[0]]} stands twice in dialogue {names[dialogue[repeated[0]]]!r}",
+            where=path,
+            expected="different turn numbers within a dialogue",
+            remedy="renumber the turns, or give different dialogues different ids",
+        )

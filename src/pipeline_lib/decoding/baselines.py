@@ -1,0 +1,26 @@
+"""The two rows that frame every table; they need no model and no torch."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib import schema, storage
+
+
+def baseline(kind: str, train: Path, pairs: Path, seed: int) -> pa.Table:
+    """Rows that frame every table: ``random`` training responses (the floor), the ``human`` references themselves."""
+    texts = storage.read_parquet(pairs, schema.PAIRS)
+    if kind == "random":
+        pool = storage.read_parquet(train, schema.PAIRS, ["response"])["response"]
+        responses = pool.take(pa.array(np.random.default_rng(seed).integers(len(pool), size=len(texts))))
+    else:
+        responses = texts["response"]
+    n = len(texts)
+    lengths = pc.add(pc.count_substring(texts["response"], " "), 2)
+    columns = {name: texts[name] for name in ("pair_id", "context", "label")}
+    columns |= {"reference": texts["response"], "response": responses, "selection": pa.array(["none"] * n)}
+    columns |= {"tokens": lengths.cast(pa.int32()), "group": pa.nulls(n, pa.int16())}
+    columns |= {name: pa.nulls(n, pa.float32()) for name in ("nll", "kl", "bound", "nll_importance")}
+    return pa.table(columns).select(schema.RESPONSES.names).cast(schema.RESPONSES)

@@ -1,0 +1,38 @@
+"""Plain corpus BLEU, beside the smoothed sentence scores."""
+
+import numpy as np
+
+from pipeline_lib.metrics.base import Score
+from pipeline_lib.metrics.bleu import MAX_ORDER
+from pipeline_lib.metrics.items import Items
+
+
+class CorpusBleu:
+    """BLEU-4 of Papineni et al. (2002) from counts pooled over the corpus, no smoothing, on the workflow's tokens."""
+
+    name = "corpus-BLEU"
+    signature = "corpus-BLEU|order:4|level:corpus|smooth:none|tok:given|v:1"
+
+    def __call__(self, items: Items) -> Score:
+        value = float(self.value(self.parts(items).sum(axis=0)))
+        return Score(value, None, len(items), n_empty=int((items.responses.lengths == 0).sum()))
+
+    def parts(self, items: Items) -> np.ndarray:
+        """(B, 10) float64: matches and n-grams of orders 1 to 4, response and reference length."""
+        found = items.matches
+        return np.column_stack(
+            [
+                found.numerators[:, :MAX_ORDER],
+                found.denominators[:, :MAX_ORDER],
+                found.lengths,
+                found.reference_lengths,
+            ]
+        )
+
+    def value(self, sums: np.ndarray) -> np.ndarray:
+        """(…, 10) sums to (…) BLEU; 0 where an order has no match."""
+        found, total = sums[..., :MAX_ORDER], sums[..., MAX_ORDER : 2 * MAX_ORDER]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            precision = np.log(found / total).mean(axis=-1)
+            penalty = np.minimum(0, 1 - sums[..., -1] / sums[..., -2])
+            return np.where((found > 0).all(axis=-1), np.exp(precision + penalty), 0.0)

@@ -1,0 +1,46 @@
+"""Vector Extrema: cosine of the per-dimension extremes of response and reference."""
+
+import numpy as np
+
+from pipeline_lib.metrics.base import Score
+from pipeline_lib.metrics.items import Items
+from pipeline_lib.metrics.ngrams import Ragged
+from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, cosines, count_unscored
+
+CHUNK = 8_192  # tokens whose vectors are in memory at once: 10 MB of 300 dimensions
+
+
+class Extrema:
+    """Per dimension the value of largest magnitude, positive on ties (Forgues et al. 2014), then the cosine."""
+
+    name = "Extrema"
+
+    def __init__(self, space: VectorSpace) -> None:
+        self.space = space
+        self.signature = f"Extrema|vectors:{space.label}|oov:skip|empty:0|ties:positive|v:1"
+
+    def __call__(self, items: Items) -> Score:
+        vectors, known = self.space.of(items)
+        responses = extremes(items.responses.keep(known[items.responses.ids]), vectors)[items.reference_item]
+        references = extremes(items.references.keep(known[items.references.ids]), vectors)
+        values = best_of_references(cosines(responses, references), items.reference_item)
+        return Score.of_items(values, *count_unscored(items.responses, items.references, known, items.reference_item))
+
+
+def extremes(texts: Ragged, vectors: np.ndarray) -> np.ndarray:
+    """(B, D) float32, the value of largest magnitude over each text's tokens; zeros for an empty text."""
+    result = np.zeros((len(texts), vectors.shape[1]), vectors.dtype)
+    lengths = texts.lengths
+    for length in np.unique(lengths[lengths > 0]):  # texts of one length need no padding
+        same = np.flatnonzero(lengths == length)
+        step = max(1, CHUNK // int(length))
+        for start in range(0, len(same), step):
+            rows = same[start : start + step]
+            highest = vectors[texts.ids[texts.offsets[rows]]]
+            lowest = highest.copy()
+            for place in range(1, length):
+                word = vectors[texts.ids[texts.offsets[rows] + place]]
+                np.maximum(highest, word, out=highest)
+                np.minimum(lowest, word, out=lowest)
+            result[rows] = np.where(highest >= -lowest, highest, lowest)
+    return result

@@ -1,0 +1,34 @@
+"""95 % intervals over items by the percentile bootstrap, for many metrics at once."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+LEVEL = 0.95
+CHUNK = 64  # resamples drawn at once: 64 x 6k items are 3 MB
+
+
+def resamples(n: int, times: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Chunks (t, n) float64 of how often each item is drawn, ``n`` draws with replacement, ``times`` rows in all."""
+    for start in range(0, times, CHUNK):
+        t = min(CHUNK, times - start)
+        draws = rng.integers(0, n, (t, n)) + np.arange(t)[:, None] * n
+        yield np.bincount(draws.ravel(), minlength=t * n).reshape(t, n).astype(np.float64)
+
+
+def bootstrap_sums(parts: Sequence[np.ndarray], times: int, seed: int) -> list[np.ndarray]:
+    """Sums of every metric's (B, P) ``parts`` over the same resamples of the items.
+
+    Returns:
+        per metric (times, P) float64.
+    """
+    stacked = np.concatenate(parts, axis=1)
+    rng = np.random.default_rng(seed)
+    sums = np.concatenate([weights @ stacked for weights in resamples(len(stacked), times, rng)])
+    return np.split(sums, np.cumsum([part.shape[1] for part in parts])[:-1], axis=1)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The central 95 % of (times,) resampled values."""
+    low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

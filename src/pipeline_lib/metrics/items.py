@@ -1,0 +1,117 @@
+"""The items that are scored: contexts, references and responses as token ids, with the model's likelihoods."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.metrics.ngrams import Matches, Ragged, count_matches
+
+Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """What a model says about the references, nats per item, (B,) float64; None where it has no such figure."""
+
+    tokens: np.ndarray  # end token counted
+    nll: np.ndarray | None
+    kl: np.ndarray | None
+    bound: np.ndarray | None
+    nll_importance: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Items:
+    """B items, tokenised once for all metrics. Token ids index ``vocabulary``, which all three columns share."""
+
+    vocabulary: pa.Array  # (V,) string
+    contexts: Ragged
+    references: Ragged
+    responses: Ragged
+    reference_item: np.ndarray  # (R,) int64 ascending: the item that a reference belongs to
+    likelihood: Likelihood | None = None
+    group: np.ndarray | None = None  # (B,) whole numbers, the group that the system used
+    label: np.ndarray | None = None  # (B,) whole numbers, the reference's known latent group
+    _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, contexts: Texts, references: Texts | Sequence[Sequence[str]], responses: Texts) -> "Items":
+        """Items from texts of space-joined tokens; a reference may be a list of several."""
+        flat, item = _flatten(references)
+        if len(contexts) != len(responses) or len(np.unique(item)) != len(responses):
+            raise ValueError(f"{len(contexts)} contexts and {len(responses)} responses, references of other items")
+        vocabulary, columns = encode(_strings(contexts), flat, _strings(responses))
+        return cls(vocabulary, columns[0], columns[1], columns[2], item)
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> "Items":
+        """Items from rows of `schema.RESPONSES`.
+
+        Raises:
+            PipelineError: a likelihood column is null, NaN or infinite in some rows.
+        """
+        likelihood = Likelihood(
+            table["tokens"].to_numpy().astype(np.float64),
+            *(_complete(table, name) for name in ("nll", "kl", "bound", "nll_importance")),
+        )
+        plain = cls.of(table["context"], table["reference"], table["response"])
+        return replace(plain, likelihood=likelihood, group=_complete(table, "group"), label=_complete(table, "label"))
+
+    def __len__(self) -> int:
+        return len(self.responses)
+
+    @cached_property
+    def matches(self) -> Matches:
+        """Clipped n-gram matches of responses and references, which all BLEU variants share."""
+        return count_matches(self.responses, self.references, self.reference_item, len(self.vocabulary))
+
+
+def encode(*columns: pa.Array) -> tuple[pa.Array, list[Ragged]]:
+    """Split columns of space-joined tokens and number their tokens from one vocabulary, in order of appearance."""
+    tokens = [pc.split_pattern(column, " ") for column in columns]
+    flat = pc.dictionary_encode(pa.concat_arrays([column.flatten() for column in tokens]))
+    ids = flat.indices.to_numpy().astype(np.int64)
+    filled = pc.not_equal(flat.dictionary, "").to_numpy(zero_copy_only=False)[ids]  # "" splits into one empty token
+    texts = []
+    start = 0
+    for column in tokens:
+        lengths = pc.list_value_length(column).to_numpy().astype(np.int64)
+        stop = start + int(lengths.sum())
+        texts.append(Ragged.of_lengths(ids[start:stop], lengths).keep(filled[start:stop]))
+        start = stop
+    return flat.dictionary, texts
+
+
+def _flatten(references: Texts | Sequence[Sequence[str]]) -> tuple[pa.Array, np.ndarray]:
+    if isinstance(references, pa.Array | pa.ChunkedArray) or all(isinstance(one, str) for one in references):
+        return _strings(references), np.arange(len(references))
+    counts = [len(several) for several in references]
+    return _strings([one for several in references for one in several]), np.repeat(np.arange(len(counts)), counts)
+
+
+def _strings(texts: Texts) -> pa.Array:
+    column = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.string())
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _complete(table: pa.Table, name: str) -> np.ndarray | None:
+    column = table[name]
+    if column.null_count == len(column):
+        return None
+    values = column.to_numpy().astype(np.float64)
+    if not np.isfinite(values).all():
+        row = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise PipelineError(
+            f"column {name!r} is {column[row].as_py()} in {int((~np.isfinite(values)).sum())} of {len(values)} rows",
+            where=f"first at pair {table['pair_id'][row].as_py()}",
+            expected="a finite number in every row, or null in every row",
+            remedy="if the responses come from a foreign system, complete the column or leave it out; else the run "
+            "diverged: lower its learning rate and train again",
+        )
+    return values

@@ -1,0 +1,17 @@
+"""Mean length of the responses, in tokens."""
+
+import numpy as np
+
+from pipeline_lib.metrics.base import Score
+from pipeline_lib.metrics.items import Items
+
+
+class Length:
+    """Tokens of a response, end token not counted."""
+
+    name = "length"
+    signature = "length|unit:token|v:1"
+
+    def __call__(self, items: Items) -> Score:
+        lengths = items.responses.lengths
+        return Score.of_items(lengths.astype(np.float64), n_empty=int((lengths == 0).sum()))

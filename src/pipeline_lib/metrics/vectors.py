@@ -1,0 +1,106 @@
+"""Word vectors for metrics, and the sums and cosines that metrics share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.metrics.items import Items
+from pipeline_lib.metrics.ngrams import Ragged
+from pipeline_lib.storage import parquet_metadata, read_parquet
+
+
+@dataclass(frozen=True)
+class VectorSpace:
+    """Vectors of V tokens, with the name that identifies them in signatures."""
+
+    tokens: pa.Array  # (V,) string, unique
+    matrix: np.ndarray  # (V, D) float32
+    label: str  # source@first eight digits of its sha256
+
+    @classmethod
+    def read(cls, path: Path) -> "VectorSpace":
+        """Read a file of `schema.vectors`; its metadata ``source`` and ``sha256`` become the label.
+
+        Raises:
+            PipelineError: the file has no vectors or no such metadata, or a value is not finite.
+        """
+        table = read_parquet(path, columns=["token", "vector"])
+        metadata = parquet_metadata(path)
+        column = table["vector"].combine_chunks()
+        if (
+            not pa.types.is_fixed_size_list(column.type)
+            or not {"source", "sha256"} <= metadata.keys()
+            or not len(table)
+        ):
+            raise PipelineError(
+                f"not a file of word vectors: {len(table)} rows of {column.type}, metadata {sorted(metadata)}",
+                where=path,
+                expected="rows (token, vector of fixed length) and metadata source, sha256",
+                remedy="delete the file and run the same command again; it will be remade",
+            )
+        matrix = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
+        if not np.isfinite(matrix).all():
+            row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
+            raise PipelineError(
+                "a vector holds a value that is not finite",
+                where=f"{path}, token {table['token'][row].as_py()!r}",
+                expected="finite numbers",
+                remedy="correct the embedding file, or remove that line",
+            )
+        return cls(table["token"].combine_chunks(), matrix, f"{metadata['source']}@{metadata['sha256'][:8]}")
+
+    def of(self, items: Items) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors of the items' vocabulary.
+
+        Returns:
+            (T, D) float32, zeros where unknown; (T,) bool, known: a token that is absent or all zeros is not.
+        """
+        if self.label not in items._known:
+            row = pc.index_in(items.vocabulary, value_set=self.tokens).fill_null(-1).to_numpy()
+            vectors = np.where(row[:, None] >= 0, self.matrix[row], np.float32(0))
+            items._known[self.label] = vectors, (vectors != 0).any(axis=1)
+        return items._known[self.label]
+
+
+def sums(texts: Ragged, vectors: np.ndarray) -> np.ndarray:
+    """(B, D) float32, the sum of the vectors of each text's tokens."""
+    from scipy.sparse import csr_array  # here: the metrics without vectors start without scipy
+
+    ones = np.ones(len(texts.ids), vectors.dtype)
+    return csr_array((ones, texts.ids, texts.offsets), shape=(len(texts), len(vectors))) @ vectors
+
+
+def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """(B, D) and (B, D) to (B,) float64; 0 where a side is zero."""
+    inner = np.einsum("bd,bd->b", left, right, dtype=np.float64)
+    norms = np.sqrt(
+        np.einsum("bd,bd->b", left, left, dtype=np.float64) * np.einsum("bd,bd->b", right, right, dtype=np.float64)
+    )
+    return np.divide(inner, norms, out=np.zeros(len(inner)), where=norms > 0)
+
+
+def best_of_references(values: np.ndarray, reference_item: np.ndarray) -> np.ndarray:
+    """(R,) values of references to (B,) the best of each item."""
+    if len(values) == 0:
+        return values
+    return np.maximum.reduceat(values, np.unique(reference_item, return_index=True)[1])
+
+
+def count_unscored(
+    left: Ragged, right: Ragged, known: np.ndarray, reference_item: np.ndarray | None = None
+) -> tuple[int, int]:
+    """Items with an empty side, and items with words but no vector on a side; in no case both.
+
+    With ``reference_item``, ``right`` holds references, of which the best-covered counts.
+    """
+
+    def per_item(counts: np.ndarray) -> np.ndarray:
+        return counts if reference_item is None else best_of_references(counts, reference_item)
+
+    empty = (left.lengths == 0) | (per_item(right.lengths) == 0)
+    bare = (left.keep(known[left.ids]).lengths == 0) | (per_item(right.keep(known[right.ids]).lengths) == 0)
+    return int(empty.sum()), int((bare & ~empty).sum())

@@ -1,0 +1,158 @@
+"""What every response generator offers: an objective, a likelihood, responses."""
+
+import importlib
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from pipeline_lib.config import Network, Settings
+from pipeline_lib.errors import PipelineError, nearest
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded examples. Optional fields are None for systems or corpora that have none.
+
+    Attributes:
+        context: (B, Tc) int64 token ids, pad 0; ``context_lengths`` (B,) int64.
+        words: (B, Tr) int64, the response; ``lengths`` counts its end token, so it has ``lengths - 1`` words.
+        inputs: (B, Tr) int64, start token, then the words; what a teacher-forced decoder reads.
+        targets: (B, Tr) int64, the words, then the end token.
+        group: (B,) int64 cluster of each pair, or None.
+    """
+
+    context: Tensor
+    context_lengths: Tensor
+    inputs: Tensor
+    targets: Tensor
+    lengths: Tensor
+    group: Tensor | None = None
+
+    @property
+    def words(self) -> Tensor:
+        return self.inputs[:, 1:]
+
+    @property
+    def word_lengths(self) -> Tensor:
+        return self.lengths - 1
+
+    def __len__(self) -> int:
+        return len(self.context)
+
+    def to(self, device: torch.device) -> "Batch":
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v.to(device, non_blocking=True) for k, v in moved.items() if v is not None})
+
+
+class Objective(NamedTuple):
+    """``loss`` to minimise (scalar) and what to log: each entry a detached scalar or a (B,) tensor that is averaged."""
+
+    loss: Tensor
+    log: dict[str, Tensor]
+
+
+class Likelihood(NamedTuple):
+    """The reference's likelihood per example, nats, each (B,).
+
+    ``nll`` reconstruction with z from the posterior; ``kl`` posterior to prior; ``bound`` the negative evidence lower
+    bound with every term that belongs to log p(response | context). ``posterior_mean`` (B, Z) and ``group`` (B,)
+    where the system has them.
+    """
+
+    nll: Tensor
+    kl: Tensor
+    bound: Tensor
+    posterior_mean: Tensor | None = None
+    group: Tensor | None = None
+
+
+class Generated(NamedTuple):
+    """Responses as (B, T) int64, ended by the end token where it was reached, and the group each was made with."""
+
+    tokens: Tensor
+    group: Tensor | None = None
+
+
+class ResponseModel(nn.Module):
+    """Base of every system; subclasses say how a response depends on its context.
+
+    Args:
+        embeddings: (V, E) float32, frozen word vectors; rows 0-3 are padding, unknown, start and end.
+        network: sizes.
+        groups: number of clusters where the system is conditioned on them.
+        options: the system's own options, an instance of its ``Options``.
+    """
+
+    class Options(Settings):
+        """Options of the configuration's ``systems.<name>.options``."""
+
+    selections: ClassVar[tuple[str, ...]] = ("none",)
+
+    def __init__(self, embeddings: Tensor, network: Network, groups: int, options: Settings) -> None:
+        super().__init__()
+        self.embeddings: Tensor
+        self.register_buffer("embeddings", embeddings, persistent=False)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        return nn.functional.embedding(tokens, self.embeddings)
+
+    def initialise(self, spread: float) -> None:
+        """Draw every parameter from U(-spread, spread)."""
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -spread, spread)
+
+    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        """The training loss; ``weight`` in [0, 1] is the annealed weight of the KL term."""
+        raise NotImplementedError
+
+    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
+        """How likely the references are, with un-annealed terms."""
+        raise NotImplementedError
+
+    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
+        """Importance-weighted estimate of -log p(response | context), nats, (B,)."""
+        raise NotImplementedError
+
+    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
+        """Respond to each context; ``selection`` is one of ``selections``; only `oracle` looks at the reference."""
+        raise NotImplementedError
+
+
+def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal float32 noise on the device of ``like``."""
+    return torch.randn(shape, generator=generator, device=like.device)
+
+
+def create(path: str, options: dict[str, Any], embeddings: Tensor, network: Network, groups: int) -> ResponseModel:
+    """Build the model that a configuration entry names as ``module:Class``, initialised from torch's current seed.
+
+    Raises:
+        PipelineError: no such module or class, or options that it does not know.
+    """
+    module, _, name = path.partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise PipelineError(
+            f"no model {path!r}: {error}",
+            where="systems.<name>.model",
+            expected="an importable module:Class, for example pipeline_lib.models.cvae:CVAE",
+            remedy="correct the entry, or put the module's folder on PYTHONPATH",
+        ) from error
+    try:
+        checked = kind.Options.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise PipelineError(
+            f"option {key!r} of {path}: {first['msg']}",
+            where="systems.<name>.options",
+            expected=nearest(key, list(kind.Options.model_fields)),
+            remedy="correct the option",
+        ) from None
+    model: ResponseModel = kind(embeddings, network, groups, checked)
+    model.initialise(network.initial_range)
+    return model

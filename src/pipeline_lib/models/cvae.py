@@ -1,0 +1,152 @@
+"""Conditional variational autoencoders (Sohn et al. 2015; Zhao et al. 2017), without and with cluster knowledge."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline_lib.config import Network, Settings
+from pipeline_lib.decoding.greedy import greedy
+from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, ResponseModel, normal
+from pipeline_lib.models.layers import BagOfWords, Decoder, Encoder, Gaussian, at_least_float32, kl_divergence
+
+
+class PriorNetwork(nn.Sequential):
+    """(B, C) context -> tanh layer -> (B, 2Z) mean and log-variance."""
+
+    def __init__(self, context_size: int, latent: int, least_hidden: int) -> None:
+        hidden = max(2 * latent, least_hidden)
+        super().__init__(nn.Linear(context_size, hidden), nn.Tanh(), nn.Linear(hidden, 2 * latent))
+
+
+class CVAE(ResponseModel):
+    """z given context and response (recognition), given context (prior); the decoder starts from [c; z]."""
+
+    class Options(Settings):
+        bow: bool = False
+
+    def __init__(self, embeddings: Tensor, network: Network, groups: int, options: Options) -> None:
+        super().__init__(embeddings, network, groups, options)
+        self.latent = network.latent
+        self.encoder = Encoder(embeddings.shape[1], network.hidden)
+        size = self.encoder.size
+        self.recognition = self._recognition()
+        self.prior = PriorNetwork(size, network.latent, network.prior_hidden)
+        self.decoder = self._decoder(network)
+        self.bow = BagOfWords(size + network.latent, network.bow_hidden, len(embeddings)) if options.bow else None
+
+    def _recognition(self, extra: int = 0) -> nn.Linear:
+        return nn.Linear(2 * self.encoder.size + extra, 2 * self.latent)
+
+    def _decoder(self, network: Network, extra: int = 0) -> Decoder:
+        """``extra`` values stand beside every input word and beside [c; z]."""
+        vocabulary_size, embedding_size = self.embeddings.shape
+        condition_size = self.encoder.size + self.latent + extra
+        return Decoder(embedding_size + extra, network.hidden, network.decoder_layers, vocabulary_size, condition_size)
+
+    def encode_context(self, batch: Batch) -> Tensor:
+        return self.encoder(self.embed(batch.context), batch.context_lengths)
+
+    def encode_response(self, batch: Batch) -> Tensor:
+        return self.encoder(self.embed(batch.words), batch.word_lengths)
+
+    def distributions(self, batch: Batch) -> tuple[Tensor, Gaussian, Gaussian]:
+        """Context encoding (B, C), posterior q(z | context, response) and prior p(z | context)."""
+        context = self.encode_context(batch)
+        posterior = Gaussian.of(self.recognition(torch.cat([context, self.encode_response(batch)], -1)))
+        return context, posterior, Gaussian.of(self.prior(context))
+
+    def reconstruction(self, batch: Batch, context: Tensor, z: Tensor) -> dict[str, Tensor]:
+        """What z must explain, nats, (B,) each: ``nll`` = -log p(response | z, context) and further terms, if any."""
+        hidden = self.decoder(self.embed(batch.inputs), torch.cat([context, z], -1))
+        return {"nll": self.decoder.negative_log_likelihood(hidden, batch.targets, batch.lengths)}
+
+    def _draw(self, distribution: Gaussian, generator: torch.Generator) -> Tensor:
+        return distribution.sample(normal(tuple(distribution.mean.shape), distribution.mean, generator))
+
+    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        context, posterior, prior = self.distributions(batch)
+        z = self._draw(posterior, generator)
+        terms = self.reconstruction(batch, context, z)
+        if self.bow is not None:
+            terms["bow"] = self.bow(torch.cat([context, z], -1), batch.targets, batch.lengths)
+        kl = kl_divergence(posterior, prior)
+        loss = torch.stack([term.mean() for term in terms.values()]).sum() + weight * kl.mean()
+        return Objective(loss, {name: term.detach() for name, term in (terms | {"kl": kl}).items()})
+
+    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
+        context, posterior, prior = self.distributions(batch)
+        terms = self.reconstruction(batch, context, self._draw(posterior, generator))
+        kl = kl_divergence(posterior, prior)
+        return Likelihood(terms["nll"], kl, torch.stack(list(terms.values())).sum(0) + kl, posterior.mean, batch.group)
+
+    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
+        context, posterior, prior = self.distributions(batch)
+        weights = []
+        for _ in range(samples):  # one at a time: memory stays that of one pass
+            z = self._draw(posterior, generator)
+            explained = torch.stack(list(self.reconstruction(batch, context, z).values())).sum(0)
+            weights.append(prior.log_density(z) - posterior.log_density(z) - explained)
+        return importance_estimate(torch.stack(weights))
+
+    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
+        context = self.encode_context(batch)
+        z = self._draw(Gaussian.of(self.prior(context)), generator)
+        return Generated(greedy(self.decoder, self.embeddings, torch.cat([context, z], -1), max_length))
+
+
+def importance_estimate(log_weights: Tensor) -> Tensor:
+    """(S, B) log importance weights -> -log of their mean, (B,) (Burda et al. 2016, eq. 8)."""
+    return -(log_weights.logsumexp(0) - math.log(len(log_weights)))
+
+
+class ClusterCVAE(CVAE):
+    """K-, S-, A-CVAE(+BOW): kgCVAE with the cluster of a pair as the knowledge y (Zhao et al. 2017, section 3.3).
+
+    The true y's embedding enters recognition and decoder in training; decoding takes the expectation of the
+    embedding under the predicted p(y | c, z). The bound includes -log p(y | c, z): y is a function of the response,
+    so log p(response | context) = log p(response, y | context).
+    """
+
+    class Options(Settings):
+        bow: bool = True
+        group_size: int = 30  # size of y's embedding, and of the layer through which recognition reads it
+        predictor_hidden: int = 400
+
+    def __init__(self, embeddings: Tensor, network: Network, groups: int, options: Options) -> None:
+        super().__init__(embeddings, network, groups, CVAE.Options(bow=options.bow))
+        size, hidden = options.group_size, options.predictor_hidden
+        self.group_embedding = nn.Embedding(groups, size)
+        self.group_layer = nn.Sequential(nn.Linear(size, size), nn.Tanh())
+        self.group_predictor = nn.Sequential(
+            nn.Linear(self.encoder.size + self.latent, hidden), nn.Tanh(), nn.Linear(hidden, groups)
+        )
+        self.recognition = self._recognition(extra=size)
+        self.decoder = self._decoder(network, extra=size)
+
+    def distributions(self, batch: Batch) -> tuple[Tensor, Gaussian, Gaussian]:
+        context = self.encode_context(batch)
+        group = self.group_layer(self.group_embedding(batch.group))
+        posterior = Gaussian.of(self.recognition(torch.cat([context, self.encode_response(batch), group], -1)))
+        return context, posterior, Gaussian.of(self.prior(context))
+
+    def reconstruction(self, batch: Batch, context: Tensor, z: Tensor) -> dict[str, Tensor]:
+        """``nll`` with the true y, and ``group_nll`` = -log p(y | context, z)."""
+        inputs, group = self.embed(batch.inputs), self.group_embedding(batch.group)
+        beside = group.unsqueeze(1).expand(-1, inputs.shape[1], -1)
+        hidden = self.decoder(torch.cat([inputs, beside], -1), torch.cat([context, z, group], -1))
+        predicted = at_least_float32(self.group_predictor(torch.cat([context, z], -1)))
+        return {
+            "nll": self.decoder.negative_log_likelihood(hidden, batch.targets, batch.lengths),
+            "group_nll": F.cross_entropy(predicted, batch.group, reduction="none"),
+        }
+
+    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
+        context = self.encode_context(batch)
+        z = self._draw(Gaussian.of(self.prior(context)), generator)
+        probabilities = F.softmax(at_least_float32(self.group_predictor(torch.cat([context, z], -1))), -1)
+        group = probabilities @ self.group_embedding.weight
+        condition = torch.cat([context, z, group], -1)
+        tokens = greedy(self.decoder, self.embeddings, condition, max_length, constant_input=group)
+        return Generated(tokens, probabilities.argmax(-1))

@@ -1,0 +1,123 @@
+"""The building blocks that the systems of the SepaCVAE paper share (its section 4 and the released code).
+
+B examples, T tokens, E embedding size, H hidden units, Z latent size, V vocabulary size.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
+
+_ROWS_AT_ONCE = 1024  # rows of logits held at a time where no gradient is needed: stays in cache, bounds memory
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Under autocast, what a network gave in bfloat16 as float32: exponentials and sums need the digits."""
+    return values.float() if values.dtype == torch.bfloat16 else values
+
+
+class Encoder(nn.Module):
+    """Bidirectional GRU; a text is the concatenation of the two directions' last states."""
+
+    def __init__(self, embedding_size: int, hidden: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(embedding_size, hidden, batch_first=True, bidirectional=True)
+        self.size = 2 * hidden
+
+    def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, E) texts of ``lengths`` (B,) int64 tokens, all at least 1, -> (B, 2H); padding is never read."""
+        packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        _, last = self.gru(packed)
+        return torch.cat([last[0], last[1]], dim=-1)
+
+
+class Gaussian:
+    """A diagonal Gaussian per example: ``mean`` and ``log_variance``, both (B, Z)."""
+
+    def __init__(self, mean: Tensor, log_variance: Tensor) -> None:
+        self.mean, self.log_variance = mean, log_variance
+
+    @classmethod
+    def of(cls, parameters: Tensor) -> "Gaussian":
+        """From the (B, 2Z) output of a network: means first, log-variances second."""
+        mean, log_variance = at_least_float32(parameters).chunk(2, dim=-1)
+        return cls(mean, log_variance)
+
+    def sample(self, noise: Tensor) -> Tensor:
+        """``mean + std * noise`` for standard normal ``noise`` of shape (..., B, Z)."""
+        return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+    def log_density(self, z: Tensor) -> Tensor:
+        """log N(z), nats, summed over Z; ``z`` (..., B, Z) gives (..., B)."""
+        squared = (z - self.mean).square() / self.log_variance.exp()
+        return -0.5 * (squared + self.log_variance + math.log(2 * math.pi)).sum(-1)
+
+    def __getitem__(self, rows: Tensor) -> "Gaussian":
+        return Gaussian(self.mean[rows], self.log_variance[rows])
+
+
+def kl_divergence(q: Gaussian, p: Gaussian) -> Tensor:
+    """KL(q || p), nats, summed over latent dimensions: one number per example, (B,)."""
+    difference = (q.log_variance.exp() + (q.mean - p.mean).square()) / p.log_variance.exp()
+    return 0.5 * (p.log_variance - q.log_variance - 1 + difference).sum(-1)
+
+
+def valid_positions(lengths: Tensor, width: int) -> Tensor:
+    """(B, width) bool, true where a token is no padding."""
+    return torch.arange(width, device=lengths.device) < lengths.unsqueeze(1)
+
+
+class Decoder(nn.Module):
+    """GRU language model whose initial states are a linear map of what the response is conditioned on."""
+
+    def __init__(self, input_size: int, hidden: int, layers: int, vocabulary_size: int, condition_size: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(input_size, hidden, layers, batch_first=True)
+        self.initial = nn.Linear(condition_size, layers * hidden)
+        self.output = nn.Linear(hidden, vocabulary_size)
+
+    def initial_state(self, condition: Tensor) -> Tensor:
+        """(B, C) condition -> (layers, B, H)."""
+        state = self.initial(condition).unflatten(-1, (self.gru.num_layers, self.gru.hidden_size))
+        return state.transpose(0, 1).contiguous()
+
+    def forward(self, inputs: Tensor, condition: Tensor) -> Tensor:
+        """Teacher forcing: (B, T, input) embedded previous words and (B, C) -> hidden states (B, T, H)."""
+        return self.gru(inputs, self.initial_state(condition))[0]
+
+    def negative_log_likelihood(self, hidden: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """``-sum_t log p(y_t | y_<t)`` per example, nats, (B,); only non-pad positions are projected to V."""
+        valid = valid_positions(lengths, targets.shape[1])
+        rows, wanted = hidden[valid], targets[valid]
+        if torch.is_grad_enabled() or len(rows) <= _ROWS_AT_ONCE:
+            nll = F.cross_entropy(at_least_float32(self.output(rows)), wanted, reduction="none")
+        else:
+            parts = zip(rows.split(_ROWS_AT_ONCE), wanted.split(_ROWS_AT_ONCE), strict=True)
+            nll = torch.cat([self._token_nll(part, words) for part, words in parts])
+        return sum_by_example(nll, lengths)
+
+    def _token_nll(self, rows: Tensor, wanted: Tensor) -> Tensor:
+        logits = at_least_float32(self.output(rows))
+        return logits.logsumexp(-1) - logits.gather(-1, wanted.unsqueeze(-1)).squeeze(-1)
+
+
+def sum_by_example(values: Tensor, lengths: Tensor) -> Tensor:
+    """Sum the values of consecutive non-pad positions: (sum of lengths,) -> (B,)."""
+    examples = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
+    return torch.zeros(len(lengths), dtype=values.dtype, device=values.device).index_add(0, examples, values)
+
+
+class BagOfWords(nn.Module):
+    """Predicts the response's words, unordered, from context and latent variable (Zhao et al. 2017)."""
+
+    def __init__(self, condition_size: int, hidden: int, vocabulary_size: int) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(condition_size, hidden), nn.Tanh(), nn.Linear(hidden, vocabulary_size))
+
+    def forward(self, condition: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """``-sum_t log softmax(b)_{y_t}`` per example, nats, (B,)."""
+        log_probabilities = F.log_softmax(at_least_float32(self.network(condition)), dim=-1)
+        token_nll = -log_probabilities.gather(1, targets)
+        return token_nll.masked_fill(~valid_positions(lengths, targets.shape[1]), 0.0).sum(1)

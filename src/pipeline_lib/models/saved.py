@@ -1,0 +1,44 @@
+"""A trained model on disk: its weights and, in the same file, what it takes to build the network again."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pipeline_lib.config import Network, Settings
+from pipeline_lib.models.base import ResponseModel, create
+from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
+from pipeline_lib.text.vocabulary import Vocabulary
+
+
+class Description(Settings):
+    """Everything but the vocabulary that a network is built from."""
+
+    model: str
+    options: dict[str, Any]
+    network: Network
+    groups: int
+
+
+def build(description: Description, vocabulary: Vocabulary) -> ResponseModel:
+    """A fresh network, initialised from torch's current seed."""
+    embeddings = torch.from_numpy(vocabulary.matrix.copy())
+    return create(description.model, description.options, embeddings, description.network, description.groups)
+
+
+def save(path: Path, weights: dict[str, Tensor], description: Description) -> None:
+    """Write weights and description as one safetensors file."""
+    save_tensors(path, weights, {"description": description.model_dump_json()})
+
+
+def load(path: Path, vocabulary: Vocabulary) -> ResponseModel:
+    """Read what `save` wrote.
+
+    Raises:
+        PipelineError: the file is damaged, or the vocabulary is not the one it was trained with.
+    """
+    weights, metadata = load_tensors(path)
+    model = build(Description.model_validate_json(metadata["description"]), vocabulary)
+    load_weights(model, weights, path)
+    return model

@@ -1,0 +1,52 @@
+"""Tensors on disk as safetensors: never pickle, which could run code."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipeline_lib import storage
+from pipeline_lib.errors import PipelineError
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """Write tensors (moved to the CPU) and string metadata atomically as safetensors."""
+    with storage.atomic(path) as temporary:
+        save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read tensors onto the CPU, and the metadata.
+
+    Raises:
+        PipelineError: not a whole safetensors file (a pickled checkpoint is refused too: it can run code).
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        return load_file(path), metadata
+    except (SafetensorError, FileNotFoundError) as error:
+        raise PipelineError(
+            f"not a readable safetensors file: {error}",
+            where=path,
+            expected="weights written by this workflow",
+            remedy="delete the file and run the same command again; it will be remade",
+        ) from error
+
+
+def load_weights(model: torch.nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Load ``weights`` into ``model``; names and shapes must agree.
+
+    Raises:
+        PipelineError: they do not.
+    """
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise PipelineError(
+            f"the weights are of another model: {str(error)[:300]}",
+            where=path,
+            remedy="delete the file and run the same command again; it will be remade",
+        ) from error

@@ -1,0 +1,36 @@
+"""The figures that the papers print, looked up by where they stand."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One cell of a published table."""
+
+    value: float
+    sd: float | None  # None where the paper gives none
+
+
+def published(paper: str, table: str, dataset: str, split: str, system: str, column: str) -> Figure | None:
+    """The figure at one place of a published table, or None where the paper prints none.
+
+    Args:
+        paper: ``SepaCVAE``, for instance.
+        table: its number.
+        dataset: as the paper writes it; empty, as are ``split`` and ``system``, where the table has no such heading.
+    """
+    return _figures().get((paper, table, dataset, split, system, column))
+
+
+@cache
+def _figures() -> dict[tuple[str, ...], Figure]:
+    text = files("pipeline_lib").joinpath("published/published.csv").read_text(encoding="utf-8")
+    keys = ("paper", "table", "dataset", "split", "system", "column")
+    return {
+        tuple(row[key] for key in keys): Figure(float(row["value"]), float(row["sd"]) if row["sd"] else None)
+        for row in csv.DictReader(text.splitlines())
+        if not row["value"].startswith(">")  # a bound is no figure to subtract from
+    }

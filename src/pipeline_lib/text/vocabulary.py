@@ -1,0 +1,165 @@
+"""Token ids and embeddings: the specials, then the tokens of the filtered training split, most frequent first."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib import schema
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.storage import iter_parquet, read_parquet
+
+PADDING, UNKNOWN, START, END = "<pad>", "<unk>", "<s>", "</s>"
+SPECIALS = (PADDING, UNKNOWN, START, END)  # their ids are 0, 1, 2, 3
+PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
+
+
+class Vocabulary:
+    """Tokens, ids and embeddings of one run.
+
+    Args:
+        table: of `schema.vocabulary`, ids 0.. in order.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._tokens = table["token"].combine_chunks()
+
+    @classmethod
+    def read(cls, path: Path) -> "Vocabulary":
+        """Read what `build` made.
+
+        Raises:
+            PipelineError: the file is damaged or its ids are not 0.. after the specials.
+        """
+        table = read_parquet(path)
+        ids = table["token_id"].to_numpy() if "token_id" in table.column_names else np.empty(0)
+        specials = table["token"][: len(SPECIALS)].to_pylist() if "token" in table.column_names else []
+        if specials != list(SPECIALS) or not np.array_equal(ids, np.arange(len(table))):
+            raise PipelineError(
+                "not a vocabulary",
+                where=path,
+                expected=f"token_id 0, 1, 2 ... and the tokens {' '.join(SPECIALS)} first",
+                remedy="delete the file and run the same command again; it will be remade",
+            )
+        return cls(table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    @cached_property
+    def tokens(self) -> list[str]:
+        """(V) every token, by id."""
+        return self._tokens.to_pylist()
+
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """(V, E) float32: embeddings; zeros for the specials and for tokens without a vector."""
+        return _vectors(self._table["vector"])
+
+    def encode(self, texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+        """Ids of many texts, one after the other.
+
+        Args:
+            texts: (N) string: tokens joined by one space.
+        Returns:
+            ids: (T) int32 over all texts; the id of ``<unk>`` for a token outside the vocabulary. No start, no end.
+            offsets: (N + 1) int64; the ids of text n are ``ids[offsets[n]:offsets[n + 1]]``.
+        """
+        tokens, offsets = flatten(texts)
+        ids = pc.index_in(tokens, self._tokens).fill_null(SPECIALS.index(UNKNOWN))
+        return ids.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), offsets
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> list[str]:
+        """Tokens of ``ids``."""
+        return [self.tokens[i] for i in ids]
+
+
+def build(train: Path, vectors: Path) -> pa.Table:
+    """Number the tokens of the filtered training split and join their vectors.
+
+    Args:
+        train: pairs (`schema.PAIRS`) that filtering kept.
+        vectors: word vectors (`schema.vectors`).
+    Returns:
+        `schema.vocabulary`: the specials, then tokens by falling count in ``train``, equal counts alphabetically.
+        ``known`` is false, and the vector zero, for the specials and for tokens without a vector.
+    """
+    counts = _count(train)
+    unknown = counts.pop(UNKNOWN, 0)  # the filter may have put it in
+    for special in SPECIALS:
+        counts.pop(special, None)
+    ordered = sorted(counts, key=lambda token: (-counts[token], token))
+    tokens = pa.array([*SPECIALS, *ordered], pa.string())
+
+    table = read_parquet(vectors)
+    given = _vectors(table["vector"])
+    row = pc.index_in(tokens, table["token"].combine_chunks())
+    known = pc.is_valid(row).to_numpy(zero_copy_only=False)
+    known[: len(SPECIALS)] = False
+    matrix = np.zeros((len(tokens), given.shape[1]), np.float32)
+    matrix[known] = given[row.fill_null(0).to_numpy(zero_copy_only=False)[known]]
+    columns = {
+        "token_id": pa.array(np.arange(len(tokens)), pa.int32()),
+        "token": tokens,
+        "count": pa.array([0, unknown, 0, 0, *(counts[token] for token in ordered)], pa.int64()),
+        "known": pa.array(known),
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1]),
+    }
+    return pa.table(columns, schema=schema.vocabulary(matrix.shape[1]))
+
+
+def flatten(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
+    """The tokens of many texts in one array.
+
+    Args:
+        texts: (N) string: tokens joined by one space.
+    Returns:
+        tokens: (T) string.
+        offsets: (N + 1) int64; text n has the tokens ``tokens[offsets[n]:offsets[n + 1]]``, none if it is empty.
+    """
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    lists = pc.split_pattern(texts.cast(pa.large_string()).fill_null(""), " ")
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    tokens = lists.values.slice(offsets[0], offsets[-1] - offsets[0]).cast(pa.string())
+    offsets -= offsets[0]
+    empty = pc.equal(tokens, "").to_numpy(zero_copy_only=False)  # an empty text is split into one empty token
+    if not empty.any():
+        return tokens, offsets
+    return tokens.filter(pa.array(~empty)), np.concatenate([[0], np.cumsum(~empty)])[offsets]
+
+
+def keep_tokens(texts: pa.Array, known: pa.Array) -> pa.Array:
+    """``texts`` (N, string) without the tokens that are not in ``known``."""
+    tokens, offsets = flatten(texts)
+    inside = pc.is_in(tokens, known)
+    running = np.concatenate([[0], np.cumsum(inside.to_numpy(zero_copy_only=False))])
+    return join(tokens.filter(inside), running[offsets])
+
+
+def join(tokens: pa.Array, offsets: np.ndarray) -> pa.Array:
+    """The inverse of `flatten`: (N) texts from their tokens and (N + 1) offsets."""
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), tokens), " ")
+
+
+def _count(train: Path) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for batch in iter_parquet(train, schema.PAIRS, columns=["context", "response"]):
+        for side in batch.columns:
+            for token, count in _value_counts(flatten(side)[0]):
+                counts[token] = counts.get(token, 0) + count
+    return counts
+
+
+def _value_counts(tokens: pa.Array) -> zip:
+    counted = pc.value_counts(tokens)
+    return zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+
+
+def _vectors(column: pa.ChunkedArray) -> np.ndarray:
+    flat = pc.list_flatten(column.combine_chunks()).to_numpy(zero_copy_only=False)
+    return flat.reshape(len(column), column.type.list_size)

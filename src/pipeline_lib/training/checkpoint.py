@@ -1,0 +1,55 @@
+"""The state of a training job in one safetensors file: weights, optimiser, best weights so far, and JSON counters.
+
+One file, because one rename is atomic and two are not.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
+
+_MODEL, _BEST, _OPTIMISER = "model/", "best/", "optimiser/"
+
+
+@dataclass
+class Progress:
+    """Counters that a resumed job goes on from. ``history_bytes``: length of the history when this was written."""
+
+    step: int = 0
+    best_step: int = -1
+    best_value: float = float("inf")
+    history_bytes: int = 0
+    seconds: float = 0.0  # of training, over all attempts
+
+
+def save(
+    path: Path, progress: Progress, model: torch.nn.Module, optimiser: torch.optim.Optimizer, best: dict[str, Tensor]
+) -> None:
+    """Write the whole state atomically."""
+    tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
+    tensors |= {_BEST + name: value for name, value in best.items()}
+    for index, values in optimiser.state_dict()["state"].items():
+        tensors |= {f"{_OPTIMISER}{index}/{name}": torch.as_tensor(value) for name, value in values.items()}
+    save_tensors(path, tensors, {"progress": json.dumps(asdict(progress))})
+
+
+def load(path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Progress, dict[str, Tensor]]:
+    """Put a saved state into ``model`` and ``optimiser``; gives the counters and the best weights.
+
+    Raises:
+        PipelineError: the file is damaged or belongs to another model.
+    """
+    tensors, metadata = load_tensors(path)
+    load_weights(model, {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}, path)
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        if key.startswith(_OPTIMISER):
+            index, name = key.removeprefix(_OPTIMISER).split("/")
+            state.setdefault(int(index), {})[name] = value
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
+    return Progress(**json.loads(metadata["progress"])), best

@@ -1,0 +1,22 @@
+"""Fixtures that the tests share."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Callable[[str], Path]:
+    """Gives the path of a real corpus file, or skips the test where it is absent."""
+    folder = Path(os.environ.get("WORKBENCH_DATA", ROOT.parent / "shared" / "data"))
+
+    def locate(name: str) -> Path:
+        if not (folder / name).exists():
+            pytest.skip(f"real data: {name} is not in {folder} (set WORKBENCH_DATA to a folder that holds it)")
+        return folder / name
+
+    return locate

@@ -1,0 +1,47 @@
+"""Small models and batches for the tests of models and training."""
+
+import numpy as np
+import torch
+
+from pipeline_lib.config import Network
+from pipeline_lib.models.base import Batch, ResponseModel, create
+from pipeline_lib.training.batches import PairDataset, Texts
+
+VOCABULARY, EMBEDDING, GROUPS = 30, 16, 4
+NETWORK = Network(hidden=7, decoder_layers=2, latent=5, bow_hidden=11, prior_hidden=9)
+SYSTEMS = {
+    "seq2seq": ("pipeline_lib.models.seq2seq:Seq2Seq", {}),
+    "cvae": ("pipeline_lib.models.cvae:CVAE", {}),
+    "cvae_bow": ("pipeline_lib.models.cvae:CVAE", {"bow": True}),
+    "k_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {}),
+    "sepacvae": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS}),
+    "faithful": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS, "faithful": True}),
+}
+
+
+def make_model(system: str, spread: float = 0.5) -> ResponseModel:
+    """A float64 model of small sizes, always the same; wide initial weights, so that no gradient is tiny."""
+    path, options = SYSTEMS[system]
+    torch.manual_seed(3)
+    embeddings = torch.randn(VOCABULARY, EMBEDDING)
+    embeddings[:4] = 0
+    return create(path, options, embeddings, NETWORK.model_copy(update={"initial_range": spread}), GROUPS).double()
+
+
+def make_dataset(n: int, seed: int = 0, longest: int = 9) -> PairDataset:
+    random = np.random.default_rng(seed)
+
+    def texts() -> Texts:
+        lengths = random.integers(1, longest + 1, n)
+        starts = np.concatenate([[0], lengths.cumsum()])
+        return Texts(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts)
+
+    return PairDataset(texts(), texts(), random.integers(0, GROUPS, n))
+
+
+def make_batch(n: int = 6, seed: int = 0) -> Batch:
+    return make_dataset(n, seed).batch(np.arange(n))
+
+
+def generator(seed: int = 5) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)

@@ -1,0 +1,189 @@
+"""From pairs and word vectors to the table of groups."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline_lib import schema
+from pipeline_lib.cluster.assign import cluster_pairs
+from pipeline_lib.cluster.mean_vectors import MeanVectors, WordVectors, read_vectors
+from pipeline_lib.config import Clustering
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.storage import read_parquet, write_parquet
+
+ROOT = Path(__file__).parents[2]
+WORDS = [f"w{number}" for number in range(12)]
+SETTINGS = Clustering(groups=3)
+
+
+def write_pairs(path: Path, texts: list[str], first_id: int = 0) -> Path:
+    rows = range(len(texts))
+    columns = [
+        [first_id + row for row in rows],
+        ["d"] * len(texts),
+        [0] * len(texts),
+        ["w0 w1" for _ in rows],
+        texts,
+        [None] * len(texts),
+    ]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema.PAIRS, strict=True)]
+    write_parquet(path, pa.table(arrays, schema=schema.PAIRS), schema.PAIRS)
+    return path
+
+
+def write_keywords(path: Path, ids: list[int], keywords: list[list[str]]) -> Path:
+    table = pa.table([pa.array(ids), pa.array(keywords), pa.array(keywords)], names=schema.KEYWORDS.names)
+    write_parquet(path, table, schema.KEYWORDS)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Words in three bundles of four around far corners; responses drawn from one bundle each."""
+    generator = np.random.default_rng(0)
+    matrix = (np.repeat(10 * np.eye(3), 4, axis=0) + generator.normal(size=(12, 3))).astype(np.float32)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), 3)
+    table = pa.table([pa.array(WORDS), vectors], schema=schema.vectors(3))
+    write_parquet(tmp_path / "vectors.parquet", table, schema.vectors(3))
+
+    def texts(bundles):
+        return [" ".join(f"w{4 * bundle + word}" for word in generator.integers(4, size=3)) for bundle in bundles]
+
+    bundles = {"train": [1] * 30 + [0] * 50 + [2] * 20, "validation": [0, 1, 2], "test": [2, 1, 0, 0]}
+    pairs, first = {}, 0
+    for split in schema.SPLITS:
+        pairs[split] = write_pairs(tmp_path / f"{split}.parquet", texts(bundles[split]), first)
+        first += len(bundles[split])
+    return pairs, tmp_path / "vectors.parquet", bundles
+
+
+def test_mean_vectors_are_the_mean_of_known_words():
+    matrix = np.arange(8, dtype=np.float32).reshape(4, 2)
+    vectors = WordVectors(pa.array(["a", "b", "c", "d"]), matrix)
+    first = pa.array([["skipped"], ["a", "b", "a"], ["nowhere"], []]).slice(1)
+    means = MeanVectors([first, pa.array([["d", "nowhere", "c"]])], vectors)
+    expected = [(2 * matrix[0] + matrix[1]) / 3, [0, 0], [0, 0], (matrix[3] + matrix[2]) / 2]
+    np.testing.assert_allclose(means[:], expected, rtol=1e-6)
+    np.testing.assert_array_equal(means[np.array([3, 0])], means[:][[3, 0]])
+    assert means[:].dtype == np.float32
+    assert (len(means), means.n_empty) == (4, 2)
+
+
+@pytest.mark.parametrize("method", ["kmeans", "spectral", "agglomerative"])
+@pytest.mark.parametrize("large", [False, True], ids=["exact", "large-scale"])
+def test_groups_are_those_of_the_words_and_numbered_by_falling_training_size(files, method, large):
+    pairs, vectors, bundles = files
+    settings = Clustering(groups=3, minibatch_from=60, exact_up_to=50, landmarks=20) if large else SETTINGS
+    table = cluster_pairs(pairs, [], vectors, method, settings)
+    assert table.schema.equals(schema.CLUSTERS)
+    assert table["split"].to_pylist() == [split for split in schema.SPLITS for _ in bundles[split]]
+    assert table["pair_id"].to_pylist() == list(range(107))
+    assert table["group"].to_pylist() == [bundle for split in schema.SPLITS for bundle in bundles[split]]
+
+
+@pytest.mark.parametrize("method", ["kmeans", "spectral", "agglomerative"])
+def test_other_splits_never_influence_the_training_groups(files, method):
+    pairs, vectors, _ = files
+    before = cluster_pairs(pairs, [], vectors, method, SETTINGS)
+    write_pairs(pairs["validation"], ["w11"] * 500, 1_000)
+    write_pairs(pairs["test"], [], 5_000)
+    after = cluster_pairs(pairs, [], vectors, method, SETTINGS)
+    assert after.slice(0, 100).equals(before.slice(0, 100))
+    assert set(after["group"].slice(100).to_pylist()) == {2}
+
+
+def test_pairs_without_a_known_word_are_grouped_as_zeros_and_counted(files):
+    pairs, vectors, _ = files
+    write_pairs(pairs["test"], ["", "nowhere", "w0"], 900)
+    table = cluster_pairs(pairs, [], vectors, "kmeans", SETTINGS)
+    assert table.schema.metadata == {b"without_words": b"2"}
+
+
+def test_side_chooses_the_text_and_keywords_replace_all_words(files, tmp_path):
+    pairs, vectors, bundles = files
+    with pytest.raises(PipelineError, match="1 distinct"):  # all contexts are equal here
+        cluster_pairs(pairs, [], vectors, "kmeans", Clustering(groups=3, side="context"))
+    order = [split for split in schema.SPLITS for split in bundles[split]]
+    lists = [[WORDS[4 * ((bundle + 1) % 3) + row % 4]] for row, bundle in enumerate(order)]
+    last_first = range(106, -1, -1)
+    files_of_keywords = [
+        write_keywords(tmp_path / "k1.parquet", list(last_first[:50]), [lists[row] for row in last_first[:50]]),
+        write_keywords(tmp_path / "k2.parquet", list(last_first[50:]), [lists[row] for row in last_first[50:]]),
+    ]
+    settings = Clustering(groups=3, side="context", words="keywords")
+    table = cluster_pairs(pairs, files_of_keywords, vectors, "kmeans", settings)
+    assert table["group"].to_pylist() == order
+
+
+@pytest.mark.parametrize("given", [0, 1], ids=["no file", "pairs missing"])
+def test_missing_keywords_name_the_first_pair(files, tmp_path, given):
+    pairs, vectors, _ = files
+    keywords = [write_keywords(tmp_path / "k.parquet", [0, 1], [["w0"], ["w1"]])][:given]
+    with pytest.raises(PipelineError, match=f"first pair {2 * given}") as caught:
+        cluster_pairs(pairs, keywords, vectors, "kmeans", Clustering(groups=3, words="keywords"))
+    assert caught.value.where == str(pairs["train"])
+    assert caught.value.expected
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("method", ["kmeans", "spectral", "agglomerative"])
+@pytest.mark.parametrize("texts", [[], ["w0"] * 20 + ["w1"] * 20], ids=["no pairs", "two points"])
+def test_fewer_distinct_points_than_groups_is_an_error_that_says_so(files, method, texts):
+    pairs, vectors, _ = files
+    write_pairs(pairs["train"], texts)
+    with pytest.raises(PipelineError, match=f"{len(set(texts))} distinct .* 3 groups") as caught:
+        cluster_pairs(pairs, [], vectors, method, SETTINGS)
+    assert caught.value.where == str(pairs["train"])
+    assert "clustering.groups" in caught.value.remedy
+
+
+@pytest.mark.parametrize("method", ["kmeans", "spectral", "agglomerative"])
+def test_as_many_distinct_points_as_groups_make_one_group_each(files, method):
+    pairs, vectors, _ = files
+    write_pairs(pairs["train"], ["w0"] * 5 + ["w4"] * 9 + ["w8"] * 7)
+    groups = cluster_pairs(pairs, [], vectors, method, SETTINGS)["group"].to_pylist()
+    assert groups[:21] == [2] * 5 + [0] * 9 + [1] * 7
+
+
+def test_an_unknown_method_names_the_nearest(files):
+    pairs, vectors, _ = files
+    with pytest.raises(PipelineError, match="kmean") as caught:
+        cluster_pairs(pairs, [], vectors, "kmean", SETTINGS)
+    assert "kmeans" in caught.value.expected
+
+
+def test_a_file_that_holds_no_vectors_is_named(files):
+    pairs, _, _ = files
+    with pytest.raises(PipelineError, match="no word vectors") as caught:
+        read_vectors(pairs["train"])
+    assert caught.value.where == str(pairs["train"])
+
+
+def stage(files, out: Path) -> subprocess.CompletedProcess[str]:
+    pairs, vectors, _ = files
+    splits = [word for split in schema.SPLITS for word in (f"--{split}", str(pairs[split]))]
+    rest = ["--keywords", "--vectors", str(vectors), "--method", "kmeans", "--settings", SETTINGS.model_dump_json()]
+    command = [sys.executable, str(ROOT / "workflow/scripts/cluster_pairs.py"), *splits, *rest, "--out", str(out)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_the_stage_writes_the_table_and_a_failing_one_leaves_it_untouched(files, tmp_path):
+    out = tmp_path / "clusters.parquet"
+    assert stage(files, out).returncode == 0
+    before = out.read_bytes()
+    assert read_parquet(out, schema.CLUSTERS).num_rows == 107
+    write_pairs(files[0]["train"], ["w0"])
+    failed = stage(files, out)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Error: 1 training pairs")
+    assert out.read_bytes() == before
+
+
+def test_importing_the_stage_is_quick_and_loads_no_heavy_library():
+    heavy = "{'torch', 'sklearn', 'scipy', 'pandas', 'nltk'} & set(sys.modules)"
+    code = f"import sys, pipeline_lib.cluster.assign; assert not {heavy}, {heavy}"
+    subprocess.run([sys.executable, "-c", code], check=True)

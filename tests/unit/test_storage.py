@@ -1,0 +1,235 @@
+"""Files: whole or absent, and damage is named."""
+
+import errno
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pipeline_lib import storage
+from pipeline_lib.errors import PipelineError
+
+SCHEMA = pa.schema([pa.field("id", pa.int64(), nullable=False), pa.field("text", pa.string())])
+TABLE = pa.table({"id": list(range(5_000)), "text": [f"text number {row}" for row in range(5_000)]}, schema=SCHEMA)
+
+
+@pytest.fixture
+def old(tmp_path) -> Path:
+    """A file with earlier results."""
+    path = tmp_path / "table.parquet"
+    storage.write_parquet(path, TABLE.slice(0, 3), SCHEMA)
+    return path
+
+
+def only(path: Path) -> bool:
+    return os.listdir(path.parent) == [path.name]
+
+
+def test_a_table_is_read_back_with_its_metadata_whole_or_in_batches(tmp_path):
+    path = tmp_path / "made/on/demand/table.parquet"
+    storage.write_parquet(path, TABLE.select(["text", "id"]), SCHEMA, {"source": "here"})
+    assert storage.read_parquet(path, SCHEMA).equals(TABLE)
+    batches = list(storage.iter_parquet(path, SCHEMA, ["id"], batch_size=700))
+    assert max(batch.num_rows for batch in batches) == 700
+    assert [row for batch in batches for row in batch["id"].to_pylist()] == TABLE["id"].to_pylist()
+    assert storage.parquet_metadata(path)["source"] == "here"
+    assert only(path)
+
+
+def test_a_new_file_has_the_permissions_that_the_user_asks_for(tmp_path):
+    before = os.umask(0o027)
+    try:
+        storage.write_text(tmp_path / "a", "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o640
+
+
+def test_json_is_read_back_and_is_the_same_bytes_for_the_same_value(tmp_path):
+    storage.write_json(tmp_path / "a.json", {"b": "é", "a": [1, None]})
+    storage.write_json(tmp_path / "b.json", {"a": [1, None], "b": "é"})
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert storage.read_json(tmp_path / "a.json") == {"b": "é", "a": [1, None]}
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))["b"] == "é"
+
+
+def test_an_error_while_writing_leaves_the_earlier_file_and_nothing_else(old):
+    def write_half() -> None:
+        with storage.parquet_writer(old, SCHEMA) as writer:
+            writer.write_table(TABLE)
+            raise KeyError
+
+    before = old.read_bytes()
+    with pytest.raises(KeyError):
+        write_half()
+    assert old.read_bytes() == before
+    assert only(old)
+
+
+def test_a_killed_writer_leaves_the_earlier_file(old):
+    before = old.read_bytes()
+    code = f"""
+import os, signal
+from pathlib import Path
+from pipeline_lib.storage import atomic
+with atomic(Path({str(old)!r})) as temporary:
+    temporary.write_bytes(b"half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    assert old.read_bytes() == before
+    left = [path for path in old.parent.iterdir() if path != old]
+    assert all(path.name.startswith(".table.parquet.") and path.suffix == ".tmp" for path in left)
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A folder on a disk of 256 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk], capture_output=True).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+def check_full(path: Path, before: bytes, error: PipelineError) -> None:
+    assert "no space left" in str(error)
+    assert error.where == str(path)
+    assert "earlier results are untouched" in error.expected
+    assert "results:" in error.remedy
+    assert path.read_bytes() == before
+    assert only(path)
+
+
+def test_a_full_disk_leaves_the_earlier_table(full_disk):
+    path = full_disk / "table.parquet"
+    storage.write_parquet(path, TABLE.slice(0, 3), SCHEMA)
+    before = path.read_bytes()
+    with pytest.raises(PipelineError) as caught:
+        storage.write_parquet(path, pa.concat_tables([TABLE] * 200), SCHEMA)
+    check_full(path, before, caught.value)
+
+
+def test_a_full_disk_leaves_the_earlier_text(full_disk):
+    path = full_disk / "text"
+    storage.write_text(path, "earlier")
+    with pytest.raises(PipelineError) as caught:
+        storage.write_text(path, "x" * 1_000_000)
+    check_full(path, b"earlier", caught.value)
+
+
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.ENOSPC, "as the system says it"), OSError("Write failed: No space left on device")]
+)
+def test_a_disk_that_fills_up_at_the_last_moment_leaves_the_earlier_file(old, monkeypatch, fault):
+    def fsync(_: int) -> None:
+        raise fault
+
+    before = old.read_bytes()
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(PipelineError) as caught:
+        storage.write_parquet(old, TABLE, SCHEMA)
+    check_full(old, before, caught.value)
+
+
+def test_other_errors_of_the_system_are_not_called_a_full_disk(old, monkeypatch):
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(errno.EACCES, "no")))
+    with pytest.raises(PermissionError):
+        storage.write_text(old, "text")
+    assert only(old)
+
+
+READERS = {
+    "whole": lambda path: storage.read_parquet(path, SCHEMA),
+    "in batches": lambda path: list(storage.iter_parquet(path, SCHEMA)),
+}
+readers = pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+
+
+def names_the_file(error: PipelineError, path: Path) -> bool:
+    return error.where == str(path) and bool(error.remedy)
+
+
+@readers
+def test_a_flipped_bit_in_a_page_is_detected_and_the_file_named(tmp_path, read):
+    path = tmp_path / "table.parquet"
+    storage.write_parquet(path, TABLE, SCHEMA)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match="damaged") as caught:
+        read(path)
+    assert names_the_file(caught.value, path)
+
+
+@readers
+@pytest.mark.parametrize("keep", [0, 10, -10], ids=["empty", "start only", "end cut off"])
+def test_a_truncated_table_is_named(old, read, keep):
+    old.write_bytes(old.read_bytes()[:keep])
+    with pytest.raises(PipelineError, match="damaged") as caught:
+        read(old)
+    assert names_the_file(caught.value, old)
+
+
+@readers
+def test_a_missing_table_is_named(tmp_path, read):
+    with pytest.raises(PipelineError, match="not found") as caught:
+        read(tmp_path / "none.parquet")
+    assert names_the_file(caught.value, tmp_path / "none.parquet")
+
+
+@readers
+@pytest.mark.parametrize(
+    ("table", "found"),
+    [
+        (pa.table({"id": ["1"], "text": ["a"]}), "column 'id' is of type string"),
+        (pa.table({"id": [1]}), "column 'text' is missing"),
+    ],
+)
+def test_a_table_of_another_schema_names_column_and_type(tmp_path, read, table, found):
+    path = tmp_path / "table.parquet"
+    storage.write_parquet(path, table, table.schema)
+    with pytest.raises(PipelineError, match=found) as caught:
+        read(path)
+    assert names_the_file(caught.value, path)
+    assert caught.value.expected in ("id: int64", "text: string")
+
+
+@readers
+def test_an_error_of_the_reader_is_not_called_damage(old, monkeypatch, read):
+    def fail(*_, **__):
+        raise ValueError("a fault in this program")
+
+    monkeypatch.setattr(storage, "_check_schema", fail)
+    with pytest.raises(ValueError, match="this program"):
+        read(old)
+
+
+def test_an_error_of_the_one_who_reads_batches_is_not_called_damage(old):
+    def use() -> None:
+        for _ in storage.iter_parquet(old, SCHEMA):
+            raise OSError("elsewhere")
+
+    with pytest.raises(OSError, match="elsewhere"):
+        use()
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b""])
+def test_damaged_json_is_named(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match="JSON") as caught:
+        storage.read_json(path)
+    assert names_the_file(caught.value, path)
+
+
+def test_a_checksum_is_the_one_of_the_command_line_tool(old):
+    tool = subprocess.run(["sha256sum", old], capture_output=True, text=True)
+    assert storage.sha256(old) == tool.stdout.split()[0]

@@ -1,0 +1,114 @@
+# Word vectors: rows of a GloVe file, or vectors trained on the training split; then vocabulary and embedding matrix.
+
+
+def vectors_file(wildcards):
+    return RESULTS / f"raw/vectors/{config_of(wildcards.corpus).embeddings.file.name}"
+
+
+rule fetch_vectors:
+    """Fetch and verify a GloVe file."""
+    output:
+        RESULTS / "raw/vectors/{name}",
+    log:
+        LOGS / "raw/vectors/{name}.log",
+    wildcard_constraints:
+        name="[^/]+",
+    resources:
+        embeddings=lambda wildcards: embeddings_of_name(wildcards.name)[
+            0
+        ].model_dump_json(),
+        mirrors=lambda wildcards: CONFIG.mirror or "",
+    params:
+        sha256=lambda wildcards: [
+            e.file.sha256 for e in embeddings_of_name(wildcards.name)
+        ][0],
+    shell:
+        "python {SCRIPTS}/download_vectors.py --settings {resources.embeddings:q} --mirrors {resources.mirrors:q} "
+        "--out {output:q} &> {log:q}"
+
+
+rule select_vectors:
+    """The rows of a GloVe file that the corpus uses."""
+    input:
+        file=vectors_file,
+        tokens=RESULTS / "pairs/{corpus}/tokens.parquet",
+    output:
+        RESULTS / "vectors/{corpus}/file.parquet",
+    log:
+        LOGS / "vectors/{corpus}/file.log",
+    benchmark:
+        BENCHMARKS / "vectors/{corpus}/file.tsv"
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        code=code_of("select_vectors"),
+    shell:
+        "python {SCRIPTS}/select_vectors.py --file {input.file:q} --tokens {input.tokens:q} --out {output:q} &> {log:q}"
+
+
+rule train_vectors:
+    """GloVe trained on the training split (torch)."""
+    input:
+        train=RESULTS / "pairs/{corpus}/train.parquet",
+        tokens=RESULTS / "pairs/{corpus}/tokens.parquet",
+    output:
+        RESULTS / "vectors/{corpus}/native.parquet",
+    log:
+        LOGS / "vectors/{corpus}/native.log",
+    benchmark:
+        BENCHMARKS / "vectors/{corpus}/native.tsv"
+    threads: 2
+    resources:
+        mem_mb=attempts_of(4_000),
+        runtime=240,
+    params:
+        settings=lambda wildcards: config_of(
+            wildcards.corpus
+        ).embeddings.training.model_dump_json(),
+        code=code_of("train_vectors"),
+    shell:
+        "python {SCRIPTS}/train_vectors.py --train {input.train:q} --tokens {input.tokens:q} "
+        "--settings {params.settings:q} --out {output:q} &> {log:q}"
+
+
+rule train_vectors_with_package:
+    """GloVe trained on the training split by glove-python-binary, in an environment of its own (Python 3.6-3.8)."""
+    input:
+        train=RESULTS / "pairs/{corpus}/train.parquet",
+        tokens=RESULTS / "pairs/{corpus}/tokens.parquet",
+    output:
+        RESULTS / "vectors/{corpus}/package.parquet",
+    log:
+        LOGS / "vectors/{corpus}/package.log",
+    benchmark:
+        BENCHMARKS / "vectors/{corpus}/package.tsv"
+    threads: 2
+    resources:
+        mem_mb=attempts_of(4_000),
+        runtime=240,
+    params:
+        settings=lambda wildcards: config_of(
+            wildcards.corpus
+        ).embeddings.training.model_dump_json(),
+        code=code_of("train_vectors_with_package"),
+    shell:
+        "python {SCRIPTS}/train_vectors_with_package.py --train {input.train:q} --tokens {input.tokens:q} "
+        "--settings {params.settings:q} --threads {threads} --environment .venv-glove --out {output:q} &> {log:q}"
+
+
+rule build_vocabulary:
+    """Token ids of the filtered training split with their embeddings."""
+    input:
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        vectors=vectors_of,
+    output:
+        RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+    log:
+        LOGS / "vocabulary/{corpus}.log",
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        code=code_of("build_vocabulary"),
+    shell:
+        "python {SCRIPTS}/build_vocabulary.py --train {input.train:q} --vectors {input.vectors:q} --out {output:q} "
+        "&> {log:q}"

@@ -1,0 +1,23 @@
+# Keywords of every utterance.
+
+
+rule extract_keywords:
+    """TextRank keywords of contexts and responses, best first, at least one each."""
+    input:
+        pairs=RESULTS / "filtered/{corpus}/{split}.parquet",
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+    output:
+        RESULTS / "keywords/{corpus}/{split}.parquet",
+    log:
+        LOGS / "keywords/{corpus}/{split}.log",
+    benchmark:
+        BENCHMARKS / "keywords/{corpus}/{split}.tsv"
+    threads: 8
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        settings=settings("keywords"),
+        code=code_of("extract_keywords"),
+    shell:
+        "python {SCRIPTS}/extract_keywords.py --pairs {input.pairs:q} --train {input.train:q} "
+        "--settings {params.settings:q} --threads {threads} --out {output:q} &> {log:q}"

@@ -1,0 +1,58 @@
+# Training jobs: one per corpus, system and seed.
+
+
+def module_of(system):
+    return CONFIG.systems[system].model.partition(":")[0]
+
+
+def description_of(wildcards):
+    """What the network is built from (pipeline_lib.models.saved.Description), as JSON."""
+    import json
+
+    system = CONFIG.systems[wildcards.system]
+    return json.dumps(
+        {
+            "model": system.model,
+            "options": system.options,
+            "network": CONFIG.network_of(
+                wildcards.corpus, wildcards.system
+            ).model_dump(),
+            "groups": config_of(wildcards.corpus).clustering.groups,
+        }
+    )
+
+
+rule train_model:
+    """Train one system with one seed; the weights of the best validation are kept."""
+    input:
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        validation=RESULTS / "filtered/{corpus}/validation.parquet",
+        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        clusters=clusters_of,
+    output:
+        model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
+        history=RESULTS / "models/{corpus}/{system}/seed{seed}/history.jsonl",
+        summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
+    log:
+        LOGS / "models/{corpus}/{system}/seed{seed}.log",
+    benchmark:
+        BENCHMARKS / "models/{corpus}/{system}/seed{seed}.tsv"
+    wildcard_constraints:
+        system=one_of(TRAINED),
+    threads: 1
+    resources:
+        mem_mb=attempts_of(6_000),
+        runtime=24 * 60,
+        gpu=1,
+    params:
+        description=description_of,
+        settings=lambda wildcards: CONFIG.training_of(
+            wildcards.corpus, wildcards.system
+        ).model_dump_json(),
+        code=lambda wildcards: code_of("train_model", module_of(wildcards.system)),
+    shell:
+        "python {SCRIPTS}/train_model.py --train {input.train:q} --validation {input.validation:q} "
+        "--vocabulary {input.vocabulary:q} --clusters {input.clusters:q} --description {params.description:q} "
+        "--settings {params.settings:q} --seed {wildcards.seed} --code {params.code} "
+        "--state {RESULTS:q}/.state --tensorboard {LOGS:q}/tensorboard/{wildcards.corpus}/{wildcards.system}/seed{wildcards.seed} "
+        "--model {output.model:q} --history {output.history:q} --summary {output.summary:q} &> {log:q}"

@@ -1,0 +1,16 @@
+"""Join all score files into one table, complete or not at all."""
+
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.metrics.collection import collect
+from pipeline_lib.schema import SCORES
+from pipeline_lib.storage import write_parquet
+
+
+def main(files: list[Path], expect: list[str], out: Path) -> None:
+    write_parquet(out, collect(files, expect), SCORES)
+
+
+if __name__ == "__main__":
+    run(main)

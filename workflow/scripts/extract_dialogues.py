@@ -1,0 +1,21 @@
+"""Read a fetched or generated corpus and write its dialogues with their splits."""
+
+import logging
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.config import Source
+from pipeline_lib.corpora.readers import read_dialogues
+from pipeline_lib.schema import DIALOGUES
+from pipeline_lib.storage import parquet_writer
+
+
+def main(source: Source, out: Path, manifest: Path | None = None) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    with parquet_writer(out, DIALOGUES) as writer:
+        for batch in read_dialogues(source, manifest):
+            writer.write_batch(batch)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,35 @@
+"""Answer every context of a split with a trained model, and score the references under it."""
+
+from pathlib import Path
+
+from pipeline_lib import schema, storage
+from pipeline_lib.cli import run
+from pipeline_lib.config import Decoding
+from pipeline_lib.decoding.responses import respond
+from pipeline_lib.models import saved
+from pipeline_lib.text.vocabulary import Vocabulary
+from pipeline_lib.training.device import choose_device, keep_freed_memory
+
+
+def main(
+    model: Path,
+    vocabulary: Path,
+    pairs: Path,
+    clusters: list[Path],
+    split: str,
+    settings: Decoding,
+    device: str,
+    seed: int,
+    out: Path,
+) -> None:
+    keep_freed_memory()
+    words = Vocabulary.read(vocabulary)
+    network = saved.load(model, words).to(choose_device(device))
+    # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
+    selections = [name for name in network.selections if split == "validation" or name != "oracle"]
+    table, metadata = respond(network, words, pairs, clusters[0] if clusters else None, settings, seed, selections)
+    storage.write_parquet(out, table, schema.RESPONSES, metadata)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,32 @@
+"""Score the responses of one system and seed."""
+
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline_lib.cli import run
+from pipeline_lib.config import Metrics
+from pipeline_lib.metrics.suite import score_file
+from pipeline_lib.schema import SCORES
+from pipeline_lib.storage import write_parquet
+
+
+def main(
+    responses: Path,
+    vectors: Path,
+    settings: Metrics,
+    corpus: str,
+    split: str,
+    system: str,
+    seed: int,
+    scores: Path,
+    items: Path,
+) -> None:
+    rows, per_item = score_file(responses, vectors, settings, seed)
+    run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
+    write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)
+    write_parquet(items, per_item, per_item.schema, {key: str(value) for key, value in run_of.items()})
+
+
+if __name__ == "__main__":
+    run(main)

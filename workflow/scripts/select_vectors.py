@@ -1,0 +1,19 @@
+"""Take the vectors of a corpus's tokens out of a GloVe file."""
+
+import logging
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.schema import TOKENS
+from pipeline_lib.storage import read_parquet
+from pipeline_lib.text.glove import select_vectors
+
+
+def main(file: Path, tokens: Path, out: Path, dimension: int | None = None) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    wanted = read_parquet(tokens, TOKENS, columns=["token"])["token"].combine_chunks()
+    select_vectors(file, wanted, dimension).write(out)
+
+
+if __name__ == "__main__":
+    run(main)

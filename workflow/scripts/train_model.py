@@ -1,0 +1,68 @@
+"""Train one system with one seed; killed at any moment and started again, it ends with the same weights."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+
+from pipeline_lib import storage
+from pipeline_lib.cli import run
+from pipeline_lib.config import Training
+from pipeline_lib.models import saved
+from pipeline_lib.text.vocabulary import Vocabulary
+from pipeline_lib.training.batches import PairDataset
+from pipeline_lib.training.device import choose_device, keep_freed_memory
+from pipeline_lib.training.loop import InterruptedTraining, Trainer, run_folder
+
+
+def main(
+    train: Path,
+    validation: Path,
+    vocabulary: Path,
+    clusters: list[Path],
+    description: saved.Description,
+    settings: Training,
+    seed: int,
+    code: str,
+    state: Path,
+    tensorboard: Path,
+    model: Path,
+    history: Path,
+    summary: Path,
+) -> None:
+    keep_freed_memory()
+    words = Vocabulary.read(vocabulary)
+    groups = clusters[0] if clusters else None
+    torch.manual_seed(seed)
+    network = saved.build(description, words).to(choose_device(settings.device))
+    folder = run_folder(
+        state,
+        description.model_dump_json(),
+        settings.model_dump_json(),
+        str(seed),
+        code,
+        files=[train, validation, vocabulary, *clusters],
+    )
+    trainer = Trainer(
+        network,
+        PairDataset.read(train, words, groups),
+        PairDataset.read(validation, words, groups),
+        settings,
+        seed,
+        folder,
+        tensorboard,
+    )
+    try:
+        outcome = trainer.run()
+    except InterruptedTraining as interruption:
+        print(interruption, file=sys.stderr)
+        sys.exit(143)
+    saved.save(model, outcome.weights, description)
+    storage.write_text(history, trainer.history_path.read_text(encoding="utf-8"))
+    storage.write_json(summary, outcome.summary)
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    run(main)

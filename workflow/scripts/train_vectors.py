@@ -1,0 +1,20 @@
+"""Train GloVe vectors on the training split."""
+
+import logging
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.config import GloveTraining
+from pipeline_lib.text.glove import write_vectors
+from pipeline_lib.text.glove_training import count_cooccurrences, sentences, train_vectors, training_tokens
+
+
+def main(train: Path, tokens: Path, settings: GloveTraining, out: Path) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    wanted = training_tokens(tokens, settings.min_count)
+    counts = count_cooccurrences(sentences(train), wanted, settings.window)
+    write_vectors(out, wanted, train_vectors(counts, settings), "trained here")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,21 @@
+"""Train GloVe vectors on the training split with glove-python-binary, in an environment of its own."""
+
+import logging
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.config import GloveTraining
+from pipeline_lib.text.glove import write_vectors
+from pipeline_lib.text.glove_package import PACKAGE, train_with_package
+from pipeline_lib.text.glove_training import sentences, training_tokens
+
+
+def main(train: Path, tokens: Path, settings: GloveTraining, environment: Path, out: Path) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    wanted = training_tokens(tokens, settings.min_count)
+    trained = train_with_package(sentences(train), wanted, settings, environment)
+    write_vectors(out, trained.tokens, trained.vectors, PACKAGE)
+
+
+if __name__ == "__main__":
+    run(main)
