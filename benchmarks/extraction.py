@@ -1,4 +1,4 @@
-"""Time and peak memory of extraction: subtitle lines -> dialogues -> pairs -> filtering -> counts, by corpus size.
+"""Time and peak memory of extraction: subtitle lines -> dialogues -> pairs -> filtering -> vocabulary, counts.
 
 Prints a Markdown table. Every stage runs as the workflow runs it, as a command line in a process of its own, so that
 its peak memory is its own. Lines are those of the development data where they are at hand (``WORKBENCH_DATA``), else of
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.config import Filtering, Source, Synthetic
+from pipeline_lib.config import Filtering, RemoteFile, Source, Synthetic
 from pipeline_lib.corpora.synthetic import generate
 from pipeline_lib.schema import TOKENS, vectors
 from pipeline_lib.storage import read_parquet, sha256, write_json, write_parquet
@@ -34,7 +34,7 @@ MEMORY_UNIT = 1 << 20 if sys.platform == "darwin" else 1 << 10  # ru_maxrss is i
 
 
 def main(sizes: list[int]) -> None:
-    stages = ("read", "pairs", "filter", "count")
+    stages = ("read", "pairs", "filter", "vocabulary", "count")
     origin = "the development data" if REAL_LINES.exists() else "the generated corpus"
     print(f"Lines of {origin}, {os.cpu_count()} cores.\n")
     print("| lines | " + " | ".join(stages) + " | total | µs per line | peak memory |")
@@ -55,7 +55,7 @@ def commands(folder: Path, size: int) -> Iterator[list[str]]:
     with open(raw, "w", encoding="utf-8") as file:
         file.writelines(line + "\n" for line in lines(size))
     write_json(folder / "manifest.json", [{"name": raw.name, "sha256": sha256(raw), "bytes": raw.stat().st_size}])
-    source = Source(reader="opensubtitles", label="benchmark", licence="", bundles=[[{"name": raw.name}]])
+    source = Source(reader="opensubtitles", label="benchmark", licence="", bundles=[[RemoteFile(name=raw.name)]])
     splits = {split: folder / f"{split}.parquet" for split in ("train", "validation", "test")}
     own = [argument for split, path in splits.items() for argument in (f"--{split}", path)]
     dialogues, tokens = folder / "dialogues.parquet", folder / "tokens.parquet"
@@ -66,7 +66,10 @@ def commands(folder: Path, size: int) -> Iterator[list[str]]:
     kept = [argument for split in splits for argument in (f"--out-{split}", folder / f"kept-{split}.parquet")]
     yield command("filter_pairs", *own, "--tokens", tokens, "--vectors", folder / "vectors.parquet",
                   "--settings", Filtering().model_dump_json(), *kept, "--report", folder / "report.json")  # fmt: skip
-    yield command("count_pairs", "--pairs", *splits.values(), "--out", folder / "counts.json")
+    yield command("build_vocabulary", "--train", folder / "kept-train.parquet",
+                  "--vectors", folder / "vectors.parquet", "--out", folder / "vocabulary.parquet")  # fmt: skip
+    yield command("count_pairs", "--corpus", "benchmark", "--pairs", *splits.values(),
+                  "--vocabulary", folder / "vocabulary.parquet", "--out", folder / "counts.json")  # fmt: skip
 
 
 def command(script: str, *arguments: str | Path) -> list[str]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors of tests are tiny: more threads only get in each other's way
+
 ROOT = Path(__file__).parent.parent
 
 

@@ -11,7 +11,7 @@ class Figure:
     """One cell of a published table."""
 
     value: float
-    sd: float | None  # None where the paper gives none
+    text: str  # with its spread, in the paper's own digits
 
 
 def published(paper: str, table: str, dataset: str, split: str, system: str, column: str) -> Figure | None:
@@ -30,7 +30,7 @@ def _figures() -> dict[tuple[str, ...], Figure]:
     text = files("pipeline_lib").joinpath("published/published.csv").read_text(encoding="utf-8")
     keys = ("paper", "table", "dataset", "split", "system", "column")
     return {
-        tuple(row[key] for key in keys): Figure(float(row["value"]), float(row["sd"]) if row["sd"] else None)
+        tuple(row[key] for key in keys): Figure(float(row["value"]), "±".join(filter(None, (row["value"], row["sd"]))))
         for row in csv.DictReader(text.splitlines())
         if not row["value"].startswith(">")  # a bound is no figure to subtract from
     }

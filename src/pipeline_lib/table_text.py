@@ -73,10 +73,7 @@ def _lines(
         places = [max(1, digits - FEWER_DIGITS.get(column, 0)) for column in columns]
         lines.append([name, *(lead(_figure(c.mean, c.sd, p), c) for c, p in zip(cells, places, strict=True))])
         if any(cell.published for cell in cells):
-            shown = [
-                _figure(c.published.value, c.published.sd, p) if c.published else ""
-                for c, p in zip(cells, places, strict=True)
-            ]
+            shown = [cell.published.text if cell.published else "" for cell in cells]
             lines.append([PUBLISHED, *shown])
     return lines
 

@@ -1,5 +1,7 @@
 """Pairs, token counts, one-to-many counts and the generated corpus, against brute force over Python lists."""
 
+import subprocess
+import sys
 from collections import Counter, defaultdict
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_lib import storage
-from pipeline_lib.config import Synthetic
+from pipeline_lib.config import Source, Synthetic
 from pipeline_lib.corpora import single_turn
 from pipeline_lib.corpora.counting import count_pairs
 from pipeline_lib.corpora.single_turn import extract_pairs
@@ -22,6 +24,7 @@ from pipeline_lib.schema import DIALOGUES, PAIRS, SPLITS, TOKENS
 from pipeline_lib.storage import read_parquet, write_parquet
 from pipeline_lib.text.tokenise import tokenise_array
 
+SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
 Row = dict[str, Any]
 
 
@@ -148,6 +151,19 @@ def related(pairs: list[tuple[str, str]]) -> tuple[dict[str, set[str]], dict[str
     return responses, contexts
 
 
+def test_the_command_lines_lead_from_a_source_to_t_minus_one_pairs_of_each_dialogue(tmp_path: Path) -> None:
+    source = Source(reader="synthetic", label="s", licence="own", synthetic=Synthetic(dialogues=60))
+    splits = [argument for split in SPLITS for argument in (f"--{split}", f"{split}.parquet")]
+    for command in (
+        ["extract_dialogues", "--source", source.model_dump_json(), "--out", "dialogues.parquet"],
+        ["extract_pairs", "--dialogues", "dialogues.parquet", *splits, "--tokens", "tokens.parquet"],
+    ):
+        script = SCRIPTS / f"{command[0]}.py"
+        subprocess.run([sys.executable, script, *command[1:]], cwd=tmp_path, check=True, capture_output=True)
+    pairs = sum(count_pairs(tmp_path / f"{split}.parquet").pairs for split in SPLITS)
+    assert pairs == read_parquet(tmp_path / "dialogues.parquet").num_rows - 60
+
+
 # --- the generated corpus ------------------------------------------------------------------------------------------
 
 
@@ -180,6 +196,12 @@ def test_the_default_corpus_has_the_size_that_it_promises() -> None:
 def test_the_same_seed_gives_the_same_corpus_and_another_seed_another() -> None:
     assert generate(Synthetic(dialogues=50)).equals(generate(Synthetic(dialogues=50)))
     assert not generate(Synthetic(dialogues=50)).equals(generate(Synthetic(dialogues=50, seed=2)))
+
+
+@pytest.mark.parametrize("turns", [(5, 3), (1, 4)])
+def test_a_dialogue_of_impossible_length_is_refused(turns: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="at least 2 turns"):
+        Synthetic(turns=turns)
 
 
 def test_one_to_many_rises_with_its_setting_and_is_absent_at_zero() -> None:

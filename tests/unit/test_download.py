@@ -162,6 +162,11 @@ def test_a_wrong_file_is_kept_aside_and_both_checksums_are_named(server: str, tm
     assert [path.name for path in tmp_path.iterdir()] == [f"a.zip.wrong-{found[:8]}"]
 
 
+def test_an_address_that_is_none_is_reported_and_the_next_one_tried(server: str, tmp_path: Path) -> None:
+    fetch_bundle([[remote("a.zip", f"{server}/good/a.zip")]], [], tmp_path, QUICK)
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+
+
 def test_nothing_to_be_had_lists_every_set_what_was_tried_and_the_remedy(server: str, tmp_path: Path) -> None:
     bundles = [[remote(f"{server}/missing/a.zip")], [remote(name="b.zip")]]
     with pytest.raises(PipelineError) as caught:
@@ -193,6 +198,14 @@ def test_files_already_there_are_verified_and_not_fetched_again(server: str, tmp
     (tmp_path / "a.zip").write_bytes(CONTENT)
     fetch_bundle([[remote(f"{server}/good/a.zip")]], [], tmp_path, QUICK)
     assert Handler.requests == []
+
+
+def test_without_a_checksum_a_file_that_changed_in_the_mirror_is_copied_anew(tmp_path: Path) -> None:
+    (tmp_path / "mirror").mkdir()
+    for content in (b"first", b"second"):
+        (tmp_path / "mirror/a.zip").write_bytes(content)
+        record = fetch_bundle([[remote(sha256=None)]], [tmp_path / "mirror"], tmp_path / "raw", QUICK)
+        assert record[0]["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 def test_a_changed_file_is_set_aside_and_fetched_again(server: str, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ def test_published_figures_are_found_by_their_place_and_never_contradict_each_ot
     from importlib.resources import files
 
     figure = published("SepaCVAE", "3", "DailyDialog", "test", "SepaCVAE", "BLEU-2")
-    assert (figure.value, figure.sd) == (0.409, 0.01)
+    assert (figure.value, figure.text) == (0.409, "0.409±0.01")
     assert published("SepaCVAE", "3", "DailyDialog", "test", "SepaCVAE", "no such column") is None
     rows = list(csv.reader(files("pipeline_lib").joinpath("published/published.csv").read_text().splitlines()))
     seen = {}

@@ -93,7 +93,7 @@ rule train_vectors_with_package:
         code=code_of("train_vectors_with_package"),
     shell:
         "python {SCRIPTS}/train_vectors_with_package.py --train {input.train:q} --tokens {input.tokens:q} "
-        "--settings {params.settings:q} --threads {threads} --environment .venv-glove --out {output:q} &> {log:q}"
+        "--settings {params.settings:q} --environment .venv-glove --out {output:q} &> {log:q}"
 
 
 rule build_vocabulary:

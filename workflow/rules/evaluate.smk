@@ -15,7 +15,7 @@ rule score_responses:
         vectors=vectors_of,
     output:
         scores=RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
-        items=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
+        per_item=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
     log:
         LOGS / "scores/{corpus}/{system}/seed{seed}/{split}.log",
     benchmark:
@@ -28,7 +28,7 @@ rule score_responses:
     shell:
         "python {SCRIPTS}/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
         "--settings {params.settings:q} --corpus {wildcards.corpus} --split {wildcards.split} "
-        "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.items:q} "
+        "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"
 
 

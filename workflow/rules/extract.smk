@@ -86,16 +86,18 @@ rule filter_pairs:
 
 
 rule count_pairs:
-    """Pairs, one-to-many and many-to-one counts and maxima of every split (Table 1)."""
+    """Vocabulary, pairs, one-to-many and many-to-one counts and maxima of every split (Table 1)."""
     input:
-        expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
+        pairs=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
+        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
     output:
         RESULTS / "filtered/{corpus}/counts.json",
-    log:
-        LOGS / "counts/{corpus}.log",
-    resources:
-        mem_mb=attempts_of(4_000),
     params:
         code=code_of("count_pairs"),
+    resources:
+        mem_mb=attempts_of(4_000),
+    log:
+        LOGS / "counts/{corpus}.log",
     shell:
-        "python {SCRIPTS}/count_pairs.py --pairs {input:q} --out {output:q} &> {log:q}"
+        "python {SCRIPTS}/count_pairs.py --corpus {wildcards.corpus} --pairs {input.pairs:q} "
+        "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"

@@ -45,6 +45,5 @@ ruleorder:
     > score_responses
     > collect_scores
     > compare_systems
-    > make_table1
     > make_table
     > unknown_target

@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
 from pipeline_lib.errors import PipelineError
@@ -100,8 +100,8 @@ def _read_bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -
 
 def _check_safe(info: zipfile.ZipInfo, where: str) -> None:
     path = PurePosixPath(info.filename.replace("\\", "/"))
-    unsafe = path.is_absolute() or ".." in path.parts or ":" in path.parts[0] if path.parts else True
-    if unsafe or stat.S_ISLNK(info.external_attr >> 16):
+    leaves = path.is_absolute() or ".." in path.parts or PureWindowsPath(info.filename).drive
+    if leaves or stat.S_ISLNK(info.external_attr >> 16):
         raise PipelineError(
             f"the archive has an unsafe member {info.filename!r}",
             where=where,

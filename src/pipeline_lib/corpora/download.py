@@ -42,7 +42,8 @@ def fetch_bundle(
     """Bring the first complete one of several alternative sets of files into ``folder``.
 
     A set that ``folder`` and the mirrors hold completely is taken before any URL is asked. A mirror is searched for
-    ``<mirror>/<name>`` and ``<mirror>/<folder name>/<name>``. Files already in ``folder`` are verified, not fetched.
+    ``<mirror>/<name>`` and ``<mirror>/<folder name>/<name>``. Files already in ``folder`` are verified, not fetched;
+    one without a checksum is replaced by that of a mirror, so that a change there is seen.
 
     Args:
         bundles: alternative sets, the preferred one first.
@@ -73,12 +74,19 @@ def _obtain(
 ) -> bool:
     """Whether ``file`` is now in ``folder``; reasons why not are added to ``tried``. No patience: no network."""
     target, reasons = folder / file.name, tried.setdefault(file.name, [])
-    if target.is_file() and _verified(target, target, file, reasons):
-        return True
-    if patience is None:
+
+    def present() -> bool:
+        return target.is_file() and _verified(target, target, file, reasons)
+
+    def mirrored() -> bool:
         candidates = [place / file.name for mirror in mirrors for place in (mirror, mirror / folder.name)]
         return any(_copy(candidate, target, file, reasons) for candidate in candidates)
-    return any(_download(url, target, file, patience, reasons) for url in file.urls)
+
+    if patience is not None:
+        return present() or any(_download(url, target, file, patience, reasons) for url in file.urls)
+    if file.sha256 is None:  # nothing tells whether the file at hand is still the mirror's
+        return mirrored() or present()
+    return present() or mirrored()
 
 
 def _copy(candidate: Path, target: Path, file: RemoteFile, reasons: list[str]) -> bool:
@@ -133,7 +141,7 @@ def _download(url: str, target: Path, file: RemoteFile, patience: Patience, reas
     while True:
         try:
             _receive(url, part, patience.timeout)
-        except _RefusedError as refusal:
+        except (_RefusedError, ValueError) as refusal:  # ValueError: not a URL
             reasons.append(f"{url}: {refusal}")
             return False
         except (OSError, http.client.HTTPException) as error:

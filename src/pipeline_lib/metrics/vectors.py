@@ -76,10 +76,9 @@ def sums(texts: Ragged, vectors: np.ndarray) -> np.ndarray:
 
 def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """(B, D) and (B, D) to (B,) float64; 0 where a side is zero."""
-    inner = np.einsum("bd,bd->b", left, right, dtype=np.float64)
-    norms = np.sqrt(
-        np.einsum("bd,bd->b", left, left, dtype=np.float64) * np.einsum("bd,bd->b", right, right, dtype=np.float64)
-    )
+    inner = np.einsum("bd,bd->b", left, right).astype(np.float64)
+    squares = [np.einsum("bd,bd->b", side, side).astype(np.float64) for side in (left, right)]
+    norms = np.sqrt(squares[0] * squares[1])
     return np.divide(inner, norms, out=np.zeros(len(inner)), where=norms > 0)
 
 

@@ -58,7 +58,9 @@ def train_with_package(texts: pa.Array, tokens: pa.Array, settings: GloveTrainin
         written = Path(work, "sentences.txt")
         written.write_text("\n".join(keep_tokens(texts, tokens).to_pylist()) + "\n", encoding="utf-8")
         request = settings.model_dump(exclude={"min_count"}) | {"sentences": str(written), "out": work}
-        _run([str(python), str(_WORKER), json.dumps(request)], "training with glove-python-binary")
+        # isolated (-I): beside the worker lies this library's glove.py, which must not hide the package of that name
+        command = [str(python), "-I", str(_WORKER), json.dumps(request)]
+        _run(command, "training with glove-python-binary", f"remove {folder}, which will be made again")
         return PackageVectors(
             pa.array(json.loads(Path(work, "tokens.json").read_text(encoding="utf-8")), pa.string()),
             np.load(Path(work, "vectors.npy"), allow_pickle=False).astype(np.float32),
@@ -78,8 +80,9 @@ def environment(folder: Path) -> Path:
     interpreter = find_interpreter()
     log.info("installing %s into %s with %s", PACKAGE, folder, interpreter)
     shutil.rmtree(folder, ignore_errors=True)
-    _run([str(interpreter), "-m", "venv", str(folder)], f"making the environment {folder}")
-    _run([str(python), "-m", "pip", "install", "--quiet", PACKAGE], f"installing {PACKAGE}")
+    _run([str(interpreter), "-I", "-m", "venv", str(folder)], f"making {folder}", "install Python 3.8 with venv")
+    install = [str(python), "-I", "-m", "pip", "install", "--quiet", PACKAGE]
+    _run(install, f"installing {PACKAGE}", "see that pip can reach a package index")
     (folder / _READY).write_text(PACKAGE + "\n", encoding="utf-8")
     return python
 
@@ -117,15 +120,13 @@ def _starts(python: Path) -> bool:
     return answer.returncode == 0 and answer.stdout.strip() in _VERSIONS
 
 
-def _run(command: list[str], doing: str) -> None:
-    # the parent's PYTHONPATH would put modules of another Python version into the environment
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-    answer = subprocess.run(command, capture_output=True, text=True, env=clean)
+def _run(command: list[str], doing: str, remedy: str) -> None:
+    answer = subprocess.run(command, capture_output=True, text=True)
     if answer.returncode:
         last = (answer.stderr.strip() or answer.stdout.strip() or "no message").splitlines()[-1]
         raise PipelineError(
             f"{doing} failed: {last}",
             where=" ".join(command[:4]),
             expected="exit status 0",
-            remedy="see that pip can reach a package index, or set `embeddings.source: native`",
+            remedy=f"{remedy}, or set `embeddings.source: native`",
         )

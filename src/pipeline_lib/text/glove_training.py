@@ -42,7 +42,7 @@ def sentences(train: Path) -> pa.Array:
     contexts = pairs.select(["dialogue_id", "turn", "context"]).rename_columns(["dialogue", "turn", "text"])
     responses = pairs.select(["dialogue_id", "turn", "response"]).rename_columns(["dialogue", "turn", "text"])
     responses = responses.set_column(1, "turn", pc.add(responses["turn"], pa.scalar(1, pa.int32())))
-    both = pa.concat_tables([contexts, responses])
+    both = pa.concat_tables([contexts, responses], promote_options="permissive")
     once = both.group_by(["dialogue", "turn"], use_threads=False).aggregate([("text", "first")])
     return once["text_first"].combine_chunks()
 

@@ -12,25 +12,25 @@ utterances). The linear system that defines PageRank is solved here instead: whe
 the results agree, and everywhere both choose from the same words.
 """
 
-from collections.abc import Iterator
+from collections import Counter
 from functools import cache, lru_cache
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline_lib.schema import KEYWORDS, PAIRS
 from pipeline_lib.storage import iter_parquet, read_parquet
-from pipeline_lib.text.vocabulary import flatten
+from pipeline_lib.text.vocabulary import count_tokens, flatten
 
 # summa imports scipy, which is slow; it is imported by the functions that need it
 
 DAMPING = 0.85
 _CLITICS = {"n't", "ca", "wo"}  # the parts of can't and won't, which summa's stop words do not know
 _AT_ONCE = 5_000  # utterances of one task
-_WORTH_PROCESSES = 50_000  # utterances below which starting processes takes longer than they save
+_WORTH_PROCESSES = 200_000  # utterances below which starting processes takes longer than they save
 
 
 def extract_keywords(pairs: Path, train: Path, most: int, threads: int) -> pa.Table:
@@ -73,7 +73,7 @@ def rank(text: str) -> list[str]:
     for stem in stems:
         if stem:
             nodes.setdefault(stem, len(nodes))
-    edges = [(nodes[left], nodes[right]) for left, right in zip(stems, stems[1:], strict=False) if left and right]
+    edges = [(nodes[left], nodes[right]) for left, right in pairwise(stems) if left and right]
     if not edges:
         return []
     scores = _pagerank(len(nodes), tuple(edges))
@@ -88,32 +88,30 @@ class InverseDocumentFrequency:
         documents: number of utterances that contain a token.
     """
 
-    def __init__(self, documents: dict[str, int]) -> None:
+    def __init__(self, documents: Counter[str]) -> None:
         self._documents = documents
 
     @classmethod
     def count(cls, train: Path) -> "InverseDocumentFrequency":
         """Count over both sides of the training pairs."""
-        documents: dict[str, int] = {}
+        documents: Counter[str] = Counter()
         for batch in iter_parquet(train, PAIRS, columns=["context", "response"]):
             for side in batch.columns:
-                for token, number in _document_counts(side):
-                    documents[token] = documents.get(token, 0) + number
+                documents.update(_document_counts(side))
         return cls(documents)
 
     def best_word(self, text: str) -> list[str]:
         """The word of highest idf (equal: the earlier), else the first token; nothing only for an empty text."""
         tokens = text.split()
         words = [token for token in tokens if _is_word(token)] or tokens[:1]
-        return [min(words, key=lambda word: self._documents.get(word, 0))] if words else []
+        return [min(words, key=lambda word: self._documents[word])] if words else []
 
 
-def _document_counts(texts: pa.Array) -> Iterator[tuple[str, int]]:
+def _document_counts(texts: pa.Array) -> Counter[str]:
     tokens, offsets = flatten(texts)
     document = pa.array(np.repeat(np.arange(len(texts)), np.diff(offsets)))
     once = pa.table({"document": document, "token": tokens}).group_by(["document", "token"]).aggregate([])
-    counted = pc.value_counts(once["token"])
-    yield from zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+    return count_tokens(once["token"].combine_chunks())
 
 
 def _rank_all(texts: list[str]) -> list[list[str]]:

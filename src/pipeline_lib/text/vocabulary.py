@@ -1,5 +1,6 @@
 """Token ids and embeddings: the specials, then the tokens of the filtered training split, most frequent first."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -146,18 +147,19 @@ def join(tokens: pa.Array, offsets: np.ndarray) -> pa.Array:
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), tokens), " ")
 
 
-def _count(train: Path) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def count_tokens(tokens: pa.Array) -> Counter[str]:
+    """How often each of ``tokens`` (T, string) occurs."""
+    counted = pc.value_counts(tokens)
+    pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+    return Counter(dict(pairs))
+
+
+def _count(train: Path) -> Counter[str]:
+    counts: Counter[str] = Counter()
     for batch in iter_parquet(train, schema.PAIRS, columns=["context", "response"]):
         for side in batch.columns:
-            for token, count in _value_counts(flatten(side)[0]):
-                counts[token] = counts.get(token, 0) + count
+            counts.update(count_tokens(flatten(side)[0]))
     return counts
-
-
-def _value_counts(tokens: pa.Array) -> zip:
-    counted = pc.value_counts(tokens)
-    return zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
 
 
 def _vectors(column: pa.ChunkedArray) -> np.ndarray:

@@ -1,0 +1,98 @@
+"""The command lines of the text stages, run one after the other as the workflow runs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline_lib import schema
+from pipeline_lib.config import Embeddings, RemoteFile
+from pipeline_lib.storage import read_parquet, write_parquet
+from pipeline_lib.text.vocabulary import Vocabulary
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+
+
+def _run(script: str, **options: Path | str | int) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(SCRIPTS / f"{script}.py")]
+    for name, value in options.items():
+        command += [f"--{name.replace('_', '-')}", str(value)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Pairs and tokens of a corpus of two dialogues, and a GloVe file that knows its words."""
+    utterances = ["the old train is late", "the doctor waits", "bread and soup", "good soup", "the train comes"]
+    columns = {
+        "pair_id": pa.array(range(4), pa.int64()),
+        "dialogue_id": ["d"] * 4,
+        "turn": pa.array(range(4), pa.int32()),
+        "context": utterances[:-1],
+        "response": utterances[1:],
+        "label": pa.nulls(4, pa.int32()),
+    }
+    write_parquet(tmp_path / "train.parquet", pa.table(columns, schema=schema.PAIRS), schema.PAIRS)
+    words = sorted({word for text in utterances for word in text.split()})
+    counts = {"token": words, "count": [2] * len(words), "train_count": [2] * len(words)}
+    write_parquet(tmp_path / "tokens.parquet", pa.table(counts, schema=schema.TOKENS), schema.TOKENS)
+    rows = "".join(f"{word} {n} 0.5\n" for n, word in enumerate([*words, "unused"]))
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "tiny.txt").write_text(rows)
+    return tmp_path
+
+
+def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(corpus: Path) -> None:
+    settings = Embeddings(source="file", file=RemoteFile(name="tiny.txt")).model_dump_json()
+    fetched = corpus / "raw" / "tiny.txt"
+    answers = [
+        _run("download_vectors", settings=settings, mirrors=corpus / "mirror", out=fetched),
+        _run("select_vectors", file=fetched, tokens=corpus / "tokens.parquet", dimension=2, out=corpus / "v.parquet"),
+        _run(
+            "build_vocabulary",
+            train=corpus / "train.parquet",
+            vectors=corpus / "v.parquet",
+            out=corpus / "vocabulary.parquet",
+        ),
+        _run(
+            "extract_keywords",
+            pairs=corpus / "train.parquet",
+            train=corpus / "train.parquet",
+            settings='{"most": 2}',
+            threads=1,
+            out=corpus / "keywords.parquet",
+        ),
+    ]
+    assert [answer.returncode for answer in answers] == [0] * 4, answers
+    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    assert vocabulary.tokens[4:6] == ["the", "train"] or vocabulary.tokens[4] == "the"
+    assert np.all(vocabulary.matrix[4:, 1] == 0.5)
+    keywords = read_parquet(corpus / "keywords.parquet", schema.KEYWORDS)
+    assert keywords["context_keywords"][0].as_py() == ["old", "train"]
+
+
+def test_vectors_are_trained_from_the_command_line(corpus: Path) -> None:
+    out = corpus / "native.parquet"
+    answer = _run(
+        "train_vectors",
+        train=corpus / "train.parquet",
+        tokens=corpus / "tokens.parquet",
+        settings='{"dimension": 5}',
+        out=out,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert len(read_parquet(out, schema.vectors(5))) == 11
+
+
+def test_a_fault_ends_a_script_with_a_message_and_leaves_the_earlier_result(corpus: Path) -> None:
+    (corpus / "v.parquet").write_text("earlier")
+    bad = corpus / "bad.txt"
+    bad.write_text("the 1 2\ntrain 1\n")
+    answer = _run("select_vectors", file=bad, tokens=corpus / "tokens.parquet", out=corpus / "v.parquet")
+    assert answer.returncode == 1
+    assert f"{bad}, line 2" in answer.stderr
+    assert "Traceback" not in answer.stderr
+    assert (corpus / "v.parquet").read_text() == "earlier"

@@ -1,0 +1,96 @@
+"""Batches and their order."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline_lib import schema, storage
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.text.vocabulary import END_ID, START_ID, Vocabulary
+from pipeline_lib.training.batches import BatchOrder, PairDataset
+from pipeline_lib.training.schedules import linear
+from unit.model_fixtures import make_dataset
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two pairs, their vocabulary and clusters on disk."""
+    tokens = ["<pad>", "<unk>", "<s>", "</s>", "red", "green", "blue"]
+    words = {"token_id": range(7), "token": tokens, "count": [1] * 7, "known": [True] * 7, "vector": [[0.0, 1.0]] * 7}
+    pairs = {
+        "pair_id": [7, 3],
+        "dialogue_id": ["a", "b"],
+        "turn": [0, 0],
+        "context": ["red green blue", "blue"],
+        "response": ["green", "red mauve"],
+        "label": [None, None],
+    }
+    clusters = {"split": ["train", "train"], "pair_id": [3, 7], "group": [5, 2]}
+    storage.write_parquet(tmp_path / "words.parquet", pa.table(words), schema.vocabulary(2))
+    storage.write_parquet(tmp_path / "pairs.parquet", pa.table(pairs), schema.PAIRS)
+    storage.write_parquet(tmp_path / "clusters.parquet", pa.table(clusters), schema.CLUSTERS)
+    return tmp_path
+
+
+def test_a_batch_holds_ids_padding_start_end_and_clusters_as_documented(files):
+    vocabulary = Vocabulary.read(files / "words.parquet")
+    dataset = PairDataset.read(files / "pairs.parquet", vocabulary, files / "clusters.parquet")
+    batch = dataset.batch(np.array([0, 1]))
+    assert batch.context.tolist() == [[4, 5, 6], [6, 0, 0]]
+    assert batch.inputs.tolist() == [[START_ID, 5, 0], [START_ID, 4, 1]]
+    assert batch.targets.tolist() == [[5, END_ID, 0], [4, 1, END_ID]]
+    assert batch.lengths.tolist() == [2, 3]
+    assert batch.words.tolist() == [[5, 0], [4, 1]]
+    assert batch.word_lengths.tolist() == [1, 2]
+    assert batch.group.tolist() == [2, 5]
+
+
+def test_pairs_without_a_cluster_are_an_error_that_names_the_file(files):
+    short = {"split": ["train"], "pair_id": [3], "group": [5]}
+    storage.write_parquet(files / "clusters.parquet", pa.table(short), schema.CLUSTERS)
+    with pytest.raises(PipelineError, match="no cluster") as error:
+        PairDataset.read(files / "pairs.parquet", Vocabulary.read(files / "words.parquet"), files / "clusters.parquet")
+    assert "clusters.parquet" in str(error.value)
+
+
+def test_an_empty_split_is_an_error_that_names_the_file(files):
+    storage.write_parquet(files / "pairs.parquet", schema.PAIRS.empty_table(), schema.PAIRS)
+    with pytest.raises(PipelineError, match="no pairs"):
+        PairDataset.read(files / "pairs.parquet", Vocabulary.read(files / "words.parquet"))
+
+
+def test_every_epoch_shows_every_pair_once_and_epochs_differ():
+    order = BatchOrder(make_dataset(103), batch_size=8, bucket_batches=3, seed=1)
+    assert order.steps_per_epoch == 13
+    epochs = [np.concatenate([order.rows(epoch * 13 + i) for i in range(13)]) for epoch in range(2)]
+    assert all(sorted(rows) == list(range(103)) for rows in epochs)
+    assert not np.array_equal(*epochs)
+
+
+def test_a_steps_batch_depends_on_seed_and_step_alone():
+    dataset = make_dataset(103)
+    straight = BatchOrder(dataset, 8, 3, seed=1)
+    visited = [straight.rows(step) for step in range(30)]
+    for step in (29, 0, 14):  # a fresh object, any order
+        assert np.array_equal(BatchOrder(dataset, 8, 3, seed=1).rows(step), visited[step])
+    assert not np.array_equal(BatchOrder(dataset, 8, 3, seed=2).rows(0), visited[0])
+
+
+def test_bucketing_leaves_less_than_half_of_the_padding():
+    dataset = make_dataset(1_000, longest=25)
+
+    def padding(stretch: int) -> int:
+        order = BatchOrder(dataset, 20, stretch, seed=1)
+        lengths = [dataset.response.lengths[order.rows(step)] for step in range(order.steps_per_epoch)]
+        return sum(int((rows.max() - rows).sum()) for rows in lengths)
+
+    assert padding(25) < padding(1) / 2
+
+
+def test_evaluation_order_covers_the_first_pairs_once():
+    rows = np.concatenate(list(make_dataset(50).by_length(8, limit=30)))
+    assert sorted(rows) == list(range(30))
+
+
+def test_the_weight_rises_linearly_to_one_and_stays():
+    assert [linear(step, 10_000) for step in (0, 2_500, 10_000, 90_000)] == [0, 0.25, 1, 1]
