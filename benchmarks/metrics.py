@@ -2,9 +2,9 @@
 
     python benchmarks/metrics.py
 
-prints one Markdown row per metric: seconds of both, their ratio, the largest difference of a pair's score, and the peak
-memory of each. Both run on one thread. The embedding metrics start from tokenised texts on both sides, since the
-workflow tokenises once for all metrics; tokenisation is inside the rows that say so.
+prints one Markdown row per metric: processor seconds of both, their ratio, the largest difference of a pair's score,
+and the peak memory of each. Both run on one thread. The embedding metrics start from tokenised texts on both sides,
+since the workflow tokenises once for all metrics; tokenisation is inside the row that says so.
 """
 
 import os
@@ -62,9 +62,9 @@ def main() -> None:
     bleu = partial(nltk_scores, references, responses), partial(our_bleu, references, responses)
     row("BLEU-1 to 4, current, with tokenisation", *bleu)
     systems = [outputs(f"system{i}", words, rng) for i in range(SYSTEMS)]
-    started = time.perf_counter()
+    started = time.process_time()
     tested = compare(systems, Significance(trials=TRIALS))
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     columns = len({r["metric"] for r in tested})
     size = f"{columns} columns, {SYSTEMS} systems, {SEEDS} seeds, {TRIALS} trials"
     print(f"\n{len(tested)} paired tests ({size}): {seconds:.1f} s")
@@ -97,9 +97,9 @@ def row(name: str, slow: Callable[[], np.ndarray], fast: Callable[[], np.ndarray
 def timed(function: Callable[[], np.ndarray], repeats: int) -> tuple[float, np.ndarray]:
     best = float("inf")
     for _ in range(repeats):
-        started = time.perf_counter()
+        started = time.process_time()
         result = function()
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     return best, result
 
 

@@ -22,6 +22,7 @@ def run(main: Callable[..., None]) -> None:
     the process with status 1.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
     try:
         main(**_arguments(main))
     except PipelineError as error:

@@ -105,7 +105,7 @@ SCORES = pa.schema(
         pa.field("selection", pa.string(), nullable=False),
         pa.field("metric", pa.string(), nullable=False),
         pa.field("value", pa.float64()),  # null where undefined
-        pa.field("low", pa.float64()),  # 95 % interval over items (bootstrap); null for corpus-level metrics
+        pa.field("low", pa.float64()),  # 95 % interval over items (bootstrap); null for distinct and group recovery
         pa.field("high", pa.float64()),
         pa.field("n", pa.int64(), nullable=False),
         pa.field("n_empty", pa.int64(), nullable=False),

@@ -1,6 +1,7 @@
 """A stage's command line follows from the parameters of its ``main``."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,21 @@ def main(in_file: Path, many: list[Path], n: int, rate: float, settings: Cluster
 if __name__ == "__main__":
     run(main)
 '''
+
+STOPPED = """
+import os, signal
+from pathlib import Path
+from pipeline_lib.cli import run
+from pipeline_lib.storage import atomic
+
+def main(out: Path) -> None:
+    with atomic(out) as temporary:
+        temporary.write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGTERM)
+
+if __name__ == "__main__":
+    run(main)
+"""
 
 
 @pytest.fixture
@@ -99,6 +115,15 @@ def test_a_wrong_option_is_named_and_ends_with_status_two(stage, change, named):
     assert done.returncode == 2
     assert named in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_stage_that_is_asked_to_stop_removes_its_temporary_files(tmp_path):
+    script = tmp_path / "stage.py"
+    script.write_text(STOPPED)
+    out = tmp_path / "out" / "result"
+    done = subprocess.run([sys.executable, str(script), "--out", str(out)], capture_output=True, text=True)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert list(out.parent.iterdir()) == []
 
 
 def test_help_says_what_the_stage_does(stage):

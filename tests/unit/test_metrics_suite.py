@@ -120,6 +120,12 @@ def test_groups_are_recovered_whatever_their_order():
     assert GroupRecovery("ARI")(Items.from_table(responses(label=[None, None]))).mean is None
 
 
+def test_items_without_a_label_do_not_count_in_group_recovery():
+    table = pa.concat_tables([responses(group=[1, 0], label=[4, 6]), responses(group=[1, 1], label=[None, None])])
+    found = GroupRecovery("ARI")(Items.from_table(table))
+    assert (found.mean, found.n) == (1.0, 2)
+
+
 def test_the_interval_of_a_mean_has_the_width_that_theory_gives():
     values = np.random.default_rng(0).normal(size=4000)
     low, high = interval(bootstrap_sums([values[:, None]], 1000, seed=1)[0][:, 0] / 4000)

@@ -40,7 +40,7 @@ def test_text_becomes_the_tokens_that_glove_knows(text: str, tokens: str) -> Non
 @given(st.one_of(TREEBANK_LIKE, st.text(max_size=30)))
 @example("an ' t ' s ' s 'd'ye n't")
 @example("x'. '.' ''' ..' 1,2,3:4:5")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_tokenising_tokens_again_changes_nothing(text: str) -> None:
     once = tokenise_array(pa.array([text]))
     assert tokenise_array(once).equals(once)
@@ -49,7 +49,7 @@ def test_tokenising_tokens_again_changes_nothing(text: str) -> None:
 
 
 @given(st.lists(st.one_of(st.none(), TREEBANK_LIKE), max_size=6), st.integers(0, 3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_line_does_not_depend_on_its_neighbours(texts: list[str | None], start: int) -> None:
     array = pa.array(texts, pa.string())
     expected = [" ".join(tokenise(text or "")) for text in texts]

@@ -7,7 +7,7 @@ from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.ngrams import Ragged
 from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, count_unscored
 
-CELLS = 4_000_000  # floats of one chunk's word vectors: 16 MB
+CELLS = 1_600_000  # floats of the word vectors of one chunk: 6 MB
 
 
 class Greedy:

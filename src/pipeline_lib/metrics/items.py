@@ -36,8 +36,8 @@ class Items:
     responses: Ragged
     reference_item: np.ndarray  # (R,) int64 ascending: the item that a reference belongs to
     likelihood: Likelihood | None = None
-    group: np.ndarray | None = None  # (B,) whole numbers, the group that the system used
-    label: np.ndarray | None = None  # (B,) whole numbers, the reference's known latent group
+    group: np.ndarray | None = None  # (B,) int64, the group that the system used; -1 where unknown
+    label: np.ndarray | None = None  # (B,) int64, the reference's latent group; -1 where unknown
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -61,7 +61,7 @@ class Items:
             *(_complete(table, name) for name in ("nll", "kl", "bound", "nll_importance")),
         )
         plain = cls.of(table["context"], table["reference"], table["response"])
-        return replace(plain, likelihood=likelihood, group=_complete(table, "group"), label=_complete(table, "label"))
+        return replace(plain, likelihood=likelihood, group=_groups(table["group"]), label=_groups(table["label"]))
 
     def __len__(self) -> int:
         return len(self.responses)
@@ -98,6 +98,10 @@ def _flatten(references: Texts | Sequence[Sequence[str]]) -> tuple[pa.Array, np.
 def _strings(texts: Texts) -> pa.Array:
     column = texts if isinstance(texts, pa.Array | pa.ChunkedArray) else pa.array(texts, pa.string())
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _groups(column: pa.ChunkedArray) -> np.ndarray | None:
+    return None if column.null_count == len(column) else column.cast(pa.int64()).fill_null(-1).to_numpy()
 
 
 def _complete(table: pa.Table, name: str) -> np.ndarray | None:

@@ -120,7 +120,7 @@ def train_vectors(cooccurrences: "coo_array", settings: GloveTraining) -> np.nda
     generator = np.random.default_rng(settings.seed)
     entries = Entries.of(cooccurrences, settings)
     factors = Factors.random(cooccurrences.shape[0], settings.dimension, generator)
-    size = max(_FEWEST_AT_ONCE, cooccurrences.shape[0])  # a step updates every row, so it should see enough entries
+    size = max(_FEWEST_AT_ONCE, 4 * cooccurrences.shape[0])  # a step updates every row: it should see enough entries
     with Progress("GloVe", settings.epochs * len(entries.value), "entries") as progress:
         for _ in range(settings.epochs):
             shuffled = generator.permutation(len(entries.value))
