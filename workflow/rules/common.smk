@@ -1,7 +1,7 @@
 # Names and helpers that the rules share: the checked configuration, paths, what each stage's code is.
 
-import os
 import re
+import shlex
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +24,7 @@ LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 TABLES = ["table1", "table2", "table3"]
 CLUSTERINGS = ["kmeans", "spectral", "agglomerative"]
+MIRRORS = shlex.quote(CONFIG.mirror) if CONFIG.mirror else ""
 TRAINED = [name for name, system in CONFIG.systems.items() if system.trained]
 BASELINES = [name for name in CONFIG.systems if name not in TRAINED]
 

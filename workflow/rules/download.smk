@@ -33,10 +33,10 @@ rule download_corpus:
     resources:
         # a resource because, unlike a parameter, it triggers no rerun when it changes
         source=lambda wildcards: CONFIG.sources[wildcards.corpus].model_dump_json(),
-        mirrors=lambda wildcards: CONFIG.mirror or "",
+        mirrors=MIRRORS,
     params:
         pinned=pinned,
         code=code_of("download_corpus"),
     shell:
-        "python {SCRIPTS}/download_corpus.py --source {resources.source:q} --mirrors {resources.mirrors:q} "
+        "python {SCRIPTS}/download_corpus.py --source {resources.source:q} --mirrors {resources.mirrors} "
         "--out {output:q} &> {log:q}"

@@ -5,6 +5,12 @@ def vectors_file(wildcards):
     return RESULTS / f"raw/vectors/{config_of(wildcards.corpus).embeddings.file.name}"
 
 
+def dimension_of(wildcards):
+    """The width that a file with several (glove.6B.zip) is asked for."""
+    dimension = config_of(wildcards.corpus).embeddings.dimension
+    return f"--dimension {dimension}" if dimension else ""
+
+
 rule fetch_vectors:
     """Fetch and verify a GloVe file."""
     output:
@@ -17,13 +23,13 @@ rule fetch_vectors:
         embeddings=lambda wildcards: embeddings_of_name(wildcards.name)[
             0
         ].model_dump_json(),
-        mirrors=lambda wildcards: CONFIG.mirror or "",
+        mirrors=MIRRORS,
     params:
         sha256=lambda wildcards: [
             e.file.sha256 for e in embeddings_of_name(wildcards.name)
         ][0],
     shell:
-        "python {SCRIPTS}/download_vectors.py --settings {resources.embeddings:q} --mirrors {resources.mirrors:q} "
+        "python {SCRIPTS}/download_vectors.py --settings {resources.embeddings:q} --mirrors {resources.mirrors} "
         "--out {output:q} &> {log:q}"
 
 
@@ -41,13 +47,15 @@ rule select_vectors:
     resources:
         mem_mb=attempts_of(2_000),
     params:
+        dimension=dimension_of,
         code=code_of("select_vectors"),
     shell:
-        "python {SCRIPTS}/select_vectors.py --file {input.file:q} --tokens {input.tokens:q} --out {output:q} &> {log:q}"
+        "python {SCRIPTS}/select_vectors.py --file {input.file:q} --tokens {input.tokens:q} {params.dimension} "
+        "--out {output:q} &> {log:q}"
 
 
 rule train_vectors:
-    """GloVe trained on the training split (torch)."""
+    """GloVe trained on the training split."""
     input:
         train=RESULTS / "pairs/{corpus}/train.parquet",
         tokens=RESULTS / "pairs/{corpus}/tokens.parquet",

@@ -7,6 +7,7 @@ docs/systems.md; ``faithful`` selects what the authors' released code does inste
 """
 
 import math
+from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -167,43 +168,50 @@ class SepaCVAE(CVAE):
             winner = (nll + kl).argmin(1)  # un-annealed; ties go to the lowest index
         rows = torch.arange(len(batch), device=winner.device)
         copies = self._copies(batch, self.encode_response(batch), rows, winner, noise[rows, winner])
-        return self._winners_objective(batch, copies, self._hidden(batch, rows, copies), winner, weight)
+        logits, nll = self._logits_and_nll(batch, self._hidden(batch, rows, copies))
+        return self._total(batch, nll, copies.kl, logits, winner, weight)
 
     def objective_in_one_pass(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """The same objective as the paper's Algorithm 2 runs it: all B*N copies with gradient, the losers masked."""
+        """The same objective as the paper's Algorithm 2 runs it: all B*N copies with gradient, the losers masked.
+
+        Here to be compared with: tests hold the two to the same gradient, benchmarks/training_step.py to their cost.
+        """
         noise = self._noise(batch, generator)
         rows, group = self._all_pairs(batch)
         copies = self._copies(batch, self.encode_response(batch), rows, group, noise.flatten(0, 1))
-        hidden = self._hidden(batch, rows, copies)
-        nll = self.decoder.negative_log_likelihood(hidden, batch.targets[rows], batch.lengths[rows])
-        winner = (nll + copies.kl).detach().view(-1, self.groups).argmin(1)
-        chosen = torch.arange(len(batch), device=winner.device) * self.groups + winner
-        winners = _Copies(*(part[chosen] for part in copies))
-        return self._winners_objective(batch, winners, hidden[chosen], winner, weight)
+        every = replace(batch, inputs=batch.inputs[rows], targets=batch.targets[rows], lengths=batch.lengths[rows])
+        logits, nll = self._logits_and_nll(every, self._hidden(batch, rows, copies))
+        shape = (len(batch), self.groups)
+        nll, kl = nll.view(shape), copies.kl.view(shape)
+        winner = (nll + kl).detach().argmin(1)
+        mask = F.one_hot(winner, self.groups)
+        of_winner = torch.repeat_interleave(mask.flatten().bool(), every.lengths)
+        return self._total(batch, (nll * mask).sum(1), (kl * mask).sum(1), logits[of_winner], winner, weight)
 
-    def _winners_objective(
-        self, batch: Batch, copies: _Copies, hidden: Tensor, winner: Tensor, weight: float
-    ) -> Objective:
+    def _logits_and_nll(self, batch: Batch, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits (M, V) of the non-pad positions, example by example, and -log p(response), nats, (B,)."""
         valid = valid_positions(batch.lengths, batch.targets.shape[1])
         logits = at_least_float32(self.decoder.output(hidden[valid]))
-        log_probabilities = F.log_softmax(logits, -1)
-        token_nll = -log_probabilities.gather(-1, batch.targets[valid].unsqueeze(-1)).squeeze(-1)
-        nll = sum_by_example(token_nll, batch.lengths)
+        return logits, sum_by_example(F.cross_entropy(logits, batch.targets[valid], reduction="none"), batch.lengths)
+
+    def _total(self, batch: Batch, nll: Tensor, kl: Tensor, logits: Tensor, winner: Tensor, weight: float) -> Objective:
+        """From the winners' ``nll`` and ``kl`` (B,) and ``logits`` (M, V) to the loss."""
         # the generated response, teacher-forced, as the words' expected vectors; released code: raw logits, no gradient
-        word_weights = logits.detach() if self.faithful else log_probabilities.exp()
-        generated = self._encode_generated(word_weights @ self.embeddings, valid, batch)
+        word_weights = logits.detach() if self.faithful else logits.softmax(-1)
+        generated = self._encode_generated(word_weights @ self.embeddings, batch)
+        classification = F.cross_entropy(at_least_float32(self.group_classifier(generated)), winner)
         if self.faithful:
             relationship = released_relationship_loss(generated, winner, self.groups)
-            kl = copies.kl.mean() / self.groups  # averaged over B*N entries of which the losers are zero
+            kl_term = kl.mean() / self.groups  # averaged over B*N entries of which the losers are zero
         else:
-            relationship, kl = relationship_loss(generated, winner), copies.kl.mean()
-        classification = F.cross_entropy(at_least_float32(self.group_classifier(generated)), winner)
-        loss = nll.mean() + weight * kl + weight * relationship + classification
-        log = {"nll": nll, "kl": copies.kl, "relationship": relationship, "group_nll": classification}
+            relationship, kl_term = relationship_loss(generated, winner), kl.mean()
+        loss = nll.mean() + weight * kl_term + weight * relationship + classification
+        log = {"nll": nll, "kl": kl, "relationship": relationship, "group_nll": classification}
         return Objective(loss, {name: value.detach() for name, value in log.items()} | self._shares(winner))
 
-    def _encode_generated(self, rows: Tensor, valid: Tensor, batch: Batch) -> Tensor:
+    def _encode_generated(self, rows: Tensor, batch: Batch) -> Tensor:
         """Scatter non-pad (M, E) word vectors into texts and encode their words (the end token's step left out)."""
+        valid = valid_positions(batch.lengths, batch.targets.shape[1])
         embedded = rows.new_zeros(*valid.shape, rows.shape[-1])
         embedded[valid] = rows
         return self.encoder(embedded, batch.word_lengths)
