@@ -8,6 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from pipeline_lib.models import layers
+from pipeline_lib.models.expected_words import likelihood_and_expected_vectors
 from pipeline_lib.models.layers import Gaussian, kl_divergence
 from unit.model_fixtures import generator, make_batch, make_model
 
@@ -80,3 +81,29 @@ def test_bag_of_words_sums_over_the_same_targets_as_the_reconstruction():
         for row, length in enumerate(batch.lengths.tolist())
     ]
     assert_close(found, torch.stack(expected))
+
+
+def test_likelihood_and_expected_vectors_and_their_gradients_are_those_of_two_separate_softmaxes():
+    torch.manual_seed(6)
+    logits, embeddings = torch.randn(5, 9, dtype=torch.float64, requires_grad=True), torch.randn(9, 3).double()
+    targets = torch.tensor([0, 8, 3, 3, 1])
+    up_nll, up_words = torch.randn(5).double(), torch.randn(5, 3).double()
+
+    def gradient(nll, words):
+        return torch.autograd.grad((nll * up_nll).sum() + (words * up_words).sum(), logits)[0]
+
+    ours = likelihood_and_expected_vectors(1 * logits, targets, embeddings)
+    theirs = torch.nn.functional.cross_entropy(logits, targets, reduction="none"), logits.softmax(-1) @ embeddings
+    assert_close(ours, theirs)
+    assert_close(gradient(*ours), gradient(*theirs))
+
+
+def test_token_likelihood_survives_logits_that_overflow_or_underflow_float32():
+    model, batch = make_model("seq2seq").float(), make_batch()
+    for shift in (200.0, -200.0):  # the same for every word: the likelihood must not notice
+        with torch.no_grad():
+            before = model.likelihood(batch, generator()).nll
+            model.decoder.output.bias += shift
+            after = model.likelihood(batch, generator()).nll
+            model.decoder.output.bias -= shift
+        assert_close(after, before, rtol=1e-4, atol=1e-3)

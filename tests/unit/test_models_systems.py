@@ -101,7 +101,7 @@ def test_released_relationship_loss_equals_the_gram_matrix_of_all_copies_with_lo
 def test_the_faithful_context_is_read_as_25_tokens_whose_padding_carries_the_group():
     model, batch = make_model("faithful"), make_batch(2)
     group = torch.tensor([1, 3])
-    found = model._encode_marked(batch.context, batch.context_lengths, group)
+    found = model._encode_marked(batch, group)
     wide = torch.zeros(2, 25, EMBEDDING, dtype=torch.float64)
     wide[:, : batch.context.shape[1]] = model.embed(batch.context)
     last = model.encoder.gru(wide + model.group_vectors[group].unsqueeze(1))[1]

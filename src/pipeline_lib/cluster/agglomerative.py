@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline_lib.cluster.grouping import Grouping, Groups, Points, extended_by_centroids, nearest
+from pipeline_lib.cluster.grouping import Grouping, Groups, Points, extended_by_neighbour, nearest
 from pipeline_lib.cluster.kmeans import fit_landmarks
 from pipeline_lib.config import Clustering
 
@@ -16,10 +16,10 @@ def fit(points: Points, settings: Clustering) -> Grouping:
 
 
 def exact(points: NDArray[np.float32], settings: Clustering) -> Grouping:
-    """Ward linkage over all points; further points go to the group with the nearest mean."""
+    """Ward linkage over all points; a further point joins its nearest training point."""
     from sklearn.cluster import AgglomerativeClustering  # a second of imports that coarse-to-fine can do without
 
-    return extended_by_centroids(points, AgglomerativeClustering(settings.groups).fit_predict(points))
+    return extended_by_neighbour(points, AgglomerativeClustering(settings.groups).fit_predict(points))
 
 
 def coarse_to_fine(points: Points, settings: Clustering) -> Grouping:

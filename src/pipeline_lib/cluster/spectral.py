@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline_lib.cluster import kmeans
-from pipeline_lib.cluster.grouping import Grouping, Groups, Points, batches, extended_by_centroids, nearest
+from pipeline_lib.cluster.grouping import Grouping, Groups, Points, batches, extended_by_neighbour, nearest
 from pipeline_lib.config import Clustering
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def fit(points: Points, settings: Clustering) -> Grouping:
 
 
 def exact(points: NDArray[np.float32], settings: Clustering) -> Grouping:
-    """Normalised cuts of the nearest-neighbour graph; further points go to the group with the nearest mean.
+    """Normalised cuts of the nearest-neighbour graph; a further point joins its nearest training point.
 
     The nodes are the distinct points: equal ones are each other's nearest neighbours and would leave the graph in
     pieces. A Gaussian kernel over all pairs is no alternative here, since it cuts off single unusual texts.
@@ -34,14 +34,14 @@ def exact(points: NDArray[np.float32], settings: Clustering) -> Grouping:
 
     distinct, row = np.unique(points, axis=0, return_inverse=True)
     if len(distinct) <= settings.groups:  # nothing to cut, and too few nodes for the eigensolver
-        return extended_by_centroids(points, row)
+        return extended_by_neighbour(points, row)
     model = SpectralClustering(
         settings.groups,
         affinity="nearest_neighbors",
         n_neighbors=min(NEIGHBOURS, len(distinct)),
         random_state=settings.seed,
     )
-    return extended_by_centroids(points, model.fit_predict(distinct)[row])
+    return extended_by_neighbour(points, model.fit_predict(distinct)[row])
 
 
 def by_landmarks(points: Points, settings: Clustering) -> Grouping:

@@ -8,7 +8,8 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence
+
+from pipeline_lib.models.gru import GRU
 
 _ROWS_AT_ONCE = 1024  # rows of logits held at a time where no gradient is needed: stays in cache, bounds memory
 
@@ -23,14 +24,16 @@ class Encoder(nn.Module):
 
     def __init__(self, embedding_size: int, hidden: int) -> None:
         super().__init__()
-        self.gru = nn.GRU(embedding_size, hidden, batch_first=True, bidirectional=True)
+        self.gru = GRU(embedding_size, hidden, bidirectional=True)
         self.size = 2 * hidden
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """(B, T, E) texts of ``lengths`` (B,) int64 tokens, all at least 1, -> (B, 2H); padding is never read."""
-        packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        _, last = self.gru(packed)
-        return torch.cat([last[0], last[1]], dim=-1)
+        return self.gru.last_states(embedded, lengths)
+
+    def copies(self, embedded: Tensor, lengths: Tensor, marks: Tensor) -> Tensor:
+        """Encode N copies of each text, copy j with ``marks[j]`` (N, E) added to its every word: (B * N, 2H)."""
+        return self.gru.last_states_of_copies(embedded, lengths, marks)
 
 
 class Gaussian:
@@ -74,7 +77,7 @@ class Decoder(nn.Module):
 
     def __init__(self, input_size: int, hidden: int, layers: int, vocabulary_size: int, condition_size: int) -> None:
         super().__init__()
-        self.gru = nn.GRU(input_size, hidden, layers, batch_first=True)
+        self.gru = GRU(input_size, hidden, layers)
         self.initial = nn.Linear(condition_size, layers * hidden)
         self.output = nn.Linear(hidden, vocabulary_size)
 
@@ -83,9 +86,12 @@ class Decoder(nn.Module):
         state = self.initial(condition).unflatten(-1, (self.gru.num_layers, self.gru.hidden_size))
         return state.transpose(0, 1).contiguous()
 
-    def forward(self, inputs: Tensor, condition: Tensor) -> Tensor:
-        """Teacher forcing: (B, T, input) embedded previous words and (B, C) -> hidden states (B, T, H)."""
-        return self.gru(inputs, self.initial_state(condition))[0]
+    def forward(self, inputs: Tensor, condition: Tensor, copies: int = 1) -> Tensor:
+        """Teacher forcing: (B, T, input) embedded previous words -> hidden states (B * copies, T, H).
+
+        ``condition`` (B * copies, C): each response is read under ``copies`` conditions, which stand together.
+        """
+        return self.gru.outputs(inputs, self.initial_state(condition), copies)
 
     def negative_log_likelihood(self, hidden: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """``-sum_t log p(y_t | y_<t)`` per example, nats, (B,); only non-pad positions are projected to V."""
@@ -100,7 +106,11 @@ class Decoder(nn.Module):
 
     def _token_nll(self, rows: Tensor, wanted: Tensor) -> Tensor:
         logits = at_least_float32(self.output(rows))
-        return logits.logsumexp(-1) - logits.gather(-1, wanted.unsqueeze(-1)).squeeze(-1)
+        target = logits.gather(-1, wanted.unsqueeze(-1)).squeeze(-1)
+        total = logits.exp().sum(-1)  # a third cheaper than logsumexp, and as exact unless it over- or underflows
+        if bool((torch.isfinite(total) & (total > 1e-30)).all()):
+            return total.log() - target
+        return logits.logsumexp(-1) - target
 
 
 def sum_by_example(values: Tensor, lengths: Tensor) -> Tensor:

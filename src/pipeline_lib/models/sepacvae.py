@@ -19,6 +19,7 @@ from pipeline_lib.decoding.greedy import greedy, word_lengths
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, normal
 from pipeline_lib.models.cvae import CVAE, importance_estimate
+from pipeline_lib.models.expected_words import likelihood_and_expected_vectors
 from pipeline_lib.models.layers import Gaussian, at_least_float32, kl_divergence, sum_by_example, valid_positions
 
 _FAITHFUL_CONTEXT_LENGTH = 25  # the released code reads every context as this many tokens: padding carries y too
@@ -90,10 +91,9 @@ def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, s
 
 
 class _Copies(NamedTuple):
-    """Networks' outputs for M (example, group) pairs: encoded contexts (M, C), drawn z (M, Z), KL (M,), means."""
+    """Of M marked contexts: ``condition`` [c; z] (M, C + Z) with z drawn from the posterior, KL (M,), means (M, Z)."""
 
-    context: Tensor
-    z: Tensor
+    condition: Tensor
     kl: Tensor
     posterior_mean: Tensor
 
@@ -114,30 +114,38 @@ class SepaCVAE(CVAE):
         self.register_buffer("group_vectors", group_vectors(self.groups, embeddings.shape[1]), persistent=False)
         self.group_classifier = nn.Linear(self.encoder.size, self.groups)
 
-    # --- networks over (example, group) pairs ---
+    # --- networks, of one marked copy of each example or of all N ---
 
-    def _encode_marked(self, context: Tensor, lengths: Tensor, group: Tensor) -> Tensor:
-        """Encode (M, T) contexts whose every word vector carries the vector of ``group`` (M,)."""
-        if self.faithful:
-            context = F.pad(context, (0, max(0, _FAITHFUL_CONTEXT_LENGTH - context.shape[1])))
-            lengths = torch.full_like(lengths, context.shape[1])
-        return self.encoder(self.embed(context) + self.group_vectors[group].unsqueeze(1), lengths)
+    def _context(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Embedded contexts (B, T, E) and the lengths they are read with."""
+        if not self.faithful:
+            return self.embed(batch.context), batch.context_lengths
+        wide = F.pad(batch.context, (0, max(0, _FAITHFUL_CONTEXT_LENGTH - batch.context.shape[1])))
+        return self.embed(wide), torch.full_like(batch.context_lengths, wide.shape[1])
 
-    def _copies(self, batch: Batch, response: Tensor, rows: Tensor, group: Tensor, noise: Tensor) -> _Copies:
-        """``rows`` (M,) examples with ``group`` (M,) and ``noise`` (M, Z); ``response`` (B, 2H) encoded responses."""
-        context = self._encode_marked(batch.context[rows], batch.context_lengths[rows], group)
-        posterior = Gaussian.of(self.recognition(torch.cat([context, response[rows]], -1)))
+    def _encode_marked(self, batch: Batch, group: Tensor) -> Tensor:
+        """Encode contexts whose every word vector carries the vector of ``group`` (B,): (B, C)."""
+        embedded, lengths = self._context(batch)
+        return self.encoder(embedded + self.group_vectors[group].unsqueeze(1), lengths)
+
+    def _encode_copies(self, batch: Batch) -> Tensor:
+        """Encode all N marked copies of each context: (B * N, C), example by example."""
+        return self.encoder.copies(*self._context(batch), self.group_vectors)
+
+    def _infer(self, context: Tensor, response: Tensor, noise: Tensor) -> _Copies:
+        """Posterior and prior of M encoded contexts (M, C) with their encoded responses (M, 2H), ``noise`` (M, Z)."""
+        posterior = Gaussian.of(self.recognition(torch.cat([context, response], -1)))
         kl = kl_divergence(posterior, Gaussian.of(self.prior(context)))
-        return _Copies(context, posterior.sample(noise), kl, posterior.mean)
+        return _Copies(torch.cat([context, posterior.sample(noise)], -1), kl, posterior.mean)
 
-    def _hidden(self, batch: Batch, rows: Tensor, copies: _Copies) -> Tensor:
-        return self.decoder(self.embed(batch.inputs)[rows], torch.cat([copies.context, copies.z], -1))
+    def _infer_copies(self, batch: Batch, noise: Tensor) -> _Copies:
+        response = self.encode_response(batch).repeat_interleave(self.groups, 0)
+        return self._infer(self._encode_copies(batch), response, noise.flatten(0, 1))
 
-    def _all_pairs(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Rows and groups of the B*N copies, example by example."""
-        device = batch.context.device
-        rows = torch.arange(len(batch), device=device).repeat_interleave(self.groups)
-        return rows, torch.arange(self.groups, device=device).repeat(len(batch))
+    def _repeated(self, batch: Batch) -> Batch:
+        """Every example N times, one after the other."""
+        values = {name: getattr(batch, name) for name in ("inputs", "targets", "lengths")}
+        return replace(batch, **{name: value.repeat_interleave(self.groups, 0) for name, value in values.items()})
 
     def _noise(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """(B, N, Z): one draw shared by the copies of an example; ``faithful``: one draw a copy."""
@@ -145,14 +153,17 @@ class SepaCVAE(CVAE):
         noise = normal((len(batch), draws, self.latent), self.embeddings, generator)
         return noise.expand(-1, self.groups, -1)
 
+    def _copies_nll(self, batch: Batch, condition: Tensor) -> Tensor:
+        """-log p(response | condition) of N conditions (B * N, C + Z) for each example, nats, (B, N)."""
+        hidden = self.decoder(self.embed(batch.inputs), condition, self.groups)
+        every = self._repeated(batch)
+        return self.decoder.negative_log_likelihood(hidden, every.targets, every.lengths).view(-1, self.groups)
+
     def _score_copies(self, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Reconstruction and KL of every copy, (B, N) nats each, and posterior means (B, N, Z)."""
-        rows, group = self._all_pairs(batch)
-        copies = self._copies(batch, self.encode_response(batch), rows, group, noise.flatten(0, 1))
-        hidden = self._hidden(batch, rows, copies)
-        nll = self.decoder.negative_log_likelihood(hidden, batch.targets[rows], batch.lengths[rows])
-        shape = (len(batch), self.groups)
-        return nll.view(shape), copies.kl.view(shape), copies.posterior_mean.view(*shape, self.latent)
+        copies = self._infer_copies(batch, noise)
+        nll = self._copies_nll(batch, copies.condition)
+        return nll, copies.kl.view_as(nll), copies.posterior_mean.unflatten(0, (-1, self.groups))
 
     # --- training ---
 
@@ -167,9 +178,15 @@ class SepaCVAE(CVAE):
             nll, kl, _ = self._score_copies(batch, noise)
             winner = (nll + kl).argmin(1)  # un-annealed; ties go to the lowest index
         rows = torch.arange(len(batch), device=winner.device)
-        copies = self._copies(batch, self.encode_response(batch), rows, winner, noise[rows, winner])
-        logits, nll = self._logits_and_nll(batch, self._hidden(batch, rows, copies))
-        return self._total(batch, nll, copies.kl, logits, winner, weight)
+        copies = self._infer(self._encode_marked(batch, winner), self.encode_response(batch), noise[rows, winner])
+        valid = valid_positions(batch.lengths, batch.targets.shape[1])
+        logits = self._logits(batch, copies.condition, valid)
+        targets = batch.targets[valid]
+        if self.faithful:  # the released code: raw logits for word weights, and no gradient through them
+            token_nll, words = F.cross_entropy(logits, targets, reduction="none"), logits.detach() @ self.embeddings
+        else:
+            token_nll, words = likelihood_and_expected_vectors(logits, targets, self.embeddings)
+        return self._total(batch, sum_by_example(token_nll, batch.lengths), copies.kl, words, winner, weight)
 
     def objective_in_one_pass(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """The same objective as the paper's Algorithm 2 runs it: all B*N copies with gradient, the losers masked.
@@ -177,28 +194,29 @@ class SepaCVAE(CVAE):
         Here to be compared with: tests hold the two to the same gradient, benchmarks/training_step.py to their cost.
         """
         noise = self._noise(batch, generator)
-        rows, group = self._all_pairs(batch)
-        copies = self._copies(batch, self.encode_response(batch), rows, group, noise.flatten(0, 1))
-        every = replace(batch, inputs=batch.inputs[rows], targets=batch.targets[rows], lengths=batch.lengths[rows])
-        logits, nll = self._logits_and_nll(every, self._hidden(batch, rows, copies))
+        copies, every = self._infer_copies(batch, noise), self._repeated(batch)
+        valid = valid_positions(every.lengths, every.targets.shape[1])
+        logits = self._logits(every, copies.condition, valid)
+        token_nll = F.cross_entropy(logits, every.targets[valid], reduction="none")
         shape = (len(batch), self.groups)
-        nll, kl = nll.view(shape), copies.kl.view(shape)
+        nll, kl = sum_by_example(token_nll, every.lengths).view(shape), copies.kl.view(shape)
         winner = (nll + kl).detach().argmin(1)
         mask = F.one_hot(winner, self.groups)
-        of_winner = torch.repeat_interleave(mask.flatten().bool(), every.lengths)
-        return self._total(batch, (nll * mask).sum(1), (kl * mask).sum(1), logits[of_winner], winner, weight)
+        of_winner = logits[torch.repeat_interleave(mask.flatten().bool(), every.lengths)]
+        words = (of_winner.detach() if self.faithful else of_winner.softmax(-1)) @ self.embeddings
+        return self._total(batch, (nll * mask).sum(1), (kl * mask).sum(1), words, winner, weight)
 
-    def _logits_and_nll(self, batch: Batch, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits (M, V) of the non-pad positions, example by example, and -log p(response), nats, (B,)."""
-        valid = valid_positions(batch.lengths, batch.targets.shape[1])
-        logits = at_least_float32(self.decoder.output(hidden[valid]))
-        return logits, sum_by_example(F.cross_entropy(logits, batch.targets[valid], reduction="none"), batch.lengths)
+    def _logits(self, batch: Batch, condition: Tensor, valid: Tensor) -> Tensor:
+        """(M, V) of the non-pad positions, example by example."""
+        return at_least_float32(self.decoder.output(self.decoder(self.embed(batch.inputs), condition)[valid]))
 
-    def _total(self, batch: Batch, nll: Tensor, kl: Tensor, logits: Tensor, winner: Tensor, weight: float) -> Objective:
-        """From the winners' ``nll`` and ``kl`` (B,) and ``logits`` (M, V) to the loss."""
-        # the generated response, teacher-forced, as the words' expected vectors; released code: raw logits, no gradient
-        word_weights = logits.detach() if self.faithful else logits.softmax(-1)
-        generated = self._encode_generated(word_weights @ self.embeddings, batch)
+    def _total(self, batch: Batch, nll: Tensor, kl: Tensor, words: Tensor, winner: Tensor, weight: float) -> Objective:
+        """From the winners' ``nll`` and ``kl`` (B,) to the loss.
+
+        ``words`` (M, E) are the generated response's word vectors at the non-pad positions: teacher-forced, each the
+        expectation over the vocabulary.
+        """
+        generated = self._encode_generated(words, batch)
         classification = F.cross_entropy(at_least_float32(self.group_classifier(generated)), winner)
         if self.faithful:
             relationship = released_relationship_loss(generated, winner, self.groups)
@@ -235,20 +253,16 @@ class SepaCVAE(CVAE):
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         """The groups are enumerated (uniform prior), ``samples`` are shared out among them, at least one each."""
-        rows, group = self._all_pairs(batch)
-        contexts = self._encode_marked(batch.context[rows], batch.context_lengths[rows], group)
-        response = self.encode_response(batch)[rows]
+        contexts = self._encode_copies(batch)
+        response = self.encode_response(batch).repeat_interleave(self.groups, 0)
         posterior = Gaussian.of(self.recognition(torch.cat([contexts, response], -1)))
         prior = Gaussian.of(self.prior(contexts))
-        inputs, targets, lengths = self.embed(batch.inputs)[rows], batch.targets[rows], batch.lengths[rows]
         weights = []
         for _ in range(math.ceil(samples / self.groups)):
             z = self._draw(posterior, generator)
-            hidden = self.decoder(inputs, torch.cat([contexts, z], -1))
-            nll = self.decoder.negative_log_likelihood(hidden, targets, lengths)
-            weights.append(prior.log_density(z) - posterior.log_density(z) - nll)
-        by_group = torch.stack(weights).view(len(weights), len(batch), self.groups)
-        return importance_estimate(by_group.transpose(1, 2).flatten(0, 1))
+            nll = self._copies_nll(batch, torch.cat([contexts, z], -1))
+            weights.append((prior.log_density(z) - posterior.log_density(z)).view_as(nll) - nll)
+        return importance_estimate(torch.cat(weights, 1).t())
 
     # --- responses ---
 
@@ -260,19 +274,15 @@ class SepaCVAE(CVAE):
         if selection == "oracle":
             group = self.likelihood(batch, generator).group
             assert group is not None
-            return Generated(self._respond(batch.context, batch.context_lengths, group, max_length, generator), group)
-        rows, group = self._all_pairs(batch)
-        tokens = self._respond(batch.context[rows], batch.context_lengths[rows], group, max_length, generator)
+            return Generated(self._respond(self._encode_marked(batch, group), max_length, generator), group)
+        tokens = self._respond(self._encode_copies(batch), max_length, generator)
         chosen = self._closest_to_context(batch, tokens)
         by_example = tokens.view(len(batch), self.groups, -1)
         return Generated(by_example[torch.arange(len(batch), device=chosen.device), chosen], chosen)
 
-    def _respond(
-        self, context: Tensor, lengths: Tensor, group: Tensor, max_length: int, generator: torch.Generator
-    ) -> Tensor:
-        encoded = self._encode_marked(context, lengths, group)
-        z = self._draw(Gaussian.of(self.prior(encoded)), generator)
-        return greedy(self.decoder, self.embeddings, torch.cat([encoded, z], -1), max_length)
+    def _respond(self, context: Tensor, max_length: int, generator: torch.Generator) -> Tensor:
+        z = self._draw(Gaussian.of(self.prior(context)), generator)
+        return greedy(self.decoder, self.embeddings, torch.cat([context, z], -1), max_length)
 
     def _closest_to_context(self, batch: Batch, tokens: Tensor) -> Tensor:
         """(B,) group whose response is most similar to the unmarked context; an empty response loses to any words."""

@@ -33,17 +33,18 @@ def precise(device: torch.device, precision: str) -> contextlib.AbstractContextM
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep freed blocks instead of handing them back to the kernel: a third faster training on CPUs.
+    """Have glibc keep freed blocks instead of handing them back to the kernel: up to twice as fast training on CPUs.
 
-    The logits of a step are tens of MB; by default each would be a fresh mmap whose pages are zeroed again.
+    The logits of a step are megabytes; by default each is a fresh mmap whose pages the kernel zeroes again. (The mmap
+    threshold could only be raised to 32 MB, so mmap is turned off.)
     """
-    trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
+    trim_threshold, mmap_max = -1, -4  # M_TRIM_THRESHOLD, M_MMAP_MAX of malloc.h
     try:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # not glibc: nothing to tune
         return
-    mallopt(mmap_threshold, 1 << 30)
-    mallopt(trim_threshold, 1 << 30)
+    mallopt(mmap_max, 0)
+    mallopt(trim_threshold, -1)
 
 
 def seeded(device: torch.device, *parts: int) -> torch.Generator:
