@@ -1,17 +1,6 @@
 # Clusters of pairs: the knowledge of the K-, S- and A-CVAE systems.
 
 
-def keywords_of(wildcards):
-    """Keyword tables, where clusters are built over keywords."""
-    if config_of(wildcards.corpus).clustering.words == "all":
-        return []
-    return expand(
-        RESULTS / "keywords/{corpus}/{split}.parquet",
-        corpus=wildcards.corpus,
-        split=SPLITS,
-    )
-
-
 rule cluster_pairs:
     """Give every pair the id of its cluster; the clusters are fitted on the training split alone."""
     input:
@@ -34,6 +23,6 @@ rule cluster_pairs:
         settings=settings("clustering"),
         code=code_of("cluster_pairs"),
     shell:
-        "python {SCRIPTS}/cluster_pairs.py --train {input.train:q} --validation {input.validation:q} "
+        "python $SCRIPTS/cluster_pairs.py --train {input.train:q} --validation {input.validation:q} "
         "--test {input.test:q} --keywords {input.keywords:q} --vectors {input.vectors:q} "
         "--method {wildcards.method} --settings {params.settings:q} --out {output:q} &> {log:q}"

@@ -1,5 +1,7 @@
 # Names and helpers that the rules share: the checked configuration, paths, what each stage's code is.
 
+import json
+import os
 import re
 import shlex
 import sys
@@ -30,7 +32,8 @@ BASELINES = [name for name in CONFIG.systems if name not in TRAINED]
 
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated
 shell.prefix(
-    f"set -euo pipefail; export PATH={str(Path(sys.executable).parent)!r}:$PATH; "
+    f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
+    f"SCRIPTS={shlex.quote(os.path.relpath(SCRIPTS))}; "
 )
 
 
@@ -54,9 +57,7 @@ def config_of(corpus):
 
 def settings(section):
     """A parameter: one section of a corpus's configuration as JSON."""
-    return lambda wildcards: getattr(
-        config_of(wildcards.corpus), section
-    ).model_dump_json()
+    return lambda wildcards: getattr(config_of(wildcards.corpus), section).model_dump_json()
 
 
 def code_of(script, *modules):
@@ -83,3 +84,133 @@ def embeddings_of_name(name):
     """Embedding settings, of any corpus, that name a vector file ``name``."""
     every = [config_of(corpus).embeddings for corpus in CONFIG.corpora]
     return [e for e in every if e.source == "file" and e.file.name == name]
+
+
+# --- downloads ---
+
+
+def pinned(wildcards):
+    """What decides the content of a source's files; where they are fetched from is left out, so moving a mirror reruns nothing."""
+    return CONFIG.sources[wildcards.corpus].content().model_dump_json()
+
+
+def mirrored_files(wildcards):
+    """Files without a checksum that lie in a mirror: tracked as inputs, since nothing else tells that they changed."""
+    source = CONFIG.sources[wildcards.corpus]
+    folders = [Path(folder) for folder in (source.mirror, CONFIG.mirror) if folder]
+    unpinned = [file for bundle in source.bundles for file in bundle if file.sha256 is None]
+    found = [folder / sub / file.name for file in unpinned for folder in folders for sub in ("", wildcards.corpus)]
+    return [path for path in found if path.is_file()]
+
+
+# --- extraction ---
+
+
+def manifest_of(wildcards):
+    generated = CONFIG.sources[wildcards.corpus].reader == "synthetic"
+    return [] if generated else RESULTS / f"raw/{wildcards.corpus}/manifest.json"
+
+
+# --- word vectors ---
+
+
+def vectors_file(wildcards):
+    return RESULTS / f"raw/glove/{config_of(wildcards.corpus).embeddings.file.name}"
+
+
+def dimension_of(wildcards):
+    """The width that a file with several (glove.6B.zip) is asked for."""
+    dimension = config_of(wildcards.corpus).embeddings.dimension
+    return f"--dimension {dimension}" if dimension else ""
+
+
+# --- clusters ---
+
+
+def keywords_of(wildcards):
+    """Keyword tables, where clusters are built over keywords."""
+    if config_of(wildcards.corpus).clustering.words == "all":
+        return []
+    return expand(
+        RESULTS / "keywords/{corpus}/{split}.parquet",
+        corpus=wildcards.corpus,
+        split=SPLITS,
+    )
+
+
+# --- training ---
+
+
+def module_of(system):
+    return CONFIG.systems[system].model.partition(":")[0]
+
+
+def description_of(wildcards):
+    """What the network is built from (pipeline_lib.models.saved.Description), as JSON."""
+    system = CONFIG.systems[wildcards.system]
+    return json.dumps(
+        {
+            "model": system.model,
+            "options": system.options,
+            "network": CONFIG.network_of(wildcards.corpus, wildcards.system).model_dump(),
+            # of no matter, and so no cause to train again, where a system knows no clusters
+            "groups": config_of(wildcards.corpus).clustering.groups if system.clusters else 0,
+        }
+    )
+
+
+# --- evaluation ---
+
+
+def runs(path):
+    """``path`` for every system and seed."""
+    return lambda wildcards: expand(path, system=CONFIG.systems, seed=CONFIG.seeds, allow_missing=True)
+
+
+# --- tables ---
+
+SPLIT_OF_TABLE = {"table2": "validation", "table3": "test"}
+
+
+def of_table(path):
+    """``path`` with the split that a table of systems shows; Table 1 counts pairs and needs none."""
+
+    def files(wildcards):
+        if wildcards.table not in SPLIT_OF_TABLE:
+            return []
+        return expand(path, corpus=CONFIG.corpora, split=SPLIT_OF_TABLE[wildcards.table])
+
+    return files
+
+
+def counts_of_table(wildcards):
+    if wildcards.table != "table1":
+        return []
+    return expand(RESULTS / "filtered/{corpus}/counts.json", corpus=CONFIG.corpora)
+
+
+def layout(wildcards):
+    """Rows of a table (pipeline_lib.tables.Layout), as JSON."""
+    return json.dumps(
+        {
+            "corpora": {name: CONFIG.sources[name].label for name in CONFIG.corpora},
+            "systems": {name: system.model_dump() for name, system in CONFIG.systems.items()},
+            "seeds": CONFIG.seeds,
+        }
+    )
+
+
+# --- targets that nothing makes ---
+
+
+def explain(wildcards):
+    raise WorkflowError(
+        f"Error: no stage makes {RESULTS / wildcards.anything}, or one of its inputs cannot be made\n"
+        f"  corpora:  {', '.join(CONFIG.corpora)}\n"
+        f"  systems:  {', '.join(CONFIG.systems)}\n"
+        f"  seeds:    {', '.join(map(str, CONFIG.seeds))}\n"
+        f"  splits:   {', '.join(SPLITS)}\n"
+        f"  clusters: {', '.join(CLUSTERINGS)}\n"
+        f"  tables:   {', '.join(TABLES)}\n"
+        "  remedy:   correct the name (README, `Rerun one stage`), or add it to the configuration"
+    )

@@ -1,27 +1,6 @@
 # Raw files: from a mirror folder or the net into results/raw, each with its checksum.
 
 
-def pinned(wildcards):
-    """What decides the content of a source's files; where they are fetched from is left out, so moving a mirror reruns nothing."""
-    return CONFIG.sources[wildcards.corpus].content().model_dump_json()
-
-
-def mirrored_files(wildcards):
-    """Files without a checksum that lie in a mirror: tracked as inputs, since nothing else tells that they changed."""
-    source = CONFIG.sources[wildcards.corpus]
-    folders = [Path(folder) for folder in (source.mirror, CONFIG.mirror) if folder]
-    unpinned = [
-        file for bundle in source.bundles for file in bundle if file.sha256 is None
-    ]
-    found = [
-        folder / sub / file.name
-        for file in unpinned
-        for folder in folders
-        for sub in ("", wildcards.corpus)
-    ]
-    return [path for path in found if path.is_file()]
-
-
 rule download_corpus:
     """Fetch and verify the files of a corpus."""
     input:
@@ -38,5 +17,5 @@ rule download_corpus:
         pinned=pinned,
         code=code_of("download_corpus"),
     shell:
-        "python {SCRIPTS}/download_corpus.py --source {resources.source:q} --mirrors {resources.mirrors} "
+        "python $SCRIPTS/download_corpus.py --source {resources.source:q} --mirrors {resources.mirrors} "
         "--out {output:q} &> {log:q}"

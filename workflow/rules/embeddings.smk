@@ -1,35 +1,21 @@
 # Word vectors: rows of a GloVe file, or vectors trained on the training split; then vocabulary and embedding matrix.
 
 
-def vectors_file(wildcards):
-    return RESULTS / f"raw/vectors/{config_of(wildcards.corpus).embeddings.file.name}"
-
-
-def dimension_of(wildcards):
-    """The width that a file with several (glove.6B.zip) is asked for."""
-    dimension = config_of(wildcards.corpus).embeddings.dimension
-    return f"--dimension {dimension}" if dimension else ""
-
-
 rule fetch_vectors:
     """Fetch and verify a GloVe file."""
     output:
-        RESULTS / "raw/vectors/{name}",
+        RESULTS / "raw/glove/{name}",
     log:
-        LOGS / "raw/vectors/{name}.log",
+        LOGS / "raw/glove/{name}.log",
     wildcard_constraints:
         name="[^/]+",
     resources:
-        embeddings=lambda wildcards: embeddings_of_name(wildcards.name)[
-            0
-        ].model_dump_json(),
+        embeddings=lambda wildcards: embeddings_of_name(wildcards.name)[0].model_dump_json(),
         mirrors=MIRRORS,
     params:
-        sha256=lambda wildcards: [
-            e.file.sha256 for e in embeddings_of_name(wildcards.name)
-        ][0],
+        sha256=lambda wildcards: [e.file.sha256 for e in embeddings_of_name(wildcards.name)][0],
     shell:
-        "python {SCRIPTS}/download_vectors.py --settings {resources.embeddings:q} --mirrors {resources.mirrors} "
+        "python $SCRIPTS/download_vectors.py --settings {resources.embeddings:q} --mirrors {resources.mirrors} "
         "--out {output:q} &> {log:q}"
 
 
@@ -50,7 +36,7 @@ rule select_vectors:
         dimension=dimension_of,
         code=code_of("select_vectors"),
     shell:
-        "python {SCRIPTS}/select_vectors.py --file {input.file:q} --tokens {input.tokens:q} {params.dimension} "
+        "python $SCRIPTS/select_vectors.py --file {input.file:q} --tokens {input.tokens:q} {params.dimension} "
         "--out {output:q} &> {log:q}"
 
 
@@ -70,12 +56,10 @@ rule train_vectors:
         mem_mb=attempts_of(4_000),
         runtime=240,
     params:
-        settings=lambda wildcards: config_of(
-            wildcards.corpus
-        ).embeddings.training.model_dump_json(),
+        settings=lambda wildcards: config_of(wildcards.corpus).embeddings.training.model_dump_json(),
         code=code_of("train_vectors"),
     shell:
-        "python {SCRIPTS}/train_vectors.py --train {input.train:q} --tokens {input.tokens:q} "
+        "python $SCRIPTS/train_vectors.py --train {input.train:q} --tokens {input.tokens:q} "
         "--settings {params.settings:q} --out {output:q} &> {log:q}"
 
 
@@ -95,12 +79,10 @@ rule train_vectors_with_package:
         mem_mb=attempts_of(4_000),
         runtime=240,
     params:
-        settings=lambda wildcards: config_of(
-            wildcards.corpus
-        ).embeddings.training.model_dump_json(),
+        settings=lambda wildcards: config_of(wildcards.corpus).embeddings.training.model_dump_json(),
         code=code_of("train_vectors_with_package"),
     shell:
-        "python {SCRIPTS}/train_vectors_with_package.py --train {input.train:q} --tokens {input.tokens:q} "
+        "python $SCRIPTS/train_vectors_with_package.py --train {input.train:q} --tokens {input.tokens:q} "
         "--settings {params.settings:q} --environment .venv-glove --out {output:q} &> {log:q}"
 
 
@@ -118,5 +100,5 @@ rule build_vocabulary:
     params:
         code=code_of("build_vocabulary"),
     shell:
-        "python {SCRIPTS}/build_vocabulary.py --train {input.train:q} --vectors {input.vectors:q} --out {output:q} "
+        "python $SCRIPTS/build_vocabulary.py --train {input.train:q} --vectors {input.vectors:q} --out {output:q} "
         "&> {log:q}"

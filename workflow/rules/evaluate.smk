@@ -1,13 +1,6 @@
 # Metrics of every system's responses, and paired tests between systems.
 
 
-def runs(path):
-    """``path`` for every system and seed."""
-    return lambda wildcards: expand(
-        path, system=CONFIG.systems, seed=CONFIG.seeds, allow_missing=True
-    )
-
-
 rule score_responses:
     """Every metric of one system's responses, with intervals, and the items' values for paired tests."""
     input:
@@ -26,7 +19,7 @@ rule score_responses:
         settings=settings("metrics"),
         code=code_of("score_responses"),
     shell:
-        "python {SCRIPTS}/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
+        "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
         "--settings {params.settings:q} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"
@@ -56,7 +49,7 @@ rule collect_scores:
         ),
         code=code_of("collect_scores"),
     shell:
-        "python {SCRIPTS}/collect_scores.py --files {input:q} --expect {params.expect:q} --out {output:q} &> {log:q}"
+        "python $SCRIPTS/collect_scores.py --files {input:q} --expect {params.expect:q} --out {output:q} &> {log:q}"
 
 
 rule compare_systems:
@@ -76,5 +69,5 @@ rule compare_systems:
         competing=TRAINED,
         code=code_of("compare_systems"),
     shell:
-        "python {SCRIPTS}/compare_systems.py --items {input:q} --competing {params.competing:q} "
+        "python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "
         "--settings {params.settings:q} --out {output:q} &> {log:q}"

@@ -1,11 +1,6 @@
 # Dialogues, single-turn pairs, and the pairs that the GloVe token list and the length limits leave.
 
 
-def manifest_of(wildcards):
-    generated = CONFIG.sources[wildcards.corpus].reader == "synthetic"
-    return [] if generated else RESULTS / f"raw/{wildcards.corpus}/manifest.json"
-
-
 rule extract_dialogues:
     """Read a corpus, whatever its format, into one table of utterances with their splits."""
     input:
@@ -19,16 +14,14 @@ rule extract_dialogues:
     resources:
         mem_mb=attempts_of(2_000),
     params:
-        source=lambda wildcards: CONFIG.sources[wildcards.corpus]
-        .content()
-        .model_dump_json(),
+        source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
         manifest=lambda wildcards, input: f"--manifest {input[0]}" if input else "",
         code=lambda wildcards: code_of(
             "extract_dialogues",
             f"pipeline_lib.corpora.{CONFIG.sources[wildcards.corpus].reader}",
         ),
     shell:
-        "python {SCRIPTS}/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
+        "python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
         "&> {log:q}"
 
 
@@ -51,7 +44,7 @@ rule extract_pairs:
     params:
         code=code_of("extract_pairs"),
     shell:
-        "python {SCRIPTS}/extract_pairs.py --dialogues {input:q} --train {output.train:q} "
+        "python $SCRIPTS/extract_pairs.py --dialogues {input:q} --train {output.train:q} "
         "--validation {output.validation:q} --test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
 
 
@@ -79,7 +72,7 @@ rule filter_pairs:
         settings=settings("filtering"),
         code=code_of("filter_pairs"),
     shell:
-        "python {SCRIPTS}/filter_pairs.py --train {input.train:q} --validation {input.validation:q} "
+        "python $SCRIPTS/filter_pairs.py --train {input.train:q} --validation {input.validation:q} "
         "--test {input.test:q} --tokens {input.tokens:q} --vectors {input.vectors:q} --settings {params.settings:q} "
         "--out-train {output.train:q} --out-validation {output.validation:q} --out-test {output.test:q} "
         "--report {output.report:q} &> {log:q}"
@@ -92,12 +85,12 @@ rule count_pairs:
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
     output:
         RESULTS / "filtered/{corpus}/counts.json",
-    params:
-        code=code_of("count_pairs"),
-    resources:
-        mem_mb=attempts_of(4_000),
     log:
         LOGS / "counts/{corpus}.log",
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        code=code_of("count_pairs"),
     shell:
-        "python {SCRIPTS}/count_pairs.py --corpus {wildcards.corpus} --pairs {input.pairs:q} "
+        "python $SCRIPTS/count_pairs.py --corpus {wildcards.corpus} --pairs {input.pairs:q} "
         "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"

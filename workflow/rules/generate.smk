@@ -23,14 +23,10 @@ rule generate_responses:
         gpu=1,
     params:
         settings=settings("decoding"),
-        device=lambda wildcards: CONFIG.training_of(
-            wildcards.corpus, wildcards.system
-        ).device,
-        code=lambda wildcards: code_of(
-            "generate_responses", module_of(wildcards.system)
-        ),
+        device=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).device,
+        code=lambda wildcards: code_of("generate_responses", module_of(wildcards.system)),
     shell:
-        "python {SCRIPTS}/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
+        "python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
         "--pairs {input.pairs:q} --clusters {input.clusters:q} --split {wildcards.split} "
         "--settings {params.settings:q} --device {params.device} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
@@ -50,5 +46,5 @@ rule generate_baseline:
         kind=lambda wildcards: CONFIG.systems[wildcards.system].model.partition(":")[2],
         code=code_of("generate_baseline"),
     shell:
-        "python {SCRIPTS}/generate_baseline.py --kind {params.kind} --train {input.train:q} --pairs {input.pairs:q} "
+        "python $SCRIPTS/generate_baseline.py --kind {params.kind} --train {input.train:q} --pairs {input.pairs:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"

@@ -19,5 +19,5 @@ rule extract_keywords:
         settings=settings("keywords"),
         code=code_of("extract_keywords"),
     shell:
-        "python {SCRIPTS}/extract_keywords.py --pairs {input.pairs:q} --train {input.train:q} "
+        "python $SCRIPTS/extract_keywords.py --pairs {input.pairs:q} --train {input.train:q} "
         "--settings {params.settings:q} --threads {threads} --out {output:q} &> {log:q}"

@@ -1,27 +1,6 @@
 # Training jobs: one per corpus, system and seed.
 
 
-def module_of(system):
-    return CONFIG.systems[system].model.partition(":")[0]
-
-
-def description_of(wildcards):
-    """What the network is built from (pipeline_lib.models.saved.Description), as JSON."""
-    import json
-
-    system = CONFIG.systems[wildcards.system]
-    return json.dumps(
-        {
-            "model": system.model,
-            "options": system.options,
-            "network": CONFIG.network_of(
-                wildcards.corpus, wildcards.system
-            ).model_dump(),
-            "groups": config_of(wildcards.corpus).clustering.groups,
-        }
-    )
-
-
 rule train_model:
     """Train one system with one seed; the weights of the best validation are kept."""
     input:
@@ -46,13 +25,13 @@ rule train_model:
         gpu=1,
     params:
         description=description_of,
-        settings=lambda wildcards: CONFIG.training_of(
-            wildcards.corpus, wildcards.system
-        ).model_dump_json(),
+        settings=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).model_dump_json(),
         code=lambda wildcards: code_of("train_model", module_of(wildcards.system)),
+        state=RESULTS / ".state",
+        tensorboard=LOGS / "tensorboard/{corpus}/{system}/seed{seed}",
     shell:
-        "python {SCRIPTS}/train_model.py --train {input.train:q} --validation {input.validation:q} "
+        "python $SCRIPTS/train_model.py --train {input.train:q} --validation {input.validation:q} "
         "--vocabulary {input.vocabulary:q} --clusters {input.clusters:q} --description {params.description:q} "
         "--settings {params.settings:q} --seed {wildcards.seed} --code {params.code} "
-        "--state {RESULTS:q}/.state --tensorboard {LOGS:q}/tensorboard/{wildcards.corpus}/{wildcards.system}/seed{wildcards.seed} "
+        "--state {params.state:q} --tensorboard {params.tensorboard:q} "
         "--model {output.model:q} --history {output.history:q} --summary {output.summary:q} &> {log:q}"

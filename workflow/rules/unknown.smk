@@ -1,19 +1,6 @@
 # A target below the results folder that no rule makes: say what there is instead of "no rule to produce".
 
 
-def explain(wildcards):
-    raise WorkflowError(
-        f"Error: no stage makes {RESULTS / wildcards.anything}, or one of its inputs cannot be made\n"
-        f"  corpora:  {', '.join(CONFIG.corpora)}\n"
-        f"  systems:  {', '.join(CONFIG.systems)}\n"
-        f"  seeds:    {', '.join(map(str, CONFIG.seeds))}\n"
-        f"  splits:   {', '.join(SPLITS)}\n"
-        f"  clusters: {', '.join(CLUSTERINGS)}\n"
-        f"  tables:   {', '.join(TABLES)}\n"
-        "  remedy:   correct the name (README, `Rerun one stage`), or add it to the configuration"
-    )
-
-
 rule unknown_target:
     """Never run: its input function raises."""
     input:

@@ -133,6 +133,7 @@ class ClusterCVAE(CVAE):
 
     def reconstruction(self, batch: Batch, context: Tensor, z: Tensor) -> dict[str, Tensor]:
         """``nll`` with the true y, and ``group_nll`` = -log p(y | context, z)."""
+        assert batch.group is not None  # the workflow gives clusters to every system that names them
         inputs, group = self.embed(batch.inputs), self.group_embedding(batch.group)
         beside = group.unsqueeze(1).expand(-1, inputs.shape[1], -1)
         hidden = self.decoder(torch.cat([inputs, beside], -1), torch.cat([context, z, group], -1))

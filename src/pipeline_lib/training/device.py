@@ -2,15 +2,14 @@
 
 import contextlib
 import ctypes
-from typing import Literal
 
 import torch
 
 from pipeline_lib.errors import PipelineError
 
 
-def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """The device that the settings name; ``auto`` takes a CUDA device if there is one.
+def choose_device(wanted: str) -> torch.device:
+    """The device that the settings name, cpu or cuda; ``auto`` takes a CUDA device if there is one.
 
     Raises:
         PipelineError: ``cuda`` was asked for and there is none.
