@@ -1,18 +1,20 @@
 """Time and memory of each clustering on generated mean vectors, and how far the large-scale forms agree with the exact.
 
-    OMP_NUM_THREADS=2 python benchmarks/clustering.py [--full]
+    python benchmarks/clustering.py [texts ...]
 
-Each figure is taken in a process of its own. ``--full`` adds 5 million texts.
+About two minutes by default; 500000 and 5000000 are worth a look. Each figure is taken in a process of its own.
 """
 
-import argparse
-import resource
-import subprocess
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")  # the threads that the workflow gives to this stage
+
 import sys
 import time
 
 import numpy as np
 import pyarrow as pa
+from measure import head, python, row
 
 from pipeline_lib.cluster import agglomerative, kmeans, spectral
 from pipeline_lib.cluster.assign import METHODS
@@ -20,6 +22,7 @@ from pipeline_lib.cluster.grouping import Grouping
 from pipeline_lib.cluster.mean_vectors import MeanVectors, WordVectors
 from pipeline_lib.config import Clustering
 
+SIZES = [100_000]
 DIMENSION, VOCABULARY, TOPICS, WORDS = 300, 20_000, 8, 8  # WORDS: of one text
 AGREEMENT = 5_000  # texts of the comparison
 
@@ -41,13 +44,20 @@ def mean_vectors(n: int) -> MeanVectors:
     return MeanVectors(lists, WordVectors(tokens, matrix))
 
 
-def measure(method: str, n: int) -> None:
+def main(sizes: list[int]) -> None:
+    head("clustering", "texts", "s", "peak MiB")
+    for size in sizes:
+        for method in METHODS:
+            own = python(__file__, method, str(size))
+            row(method, f"{size:,}", f"{float(own.output):.1f}", f"{own.peak:.0f}")
+    agreement()
+
+
+def seconds(method: str, n: int) -> float:
     points = mean_vectors(n)
     start = time.perf_counter()
     METHODS[method](points, Clustering())
-    seconds = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20  # kB on Linux
-    print(f"{method:14}{n:>10,}{seconds:>10.1f} s{peak:>8.2f} GiB", flush=True)
+    return time.perf_counter() - start
 
 
 def agreement() -> None:
@@ -59,24 +69,14 @@ def agreement() -> None:
     def score(one: Grouping, other: Grouping) -> float:
         return adjusted_rand_score(one.train, other.train)
 
-    print(f"adjusted Rand index, large-scale against exact, {AGREEMENT:,} texts:")
+    print()
+    head("large-scale against exact form", "texts", "adjusted Rand index")
     for name, fit in (("kmeans", kmeans.fit), ("spectral", spectral.fit), ("agglomerative", agglomerative.fit)):
-        print(f"{name:14}{score(fit(points, exact), fit(points, large)):>10.3f}")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="also 5 million texts")
-    parser.add_argument("--only", nargs=2, metavar=("METHOD", "N"), help="one figure, in this process")
-    arguments = parser.parse_args()
-    if arguments.only:
-        measure(arguments.only[0], int(arguments.only[1]))
-        return
-    for n in (100_000, 500_000, 5_000_000)[: 3 if arguments.full else 2]:
-        for method in METHODS:
-            subprocess.run([sys.executable, __file__, "--only", method, str(n)], check=True)
-    agreement()
+        row(name, f"{AGREEMENT:,}", f"{score(fit(points, exact), fit(points, large)):.3f}")
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] and sys.argv[1] in METHODS:
+        print(seconds(sys.argv[1], int(sys.argv[2])))  # one figure, in this process
+    else:
+        main([int(argument) for argument in sys.argv[1:]] or SIZES)

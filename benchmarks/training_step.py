@@ -3,17 +3,19 @@
 All three see the same pairs: lengths drawn like DailyDialog's (log-normal, median 10, at most 25), a vocabulary of
 10,000, batch 64, 8 groups, 2-layer GRU 300. `one-pass` is ours but for the selection: every copy with gradient, the
 losers masked. `plain` is the obvious program: one pass, torch's GRU, everything padded to 25 tokens, batches as they
-come, every position projected to the vocabulary. Each form runs in processes of its own.
+come, every position projected to the vocabulary. Each form runs in processes of its own, the forms in turn, so that a
+drift of the machine's speed meets all three; about two minutes.
+
+    python benchmarks/training_step.py
 """
 
-import resource
 import statistics
-import subprocess
 import sys
 import time
 
 import numpy as np
 import torch
+from measure import Run, head, python, row
 from torch import nn
 from torch.nn import functional as F
 
@@ -75,8 +77,8 @@ def plain_objective(model: SepaCVAE, batch: Batch, weight: float, generator: tor
     return Objective(total / len(batch) + weight * relationship_loss(generated, winner) + classification, {})
 
 
-def measure(form: str, steps: int) -> tuple[float, float]:
-    """Mean seconds of a step after a warm-up, and this process's peak memory in GiB."""
+def seconds(form: str) -> float:
+    """Mean of a step after a warm-up."""
     torch.set_num_threads(2)
     random = np.random.default_rng(0)
     torch.manual_seed(0)
@@ -95,7 +97,7 @@ def measure(form: str, steps: int) -> tuple[float, float]:
     if form != "plain":
         keep_freed_memory()  # as the training script does
     times = []
-    for number in range(steps + 1):
+    for number in range(STEPS + 1):
         started = time.perf_counter()
         loss = objective(dataset.batch(order.rows(number)), 0.5, seeded(torch.device("cpu"), 0, number)).loss
         optimiser.zero_grad()
@@ -103,25 +105,23 @@ def measure(form: str, steps: int) -> tuple[float, float]:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimiser.step()
         times.append(time.perf_counter() - started)
-    return statistics.mean(times[1:]), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return statistics.mean(times[1:])
 
 
 def main() -> None:
-    found: dict[str, list[tuple[float, float]]] = {form: [] for form in FORMS}
-    for _ in range(ROUNDS):  # in turn, so that a drift of the machine's speed meets all three
+    found: dict[str, list[Run]] = {form: [] for form in FORMS}
+    for _ in range(ROUNDS):
         for form in FORMS:
-            run = subprocess.run([sys.executable, __file__, form], capture_output=True, text=True, check=True)
-            found[form].append(tuple(map(float, run.stdout.split())))
-    seconds = {form: statistics.mean(run[0] for run in runs) for form, runs in found.items()}
-    print("| SepaCVAE step, batch 64, V 10,000, 2 threads | s per step | times two-pass | peak GiB |")
-    print("| --- | --- | --- | --- |")
+            found[form].append(python(__file__, form))
+    mean = {form: statistics.mean(float(run.output) for run in runs) for form, runs in found.items()}
+    head("SepaCVAE step, batch 64, V 10,000, 2 threads", "s per step", "times two-pass", "peak MiB")
     for form in FORMS:
-        peak = max(run[1] for run in found[form])
-        print(f"| {form} | {seconds[form]:.3f} | {seconds[form] / seconds['two-pass']:.2f} | {peak:.2f} |")
+        peak = max(run.peak for run in found[form])
+        row(form, f"{mean[form]:.3f}", f"{mean[form] / mean['two-pass']:.2f}", f"{peak:.0f}")
 
 
 if __name__ == "__main__":
     if sys.argv[1:]:
-        print(*measure(sys.argv[1], STEPS))
+        print(seconds(sys.argv[1]))  # of one form, in this process
     else:
         main()

@@ -245,7 +245,17 @@ class System(Settings):
 
     @property
     def trained(self) -> bool:
-        return not self.model.startswith("baseline:")
+        return self.model.partition(":")[0] not in ("baseline", "external")
+
+
+class ExternalSystem(Settings):
+    """A row whose responses were made elsewhere, say by a language model."""
+
+    label: str = Field(description="name in tables")
+    responses: str = Field(
+        description="path of a CSV, JSON lines or Parquet file with columns context and response; {corpus} and {split} "
+        "stand for their names"
+    )
 
 
 class Decoding(Settings):
@@ -318,6 +328,7 @@ class Config(Settings):
     network: Network = Network()
     training: Training = Training()
     systems: dict[Name, System] = Field(min_length=1, description="rows of the tables, by name")
+    external_systems: dict[Name, ExternalSystem] = Field(default={}, description="rows made elsewhere, by name")
     decoding: Decoding = Decoding()
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
@@ -331,11 +342,22 @@ class Config(Settings):
         return value
 
     @model_validator(mode="after")
-    def _sources_exist(self) -> "Config":
+    def _names_are_right(self) -> "Config":
+        if both := sorted(self.systems.keys() & self.external_systems.keys()):
+            raise ValueError(f"external_systems: {both[0]!r} is also a name in systems; each row needs its own")
         for corpus in self.corpora:
             if corpus not in self.sources:
                 raise ValueError(f"corpora: no source {corpus!r}; {nearest(corpus, list(self.sources))}")
         return self
+
+    @property
+    def rows(self) -> dict[str, System]:
+        """Every system of the tables, those made elsewhere last."""
+        made_elsewhere = {
+            name: System(label=system.label, model="external:responses")
+            for name, system in self.external_systems.items()
+        }
+        return self.systems | made_elsewhere
 
     def for_corpus(self, corpus: str) -> "Config":
         """The configuration with the overrides of one corpus applied."""

@@ -10,13 +10,21 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline_lib.config import load
+from pipeline_lib.config import load, read_yaml
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.fingerprint import stage_fingerprint
 from pipeline_lib.schema import SPLITS
 
+
+def in_order_of(base, values):
+    """``values`` with the keys of ``base`` first: Snakemake puts those of an overlay before those of config.yaml."""
+    if not (isinstance(base, dict) and isinstance(values, dict)):
+        return values
+    return {key: in_order_of(base.get(key), values[key]) for key in [*base, *values] if key in values}
+
+
 try:
-    CONFIG = load(config)
+    CONFIG = load(in_order_of(read_yaml(Path("config.yaml")), config))
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
 
@@ -27,8 +35,11 @@ BENCHMARKS = RESULTS / "benchmarks"
 TABLES = ["table1", "table2", "table3"]
 CLUSTERINGS = ["kmeans", "spectral", "agglomerative"]
 MIRRORS = shlex.quote(CONFIG.mirror) if CONFIG.mirror else ""
-TRAINED = [name for name, system in CONFIG.systems.items() if system.trained]
-BASELINES = [name for name in CONFIG.systems if name not in TRAINED]
+SYSTEMS = CONFIG.rows
+TRAINED = [name for name, system in SYSTEMS.items() if system.trained]
+EXTERNAL = list(CONFIG.external_systems)
+BASELINES = [name for name in SYSTEMS if name not in TRAINED + EXTERNAL]
+FETCHED = [name for name in CONFIG.corpora if CONFIG.sources[name].reader != "synthetic"]
 
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated
 shell.prefix(
@@ -43,7 +54,7 @@ def one_of(names):
 
 wildcard_constraints:
     corpus=one_of(CONFIG.corpora),
-    system=one_of(CONFIG.systems),
+    system=one_of(SYSTEMS),
     method=one_of(CLUSTERINGS),
     split=one_of(SPLITS),
     table=one_of(TABLES),
@@ -76,14 +87,18 @@ def vectors_of(wildcards):
 
 
 def clusters_of(wildcards):
-    method = CONFIG.systems[wildcards.system].clusters
+    method = SYSTEMS[wildcards.system].clusters
     return [RESULTS / f"clusters/{wildcards.corpus}/{method}.parquet"] if method else []
+
+
+EMBEDDINGS_FROM_FILE = {
+    corpus: config_of(corpus).embeddings for corpus in CONFIG.corpora if config_of(corpus).embeddings.source == "file"
+}
 
 
 def embeddings_of_name(name):
     """Embedding settings, of any corpus, that name a vector file ``name``."""
-    every = [config_of(corpus).embeddings for corpus in CONFIG.corpora]
-    return [e for e in every if e.source == "file" and e.file.name == name]
+    return [embeddings for embeddings in EMBEDDINGS_FROM_FILE.values() if embeddings.file.name == name]
 
 
 # --- downloads ---
@@ -142,12 +157,12 @@ def keywords_of(wildcards):
 
 
 def module_of(system):
-    return CONFIG.systems[system].model.partition(":")[0]
+    return SYSTEMS[system].model.partition(":")[0]
 
 
 def description_of(wildcards):
     """What the network is built from (pipeline_lib.models.saved.Description), as JSON."""
-    system = CONFIG.systems[wildcards.system]
+    system = SYSTEMS[wildcards.system]
     return json.dumps(
         {
             "model": system.model,
@@ -159,12 +174,20 @@ def description_of(wildcards):
     )
 
 
+# --- responses ---
+
+
+def external_file(wildcards):
+    pattern = CONFIG.external_systems[wildcards.system].responses
+    return pattern.format(corpus=wildcards.corpus, split=wildcards.split)
+
+
 # --- evaluation ---
 
 
 def runs(path):
     """``path`` for every system and seed."""
-    return lambda wildcards: expand(path, system=CONFIG.systems, seed=CONFIG.seeds, allow_missing=True)
+    return lambda wildcards: expand(path, system=SYSTEMS, seed=CONFIG.seeds, allow_missing=True)
 
 
 # --- tables ---
@@ -190,27 +213,19 @@ def counts_of_table(wildcards):
 
 
 def layout(wildcards):
-    """Rows of a table (pipeline_lib.tables.Layout), as JSON."""
+    """Rows of a table (pipeline_lib.tables.Layout), as JSON: what shows in it, so that nothing else remakes it."""
+    of_systems = wildcards.table in SPLIT_OF_TABLE
+    systems = {name: system.model_dump(include={"label", "model"}) for name, system in SYSTEMS.items()}
     return json.dumps(
         {
             "corpora": {name: CONFIG.sources[name].label for name in CONFIG.corpora},
-            "systems": {name: system.model_dump() for name, system in CONFIG.systems.items()},
-            "seeds": CONFIG.seeds,
+            "systems": systems if of_systems else {},
+            "seeds": CONFIG.seeds if of_systems else [],
         }
     )
 
 
-# --- targets that nothing makes ---
-
-
-def explain(wildcards):
-    raise WorkflowError(
-        f"Error: no stage makes {RESULTS / wildcards.anything}, or one of its inputs cannot be made\n"
-        f"  corpora:  {', '.join(CONFIG.corpora)}\n"
-        f"  systems:  {', '.join(CONFIG.systems)}\n"
-        f"  seeds:    {', '.join(map(str, CONFIG.seeds))}\n"
-        f"  splits:   {', '.join(SPLITS)}\n"
-        f"  clusters: {', '.join(CLUSTERINGS)}\n"
-        f"  tables:   {', '.join(TABLES)}\n"
-        "  remedy:   correct the name (README, `Rerun one stage`), or add it to the configuration"
-    )
+def columns(wildcards):
+    """Settings of one table (pipeline_lib.config.Tables), as JSON."""
+    shown = {wildcards.table, "extra"} if wildcards.table in SPLIT_OF_TABLE else set()
+    return CONFIG.tables.model_dump_json(include={"digits", *shown})

@@ -9,6 +9,8 @@ rule download_corpus:
         RESULTS / "raw/{corpus}/manifest.json",
     log:
         LOGS / "raw/{corpus}.log",
+    wildcard_constraints:
+        corpus=one_of(FETCHED),
     resources:
         # a resource because, unlike a parameter, it triggers no rerun when it changes
         source=lambda wildcards: CONFIG.sources[wildcards.corpus].model_dump_json(),

@@ -8,7 +8,7 @@ rule fetch_vectors:
     log:
         LOGS / "raw/glove/{name}.log",
     wildcard_constraints:
-        name="[^/]+",
+        name=one_of(embeddings.file.name for embeddings in EMBEDDINGS_FROM_FILE.values()),
     resources:
         embeddings=lambda wildcards: embeddings_of_name(wildcards.name)[0].model_dump_json(),
         mirrors=MIRRORS,
@@ -30,6 +30,8 @@ rule select_vectors:
         LOGS / "vectors/{corpus}/file.log",
     benchmark:
         BENCHMARKS / "vectors/{corpus}/file.tsv"
+    wildcard_constraints:
+        corpus=one_of(EMBEDDINGS_FROM_FILE),
     resources:
         mem_mb=attempts_of(2_000),
     params:

@@ -31,7 +31,7 @@ rule collect_scores:
         lambda wildcards: expand(
             RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
             corpus=CONFIG.corpora,
-            system=CONFIG.systems,
+            system=SYSTEMS,
             seed=CONFIG.seeds,
             split=wildcards.split,
         ),
@@ -44,7 +44,7 @@ rule collect_scores:
             "{corpus}/{split}/{system}/{seed}",
             corpus=CONFIG.corpora,
             split=wildcards.split,
-            system=CONFIG.systems,
+            system=SYSTEMS,
             seed=CONFIG.seeds,
         ),
         code=code_of("collect_scores"),
@@ -66,7 +66,7 @@ rule compare_systems:
         mem_mb=attempts_of(4_000),
     params:
         settings=settings("significance"),
-        competing=TRAINED,
+        competing=TRAINED + EXTERNAL,
         code=code_of("compare_systems"),
     shell:
         "python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "

@@ -43,8 +43,26 @@ rule generate_baseline:
     wildcard_constraints:
         system=one_of(BASELINES),
     params:
-        kind=lambda wildcards: CONFIG.systems[wildcards.system].model.partition(":")[2],
+        kind=lambda wildcards: SYSTEMS[wildcards.system].model.partition(":")[2],
         code=code_of("generate_baseline"),
     shell:
         "python $SCRIPTS/generate_baseline.py --kind {params.kind} --train {input.train:q} --pairs {input.pairs:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
+
+
+rule read_external_responses:
+    """Take in the responses of a system that was not trained here."""
+    input:
+        responses=external_file,
+        pairs=RESULTS / "filtered/{corpus}/{split}.parquet",
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    wildcard_constraints:
+        system=one_of(EXTERNAL),
+    params:
+        code=code_of("read_external_responses"),
+    shell:
+        "python $SCRIPTS/read_external_responses.py --responses {input.responses:q} --pairs {input.pairs:q} "
+        "--out {output:q} &> {log:q}"

@@ -15,7 +15,7 @@ rule make_table:
         LOGS / "tables/{table}.log",
     params:
         layout=layout,
-        settings=CONFIG.tables.model_dump_json(),
+        settings=columns,
         code=code_of("make_table"),
     shell:
         "python $SCRIPTS/make_table.py --table {wildcards.table} --scores {input.scores:q} "

@@ -1,36 +1,24 @@
 # A target below the results folder that no rule makes: say what there is instead of "no rule to produce".
+# Not a rule of its own: one that matches every file would be tried, with a warning, for each that another rule makes.
 
+from snakemake.cli import get_argument_parser
 
-rule unknown_target:
-    """Never run: its input function raises."""
-    input:
-        explain,
-    output:
-        RESULTS / "{anything}",
-    log:
-        LOGS / "unknown/{anything}.log",
-    shell:
-        "false &> {log:q}"
-
-
-ruleorder:
-    download_corpus
-    > extract_dialogues
-    > extract_pairs
-    > filter_pairs
-    > count_pairs
-    > fetch_vectors
-    > select_vectors
-    > train_vectors
-    > train_vectors_with_package
-    > build_vocabulary
-    > extract_keywords
-    > cluster_pairs
-    > train_model
-    > generate_responses
-    > generate_baseline
-    > score_responses
-    > collect_scores
-    > compare_systems
-    > make_table
-    > unknown_target
+unmade = [
+    word
+    for word in sys.argv[1:]
+    if Path(os.path.relpath(word or ".")).is_relative_to(os.path.relpath(RESULTS))
+    and not any(rule.is_producer(word) for rule in workflow.rules)
+]
+if unmade:  # a word may be the value of an option, such as `--report`
+    for target in set(unmade).intersection(get_argument_parser().parse_known_args()[0].targets):
+        raise WorkflowError(
+            f"Error: no stage makes {target}\n"
+            f"  corpora:  {', '.join(CONFIG.corpora)}\n"
+            f"  systems:  {', '.join(SYSTEMS)}\n"
+            f"  seeds:    {', '.join(map(str, CONFIG.seeds))}\n"
+            f"  splits:   {', '.join(SPLITS)}\n"
+            f"  clusters: {', '.join(CLUSTERINGS)}\n"
+            f"  tables:   {', '.join(TABLES)}\n"
+            "  remedy:   correct the name (README, `Rerun one stage`), add it to the configuration, or name the overlay\n"
+            "            that has it: --configfile config/<overlay>.yaml"
+        )

@@ -4,7 +4,6 @@ The rows of a dialogue must follow one another; within it they are put in the or
 from 0. So a table of any length streams.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,9 @@ import pyarrow.compute as pc
 
 from pipeline_lib.config import Source
 from pipeline_lib.corpora.splits import hashed_split
-from pipeline_lib.errors import PipelineError, nearest
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.schema import DIALOGUES, SPLITS
+from pipeline_lib.user_tables import read_rows
 
 _REQUIRED = ("dialogue", "turn", "text")
 
@@ -45,7 +45,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 def _checked(path: Path, columns: dict[str, str]) -> Iterator[pa.Table]:
     """Rows as (dialogue: string, turn: int64, text: string[, speaker: string][, split: string])."""
     first_row = 1
-    for raw in _raw(path, columns):
+    for raw in read_rows(path, columns):
         cleaned = {}
         for key, name in columns.items():
             kind = pa.int64() if key == "turn" else pa.string()
@@ -56,70 +56,6 @@ def _checked(path: Path, columns: dict[str, str]) -> Iterator[pa.Table]:
             _check_splits(cleaned["split"], path, columns["split"], first_row)
         first_row += raw.num_rows
         yield pa.table(cleaned)
-
-
-def _raw(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
-    kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-    openers = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
-    if kind not in openers:
-        raise PipelineError(
-            f"no reader for a table of kind {kind!r}",
-            where=path,
-            expected=".csv, .jsonl (both also .gz) or .parquet",
-            remedy="convert the table, or correct the file's name in the source's `bundles:`",
-        )
-    try:
-        yield from openers[kind](path, columns)
-    except (pa.ArrowInvalid, EOFError, OSError, UnicodeDecodeError) as error:
-        raise PipelineError(
-            f"not readable as a table: {error}",
-            where=path,
-            expected=f"{kind[1:]} in UTF-8",
-            remedy="mend the file; a CSV needs a header line and quotes around texts with commas",
-        ) from error
-
-
-def _csv(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
-    from pyarrow import csv
-
-    convert = csv.ConvertOptions(column_types={name: pa.string() for name in columns.values()})
-    reader = csv.open_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=convert)
-    _check_columns(reader.schema.names, columns, path)
-    yield from reader
-
-
-def _jsonl(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
-    from pyarrow import json as arrow_json
-
-    with pa.input_stream(path) as stream:  # decompresses by the file name
-        first = stream.read(1 << 20).partition(b"\n")[0]
-    try:
-        example = json.loads(first)
-    except json.JSONDecodeError as error:
-        raise pa.ArrowInvalid(f"line 1: {error}") from error
-    _check_columns(list(example), columns, path)
-    kinds = {name: pa.int64() if isinstance(example[name], int) else pa.string() for name in columns.values()}
-    options = arrow_json.ParseOptions(explicit_schema=pa.schema(kinds), unexpected_field_behavior="ignore")
-    yield from arrow_json.open_json(path, parse_options=options)
-
-
-def _parquet(path: Path, columns: dict[str, str]) -> Iterator[pa.RecordBatch]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        _check_columns(file.schema_arrow.names, columns, path)
-        yield from file.iter_batches(columns=list(columns.values()))
-
-
-def _check_columns(found: list[str], columns: dict[str, str], path: Path) -> None:
-    for key, name in columns.items():
-        if name not in found:
-            raise PipelineError(
-                f"no column {name!r}",
-                where=path,
-                expected=nearest(name, found),
-                remedy=f"set `columns: {{{key}: ...}}` of the source to the column's name",
-            )
 
 
 def _cast(values: pa.Array, kind: pa.DataType, path: Path, name: str, first_row: int) -> pa.Array:

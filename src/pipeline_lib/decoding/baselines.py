@@ -1,4 +1,4 @@
-"""The two rows that frame every table; they need no model and no torch."""
+"""Systems that only give responses: the two rows that frame every table. They need no model and no torch."""
 
 from pathlib import Path
 
@@ -17,6 +17,11 @@ def baseline(kind: str, train: Path, pairs: Path, seed: int) -> pa.Table:
         responses = pool.take(pa.array(np.random.default_rng(seed).integers(len(pool), size=len(texts))))
     else:
         responses = texts["response"]
+    return without_likelihood(texts, responses)
+
+
+def without_likelihood(texts: pa.Table, responses: pa.ChunkedArray) -> pa.Table:
+    """schema.RESPONSES of a system that only gives responses (n,) to ``texts`` (schema.PAIRS, n rows)."""
     n = len(texts)
     lengths = pc.add(pc.count_substring(texts["response"], " "), 2)
     columns = {name: texts[name] for name in ("pair_id", "context", "label")}

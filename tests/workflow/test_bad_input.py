@@ -1,0 +1,211 @@
+"""What a user sees of a fault in the input, the settings or the machine: one screen that says what to do."""
+
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_workflow import TinyWorkflow
+
+from pipeline_lib.storage import sha256
+
+SCREEN = 24  # lines
+DIALOGUES = "results/dialogues/own/dialogues.parquet"
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.fixture
+def refused(checkout) -> Callable[..., str]:
+    """Runs a copy of the finished workflow that must fail with one screen of our own, and gives that text."""
+    copy = checkout()
+
+    def run(*targets: str, changes: dict[str, Any], replaced: str = "nothing") -> str:
+        """``replaced``: folder of the outputs that Snakemake removes before it starts their job again."""
+        before = copy.checksums()
+        done = copy.run(*targets, changes=changes)
+        after = copy.checksums()
+        kept = {name: digest for name, digest in before.items() if not name.startswith(replaced)}
+        assert done.returncode != 0, done.stdout
+        assert kept.items() <= after.items(), "earlier results were touched"
+        assert not [name for name in after if name.endswith(".tmp")]
+        assert "Traceback (most recent call last)" not in done.stdout
+        message = message_of(done.stdout)
+        assert len(message.splitlines()) <= SCREEN, message
+        return message
+
+    run.folder = copy.folder  # type: ignore[attr-defined]
+    return run
+
+
+def message_of(screen: str) -> str:
+    """Our own words: from ``Error: `` on, as far as lines are indented."""
+    lines = screen.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.startswith("Error: ")]
+    assert starts, screen
+    end = starts[0] + 1
+    while end < len(lines) and lines[end].startswith("  ") and not lines[end].startswith('  File "'):
+        end += 1
+    message = "\n".join(lines[starts[0] : end])
+    assert "remedy:" in message, screen
+    return message
+
+
+def own(reader: str, *names: str, sha: str | None = None) -> dict[str, Any]:
+    """A configuration with a corpus ``own`` whose files lie in the folder ``mirror``."""
+    bundle = [{"name": name, "sha256": sha} for name in names]
+    source = {"reader": reader, "label": "Own", "licence": "none", "mirror": "mirror", "bundles": [bundle]}
+    return {"corpora": ["own"], "sources": {"own": source}}
+
+
+def in_mirror(refused, name: str, content: bytes) -> Path:
+    path = refused.folder / "mirror" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def release(folder: str = "") -> bytes:
+    """A small archive in the layout of the DailyDialog release."""
+    line = b"How are you ? __eou__ Fine , thank you . __eou__ Good . __eou__\n"
+    inner = {split: zipped({f"{folder}{split}/dialogues_{split}.txt": line * 20}) for split in SPLITS}
+    return zipped({f"ijcnlp_dailydialog/{split}.zip": content for split, content in inner.items()})
+
+
+# --- corpora -------------------------------------------------------------------------------------------------------
+
+
+def test_a_truncated_archive_is_named_with_its_place(refused):
+    in_mirror(refused, "ijcnlp_dailydialog.zip", release()[:-700])
+    message = refused(DIALOGUES, changes=own("dailydialog", "ijcnlp_dailydialog.zip"))
+    assert "ijcnlp_dailydialog.zip" in message
+    assert "damaged" in message
+
+
+def test_a_wrong_checksum_shows_both_sums(refused):
+    path = in_mirror(refused, "ijcnlp_dailydialog.zip", release())
+    message = refused(DIALOGUES, changes=own("dailydialog", path.name, sha="0" * 64))
+    assert sha256(path) in message
+    assert "0" * 64 in message
+    assert "mirror/ijcnlp_dailydialog.zip" in message
+
+
+def test_an_archive_that_leaves_its_folder_is_refused(refused):
+    in_mirror(refused, "ijcnlp_dailydialog.zip", release(folder="../../"))
+    message = refused(DIALOGUES, changes=own("dailydialog", "ijcnlp_dailydialog.zip"))
+    assert "'../../train/dialogues_train.txt'" in message
+    assert "ijcnlp_dailydialog.zip" in message
+    assert not (refused.folder.parent / "train").exists()
+
+
+def test_invalid_utf8_is_named_with_its_line(refused):
+    rows = [b"dialogue,turn,text", *(b"d%d,%d,hello" % (i // 2, i % 2) for i in range(40))]
+    rows[30] = b"d14,1,caf\xe9"
+    in_mirror(refused, "talk.csv", b"\n".join(rows))
+    message = refused(DIALOGUES, changes=own("table", "talk.csv"))
+    assert "talk.csv" in message
+    assert "UTF-8" in message
+    assert "31" in message
+
+
+def test_a_corpus_of_one_turn_dialogues_is_refused(refused):
+    in_mirror(refused, "talk.csv", b"dialogue,turn,text\n" + b"".join(b"d%d,0,hello\n" % i for i in range(40)))
+    message = refused(DIALOGUES, changes=own("table", "talk.csv"))
+    assert "no usable dialogue" in message
+    assert "40 dialogues of one turn" in message
+
+
+def test_a_corpus_that_filtering_empties_is_refused(refused):
+    changes = {"filtering": {"response_length": [25, 25]}}
+    message = refused("results/tables/table2.csv", changes=changes, replaced="filtered/embedded/")
+    assert "filtering leaves none of" in message
+    assert "results/pairs/embedded/train.parquet" in message
+    assert "response_too_short" in message
+
+
+def test_vectors_of_another_width_are_refused(refused):
+    in_mirror(refused, "small.txt", b"".join(b"word%d 0.1 0.2 0.3\n" % i for i in range(9)))
+    vectors = {"source": "file", "file": {"name": "small.txt"}, "mirror": "mirror", "dimension": 50}
+    message = refused("results/vectors/embedded/file.parquet", changes={"embeddings": vectors})
+    assert "small.txt" in message
+    assert "50" in message
+    assert "3" in message
+
+
+# --- settings and targets ------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_key_is_named_with_the_nearest(refused):
+    message = refused(changes={"training": {"learning_rat": 0.1}})
+    assert "unknown key 'training.learning_rat'" in message
+    assert "did you mean 'learning_rate'?" in message
+
+
+def test_a_seed_that_stands_twice_is_refused(refused):
+    message = refused(changes={"seeds": [1, 2, 1]})
+    assert "seeds: 1 stands more than once" in message
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "results/models/embedded/sepacvea/seed1/model.safetensors",
+        "results/models/embedded/sepacvae/seed7/model.safetensors",
+        "results/scores/dailydialog/sepacvae/seed1/test.parquet",
+        "results/tables/table9.csv",
+        "results/raw/glove/glove.6B.zip",
+    ],
+)
+def test_a_target_that_no_stage_makes_shows_what_there_is(refused, target):
+    message = refused(target, changes={})
+    assert f"no stage makes {target}" in message
+    assert "random, human, seq2seq, k_cvae_bow, sepacvae" in message
+    assert "table1, table2, table3" in message
+
+
+# --- machine -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_disk(checkout):
+    """A copy of the finished workflow whose results lie on a file system with little room."""
+    copy = checkout()
+    held = copy.folder / "held"
+    copy.results.rename(held)
+    copy.results.mkdir()
+    used = sum(-(-path.stat().st_size // 4096) * 4 for path in held.rglob("*") if path.is_file())  # KiB of pages
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={used + 300}k", "tmpfs", str(copy.results)]
+    if sys.platform != "linux" or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a full disk needs the right to mount a small file system")
+    try:
+        shutil.copytree(held, copy.results, dirs_exist_ok=True)
+        yield copy
+    finally:
+        subprocess.run(["umount", str(copy.results)], check=True)
+
+
+def test_a_full_disk_is_named_and_leaves_earlier_results(small_disk: TinyWorkflow):
+    large = {"reader": "synthetic", "label": "L", "licence": "none", "synthetic": {"dialogues": 8000}}
+    before = small_disk.checksums()
+    done = small_disk.run(
+        "results/dialogues/large/dialogues.parquet",
+        changes={"corpora": ["embedded", "large"], "sources": {"large": large}},
+    )
+    assert done.returncode != 0
+    message = message_of(done.stdout)
+    assert "no space left on the disk" in message
+    assert "results/dialogues/large/dialogues.parquet" in message
+    assert "Traceback" not in done.stdout
+    assert small_disk.checksums() == before

@@ -1,0 +1,159 @@
+"""A changed setting, or a changed line of code, reruns what depends on it and nothing else."""
+
+import hashlib
+import shutil
+
+import pytest
+from tiny_workflow import SYSTEMS
+
+TRAINED = ["seq2seq", "k_cvae_bow", "sepacvae"]
+SCORED_SPLITS = ("validation", "test")
+
+# from the scores on: what every change of a system's responses leads to
+SUMMED_UP = {
+    *(f"{rule} {split}" for rule in ("collect_scores", "compare_systems") for split in SCORED_SPLITS),
+    "make_table table2",
+    "make_table table3",
+}
+FILTERED = {"filter_pairs", "build_vocabulary", "count_pairs", "make_table table1"}
+
+
+def scored(*systems: str, seed: int = 1) -> set[str]:
+    return {f"score_responses {system} {seed} {split}" for system in systems for split in SCORED_SPLITS}
+
+
+def answered(*systems: str, seed: int = 1) -> set[str]:
+    def rule(system: str) -> str:
+        return "generate_responses" if system in TRAINED else "generate_baseline"
+
+    generated = {f"{rule(system)} {system} {seed} {split}" for system in systems for split in SCORED_SPLITS}
+    return generated | scored(*systems, seed=seed)
+
+
+def trained(*systems: str, seed: int = 1) -> set[str]:
+    jobs = {f"train_model {system} {seed}" for system in systems if system in TRAINED}
+    return jobs | answered(*systems, seed=seed)
+
+
+EVERY_SYSTEM = trained(*SYSTEMS) | {"cluster_pairs kmeans"} | SUMMED_UP
+
+CHANGES = {
+    "most tokens of a response": (
+        {"filtering": {"response_length": [1, 12]}},
+        FILTERED | EVERY_SYSTEM,
+    ),
+    "training of the word vectors": (
+        {"embeddings": {"training": {"epochs": 3}}},
+        {"train_vectors"} | FILTERED | EVERY_SYSTEM,
+    ),
+    "number of clusters": (
+        {"clustering": {"groups": 4}},
+        {"cluster_pairs kmeans"} | trained("k_cvae_bow") | SUMMED_UP,
+    ),
+    "words that are clustered": (
+        {"clustering": {"words": "keywords"}},
+        {f"extract_keywords {split}" for split in ("train", *SCORED_SPLITS)}
+        | {"cluster_pairs kmeans"}
+        | trained("k_cvae_bow")
+        | SUMMED_UP,
+    ),
+    "cluster method of a system": (
+        {"systems": {"k_cvae_bow": {"clusters": "spectral"}}},
+        {"cluster_pairs spectral"} | trained("k_cvae_bow") | SUMMED_UP,
+    ),
+    "learning rate of a system": (
+        {"systems": {"sepacvae": {"training": {"learning_rate": 0.001}}}},
+        trained("sepacvae") | SUMMED_UP,
+    ),
+    "option of a system": (
+        {"systems": {"sepacvae": {"options": {"groups": 4}}}},
+        trained("sepacvae") | SUMMED_UP,
+    ),
+    "size of the networks": (
+        {"network": {"latent": 5}},
+        trained(*TRAINED) | SUMMED_UP,
+    ),
+    "a seed more": (
+        {"seeds": [1, 2]},
+        trained(*SYSTEMS, seed=2) | SUMMED_UP,
+    ),
+    "longest response that is decoded": (
+        {"decoding": {"max_length": 20}},
+        answered(*TRAINED) | SUMMED_UP,
+    ),
+    "variant of a metric": (
+        {"metrics": {"coherence_stopwords": "keep"}},
+        scored(*SYSTEMS) | SUMMED_UP,
+    ),
+    "trials of the paired test": (
+        {"significance": {"trials": 60}},
+        {f"compare_systems {split}" for split in SCORED_SPLITS} | {"make_table table2", "make_table table3"},
+    ),
+    "columns of a table": (
+        {"tables": {"table2": ["ppl", "BLEU-1"]}},
+        {"make_table table2"},
+    ),
+    "label of a system": (
+        {"systems": {"sepacvae": {"label": "Ours"}}},
+        {"make_table table2", "make_table table3"},
+    ),
+    "keywords that no table needs": (
+        {"keywords": {"most": 3}},
+        set(),
+    ),
+    "a mirror that nothing is fetched from": (
+        {"mirror": "elsewhere"},
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(finished, change):
+    settings, expected = CHANGES[change]
+    assert finished.planned(changes=settings) == expected
+
+
+def test_a_corpus_whose_pinned_files_moved_to_another_mirror_is_not_read_again(checkout):
+    copy = checkout()
+    rows = "dialogue,turn,text\n" + "".join(f"d{i},{turn},hello you {i}\n" for i in range(100) for turn in (0, 1))
+    (copy.folder / "here").mkdir()
+    (copy.folder / "here/talk.csv").write_text(rows)
+
+    def kept_in(mirror):
+        file = {"name": "talk.csv", "sha256": hashlib.sha256(rows.encode()).hexdigest()}
+        own = {"reader": "table", "label": "Own", "licence": "none", "mirror": mirror, "bundles": [[file]]}
+        return {"corpora": ["own"], "sources": {"own": own}}
+
+    target = "results/dialogues/own/dialogues.parquet"
+    done = copy.run(target, changes=kept_in("here"))
+    assert done.returncode == 0, done.stdout
+    shutil.move(copy.folder / "here", copy.folder / "there")
+    assert copy.planned(target, changes=kept_in("there")) == set()
+
+
+EDITS = {
+    "a comment": ("models/sepacvae.py", "\n# a reason, better explained\n", set()),
+    "a line of one system": ("models/sepacvae.py", "\n_UNUSED = 1\n", trained("sepacvae") | SUMMED_UP),
+    "a line of one metric": ("metrics/coherence.py", "\n_UNUSED = 1\n", scored(*SYSTEMS) | SUMMED_UP),
+    "a line of the tables": ("tables.py", "\n_UNUSED = 1\n", {f"make_table table{i}" for i in (1, 2, 3)}),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_an_edit_of_the_library_reruns_the_stages_that_it_can_change(finished, tmp_path, edit):
+    name, addition, expected = EDITS[edit]
+    library = tmp_path / "src"
+    shutil.copytree(finished.folder / "src", library)
+    module = library / "pipeline_lib" / name
+    module.write_text(module.read_text(encoding="utf-8") + addition, encoding="utf-8")
+    assert finished.planned(library=library) == expected
+
+
+def test_a_mended_docstring_reruns_nothing(finished, tmp_path):
+    library = tmp_path / "src"
+    shutil.copytree(finished.folder / "src", library)
+    for module in library.rglob("*.py"):
+        text = module.read_text(encoding="utf-8")
+        module.write_text(text.replace('"""', '"""Reworded: ', 1), encoding="utf-8")
+    assert finished.planned(library=library) == set()
