@@ -3,7 +3,7 @@
     python benchmarks/metrics.py
 
 Prints processor seconds of both, their ratio, the largest difference of a pair's score and the peak memory of each;
-about two minutes. Both sides run on one thread and start from tokenised texts, since the workflow tokenises once for
+half a minute. Both sides run on one thread and start from tokenised texts, since the workflow tokenises once for
 all metrics; looking up the word vectors is measured on both. Tokenisation is inside the row that says so.
 
 The loop is written as evaluation scripts of the field commonly are (after Liu et al. 2016): a dictionary of vectors,
@@ -19,6 +19,7 @@ import time
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -84,9 +85,8 @@ def compare_embedding_metrics(columns: Columns, space: VectorSpace) -> None:
         return np.column_stack([scores(metric, fresh) for metric, _, _ in both[chosen]])
 
     for i, (metric, _, _) in enumerate(both):
-        only = slice(i, i + 1)
-        report(metric.name, lambda n, only=only: loop(n, only), lambda only=only: ours(only))
-    report("all four", lambda n: loop(n, slice(None)), lambda: ours(slice(None)))
+        report(metric.name, partial(loop, chosen=slice(i, i + 1)), partial(ours, slice(i, i + 1)))
+    report("all four", partial(loop, chosen=slice(None)), partial(ours, slice(None)))
 
 
 def compare_systems(words: list[str], rng: np.random.Generator) -> None:

@@ -2,7 +2,7 @@
 
     python benchmarks/startup.py [repetitions]
 
-Prints medians; about a minute and a half. The table is that of the default run with all its jobs; its files are empty
+Prints medians; about a minute. The table is that of the default run with all its jobs; its files are empty
 and marked as made (`snakemake --touch`), in a temporary folder: Snakemake looks at times and records, not at content.
 """
 

@@ -21,8 +21,11 @@ def main(version: str, wanted: str) -> None:
             _pip(f"torch=={version}+cpu"),
             [sys.executable, "-m", "uv", "pip", "install", "--torch-backend", "cpu", f"torch=={version}"],
         ]
-    if not any(subprocess.run(command, check=False).returncode == 0 for command in attempts):
-        sys.exit(_UNAVAILABLE.format(version=version, python=platform.python_version()))
+    for command in attempts:
+        attempt = subprocess.run(command, check=False, stderr=subprocess.PIPE, text=True)
+        if attempt.returncode == 0:
+            return
+    sys.exit(attempt.stderr + _UNAVAILABLE.format(version=version, python=platform.python_version()))
 
 
 def _pip(requirement: str) -> list[str]:

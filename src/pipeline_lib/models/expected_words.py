@@ -19,7 +19,8 @@ def likelihood_and_expected_vectors(logits: Tensor, targets: Tensor, embeddings:
         targets: (M,) int64.
         embeddings: (V, E), frozen.
     """
-    return _Softmax.apply(logits, targets, embeddings)
+    with torch.autocast(logits.device.type, enabled=False):  # float32 in, float32 out
+        return _Softmax.apply(logits, targets, embeddings)
 
 
 class _Softmax(torch.autograd.Function):
