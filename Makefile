@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 table2: .venv/ready
 	@mkdir -p results
-	$(BIN)/snakemake --cores $(CORES) results/tables/table2.csv
+	$(BIN)/snakemake --cores $(CORES) --quiet host reason -- results/tables/table2.csv
 	@cat results/tables/table2.md
 	@echo; echo "Table:  results/tables/table2.csv, .md, .tex"
 	@echo "Scores: results/scores/validation/scores.parquet    Responses: results/responses/"

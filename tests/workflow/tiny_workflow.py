@@ -73,7 +73,7 @@ class TinyWorkflow:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=900,  # generous: other work may have the machine
         )
 
     def planned(self, *targets: str, changes: dict[str, Any] | None = None, library: Path | None = None) -> set[str]:
