@@ -16,6 +16,7 @@ class Run(NamedTuple):
     """One finished process."""
 
     seconds: float  # wall time, start of the interpreter included
+    processor: float  # seconds of all its threads: what a busy machine hardly changes
     peak: float  # MiB; at the least what this process itself held when it started the other
     output: str
     messages: str  # what it wrote to its standard error
@@ -37,7 +38,7 @@ def run(*arguments: str | Path, folder: Path | None = None) -> Run:
         messages = errors.read()
         if process.returncode:
             raise SystemExit(f"exit status {process.returncode}: {' '.join(command)}\n{messages[-4000:]}")
-    return Run(seconds, usage.ru_maxrss / _PEAK_UNIT, output, messages)
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / _PEAK_UNIT, output, messages)
 
 
 def python(*arguments: str | Path) -> Run:

@@ -27,7 +27,7 @@ print("torch" in sys.modules)
 
 
 def main(repetitions: int) -> None:
-    head("start-up", "median s", "slowest s", "goal s", "peak MiB", "torch")
+    head("start-up", "s", "processor s", "goal s", "peak MiB", "torch")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         jobs = pretend_made(folder)
@@ -38,10 +38,9 @@ def main(repetitions: int) -> None:
 
 
 def report(name: str, runs: list[Run], goal: float) -> None:
-    seconds = [run.seconds for run in runs]
     torch = "yes" if any(run.output.strip() == "True" for run in runs) else "no"
-    median, slowest, peak = statistics.median(seconds), max(seconds), max(run.peak for run in runs)
-    row(name, f"{median:.2f}", f"{slowest:.2f}", f"{goal}", f"{peak:.0f}", torch)
+    seconds = [statistics.median(times) for times in zip(*((run.seconds, run.processor) for run in runs), strict=True)]
+    row(name, *(f"{median:.2f}" for median in seconds), str(goal), f"{max(run.peak for run in runs):.0f}", torch)
 
 
 def snakemake(folder: Path, *arguments: str) -> Run:

@@ -174,6 +174,10 @@ def description_of(wildcards):
     )
 
 
+def tensorboard_of(wildcards):
+    return LOGS / f"tensorboard/{wildcards.corpus}/{wildcards.system}/seed{wildcards.seed}"
+
+
 # --- responses ---
 
 

@@ -28,7 +28,7 @@ rule train_model:
         settings=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).model_dump_json(),
         code=lambda wildcards: code_of("train_model", module_of(wildcards.system)),
         state=RESULTS / ".state",
-        tensorboard=LOGS / "tensorboard/{corpus}/{system}/seed{seed}",
+        tensorboard=tensorboard_of,
     shell:
         "python $SCRIPTS/train_model.py --train {input.train:q} --validation {input.validation:q} "
         "--vocabulary {input.vocabulary:q} --clusters {input.clusters:q} --description {params.description:q} "

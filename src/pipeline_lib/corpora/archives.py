@@ -129,5 +129,5 @@ def _damage_named(where: str) -> Iterator[None]:
             f"damaged, cut off or not an archive: {error}",
             where=where,
             expected="a complete zip or gzip file without a password",
-            remedy="delete the file and run the same command again; it will be fetched anew",
+            remedy="replace the file where it was taken from, delete the folder it lies in now, and run again",
         ) from error

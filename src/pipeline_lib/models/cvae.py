@@ -105,8 +105,8 @@ class ClusterCVAE(CVAE):
     """K-, S-, A-CVAE(+BOW): kgCVAE with the cluster of a pair as the knowledge y (Zhao et al. 2017, section 3.3).
 
     The true y's embedding enters recognition and decoder in training; decoding takes the expectation of the
-    embedding under the predicted p(y | c, z). The bound includes -log p(y | c, z): y is a function of the response,
-    so log p(response | context) = log p(response, y | context).
+    embedding under the predicted p(y | c, z). The bound includes -log p(y | c, z): it is one on
+    log p(response, y | context), which is never above log p(response | context).
     """
 
     class Options(Settings):
