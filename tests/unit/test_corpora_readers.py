@@ -346,7 +346,7 @@ def test_a_cut_off_gzip_stream_is_an_error_with_a_remedy(tmp_path: Path) -> None
     content = gzip.compress("".join(f"{n}\n" for n in range(9999)).encode())[:-100]
     with pytest.raises(PipelineError, match="damaged, cut off") as caught:
         rows("opensubtitles", tmp_path, {"a.txt.gz": content})
-    assert "fetched anew" in caught.value.remedy
+    assert "run again" in caught.value.remedy
 
 
 def test_a_gzip_bomb_is_stopped(tmp_path: Path) -> None:
