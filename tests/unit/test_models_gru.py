@@ -1,4 +1,4 @@
-"""The hand-written GRU against torch's own."""
+"""Copies that share their input projection against torch's GRU on each copy written out."""
 
 import pytest
 import torch
@@ -7,60 +7,38 @@ from torch.testing import assert_close
 
 from pipeline_lib.models.gru import GRU
 
+LENGTHS = torch.tensor([2, 6, 1, 6, 3])
+
 
 @pytest.fixture
 def inputs():
     torch.manual_seed(4)
-    return torch.randn(5, 6, 3, dtype=torch.float64, requires_grad=True)
+    return torch.randn(5, 6, 3, dtype=torch.float64)
 
 
-def gradients(value, *tensors):
-    weights = torch.linspace(-1, 2, value.numel(), dtype=value.dtype).view_as(value)
-    return torch.autograd.grad((value * weights).sum(), tensors)
+def test_last_states_are_those_of_torchs_gru_on_each_text_alone(inputs):
+    gru = GRU(3, 4, bidirectional=True).double()
+    ours = gru.last_states(inputs, LENGTHS)
+    for row, length in enumerate(LENGTHS.tolist()):
+        assert_close(ours[row], torch.cat(list(torch.nn.GRU.forward(gru, inputs[row : row + 1, :length])[1]), -1)[0])
 
 
-def test_last_states_and_their_gradients_are_those_of_torchs_bidirectional_gru(inputs):
-    gru, lengths = GRU(3, 4, bidirectional=True).double(), torch.tensor([2, 6, 1, 6, 3])
-    ours = gru.last_states(inputs, lengths)
-    packed = pack_padded_sequence(inputs, lengths, batch_first=True, enforce_sorted=False)
-    theirs = torch.cat(list(torch.nn.GRU.forward(gru, packed)[1]), -1)
-    assert_close(ours, theirs)
-    for mine, other in zip(*(gradients(v, inputs, *gru.parameters()) for v in (ours, theirs)), strict=True):
-        assert_close(mine, other)
-
-
-def test_outputs_and_their_gradients_are_those_of_torchs_two_layer_gru(inputs):
-    gru = GRU(3, 4, layers=2).double()
-    initial = torch.randn(2, 5, 4, dtype=torch.float64, requires_grad=True)
-    ours, theirs = gru.outputs(inputs, initial), torch.nn.GRU.forward(gru, inputs, initial)[0]
-    assert_close(ours, theirs)
-    for mine, other in zip(*(gradients(v, inputs, initial, *gru.parameters()) for v in (ours, theirs)), strict=True):
-        assert_close(mine, other)
-
-
-def test_the_backward_pass_agrees_with_finite_differences(inputs):
-    gru, lengths = GRU(3, 2, bidirectional=True).double(), torch.tensor([2, 4, 1, 6, 3])
-    assert torch.autograd.gradcheck(lambda x: gru.last_states(x, lengths), (inputs,))
-
-
-def test_copies_share_the_input_projection_and_give_what_each_alone_would(inputs):
-    gru, lengths = GRU(3, 4, bidirectional=True).double(), torch.tensor([2, 6, 1, 6, 3])
-    marks = torch.randn(2, 3, dtype=torch.float64)
-    ours = gru.last_states_of_copies(inputs, lengths, marks).view(5, 2, 8)
+@pytest.mark.parametrize("with_gradient", [False, True])
+def test_the_last_states_of_copies_are_those_of_the_marked_texts(inputs, with_gradient):
+    gru, marks = GRU(3, 4, bidirectional=True).double(), torch.randn(2, 3, dtype=torch.float64)
+    with torch.set_grad_enabled(with_gradient):
+        ours = gru.last_states_of_copies(inputs, LENGTHS, marks).view(5, 2, 8)
+    assert ours.requires_grad == with_gradient
     for j in range(2):
-        assert_close(ours[:, j], gru.last_states(inputs + marks[j], lengths))
+        packed = pack_padded_sequence(inputs + marks[j], LENGTHS, batch_first=True, enforce_sorted=False)
+        assert_close(ours[:, j], torch.cat(list(torch.nn.GRU.forward(gru, packed)[1]), -1))
 
 
-def test_outputs_of_copies_are_those_of_the_repeated_inputs(inputs):
+@pytest.mark.parametrize("with_gradient", [False, True])
+def test_the_outputs_of_copies_are_those_of_the_repeated_inputs(inputs, with_gradient):
     gru = GRU(3, 4, layers=2).double()
     initial = torch.randn(2, 10, 4, dtype=torch.float64)
-    theirs = torch.nn.GRU.forward(gru, inputs.repeat_interleave(2, 0), initial)[0]
-    assert_close(gru.outputs(inputs, initial, copies=2), theirs)
-
-
-def test_nothing_is_kept_for_a_backward_pass_that_will_not_come(inputs):
-    gru = GRU(3, 4, layers=2).double()
-    with torch.no_grad():
-        outputs = gru.outputs(inputs, torch.zeros(2, 5, 4, dtype=torch.float64))
-    assert outputs.grad_fn is None
-    assert_close(outputs, torch.nn.GRU.forward(gru, inputs)[0])
+    with torch.set_grad_enabled(with_gradient):
+        ours = gru.outputs(inputs, initial, copies=2)
+    assert ours.requires_grad == with_gradient
+    assert_close(ours, torch.nn.GRU.forward(gru, inputs.repeat_interleave(2, 0), initial)[0])
