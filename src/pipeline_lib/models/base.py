@@ -1,6 +1,7 @@
 """What every response generator offers: an objective, a likelihood, responses."""
 
 import importlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, NamedTuple
 
@@ -76,7 +77,7 @@ class Generated(NamedTuple):
     group: Tensor | None = None
 
 
-class ResponseModel(nn.Module):
+class ResponseModel(nn.Module, ABC):
     """Base of every system; subclasses say how a response depends on its context.
 
     Args:
@@ -104,21 +105,21 @@ class ResponseModel(nn.Module):
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -spread, spread)
 
+    @abstractmethod
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """The training loss; ``weight`` in [0, 1] is the annealed weight of the KL term."""
-        raise NotImplementedError
 
+    @abstractmethod
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         """How likely the references are, with un-annealed terms."""
-        raise NotImplementedError
 
+    @abstractmethod
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         """Importance-weighted estimate of -log p(response | context), nats, (B,)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
         """Respond to each context; ``selection`` is one of ``selections``; only `oracle` looks at the reference."""
-        raise NotImplementedError
 
 
 def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
