@@ -5,7 +5,7 @@ else of the configuration reaches it, so Snakemake sees exactly what a stage dep
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -311,6 +311,113 @@ class Tables(Settings):
     digits: Positive = Field(default=3, description="decimals of a cell")
 
 
+# --- what people look at ------------------------------------------------------------------------------------------
+
+
+class Scale(Settings):
+    """How a rater answers: places of the systems (1 is best, ties allowed), one of a few values, or yes and no."""
+
+    kind: Literal["rank", "score", "yes_no"] = Field(
+        default="rank", description="rank: place of each system, 1 is best; score: one of `values`; yes_no: 1 or 0"
+    )
+    values: list[int] = Field(default=[], description="for kind `score`: the values that may be given, worst first")
+
+    @model_validator(mode="after")
+    def _has_values(self) -> "Scale":
+        if (self.kind == "score") != (len(set(self.values)) >= 2 and sorted(set(self.values)) == self.values):
+            raise ValueError("kind 'score' needs `values:`, at least two and ascending; the other kinds have none")
+        return self
+
+
+class Human(Settings):
+    """Rating sheets for human judges, and the table made of what they filled in (Table 4)."""
+
+    contexts: Positive = Field(default=200, description="contexts that are drawn from a split")
+    split: Literal["validation", "test"] = Field(default="test", description="split that they are drawn from")
+    seed: int = Field(default=1, description="of the draw and of the order in which systems are shown")
+    run: int | None = Field(default=None, description="seed of the runs whose responses are shown; null: the first")
+    systems: list[Name] = Field(default=[], description="systems that are judged; empty: every trained or external one")
+    scale: Scale = Field(default=Scale(), description="how a rater answers")
+    aspects: dict[Name, str] = Field(
+        default={
+            "diversity": "Does the response say something of its own? A reply that fits any context ranks last.",
+            "relevance": "Is the response about what the context says, and a sensible reply to it?",
+            "fluency": "Is the response grammatical, and readable without effort?",
+        },
+        min_length=1,
+        description="what is judged, with the criterion that the rater reads",
+    )
+    ratings: str = Field(default="ratings", description="folder of the filled sheets, CSV")
+
+
+class Cases(Settings):
+    """Table 5: training contexts with contradictory responses, and what every system makes of contexts near them."""
+
+    contexts: Positive = Field(default=5, description="training contexts that are shown")
+    neighbours: Positive = Field(default=1, description="nearest contexts of validation and of test for each")
+    fewest_responses: Annotated[int, Field(ge=2)] = Field(
+        default=2, description="different responses that a context must have"
+    )
+
+
+class LatentDistances(Settings):
+    """Figure 4: cosine of [c; z] within and between groups, batch by batch."""
+
+    systems: list[Name] = Field(
+        default=["cvae_bow", "k_cvae_bow", "s_cvae_bow", "a_cvae_bow", "sepacvae"], description="systems that are drawn"
+    )
+    batches: Positive = Field(default=2_500, description="batches of the training split, in training order")
+    threshold: float = Field(
+        default=0.9,
+        gt=-1,
+        lt=1,
+        description="cosine of contexts above which they form a group, where a system has none",
+    )
+
+
+class LatentMap(Settings):
+    """Figure 5: t-SNE of the posterior means."""
+
+    systems: list[Name] = Field(
+        default=["sepacvae", "k_cvae_bow", "s_cvae_bow", "a_cvae_bow"], description="systems that are drawn"
+    )
+    split: Literal["validation", "test"] = Field(default="test", description="split whose pairs are drawn")
+    pairs: Positive = Field(default=2_000, description="pairs at the most")
+    perplexity: float = Field(default=30.0, gt=1, description="of t-SNE")
+    seed: int = Field(default=1, description="of t-SNE, and of the k-means that NMI compares with")
+
+
+class Figures(Settings):
+    """Figures of trained systems; those that a run does not have are left out."""
+
+    run: int | None = Field(default=None, description="seed of the runs that are drawn; null: the first")
+    latent_distances: LatentDistances = LatentDistances()
+    latent_map: LatentMap = LatentMap()
+
+
+class Sweep(Settings):
+    """The generated corpus with other rates of one-to-many and many-to-one, to see what they do to each system."""
+
+    source: Name = Field(
+        default="embedded", description="a source with reader `synthetic`; its own rates are the centre"
+    )
+    one_to_many: list[Fraction] = Field(default=[0.0, 0.25, 0.5, 0.75, 1.0], description="rates, many_to_one unchanged")
+    many_to_one: list[Fraction] = Field(default=[0.0, 0.2, 0.4, 0.6, 0.8], description="rates, one_to_many unchanged")
+    systems: list[Name] = Field(
+        default=["seq2seq", "cvae", "cvae_bow", "k_cvae_bow", "sepacvae", "sepacvae_faithful"],
+        description="systems that are swept",
+    )
+    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(default=[1, 2, 3], description="runs of each")
+
+
+class SweepPoint(NamedTuple):
+    """One generated corpus of the sweep."""
+
+    corpus: str  # name of its source
+    axis: Literal["one_to_many", "many_to_one"]
+    rate: float
+
+
 class Config(Settings):
     """The whole of ``config.yaml``."""
 
@@ -333,6 +440,14 @@ class Config(Settings):
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
     tables: Tables = Tables()
+    ablations: dict[Name, System] = Field(
+        default={},
+        description="rows of the table of ablations, beside the systems of the same model; in no other table",
+    )
+    human: Human = Human()
+    cases: Cases = Cases()
+    figures: Figures = Figures()
+    sweep: Sweep | None = Field(default=None, description="null: nothing is swept")
 
     @field_validator("seeds", "corpora")
     @classmethod
@@ -343,11 +458,16 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _names_are_right(self) -> "Config":
-        if both := sorted(self.systems.keys() & self.external_systems.keys()):
-            raise ValueError(f"external_systems: {both[0]!r} is also a name in systems; each row needs its own")
+        for section in ("external_systems", "ablations"):
+            others = self.systems if section == "external_systems" else self.rows
+            if both := sorted(others.keys() & getattr(self, section).keys()):
+                raise ValueError(f"{section}: {both[0]!r} is also the name of another system; each row needs its own")
         for corpus in self.corpora:
             if corpus not in self.sources:
                 raise ValueError(f"corpora: no source {corpus!r}; {nearest(corpus, list(self.sources))}")
+        if self.sweep and (self.sweep.source not in self.sources or not self.sources[self.sweep.source].synthetic):
+            generated = [name for name, source in self.sources.items() if source.synthetic]
+            raise ValueError(f"sweep.source: {self.sweep.source!r} is no generated source; {nearest('', generated)}")
         return self
 
     @property
@@ -359,6 +479,24 @@ class Config(Settings):
         }
         return self.systems | made_elsewhere
 
+    @property
+    def trainable(self) -> dict[str, System]:
+        """Every system that is trained, ablations last."""
+        return {name: system for name, system in (self.systems | self.ablations).items() if system.trained}
+
+    @property
+    def sweep_points(self) -> list[SweepPoint]:
+        """The generated corpora of the sweep; a rate that is the source's own is the source itself."""
+        if self.sweep is None:
+            return []
+        source = self.sweep.source
+        synthetic = self.sources[source].synthetic
+        return [
+            SweepPoint(source if rate == getattr(synthetic, axis) else f"{source}-{axis}-{100 * rate:.4g}", axis, rate)
+            for axis in ("one_to_many", "many_to_one")
+            for rate in getattr(self.sweep, axis)
+        ]
+
     def for_corpus(self, corpus: str) -> "Config":
         """The configuration with the overrides of one corpus applied."""
         override = self.sources[corpus].override
@@ -366,13 +504,25 @@ class Config(Settings):
 
     def network_of(self, corpus: str, system: str) -> Network:
         """Network sizes of one system on one corpus."""
-        own = self.systems[system].network
+        own = self.trainable[system].network
         return _section(Network, self.for_corpus(corpus).network, own, f"systems.{system}.network")
 
     def training_of(self, corpus: str, system: str) -> Training:
         """Training settings of one system on one corpus."""
-        own = self.systems[system].training
+        own = self.trainable[system].training
         return _section(Training, self.for_corpus(corpus).training, own, f"systems.{system}.training")
+
+    def _with_sweep(self) -> "Config":
+        """The same with a source for each point of the sweep."""
+        if self.sweep is None:
+            return self
+        centre = self.sources[self.sweep.source]
+        assert centre.synthetic is not None  # validated
+        sources = dict(self.sources)
+        for corpus, axis, rate in self.sweep_points:
+            synthetic = centre.synthetic.model_copy(update={axis: rate})
+            sources.setdefault(corpus, centre.model_copy(update={"synthetic": synthetic}))
+        return self.model_copy(update={"sources": sources})
 
 
 def load(values: dict[str, Any], where: str = "config.yaml") -> Config:
@@ -384,10 +534,10 @@ def load(values: dict[str, Any], where: str = "config.yaml") -> Config:
     config = _validated(values, where)
     for corpus in config.corpora:  # overrides are checked now, not when a job of theirs starts
         config.for_corpus(corpus)
-        for system in config.systems:
+        for system in config.trainable:
             config.network_of(corpus, system)
             config.training_of(corpus, system)
-    return config
+    return config._with_sweep()
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -81,6 +81,7 @@ CLUSTERS = pa.schema(
 RESPONSES = pa.schema(
     [
         pa.field("pair_id", pa.int64(), nullable=False),
+        pa.field("sample", pa.int16(), nullable=False),  # 0-based, where a context has several responses; else 0
         pa.field("selection", pa.string(), nullable=False),  # how the group was chosen: none, oracle or context
         pa.field("context", pa.string(), nullable=False),
         pa.field("reference", pa.string(), nullable=False),

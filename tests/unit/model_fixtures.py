@@ -1,5 +1,7 @@
 """Small models and batches for the tests of models and training."""
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -19,12 +21,13 @@ SYSTEMS = {
 }
 
 
-def make_model(system: str, spread: float = 0.5) -> ResponseModel:
+def make_model(system: str, spread: float = 0.5, options: dict[str, Any] | None = None) -> ResponseModel:
     """A float64 model of small sizes, always the same; wide initial weights, so that no gradient is tiny."""
-    path, options = SYSTEMS[system]
+    path, own = SYSTEMS[system]
     torch.manual_seed(3)
     embeddings = torch.randn(VOCABULARY, EMBEDDING)
     embeddings[:4] = 0
+    options = own | (options or {})
     return create(path, options, embeddings, NETWORK.model_copy(update={"initial_range": spread}), GROUPS).double()
 
 

@@ -33,6 +33,7 @@ def responses(selection="none", likelihood=None, **changes):
     n = 2
     columns = {
         "pair_id": [7, 3],
+        "sample": [0] * n,
         "selection": [selection] * n,
         "context": ["how are you ?", "go"],
         "reference": ["i am fine .", "no way"],

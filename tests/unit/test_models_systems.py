@@ -32,6 +32,45 @@ def test_two_pass_selection_gives_the_one_pass_gradient(system):
         assert_close(two[name], one[name], rtol=1e-9, atol=1e-12, msg=name)
 
 
+def test_without_blocking_every_copy_counts_the_same_and_the_other_terms_stay_the_best_copys():
+    model, batch = make_model("sepacvae", options={"blocking": False}), make_batch(12)
+    found = model.objective(batch, 0.3, generator())
+    scored = model._score_copies(batch, model._noise(batch, generator()))
+    blocked = make_model("sepacvae").objective(batch, 0.3, generator())
+    others = 0.3 * blocked.log["relationship"] + blocked.log["group_nll"]
+    assert_close(found.loss, scored.nll.mean() + 0.3 * scored.kl.mean() + others)
+
+
+@pytest.mark.parametrize(("part", "term"), [("relationship", "relationship"), ("classifier", "group_nll")])
+def test_a_part_that_is_left_out_is_missing_from_the_loss_and_nothing_else_is(part, term):
+    batch, weight = make_batch(12), 0.3
+    whole = make_model("sepacvae").objective(batch, weight, generator())
+    without = make_model("sepacvae", options={part: False}).objective(batch, weight, generator())
+    missing = whole.log[term] * (weight if part == "relationship" else 1)
+    assert term not in without.log
+    assert_close(without.loss, whole.loss - missing)
+
+
+def test_a_random_winner_is_any_copy_whatever_it_explains():
+    model, batch = make_model("sepacvae", options={"winner": "random"}), make_batch(400)
+    winner = model._winner(batch, model._noise(batch, generator()), generator())
+    assert torch.bincount(winner, minlength=GROUPS).min() > 400 / GROUPS / 2
+    best = model._score_copies(batch, model._noise(batch, generator())).best()
+    assert 0.1 < float((winner == best).double().mean()) < 0.4  # agreement by chance: 1 / 4
+
+
+@pytest.mark.parametrize("system", ["cvae", "k_cvae_bow", "sepacvae"])
+def test_the_condition_is_the_contexts_encoding_with_the_drawn_z(system):
+    model, batch = make_model(system), make_batch()
+    found = model.likelihood(batch, generator())
+    context = model._encode_marked(batch, found.group) if system == "sepacvae" else model.encode_context(batch)
+    assert_close(found.condition[:, : model.encoder.size], context)
+    hidden_terms = found.condition[:, model.encoder.size :]
+    assert hidden_terms.shape == found.posterior_mean.shape
+    if system == "cvae":
+        assert_close(model.reconstruction(batch, context, hidden_terms)["nll"], found.nll)
+
+
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_every_parameter_receives_a_gradient_and_the_embeddings_are_no_parameter(system):
     model, batch = make_model(system), make_batch(12)
@@ -53,11 +92,12 @@ def test_more_groups_than_coordinates_are_refused():
 
 def test_the_winner_is_the_copy_of_least_unannealed_loss_and_ties_go_to_the_lowest_group(monkeypatch):
     model, batch = make_model("sepacvae"), make_batch(12)
-    nll, kl, _ = model._score_copies(batch, model._noise(batch, generator()))
-    expected = [min(range(GROUPS), key=lambda j: (nll + kl)[i, j].item()) for i in range(12)]
+    scored = model._score_copies(batch, model._noise(batch, generator()))
+    losses = scored.nll + scored.kl
+    expected = [min(range(GROUPS), key=lambda j: losses[i, j].item()) for i in range(12)]
     assert model.likelihood(batch, generator()).group.tolist() == expected
     tied = torch.tensor([[2.0, 1.0, 3.0, 1.0]]).expand(12, -1)
-    monkeypatch.setattr(model, "_score_copies", lambda *_: (tied, torch.zeros(12, 4), torch.zeros(12, 4, 5)))
+    monkeypatch.setattr(model, "_score_copies", lambda *_: scored._replace(nll=tied, kl=torch.zeros(12, 4)))
     assert model.likelihood(batch, generator()).group.tolist() == [1] * 12
 
 
@@ -110,8 +150,8 @@ def test_the_faithful_context_is_read_as_25_tokens_whose_padding_carries_the_gro
 
 def test_sepacvaes_bound_is_the_log_mean_of_the_copies_bounds():
     model, batch = make_model("sepacvae"), make_batch()
-    nll, kl, _ = model._score_copies(batch, model._noise(batch, generator()))
-    expected = -(torch.exp(-(nll + kl)).mean(1)).log()
+    scored = model._score_copies(batch, model._noise(batch, generator()))
+    expected = -(torch.exp(-(scored.nll + scored.kl)).mean(1)).log()
     assert_close(model.likelihood(batch, generator()).bound, expected)
 
 
@@ -127,8 +167,8 @@ def test_importance_weighting_finds_the_exact_likelihood_where_the_response_igno
         model.decoder.initial.weight[:, model.encoder.size :] = 0  # the columns that read z
         exact = model.likelihood(batch, generator()).nll
         if system == "sepacvae":
-            nll, _, _ = model._score_copies(batch, model._noise(batch, generator()))
-            exact = -(torch.exp(-nll).mean(1)).log()
+            scored = model._score_copies(batch, model._noise(batch, generator()))
+            exact = -(torch.exp(-scored.nll).mean(1)).log()
         estimate = model.importance_nll(batch, generator(), 400)
     assert_close(estimate, exact, rtol=0, atol=0.03)
 

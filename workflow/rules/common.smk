@@ -33,10 +33,13 @@ RESULTS = Path(CONFIG.results)
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 TABLES = ["table1", "table2", "table3"]
+CORPORA = list(dict.fromkeys([*CONFIG.corpora, *(point.corpus for point in CONFIG.sweep_points)]))
+SEEDS = list(dict.fromkeys([*CONFIG.seeds, *(CONFIG.sweep.seeds if CONFIG.sweep else [])]))
 CLUSTERINGS = ["kmeans", "spectral", "agglomerative"]
 MIRRORS = shlex.quote(CONFIG.mirror) if CONFIG.mirror else ""
-SYSTEMS = CONFIG.rows
-TRAINED = [name for name, system in SYSTEMS.items() if system.trained]
+SYSTEMS = CONFIG.rows  # of the tables of systems
+TRAINABLE = CONFIG.trainable  # ablations too
+TRAINED = [name for name in SYSTEMS if name in TRAINABLE]
 EXTERNAL = list(CONFIG.external_systems)
 BASELINES = [name for name in SYSTEMS if name not in TRAINED + EXTERNAL]
 FETCHED = [name for name in CONFIG.corpora if CONFIG.sources[name].reader != "synthetic"]
@@ -53,12 +56,12 @@ def one_of(names):
 
 
 wildcard_constraints:
-    corpus=one_of(CONFIG.corpora),
-    system=one_of(SYSTEMS),
+    corpus=one_of(CORPORA),
+    system=one_of([*SYSTEMS, *CONFIG.ablations]),
     method=one_of(CLUSTERINGS),
     split=one_of(SPLITS),
     table=one_of(TABLES),
-    seed=one_of(map(str, CONFIG.seeds)),
+    seed=one_of(map(str, SEEDS)),
 
 
 @lru_cache
@@ -87,7 +90,7 @@ def vectors_of(wildcards):
 
 
 def clusters_of(wildcards):
-    method = SYSTEMS[wildcards.system].clusters
+    method = TRAINABLE[wildcards.system].clusters
     return [RESULTS / f"clusters/{wildcards.corpus}/{method}.parquet"] if method else []
 
 
@@ -157,12 +160,12 @@ def keywords_of(wildcards):
 
 
 def module_of(system):
-    return SYSTEMS[system].model.partition(":")[0]
+    return TRAINABLE[system].model.partition(":")[0]
 
 
 def description_of(wildcards):
     """What the network is built from (pipeline_lib.models.saved.Description), as JSON."""
-    system = SYSTEMS[wildcards.system]
+    system = TRAINABLE[wildcards.system]
     return json.dumps(
         {
             "model": system.model,

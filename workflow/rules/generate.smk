@@ -15,7 +15,7 @@ rule generate_responses:
     benchmark:
         BENCHMARKS / "responses/{corpus}/{system}/seed{seed}/{split}.tsv"
     wildcard_constraints:
-        system=one_of(TRAINED),
+        system=one_of(TRAINABLE),
     threads: 1
     resources:
         mem_mb=attempts_of(4_000),

@@ -17,7 +17,7 @@ rule train_model:
     benchmark:
         BENCHMARKS / "models/{corpus}/{system}/seed{seed}.tsv"
     wildcard_constraints:
-        system=one_of(TRAINED),
+        system=one_of(TRAINABLE),
     threads: 1
     resources:
         mem_mb=attempts_of(6_000),

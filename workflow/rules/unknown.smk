@@ -13,9 +13,9 @@ if unmade:  # a word may be the value of an option, such as `--report`
     for target in set(unmade).intersection(get_argument_parser().parse_known_args()[0].targets):
         raise WorkflowError(
             f"Error: no stage makes {target}\n"
-            f"  corpora:  {', '.join(CONFIG.corpora)}\n"
-            f"  systems:  {', '.join(SYSTEMS)}\n"
-            f"  seeds:    {', '.join(map(str, CONFIG.seeds))}\n"
+            f"  corpora:  {', '.join(CORPORA)}\n"
+            f"  systems:  {', '.join([*SYSTEMS, *CONFIG.ablations])}\n"
+            f"  seeds:    {', '.join(map(str, SEEDS))}\n"
             f"  splits:   {', '.join(SPLITS)}\n"
             f"  clusters: {', '.join(CLUSTERINGS)}\n"
             f"  tables:   {', '.join(TABLES)}\n"

@@ -26,6 +26,7 @@ def without_likelihood(texts: pa.Table, responses: pa.ChunkedArray) -> pa.Table:
     lengths = pc.add(pc.count_substring(texts["response"], " "), 2)
     columns = {name: texts[name] for name in ("pair_id", "context", "label")}
     columns |= {"reference": texts["response"], "response": responses, "selection": pa.array(["none"] * n)}
+    columns |= {"sample": pa.array(np.zeros(n, np.int16))}
     columns |= {"tokens": lengths.cast(pa.int32()), "group": pa.nulls(n, pa.int16())}
     columns |= {name: pa.nulls(n, pa.float32()) for name in ("nll", "kl", "bound", "nll_importance")}
     return pa.table(columns).select(schema.RESPONSES.names).cast(schema.RESPONSES)

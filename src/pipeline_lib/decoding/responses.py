@@ -66,7 +66,7 @@ def _likelihoods(
     with Progress("likelihood", len(dataset), "pairs") as bar:
         for rows in batches:
             batch = dataset.batch(rows).to(device)
-            parts.append(model.likelihood(batch, generator))
+            parts.append(model.likelihood(batch, generator)._replace(condition=None))  # the largest, and not kept
             importance.append(model.importance_nll(batch, generator, settings.importance_samples))
             bar.advance(len(rows))
     order = np.argsort(np.concatenate(batches))
@@ -117,6 +117,7 @@ def _table(
 ) -> pa.Table:
     columns = {
         "pair_id": texts["pair_id"],
+        "sample": pa.array(np.zeros(len(texts), np.int16)),
         "selection": pa.array([selection] * len(texts)),
         "context": texts["context"],
         "reference": texts["response"],

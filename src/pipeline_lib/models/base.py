@@ -59,8 +59,8 @@ class Likelihood(NamedTuple):
     """The reference's likelihood per example, nats, each (B,).
 
     ``nll`` reconstruction with z from the posterior; ``kl`` posterior to prior; ``bound`` the negative evidence lower
-    bound with every term that belongs to log p(response | context). ``posterior_mean`` (B, Z) and ``group`` (B,)
-    where the system has them.
+    bound with every term that belongs to log p(response | context). Where the system has them: ``posterior_mean``
+    (B, Z), ``group`` (B,), and ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z].
     """
 
     nll: Tensor
@@ -68,6 +68,7 @@ class Likelihood(NamedTuple):
     bound: Tensor
     posterior_mean: Tensor | None = None
     group: Tensor | None = None
+    condition: Tensor | None = None
 
 
 class Generated(NamedTuple):

@@ -77,9 +77,11 @@ class CVAE(ResponseModel):
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         context, posterior, prior = self.distributions(batch)
-        terms = self.reconstruction(batch, context, self._draw(posterior, generator))
+        z = self._draw(posterior, generator)
+        terms = self.reconstruction(batch, context, z)
         kl = kl_divergence(posterior, prior)
-        return Likelihood(terms["nll"], kl, torch.stack(list(terms.values())).sum(0) + kl, posterior.mean, batch.group)
+        bound = torch.stack(list(terms.values())).sum(0) + kl
+        return Likelihood(terms["nll"], kl, bound, posterior.mean, batch.group, torch.cat([context, z], -1))
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         context, posterior, prior = self.distributions(batch)

@@ -8,7 +8,7 @@ docs/systems.md; ``faithful`` selects what the authors' released code does inste
 
 import math
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -98,18 +98,36 @@ class _Copies(NamedTuple):
     posterior_mean: Tensor
 
 
+class _Scored(NamedTuple):
+    """Of the N copies of B examples: nll and KL (B, N) nats, posterior mean (B, N, Z), [c; z] (B, N, C + Z)."""
+
+    nll: Tensor
+    kl: Tensor
+    posterior_mean: Tensor
+    condition: Tensor
+
+    def best(self) -> Tensor:
+        """(B,) int64: the copy that explains its response best, un-annealed; ties go to the lowest index."""
+        return (self.nll + self.kl).argmin(1)
+
+
 class SepaCVAE(CVAE):
     """Self-separated CVAE; no bag-of-words term (neither the paper's objective nor the released code has one)."""
 
     class Options(Settings):
         groups: int = 8
         faithful: bool = False
+        # the parts of the method, for the table of ablations
+        relationship: bool = True  # the contrast between groups, eq. 4
+        classifier: bool = True  # the group told from the response, eq. 5
+        blocking: bool = True  # False: reconstruction and KL train every copy, not the winner alone
+        winner: Literal["best", "random"] = "best"  # random: any copy, drawn anew at each step
 
     selections: ClassVar[tuple[str, ...]] = ("oracle", "context")
 
     def __init__(self, embeddings: Tensor, network: Network, groups: int, options: Options) -> None:
         super().__init__(embeddings, network, groups, CVAE.Options(bow=False))
-        self.groups, self.faithful = options.groups, options.faithful
+        self.options, self.groups, self.faithful = options, options.groups, options.faithful
         self.group_vectors: Tensor
         self.register_buffer("group_vectors", group_vectors(self.groups, embeddings.shape[1]), persistent=False)
         self.group_classifier = nn.Linear(self.encoder.size, self.groups)
@@ -159,11 +177,11 @@ class SepaCVAE(CVAE):
         every = self._repeated(batch)
         return self.decoder.negative_log_likelihood(hidden, every.targets, every.lengths).view(-1, self.groups)
 
-    def _score_copies(self, batch: Batch, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Reconstruction and KL of every copy, (B, N) nats each, and posterior means (B, N, Z)."""
+    def _score_copies(self, batch: Batch, noise: Tensor) -> _Scored:
         copies = self._infer_copies(batch, noise)
         nll = self._copies_nll(batch, copies.condition)
-        return nll, copies.kl.view_as(nll), copies.posterior_mean.unflatten(0, (-1, self.groups))
+        mean, condition = (each.unflatten(0, (-1, self.groups)) for each in (copies.posterior_mean, copies.condition))
+        return _Scored(nll, copies.kl.view_as(nll), mean, condition)
 
     # --- training ---
 
@@ -173,10 +191,10 @@ class SepaCVAE(CVAE):
         The loser copies contribute no gradient, so running the winner alone, with the noise it won with, gives the
         gradient of the one-pass form (`objective_in_one_pass`) at about half the cost.
         """
+        if not self.options.blocking:
+            return self.objective_in_one_pass(batch, weight, generator)
         noise = self._noise(batch, generator)
-        with torch.no_grad():
-            nll, kl, _ = self._score_copies(batch, noise)
-            winner = (nll + kl).argmin(1)  # un-annealed; ties go to the lowest index
+        winner = self._winner(batch, noise, generator)
         rows = torch.arange(len(batch), device=winner.device)
         copies = self._infer(self._encode_marked(batch, winner), self.encode_response(batch), noise[rows, winner])
         valid = valid_positions(batch.lengths, batch.targets.shape[1])
@@ -188,10 +206,18 @@ class SepaCVAE(CVAE):
             token_nll, words = likelihood_and_expected_vectors(logits, targets, self.embeddings)
         return self._total(batch, sum_by_example(token_nll, batch.lengths), copies.kl, words, winner, weight)
 
+    def _winner(self, batch: Batch, noise: Tensor, generator: torch.Generator) -> Tensor:
+        """(B,) int64: the copy that is trained."""
+        if self.options.winner == "random":
+            return torch.randint(self.groups, (len(batch),), generator=generator, device=noise.device)
+        with torch.no_grad():
+            return self._score_copies(batch, noise).best()
+
     def objective_in_one_pass(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """The same objective as the paper's Algorithm 2 runs it: all B*N copies with gradient, the losers masked.
 
-        Here to be compared with: tests hold the two to the same gradient, benchmarks/training_step.py to their cost.
+        Tests hold the two forms to the same gradient, benchmarks/training_step.py compares their cost. Without
+        blocking nothing is masked: nll and KL are averaged over the copies, the other terms stay the best copy's.
         """
         noise = self._noise(batch, generator)
         copies, every = self._infer_copies(batch, noise), self._repeated(batch)
@@ -204,7 +230,8 @@ class SepaCVAE(CVAE):
         mask = F.one_hot(winner, self.groups)
         of_winner = logits[torch.repeat_interleave(mask.flatten().bool(), every.lengths)]
         words = (of_winner.detach() if self.faithful else of_winner.softmax(-1)) @ self.embeddings
-        return self._total(batch, (nll * mask).sum(1), (kl * mask).sum(1), words, winner, weight)
+        share = mask if self.options.blocking else torch.full_like(nll, 1 / self.groups)
+        return self._total(batch, (nll * share).sum(1), (kl * share).sum(1), words, winner, weight)
 
     def _logits(self, batch: Batch, condition: Tensor, valid: Tensor) -> Tensor:
         """(M, V) of the non-pad positions, example by example."""
@@ -216,16 +243,23 @@ class SepaCVAE(CVAE):
         ``words`` (M, E) are the generated response's word vectors at the non-pad positions: teacher-forced, each the
         expectation over the vocabulary.
         """
-        generated = self._encode_generated(words, batch)
-        classification = F.cross_entropy(at_least_float32(self.group_classifier(generated)), winner)
-        if self.faithful:
-            relationship = released_relationship_loss(generated, winner, self.groups)
-            kl_term = kl.mean() / self.groups  # averaged over B*N entries of which the losers are zero
-        else:
-            relationship, kl_term = relationship_loss(generated, winner), kl.mean()
-        loss = nll.mean() + weight * kl_term + weight * relationship + classification
-        log = {"nll": nll, "kl": kl, "relationship": relationship, "group_nll": classification}
+        # faithful: averaged over B*N entries of which the losers are zero
+        loss = nll.mean() + weight * kl.mean() / (self.groups if self.faithful else 1)
+        log = {"nll": nll, "kl": kl}
+        if self.options.relationship or self.options.classifier:
+            generated = self._encode_generated(words, batch)
+        if self.options.relationship:
+            log["relationship"] = self._relationship(generated, winner)
+            loss = loss + weight * log["relationship"]
+        if self.options.classifier:
+            log["group_nll"] = F.cross_entropy(at_least_float32(self.group_classifier(generated)), winner)
+            loss = loss + log["group_nll"]
         return Objective(loss, {name: value.detach() for name, value in log.items()} | self._shares(winner))
+
+    def _relationship(self, generated: Tensor, winner: Tensor) -> Tensor:
+        if self.faithful:
+            return released_relationship_loss(generated, winner, self.groups)
+        return relationship_loss(generated, winner)
 
     def _encode_generated(self, rows: Tensor, batch: Batch) -> Tensor:
         """Scatter non-pad (M, E) word vectors into texts and encode their words (the end token's step left out)."""
@@ -246,11 +280,12 @@ class SepaCVAE(CVAE):
         ``bound`` treats the group as a latent variable with a uniform prior: -log (1/N) sum_j exp(-(nll_j + KL_j)).
         With one draw of z a copy it leans slightly to the good side (Jensen); `importance_nll` does not.
         """
-        nll, kl, means = self._score_copies(batch, self._noise(batch, generator))
-        winner = (nll + kl).argmin(1)
+        scored = self._score_copies(batch, self._noise(batch, generator))
+        winner = scored.best()
         rows = torch.arange(len(batch), device=winner.device)
-        bound = math.log(self.groups) - (-(nll + kl)).logsumexp(1)
-        return Likelihood(nll[rows, winner], kl[rows, winner], bound, means[rows, winner], winner)
+        bound = math.log(self.groups) - (-(scored.nll + scored.kl)).logsumexp(1)
+        nll, kl, mean, condition = (value[rows, winner] for value in scored)
+        return Likelihood(nll, kl, bound, mean, winner, condition)
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         """The groups are enumerated (uniform prior), ``samples`` are shared out among them, at least one each."""

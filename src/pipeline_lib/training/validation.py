@@ -28,7 +28,8 @@ def validate(
         for rows in dataset.by_length(batch_size, limit):
             batch = dataset.batch(rows)
             tokens += int(batch.lengths.sum())
-            parts.append(model.likelihood(batch.to(model.embeddings.device), generator))
+            likelihood = model.likelihood(batch.to(model.embeddings.device), generator)
+            parts.append(likelihood._replace(condition=None))  # the largest, and not needed
     model.train()
     total = {name: torch.cat([getattr(p, name) for p in parts]).double() for name in ("nll", "kl", "bound")}
     values = {

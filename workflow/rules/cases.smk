@@ -1,0 +1,1 @@
+# Table 5: contradictory training contexts, contexts near them, and what every system answers.

@@ -1,0 +1,1 @@
+# Run time and memory of every stage and every system.
