@@ -504,12 +504,12 @@ class Config(Settings):
 
     def network_of(self, corpus: str, system: str) -> Network:
         """Network sizes of one system on one corpus."""
-        own = self.trainable[system].network
+        own = (self.systems | self.ablations)[system].network
         return _section(Network, self.for_corpus(corpus).network, own, f"systems.{system}.network")
 
     def training_of(self, corpus: str, system: str) -> Training:
         """Training settings of one system on one corpus."""
-        own = self.trainable[system].training
+        own = (self.systems | self.ablations)[system].training
         return _section(Training, self.for_corpus(corpus).training, own, f"systems.{system}.training")
 
     def _with_sweep(self) -> "Config":
@@ -534,7 +534,7 @@ def load(values: dict[str, Any], where: str = "config.yaml") -> Config:
     config = _validated(values, where)
     for corpus in config.corpora:  # overrides are checked now, not when a job of theirs starts
         config.for_corpus(corpus)
-        for system in config.trainable:
+        for system in [*config.systems, *config.ablations]:
             config.network_of(corpus, system)
             config.training_of(corpus, system)
     return config._with_sweep()
