@@ -12,7 +12,7 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && ech
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: table2 tables test check bench lock clean
+.PHONY: table2 tables report test check bench lock clean
 
 table2: .venv/ready
 	@mkdir -p results
@@ -23,6 +23,11 @@ table2: .venv/ready
 
 tables: .venv/ready
 	$(BIN)/snakemake --cores $(CORES)
+
+report: .venv/ready
+	@mkdir -p results
+	$(BIN)/snakemake --cores $(CORES) --quiet host reason -- results/report/index.html
+	@echo; echo "Report: $(CURDIR)/results/report/index.html (open it in a browser; to pass it on, take the whole folder)"
 
 test: .venv/ready
 	$(BIN)/pytest

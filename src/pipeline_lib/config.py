@@ -233,19 +233,30 @@ class System(Settings):
 
     label: str = Field(description="name in tables; published figures are matched by it")
     model: str = Field(
-        pattern=r"^[\w.]+:\w+$",
-        description="module:Class of the model, or baseline:random / baseline:human, which need no training",
+        pattern=r"^[\w.]+:\w+$|^function:[\w.]+\.\w+$",
+        description="module:Class of a model that is trained; function:module.name of a function that gives responses "
+        "without training; or baseline:random / baseline:human, which frame the tables",
     )
-    options: dict[str, Any] = Field(default={}, description="the model's own options")
+    options: dict[str, Any] = Field(default={}, description="the model's or the function's own options")
     clusters: Literal["kmeans", "spectral", "agglomerative"] | None = Field(
         default=None, description="clustering whose groups the model is given; null: none"
     )
     network: dict[str, Any] = Field(default={}, description="values of `network:` that differ for this system")
     training: dict[str, Any] = Field(default={}, description="values of `training:` that differ for this system")
 
+    @field_validator("model")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        kind, _, name = value.partition(":")
+        if kind == "baseline" and name not in ("random", "human"):
+            raise ValueError(f"no baseline {name!r}; {nearest(name, ['random', 'human'])}")
+        if kind == "function" and "." not in name:
+            raise ValueError(f"{value!r} names no module; write function:module.name")
+        return value
+
     @property
     def trained(self) -> bool:
-        return self.model.partition(":")[0] not in ("baseline", "external")
+        return self.model.partition(":")[0] not in ("baseline", "external", "function")
 
 
 class ExternalSystem(Settings):
@@ -253,8 +264,8 @@ class ExternalSystem(Settings):
 
     label: str = Field(description="name in tables")
     responses: str = Field(
-        description="path of a CSV, JSON lines or Parquet file with columns context and response; {corpus} and {split} "
-        "stand for their names"
+        description="path of a CSV, JSON lines or Parquet file with columns context and response (and sample, where a "
+        "context has several responses); {corpus} and {split} stand for their names"
     )
 
 
@@ -314,13 +325,18 @@ class Tables(Settings):
 # --- what people look at ------------------------------------------------------------------------------------------
 
 
+SHEET_COLUMNS = ("sheet", "rater", "item", "response_id", "context", "response")  # then one for each aspect
+
+
 class Scale(Settings):
     """How a rater answers: places of the systems (1 is best, ties allowed), one of a few values, or yes and no."""
 
     kind: Literal["rank", "score", "yes_no"] = Field(
         default="rank", description="rank: place of each system, 1 is best; score: one of `values`; yes_no: 1 or 0"
     )
-    values: list[int] = Field(default=[], description="for kind `score`: the values that may be given, worst first")
+    values: list[Annotated[int, Field(ge=0, le=9)]] = Field(
+        default=[], description="for kind `score`: the values that may be given, worst first; each is one key to press"
+    )
 
     @model_validator(mode="after")
     def _has_values(self) -> "Scale":
@@ -336,7 +352,10 @@ class Human(Settings):
     split: Literal["validation", "test"] = Field(default="test", description="split that they are drawn from")
     seed: int = Field(default=1, description="of the draw and of the order in which systems are shown")
     run: int | None = Field(default=None, description="seed of the runs whose responses are shown; null: the first")
-    systems: list[Name] = Field(default=[], description="systems that are judged; empty: every trained or external one")
+    systems: list[Name] = Field(
+        default=[],
+        description="which of `systems:` are judged; empty: all but the random response. External ones always are",
+    )
     scale: Scale = Field(default=Scale(), description="how a rater answers")
     aspects: dict[Name, str] = Field(
         default={
@@ -348,6 +367,13 @@ class Human(Settings):
         description="what is judged, with the criterion that the rater reads",
     )
     ratings: str = Field(default="ratings", description="folder of the filled sheets, CSV")
+
+    @field_validator("aspects")
+    @classmethod
+    def _columns_are_free(cls, value: dict[str, str]) -> dict[str, str]:
+        if taken := [name for name in SHEET_COLUMNS if name in value]:
+            raise ValueError(f"{taken[0]!r} is a column of every rating sheet; give the aspect another name")
+        return value
 
 
 class Cases(Settings):
@@ -410,6 +436,17 @@ class Sweep(Settings):
     seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(default=[1, 2, 3], description="runs of each")
 
 
+class Report(Settings):
+    """The page with all of a run: `make report`."""
+
+    parts: list[Literal["tables", "human", "cases", "figures", "costs", "items", "ablations", "sweep"]] = Field(
+        default=["tables", "human", "cases", "figures", "costs", "items"],
+        description="what the page holds, made if it is not there: tables 1-3, Table 4 (human), Table 5 (cases), "
+        "figures of trained systems, runtime and memory (costs), the explorer of all responses (items); ablations and "
+        "sweep train many more systems",
+    )
+
+
 class SweepPoint(NamedTuple):
     """One generated corpus of the sweep."""
 
@@ -448,6 +485,7 @@ class Config(Settings):
     cases: Cases = Cases()
     figures: Figures = Figures()
     sweep: Sweep | None = Field(default=None, description="null: nothing is swept")
+    report: Report = Report()
 
     @field_validator("seeds", "corpora")
     @classmethod
@@ -465,6 +503,11 @@ class Config(Settings):
         for corpus in self.corpora:
             if corpus not in self.sources:
                 raise ValueError(f"corpora: no source {corpus!r}; {nearest(corpus, list(self.sources))}")
+        for system in self.human.systems:
+            if system not in self.systems:
+                raise ValueError(f"human.systems: no system {system!r}; {nearest(system, list(self.systems))}")
+        if self.human.run is not None and self.human.run not in self.seeds:
+            raise ValueError(f"human.run: there is no run with seed {self.human.run}; `seeds:` are {self.seeds}")
         if self.sweep and (self.sweep.source not in self.sources or not self.sources[self.sweep.source].synthetic):
             generated = [name for name, source in self.sources.items() if source.synthetic]
             raise ValueError(f"sweep.source: {self.sweep.source!r} is no generated source; {nearest('', generated)}")
@@ -478,6 +521,12 @@ class Config(Settings):
             for name, system in self.external_systems.items()
         }
         return self.systems | made_elsewhere
+
+    @property
+    def judged(self) -> list[str]:
+        """The systems whose responses human judges see, in the order of the tables."""
+        chosen = self.human.systems or [name for name, row in self.systems.items() if row.model != "baseline:random"]
+        return [name for name in self.rows if name in chosen or name in self.external_systems]
 
     @property
     def trainable(self) -> dict[str, System]:
@@ -496,6 +545,13 @@ class Config(Settings):
             for axis in ("one_to_many", "many_to_one")
             for rate in getattr(self.sweep, axis)
         ]
+
+    def recorded(self) -> str:
+        """This configuration as JSON, to be kept with its results: without mirrors, which are folders of one machine,
+        and without the sources that follow from the sweep."""
+        derived = {point.corpus for point in self.sweep_points} - {self.sweep.source if self.sweep else ""}
+        sources = {name: True if name in derived else {"mirror"} for name in self.sources}
+        return self.model_dump_json(exclude={"mirror": True, "sources": sources, "embeddings": {"mirror"}})
 
     def for_corpus(self, corpus: str) -> "Config":
         """The configuration with the overrides of one corpus applied."""

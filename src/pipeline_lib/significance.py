@@ -18,20 +18,22 @@ from pipeline_lib import config
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.base import RatioMetric
 from pipeline_lib.metrics.corpus_bleu import CorpusBleu
-from pipeline_lib.metrics.intervals import resamples
+from pipeline_lib.metrics.intervals import interval, resamples
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.ngrams import Ragged, ngram_ids
 from pipeline_lib.metrics.perplexity import Perplexity, is_latent
 from pipeline_lib.schema import RESPONSES
 from pipeline_lib.storage import parquet_metadata, read_parquet
 
-# Length, KL and active units have no better direction.
+# Length and KL are tested where a table asks, but have no better direction; active units are of the whole set.
 BETTER: dict[str, Literal["lower", "higher"]] = {
     **dict.fromkeys(("ppl", "ppl-bound", "ppl-importance"), "lower"),
     **dict.fromkeys(("distinct-1", "distinct-2"), "higher"),
     **dict.fromkeys(("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "corpus-BLEU"), "higher"),
     **dict.fromkeys(("Average", "Greedy", "Extrema", "coherence"), "higher"),
 }
+UNDIRECTED = ("length", "kl")
+WITH_TEST = (*BETTER, *UNDIRECTED)
 ORACLE = "oracle"  # a selection that has seen the reference: it competes in no column
 RATIOS: dict[str, RatioMetric] = {
     metric.name: metric
@@ -61,9 +63,13 @@ class Statistic(Protocol):
         ...
 
 
-def read_outputs(files: Sequence[Path], competing: Sequence[str]) -> tuple[str, str, list[Outputs]]:
-    """Read per-item files of one corpus and split; oracle-selected outputs and other systems are left out.
+def read_outputs(
+    files: Sequence[Path], competing: Sequence[str], oracle: bool = False
+) -> tuple[str, str, list[Outputs]]:
+    """Read per-item files of one corpus and split; other systems and oracle-selected outputs are left out.
 
+    Args:
+        oracle: read the oracle-selected outputs, and those alone.
     Returns:
         corpus, split, one `Outputs` per competing system that has outputs, in the order of ``competing``.
     Raises:
@@ -74,7 +80,7 @@ def read_outputs(files: Sequence[Path], competing: Sequence[str]) -> tuple[str, 
     systems = []
     for system in competing:
         own = sorted((int(a["seed"]), file) for file, a in zip(files, about, strict=True) if a["system"] == system)
-        if outputs := _read_system(system, own):
+        if outputs := _read_system(system, own, oracle):
             systems.append(outputs)
     for other in systems[1:]:
         _check_alike(systems[0], other, f"{corpus}, {split}")
@@ -92,16 +98,67 @@ def compare(
     if len(systems) < 2:
         return []
     n = len(systems[0].pairs)
-    draws = (Swaps if settings.method == "randomisation" else Resamples)(n, settings.trials, settings.seed)
-    method = f"{settings.method}, {settings.trials} trials, Holm, level {settings.level:g}"
+    draws = _draws(n, settings)
     rows = []
     for metric in metrics:
         entrants = [system for system in systems if _competes(system, metric)]
         if len(entrants) > 1:
             names = [system.system for system in entrants]
             lead = _test_column(_statistic(metric, entrants), names, BETTER[metric], draws, settings.level)
-            rows += [{"metric": metric, **row, "n": n, "method": method} for row in lead]
+            rows += [{"metric": metric, **row, "n": n, "method": method_of(settings)} for row in lead]
     return rows
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far ``other`` lies from the system that all are compared with."""
+
+    metric: str
+    other: str
+    difference: float  # other minus base, each averaged over seeds
+    p: float
+    p_adjusted: float  # Holm, over the others of this column
+    significant: bool
+
+
+def compare_with(
+    base: Outputs, others: Sequence[Outputs], settings: config.Significance, metrics: Sequence[str] = WITH_TEST
+) -> list[Difference]:
+    """Test every other system against ``base``, column by column; a system without the metric is left out."""
+    draws = _draws(len(base.pairs), settings)
+    rows = []
+    for metric in metrics:
+        entrants = [system for system in (base, *others) if _competes(system, metric)]
+        if len(entrants) < 2 or entrants[0] is not base:
+            continue
+        statistic = _statistic(metric, entrants)
+        p, adjusted = _p_values(statistic, 0, range(1, len(entrants)), draws)
+        for i, other in enumerate(entrants[1:]):
+            difference = statistic.observed(i + 1) - statistic.observed(0)
+            significant = bool(adjusted[i] < settings.level)
+            rows.append(Difference(metric, other.system, difference, float(p[i]), float(adjusted[i]), significant))
+    return rows
+
+
+def difference_intervals(
+    base: Outputs, other: Outputs, settings: config.Significance, metrics: Sequence[str] = WITH_TEST
+) -> dict[str, tuple[float, float]]:
+    """95 % bootstrap interval, over pairs, of ``other`` minus ``base`` in each metric that both have.
+
+    Not of distinct-n: a resample says some things twice, and so has fewer different n-grams than any test set.
+    """
+    draws = Resamples(len(base.pairs), settings.trials, settings.seed)
+    intervals = {}
+    for metric in metrics:
+        if not metric.startswith("distinct-") and _competes(base, metric) and _competes(other, metric):
+            here, there = _statistic(metric, [base, other]).resampled(0, 1, draws)
+            intervals[metric] = interval(there - here)
+    return intervals
+
+
+def method_of(settings: config.Significance) -> str:
+    """The paired test in words."""
+    return f"{settings.method}, {settings.trials} trials, Holm, level {settings.level:g}"
 
 
 def holm(p: np.ndarray) -> np.ndarray:
@@ -110,6 +167,10 @@ def holm(p: np.ndarray) -> np.ndarray:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
     return adjusted
+
+
+def _draws(n: int, settings: config.Significance) -> "Draws":
+    return (Swaps if settings.method == "randomisation" else Resamples)(n, settings.trials, settings.seed)
 
 
 # --- draws ---------------------------------------------------------------------------------------------------------
@@ -304,8 +365,7 @@ def _test_column(
     values = np.array([statistic.observed(i) for i in range(len(names))])
     ranking = np.argsort(values if better == "lower" else -values, kind="stable")
     best, others = int(ranking[0]), [int(i) for i in ranking[1:]]
-    p = np.array([_p_value(statistic, best, other, draws) for other in others])
-    adjusted = holm(p)
+    p, adjusted = _p_values(statistic, best, others, draws)
     return [
         {
             "best": names[best],
@@ -318,6 +378,12 @@ def _test_column(
         }
         for i, other in enumerate(others)
     ]
+
+
+def _p_values(statistic: Statistic, first: int, others: Sequence[int], draws: Draws) -> tuple[np.ndarray, np.ndarray]:
+    """(m,) p-values of ``first`` against each of the others, as they are and adjusted."""
+    p = np.array([_p_value(statistic, first, other, draws) for other in others])
+    return p, holm(p)
 
 
 def _p_value(statistic: Statistic, first: int, second: int, draws: Draws) -> float:
@@ -334,31 +400,36 @@ def _p_value(statistic: Statistic, first: int, second: int, draws: Draws) -> flo
 
 
 def _competes(system: Outputs, metric: str) -> bool:
-    """Whether a system enters a column: it has the metric, and reconstruction ppl is for latent systems alone."""
+    """Whether a system enters a column: it has the metric, and its figure there compares with the others'.
+
+    Reconstruction ppl is for latent systems alone. distinct-n falls with the number of responses: one to each pair.
+    """
+    if metric.startswith("distinct-"):
+        return all(len(items) == len(system.pairs) for items in system.seeds.values())
     if metric not in RATIOS:
-        return metric.startswith("distinct-") or metric in system.per_item
+        return metric in system.per_item
     if any(RATIOS[metric].parts(items) is None for items in system.seeds.values()):
         return False
     latent = all(items.likelihood is not None and is_latent(items.likelihood) for items in system.seeds.values())
     return metric != "ppl" or latent
 
 
-def _read_system(system: str, files: list[tuple[int, Path]]) -> Outputs | None:
+def _read_system(system: str, files: list[tuple[int, Path]], oracle: bool) -> Outputs | None:
     seeds: dict[int, Items] = {}
     columns: dict[str, list[np.ndarray]] = {}
     pairs = None
     for seed, file in files:
-        table = read_parquet(file)
-        table = table.filter(pc.not_equal(table["selection"], ORACLE))
+        table = read_parquet(file, RESPONSES)
+        table = table.filter((pc.equal if oracle else pc.not_equal)(table["selection"], ORACLE)).sort_by("pair_id")
         if not len(table):
             continue
-        own = table["pair_id"].to_numpy()
-        if len(np.unique(own)) != len(own) or (pairs is not None and not np.array_equal(own, pairs)):
+        items, own = Items.from_table(table), np.unique(table["pair_id"].to_numpy())
+        if items.n_pairs != len(own) or (pairs is not None and not np.array_equal(own, pairs)):
             raise _other_items(file, f"the same {len(own) if pairs is None else len(pairs)} pairs for every seed")
-        pairs, seeds[seed] = own, Items.from_table(table)
+        pairs, seeds[seed] = own, items
         for name in table.column_names:
-            if name in BETTER and name not in RESPONSES.names:
-                columns.setdefault(name, []).append(table[name].to_numpy())
+            if name in WITH_TEST and not table[name].null_count:
+                columns.setdefault(name, []).append(items.by_pair(table[name].to_numpy()))
     if pairs is None:
         return None
     per_item = {name: np.mean(values, axis=0) for name, values in columns.items() if len(values) == len(seeds)}

@@ -46,6 +46,15 @@ class Layout(config.Settings):
 
 
 @dataclass(frozen=True)
+class Change:
+    """How far a figure lies from that of the row that its table compares with."""
+
+    difference: float
+    p_adjusted: float | None = None  # of a paired test over items, Holm over the rows; None: there is no such test
+    significant: bool = False
+
+
+@dataclass(frozen=True)
 class Cell:
     """One figure of a table; ``mean`` None where it is undefined."""
 
@@ -56,6 +65,8 @@ class Cell:
     high: float | None = None
     published: Figure | None = None
     lead: Literal["", "best", "real"] = ""  # real: the lead over the next system passes the paired test
+    change: Change | None = None
+    text: str = ""  # shown in place of a figure: why there is none
 
     @property
     def difference(self) -> float | None:
@@ -86,6 +97,7 @@ class Table:
     extra: list[str]  # beyond it
     rows: list[Row]
     notes: list[str] = field(default_factory=list)
+    extra_title: str = "Beyond the published shape"
 
 
 def build(
@@ -106,7 +118,7 @@ def build(
         return corpus_table({str(value.get("corpus", file)): value for file, value in read}, layout.corpora)
     if name in SPLIT_OF:
         columns = settings.table2 if name == "table2" else settings.table3
-        scored, tested = _joined(scores, SCORES), _joined(significance, SIGNIFICANCE)
+        scored, tested = join(scores, SCORES), join(significance, SIGNIFICANCE)
         return system_table(name, scored, tested, layout, columns, settings.extra)
     raise PipelineError(f"no table {name!r}", expected=nearest(name, ["table1", *SPLIT_OF]), remedy="correct --table")
 
@@ -158,7 +170,7 @@ def system_table(
     """
     split = SPLIT_OF[name]
     number = name.removeprefix("table")
-    found = _Scores(scores, split)
+    found = SplitScores(scores, split)
     leads = _leads(significance, split)
     recovered = [metric for metric in GROUP_COLUMNS if found.defined(metric)]
     shown = [*columns, *extra, *recovered]
@@ -176,17 +188,22 @@ def system_table(
 
 def write_long_form(path: Path, table: Table) -> None:
     """Write `long_form` as CSV; an undefined figure is an empty field."""
+    write_csv(path, long_form(table))
+
+
+def write_csv(path: Path, rows: pa.Table) -> None:
+    """Write rows as CSV; null is an empty field."""
     with atomic(path) as temporary:
-        csv.write_csv(long_form(table), temporary)
+        csv.write_csv(rows, temporary)
 
 
 def long_form(table: Table) -> pa.Table:
-    """One row per row of the table, seven columns per figure: what the .csv holds."""
+    """One row per row of the table, eight columns per figure: what the .csv holds."""
     records = []
     for row in table.rows:
         record: dict[str, Any] = {"corpus": row.corpus}
         if row.system:
-            record |= {"system": row.system, "label": row.label, "selection": row.selection}
+            record |= {"system": row.system, "label": row.label, "selection": row.selection, "collapsed": row.collapsed}
         for column in [*table.columns, *table.extra]:
             cell = row.cells[column]
             record |= {
@@ -197,6 +214,7 @@ def long_form(table: Table) -> pa.Table:
                 f"{column} high": cell.high,
                 f"{column} published": cell.published and cell.published.value,
                 f"{column} difference": cell.difference,
+                f"{column} lead": cell.lead,
             }
         records.append(record)
     return pa.Table.from_pylist(records)
@@ -214,7 +232,7 @@ def over_seeds(values: Sequence[float]) -> Cell:
     return Cell(mean, sd, n, mean - half, mean + half)
 
 
-class _Scores:
+class SplitScores:
     """Scores of one split by corpus, system, selection, metric and seed."""
 
     def __init__(self, scores: pa.Table, split: str) -> None:
@@ -289,7 +307,7 @@ class _Scores:
 
 
 def _row(
-    found: _Scores,
+    found: SplitScores,
     leads: Mapping[tuple[str, str], tuple[str, bool]],
     layout: Layout,
     corpus: str,
@@ -334,11 +352,11 @@ def _leads(significance: pa.Table, split: str) -> dict[tuple[str, str], tuple[st
 
 
 def _notes(
-    rows: Sequence[Row], found: _Scores, layout: Layout, columns: Sequence[str], significance: pa.Table
+    rows: Sequence[Row], found: SplitScores, layout: Layout, columns: Sequence[str], significance: pa.Table
 ) -> list[str]:
-    seeds = ", ".join(str(seed) for seed in layout.seeds)
-    spread = f"mean ± standard deviation over seeds {seeds}" if len(layout.seeds) > 1 else f"one run, seed {seeds}"
-    notes = [f"Each figure: {spread}; below it what the paper prints, for its own split, which cannot be rebuilt."]
+    notes = [
+        f"Each figure: {spread_of(layout)}; below it what the paper prints, for its own split, which cannot be rebuilt."
+    ]
     if methods := sorted(set(significance["method"].to_pylist())):
         notes.append(
             "Bold: best of the trained systems. † The lead over the next is real: paired test over items, "
@@ -358,6 +376,18 @@ def _notes(
         notes.append(f"‡ Collapsed: KL below {COLLAPSED_BELOW} nat in so many of its runs.")
     if any(row.cells[column].mean is None for row in rows for column in columns):
         notes.append("– Not defined for this system.")
+    return notes + signature_notes(found, layout, columns)
+
+
+def spread_of(layout: Layout) -> str:
+    """What the figures of a row are, in words."""
+    seeds = ", ".join(str(seed) for seed in layout.seeds)
+    return f"mean ± standard deviation over seeds {seeds}" if len(layout.seeds) > 1 else f"one run, seed {seeds}"
+
+
+def signature_notes(found: SplitScores, layout: Layout, columns: Sequence[str]) -> list[str]:
+    """What each column is, with the corpora that it holds for where they differ."""
+    notes = []
     for column in columns:
         signatures = found.signatures(column)
         for signature in sorted(set(signatures.values())):
@@ -367,7 +397,8 @@ def _notes(
     return notes
 
 
-def _joined(files: Sequence[Path], schema: pa.Schema) -> pa.Table:
+def join(files: Sequence[Path], schema: pa.Schema) -> pa.Table:
+    """The rows of several files of one schema."""
     return pa.concat_tables(
         [schema.empty_table(), *(read_parquet(file, schema).select(schema.names).cast(schema) for file in files)]
     )

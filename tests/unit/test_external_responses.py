@@ -1,13 +1,16 @@
-"""Responses that were made elsewhere."""
+"""Responses that were made elsewhere, one or several to a context."""
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_lib import schema, storage
+from pipeline_lib import config, schema, storage
 from pipeline_lib.decoding.external import external
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.metrics.suite import score_file
+from pipeline_lib.significance import compare_with, read_outputs
 
 
 @pytest.fixture
@@ -25,9 +28,9 @@ def pairs(tmp_path):
     return tmp_path / "test.parquet"
 
 
-def answers(pairs, rows):
+def answers(pairs, rows, names=("context", "response", "sample")):
     path = pairs.with_name("answers.jsonl")
-    path.write_text("".join(json.dumps({"context": c, "response": r}) + "\n" for c, r in rows))
+    path.write_text("".join(json.dumps(dict(zip(names, row, strict=False))) + "\n" for row in rows))
     return path
 
 
@@ -46,12 +49,25 @@ def test_every_pair_gets_its_contexts_response_tokenised_like_the_corpus(pairs):
     [
         ([("good night .", "bye")], r"1 of 2 contexts have no response, such as 'how are you \?'"),
         ([("good night .", "a"), ("how are you ?", "b"), ("who ?", "c")], r"1 contexts are none of .*'who \?'"),
-        ([("good night .", "a"), ("good night .", "b"), ("how are you ?", "b")], "several different responses"),
+        ([("good night .", "a", 3), ("good night .", "b", 3), ("how are you ?", "b", 0)], "sample 3 of context 'good"),
+        ([("good night .", "a", 0), ("how are you ?", "b", "x")], "column 'sample'|not readable"),
+        ([("good night .", "a"), ("how are you ?", None)], "response is missing in 1 of 2 rows"),
     ],
 )
-def test_a_missing_an_unknown_and_a_twice_answered_context_are_named(pairs, rows, problem):
+def test_a_missing_an_unknown_and_an_ambiguous_answer_are_named(pairs, rows, problem):
     path = answers(pairs, rows)
     with pytest.raises(PipelineError, match=problem) as error:
+        external(path, pairs)
+    assert str(path) in str(error.value)
+    assert error.value.expected
+    assert error.value.remedy
+
+
+@pytest.mark.parametrize("content", ["", "context,response\n"])
+def test_an_empty_file_is_named(pairs, content):
+    path = pairs.with_name("answers.csv")
+    path.write_text(content)
+    with pytest.raises(PipelineError, match=r"no responses|not readable") as error:
         external(path, pairs)
     assert str(path) in str(error.value)
 
@@ -62,3 +78,103 @@ def test_a_file_without_responses_names_the_column(pairs):
     with pytest.raises(PipelineError, match="no column 'response'") as error:
         external(path, pairs)
     assert "did you mean 'respons'?" in str(error.value)
+
+
+# --- several responses to a context --------------------------------------------------------------------------------
+
+SEVERAL = [("how are you ?", "fine ."), ("good night .", "sleep ."), ("how are you ?", "so ."), ("how are you ?", "ok")]
+
+
+def test_the_different_responses_to_a_context_are_numbered_as_they_stand_in_the_file(pairs):
+    table = external(answers(pairs, [*SEVERAL, SEVERAL[0]]), pairs)
+    assert table["pair_id"].to_pylist() == [1, 1, 1, 2, 3, 3, 3]
+    assert table["sample"].to_pylist() == [0, 1, 2, 0, 0, 1, 2]
+    assert table["response"].to_pylist() == ["fine .", "so .", "ok", "sleep .", "fine .", "so .", "ok"]
+    assert table["reference"].to_pylist() == ["fine ."] * 3 + ["sleep well ."] + ["so so ."] * 3
+
+
+def test_numbered_samples_keep_their_order_and_their_repetitions(pairs):
+    rows = [("how are you ?", "b", 7), ("good night .", "n", 2), ("how are you ?", "a", 3), ("how are you ?", "a", 9)]
+    table = external(answers(pairs, rows), pairs)
+    assert table["response"].to_pylist() == ["a", "b", "a", "n", "a", "b", "a"]
+    assert table["sample"].to_pylist() == [0, 1, 2, 0, 0, 1, 2]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_csv_and_a_parquet_file_say_the_same_as_json_lines(pairs, kind):
+    rows = [(*row, number) for number, row in enumerate(SEVERAL)]
+    table = pa.table(dict(zip(("context", "response", "sample"), zip(*rows, strict=True), strict=True)))
+    path = pairs.with_name(f"answers.{kind}")
+    if kind == "csv":
+        path.write_text("\n".join(["context,response,sample", *(f'"{c}","{r}",{k}' for c, r, k in rows)]))
+    else:
+        storage.write_parquet(path, table, table.schema)
+    assert external(path, pairs).equals(external(answers(pairs, rows), pairs))
+
+
+def vectors_file(folder):
+    words = ["fine", ".", "so", "ok", "sleep", "well"]
+    matrix = np.random.default_rng(0).normal(size=(len(words), 4)).astype(np.float32)
+    table = pa.table({"token": words, "vector": pa.FixedSizeListArray.from_arrays(matrix.ravel(), 4)})
+    storage.write_parquet(folder / "vectors.parquet", table, schema.vectors(4), {"source": "tiny", "sha256": "ab" * 32})
+    return folder / "vectors.parquet"
+
+
+def scored(folder, table, system="llm"):
+    """(metric -> row of scores, per-item table), both also written."""
+    storage.write_parquet(folder / "responses.parquet", table, schema.RESPONSES)
+    rows, items = score_file(folder / "responses.parquet", vectors_file(folder), config.Metrics(bootstrap=20), seed=1)
+    about = {"corpus": "c", "split": "test", "system": system, "seed": "1"}
+    storage.write_parquet(folder / f"{system}.parquet", items, items.schema, about)
+    return {row["metric"]: row for row in rows}, items
+
+
+def test_a_pairs_figure_is_the_mean_over_its_responses_and_a_metric_the_mean_over_pairs(pairs):
+    table = external(answers(pairs, SEVERAL), pairs)
+    scores, items = scored(pairs.parent, table)
+    assert items.select(["pair_id", "sample"]).to_pylist() == table.select(["pair_id", "sample"]).to_pylist()
+    for name in ("Average", "Greedy", "Extrema", "coherence", "BLEU-1", "BLEU-2|current|onehot", "length"):
+        by_pair = {}
+        for row in items.to_pylist():
+            by_pair.setdefault(row["pair_id"], []).append(row[name])
+        expected = np.mean([np.mean(values) for values in by_pair.values()])
+        assert scores[name]["value"] == pytest.approx(expected), name
+        assert scores[name]["n"] == 3
+        assert scores[name]["low"] <= expected <= scores[name]["high"]
+    assert scores["length"]["value"] == pytest.approx((5 / 3 + 2 + 5 / 3) / 3)
+    words = " ".join(table["response"].to_pylist()).split()
+    assert scores["distinct-1"]["value"] == pytest.approx(len(set(words)) / len(words))
+
+
+def test_as_many_responses_to_every_context_give_the_mean_of_the_runs_with_one_each(pairs):
+    rows = [("how are you ?", "fine .", 0), ("how are you ?", "so so .", 1)]
+    rows += [("good night .", "sleep well .", 0), ("good night .", "so .", 1)]
+    together, _ = scored(pairs.parent, external(answers(pairs, rows), pairs))
+    alone = [scored(pairs.parent, external(answers(pairs, rows[k::2]), pairs))[0] for k in (0, 1)]
+    for name in ("Average", "Greedy", "Extrema", "coherence", "BLEU-1", "BLEU-4", "length"):
+        assert together[name]["value"] == pytest.approx(np.mean([scores[name]["value"] for scores in alone])), name
+
+
+def test_saying_everything_twice_changes_no_figure_but_distinct(pairs):
+    once = [("how are you ?", "fine so ."), ("good night .", "sleep well .")]
+    twice = [(*row, sample) for row in once for sample in (0, 1)]
+    before, _ = scored(pairs.parent, external(answers(pairs, once), pairs))
+    after, _ = scored(pairs.parent, external(answers(pairs, twice), pairs))
+    for name, row in after.items():
+        if row["value"] is not None and not name.startswith("distinct"):
+            assert row["value"] == pytest.approx(before[name]["value"]), name
+            assert (row["low"], row["high"]) == pytest.approx((before[name]["low"], before[name]["high"])), name
+
+
+def test_paired_tests_compare_pairs_and_leave_distinct_to_systems_with_one_response_each(pairs):
+    single = [("how are you ?", "so so ."), ("good night .", "fine")]
+    files = []
+    for system, rows in (("one", single), ("several", SEVERAL)):
+        scored(pairs.parent, external(answers(pairs, rows), pairs), system)
+        files.append(pairs.parent / f"{system}.parquet")
+    _, _, (one, several) = read_outputs(files, ["one", "several"])
+    assert one.pairs.tolist() == several.pairs.tolist() == [1, 2, 3]
+    found = {row.metric: row for row in compare_with(one, [several], config.Significance(trials=64))}
+    assert "distinct-1" not in found
+    assert found["length"].difference == pytest.approx((5 / 3 + 2 + 5 / 3) / 3 - (3 + 1 + 3) / 3)
+    assert 0 < found["corpus-BLEU"].p <= 1

@@ -1,6 +1,7 @@
 """The configurations that the repository brings along."""
 
 import copy
+import re
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,10 @@ def test_an_overlay_names_a_results_folder_that_no_other_has(overlay):
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS, ids=lambda path: path.stem)
-def test_an_overlays_first_lines_show_the_command_that_makes_its_table(overlay):
-    assert f"{laid_over(overlay).results}/tables/table2.csv" in overlay.read_text(encoding="utf-8").split("\n\n")[0]
+def test_an_overlays_first_lines_show_a_command_that_makes_what_it_is_for(overlay):
+    first = overlay.read_text(encoding="utf-8").split("\n\n")[0]
+    assert overlay.name in first
+    assert re.search(f" {laid_over(overlay).results}/(tables/table2.csv|tables/ablations.csv|figures/sweep.svg)", first)
 
 
 @pytest.mark.parametrize(

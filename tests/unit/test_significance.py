@@ -143,6 +143,7 @@ def responses_file(path, system, seed, selection="none", pairs=range(20), kl=Non
     table = pa.table(
         {
             "pair_id": pa.array(pairs, pa.int64()),
+            "sample": pa.array([0] * n, pa.int16()),
             "selection": [selection] * n,
             "context": ["w1"] * n,
             "reference": ["w2"] * n,

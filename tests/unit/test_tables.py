@@ -135,16 +135,17 @@ def test_group_recovery_appears_only_where_a_corpus_has_groups():
     assert system_table("table2", scores(), lead(), LAYOUT, COLUMNS, []).extra == []
 
 
-def test_the_csv_has_seven_columns_per_figure_and_no_rounding(tmp_path, table):
+def test_the_csv_has_eight_columns_per_figure_and_no_rounding(tmp_path, table):
     write_long_form(tmp_path / "table2.csv", table)
     with open(tmp_path / "table2.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == [row.label for row in table.rows]
     assert float(rows[0]["ppl difference"]) == pytest.approx(41.5 - 42.9)
     assert rows[-1]["ppl"] == ""
-    assert {f"coherence{suffix}" for suffix in ("", " sd", " n", " low", " high", " published", " difference")} <= set(
-        rows[0]
-    )
+    parts = ("", " sd", " n", " low", " high", " published", " difference", " lead")
+    assert {f"coherence{part}" for part in parts} <= set(rows[0])
+    assert [row["ppl lead"] for row in rows] == [row.cells["ppl"].lead for row in table.rows]
+    assert [int(row["collapsed"]) for row in rows] == [row.collapsed for row in table.rows]
 
 
 def test_markdown_columns_line_up(table):

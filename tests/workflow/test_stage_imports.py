@@ -7,7 +7,7 @@ import pytest
 from tiny_workflow import ROOT
 
 SCRIPTS = ROOT / "workflow/scripts"
-WITH_TORCH = {"train_model", "generate_responses"}
+WITH_TORCH = {"train_model", "generate_responses", "measure_latent_distances", "encode_latents"}
 WITHOUT_TORCH = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in WITH_TORCH)
 
 PROBE = """

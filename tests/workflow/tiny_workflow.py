@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SYSTEMS = ("random", "human", "seq2seq", "k_cvae_bow", "sepacvae")
+ABLATIONS = ("no_relationship",)
 TINY = {
     "seeds": [1],
     "sources": {"embedded": {"synthetic": {"dialogues": 150}}},
@@ -23,6 +24,7 @@ TINY = {
     "training": {"batch_size": 16, "max_steps": 20, "validate_every": 10, "checkpoint_every": 1, "device": "cpu"},
     "decoding": {"importance_samples": 1},
     "systems": {"sepacvae": {"options": {"groups": 3}}},
+    "ablations": {"no_relationship": {"options": {"groups": 3}}},
     "metrics": {"bootstrap": 50},
     "significance": {"trials": 50},
 }
@@ -41,6 +43,7 @@ class TinyWorkflow:
         shutil.copy2(ROOT / "Snakefile", folder)
         config = _merge(yaml.safe_load((ROOT / "config.yaml").read_text()), TINY)
         config["systems"] = {name: config["systems"][name] for name in SYSTEMS}
+        config["ablations"] = {name: config["ablations"][name] for name in ABLATIONS}
         (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         return cls(folder)
 

@@ -41,7 +41,8 @@ SYSTEMS = CONFIG.rows  # of the tables of systems
 TRAINABLE = CONFIG.trainable  # ablations too
 TRAINED = [name for name in SYSTEMS if name in TRAINABLE]
 EXTERNAL = list(CONFIG.external_systems)
-BASELINES = [name for name in SYSTEMS if name not in TRAINED + EXTERNAL]
+FUNCTIONS = [name for name in SYSTEMS if SYSTEMS[name].model.startswith("function:")]
+BASELINES = [name for name in SYSTEMS if name not in TRAINED + EXTERNAL + FUNCTIONS]
 FETCHED = [name for name in CONFIG.corpora if CONFIG.sources[name].reader != "synthetic"]
 
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated
@@ -95,7 +96,7 @@ def clusters_of(wildcards):
 
 
 EMBEDDINGS_FROM_FILE = {
-    corpus: config_of(corpus).embeddings for corpus in CONFIG.corpora if config_of(corpus).embeddings.source == "file"
+    corpus: config_of(corpus).embeddings for corpus in CORPORA if config_of(corpus).embeddings.source == "file"
 }
 
 
@@ -184,6 +185,15 @@ def tensorboard_of(wildcards):
 # --- responses ---
 
 
+def function_of(system):
+    """``module.name`` of a system that is a function."""
+    return SYSTEMS[system].model.removeprefix("function:")
+
+
+def module_of_function(system):
+    return function_of(system).rpartition(".")[0]
+
+
 def external_file(wildcards):
     pattern = CONFIG.external_systems[wildcards.system].responses
     return pattern.format(corpus=wildcards.corpus, split=wildcards.split)
@@ -232,7 +242,216 @@ def layout(wildcards):
     )
 
 
+def labels_of_table(kind):
+    """How a table is called in Snakemake's report."""
+    return lambda wildcards: {"table": wildcards.table.removeprefix("table"), "format": kind}
+
+
 def columns(wildcards):
     """Settings of one table (pipeline_lib.config.Tables), as JSON."""
     shown = {wildcards.table, "extra"} if wildcards.table in SPLIT_OF_TABLE else set()
     return CONFIG.tables.model_dump_json(include={"digits", *shown})
+
+
+# --- latents and figures ---
+
+DRAWN = {
+    figure: [system for system in getattr(CONFIG.figures, figure).systems if system in TRAINABLE]
+    for figure in ("latent_distances", "latent_map")
+} | {"training": TRAINED}
+FIGURES_OF_CORPUS = [figure for figure, systems in DRAWN.items() if systems]
+
+
+def labels_of(systems):
+    return [TRAINABLE[system].label for system in systems]
+
+
+def of_drawn(figure, path):
+    """``path`` for each system of a figure, of the run that figures show."""
+    seed = CONFIG.seeds[0] if CONFIG.figures.run is None else CONFIG.figures.run
+    if not DRAWN[figure]:
+        raise WorkflowError(f"figures.{figure}.systems: none of them is trained in this run; name one of `systems:`")
+    if seed not in CONFIG.seeds:
+        raise WorkflowError(f"figures.run: there is no run with seed {seed}; `seeds:` are {CONFIG.seeds}")
+    return expand(path, system=DRAWN[figure], seed=seed, allow_missing=True)
+
+
+def how_to_draw(figure):
+    """Settings of a figure without the systems, which the rule passes by themselves, as JSON."""
+    return getattr(CONFIG.figures, figure).model_dump_json(exclude={"systems"})
+
+
+# --- report ---
+
+
+CAPTIONS = sorted(os.path.relpath(path) for path in (SCRIPTS.parent / "report").glob("*.rst"))
+
+
+def in_report(kind):
+    """Files of the parts that the configuration wants in the report, in the order of the page."""
+    files = {
+        "tables": {
+            "tables": [RESULTS / f"tables/{table}.csv" for table in TABLES],
+            "human": [RESULTS / "tables/table4.csv"],
+            "cases": [RESULTS / "tables/table5.csv"],
+            "ablations": [RESULTS / "tables/ablations.csv"],
+            "costs": [RESULTS / "tables/costs.csv"],
+        },
+        "figures": {
+            "figures": [
+                RESULTS / "figures/optimal_prior.svg",
+                *expand(RESULTS / "figures/{corpus}/{figure}.svg", corpus=CONFIG.corpora, figure=FIGURES_OF_CORPUS),
+            ],
+            "sweep": [RESULTS / "figures/sweep.svg"],
+        },
+        "items": {
+            "items": expand(
+                RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
+                corpus=CONFIG.corpora,
+                split=["test", "validation"],
+                seed=CONFIG.seeds,
+                system=SYSTEMS,
+            )
+        },
+    }
+    return [file for part, own in files[kind].items() if part in CONFIG.report.parts for file in own]
+
+
+def code_of_stages():
+    """Fingerprint of every stage, apart for each system and corpus that brings code of its own, as JSON."""
+    code = {script.stem: code_of(script.stem) for script in sorted(SCRIPTS.glob("*.py"))}
+    for stage in ("train_model", "generate_responses"):
+        code |= {f"{stage} {system}": code_of(stage, module_of(system)) for system in TRAINED}
+    for system in FUNCTIONS:
+        code[f"call_function {system}"] = code_of("call_function", module_of_function(system))
+    for corpus in CONFIG.corpora:
+        reader = f"pipeline_lib.corpora.{CONFIG.sources[corpus].reader}"
+        code[f"extract_dialogues {corpus}"] = code_of("extract_dialogues", reader)
+    return json.dumps(code)
+
+
+# --- human judgement ---
+
+JUDGED = CONFIG.judged
+JUDGED_RUN = CONFIG.seeds[0] if CONFIG.human.run is None else CONFIG.human.run
+
+
+def filled_sheets(wildcards):
+    """The CSV files in the folder of ratings, as many as there are when the workflow starts."""
+    return sorted(path for path in Path(CONFIG.human.ratings).glob("*") if path.suffix.lower() == ".csv")
+
+
+def keys_of_filled_sheets(wildcards):
+    """Keys of the sheets, if any came back: without ratings, Table 4 asks for no model and no response.
+
+    A key that was copied beside the ratings is taken instead of the current one, so that ratings outlive a retraining.
+    """
+    if not filled_sheets(wildcards):
+        return []
+    kept = {corpus: Path(CONFIG.human.ratings) / f"{corpus}.json" for corpus in CONFIG.corpora}
+    return [path if path.is_file() else RESULTS / f"human/keys/{corpus}.json" for corpus, path in kept.items()]
+
+
+def settings_of_draw():
+    return CONFIG.human.model_dump_json(exclude={"ratings", "systems", "run"})
+
+
+def judged_layout():
+    """Rows of Table 4 (pipeline_lib.tables.Layout), as JSON."""
+    systems = {name: SYSTEMS[name].model_dump(include={"label", "model"}) for name in JUDGED}
+    corpora = {name: CONFIG.sources[name].label for name in CONFIG.corpora}
+    return json.dumps({"corpora": corpora, "systems": systems, "seeds": []})
+
+
+# --- sweep ---
+
+
+def swept_points():
+    if not CONFIG.sweep_points:
+        raise WorkflowError("sweep: nothing is swept; give the section two lists of rates, as config.yaml does")
+    return CONFIG.sweep_points
+
+
+def swept_systems():
+    """Systems of the sweep, after the baselines that frame them."""
+    asked = CONFIG.sweep.systems
+    if unknown := [system for system in asked if system not in TRAINABLE]:
+        raise WorkflowError(f"sweep.systems: no trained system is named {unknown[0]!r}; known: {', '.join(TRAINABLE)}")
+    return [*BASELINES, *asked]
+
+
+def swept_labels():
+    return [(SYSTEMS | TRAINABLE)[system].label for system in swept_systems()]
+
+
+def with_groups(systems):
+    """Those that have groups of their own: they are given clusters, or told how many groups to form."""
+    trained = [name for name in systems if name in TRAINABLE]
+    return [name for name in trained if TRAINABLE[name].clusters or "groups" in TRAINABLE[name].options]
+
+
+def swept(path, chosen=list):
+    """``path`` for every run of one point of the sweep; ``chosen`` picks from its systems."""
+    return lambda wildcards: expand(
+        path, corpus=wildcards.corpus, system=chosen(swept_systems()), seed=CONFIG.sweep.seeds
+    )
+
+
+# --- cases, costs and ablations ---
+
+# the human reference stands beside every answer already
+ANSWERING = {name: system for name, system in SYSTEMS.items() if system.model != "baseline:human"}
+
+
+def rows_of(systems, seeds):
+    """Rows of a table (pipeline_lib.tables.Layout) with options, as JSON; a label may hold braces, which mean nothing."""
+    shown = {name: system.model_dump(include={"label", "model", "options"}) for name, system in systems.items()}
+    corpora = {name: CONFIG.sources[name].label for name in CONFIG.corpora}
+    return lambda wildcards: json.dumps({"corpora": corpora, "systems": shown, "seeds": seeds})
+
+
+def measured_stages(wildcards):
+    """Where the benchmark files of this run lie (pipeline_lib.costs.Stages), as JSON."""
+
+    def of_corpus(corpus):
+        methods = dict.fromkeys(SYSTEMS[name].clusters for name in TRAINED)
+        return {
+            "dialogues": BENCHMARKS / f"dialogues/{corpus}.tsv",
+            "pairs": BENCHMARKS / f"pairs/{corpus}.tsv",
+            "word vectors": BENCHMARKS / f"vectors/{corpus}/{config_of(corpus).embeddings.source}.tsv",
+            "filtering": BENCHMARKS / f"filtered/{corpus}.tsv",
+            **{f"clusters, {m}": BENCHMARKS / f"clusters/{corpus}/{m}.tsv" for m in methods if m},
+            **{f"paired tests, {split}": BENCHMARKS / f"significance/{corpus}/{split}.tsv" for split in SPLITS[1:]},
+        }
+
+    run = "{corpus}/{system}/seed{seed}"
+    of_systems = {"training": BENCHMARKS / f"models/{run}.tsv"}
+    for stage, folder in {"responses": "responses", "scores": "scores"}.items():
+        of_systems |= {f"{stage}, {split}": BENCHMARKS / folder / f"{run}/{split}.tsv" for split in SPLITS[1:]}
+    return json.dumps(
+        {
+            "shared": {corpus: of_corpus(corpus) for corpus in CONFIG.corpora},
+            "of_systems": of_systems,
+            "summary": RESULTS / f"models/{run}/summary.json",
+            "history": RESULTS / f"models/{run}/history.jsonl",
+        },
+        default=str,
+    )
+
+
+def ablated():
+    """The systems that have an ablation, each followed by those of its model; the first is what they are held against."""
+    models = dict.fromkeys(ablation.model for ablation in CONFIG.ablations.values())
+    return {name: system for model in models for name, system in TRAINABLE.items() if system.model == model}
+
+
+def of_ablations(path):
+    """``path`` for every row of the table of ablations."""
+
+    def files(wildcards):
+        if not CONFIG.ablations:
+            raise WorkflowError("ablations: there are none; give the section an entry or two, as config.yaml does")
+        splits = ["validation", "test"]
+        return expand(path, corpus=CONFIG.corpora, system=ablated(), seed=CONFIG.seeds, split=splits)
+
+    return files

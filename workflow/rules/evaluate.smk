@@ -66,7 +66,7 @@ rule compare_systems:
         mem_mb=attempts_of(4_000),
     params:
         settings=settings("significance"),
-        competing=TRAINED + EXTERNAL,
+        competing=TRAINED + FUNCTIONS + EXTERNAL,
         code=code_of("compare_systems"),
     shell:
         "python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "

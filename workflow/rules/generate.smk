@@ -50,6 +50,32 @@ rule generate_baseline:
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
+rule call_function:
+    """Responses of a system that is one function: no training, no likelihood."""
+    input:
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        pairs=RESULTS / "filtered/{corpus}/{split}.parquet",
+        vectors=vectors_of,
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    benchmark:
+        BENCHMARKS / "responses/{corpus}/{system}/seed{seed}/{split}.tsv"
+    wildcard_constraints:
+        system=one_of(FUNCTIONS),
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        function=lambda wildcards: function_of(wildcards.system),
+        options=lambda wildcards: json.dumps(SYSTEMS[wildcards.system].options),
+        code=lambda wildcards: code_of("call_function", module_of_function(wildcards.system)),
+    shell:
+        "python $SCRIPTS/call_function.py --function {params.function} --options {params.options:q} "
+        "--train {input.train:q} --pairs {input.pairs:q} --vectors {input.vectors:q} --seed {wildcards.seed} "
+        "--out {output:q} &> {log:q}"
+
+
 rule read_external_responses:
     """Take in the responses of a system that was not trained here."""
     input:

@@ -7,10 +7,27 @@ rule make_table:
         scores=of_table(RESULTS / "scores/{split}/scores.parquet"),
         significance=of_table(RESULTS / "significance/{corpus}/{split}.parquet"),
         counts=counts_of_table,
+        # lies beside every table, and is no reason to make one again
+        manifest=ancient(RESULTS / "manifest.json"),
     output:
-        csv=RESULTS / "tables/{table}.csv",
-        md=RESULTS / "tables/{table}.md",
-        tex=RESULTS / "tables/{table}.tex",
+        csv=report(
+            RESULTS / "tables/{table}.csv",
+            caption="../report/published_table.rst",
+            category="Tables",
+            labels=labels_of_table("csv"),
+        ),
+        md=report(
+            RESULTS / "tables/{table}.md",
+            caption="../report/published_table.rst",
+            category="Tables",
+            labels=labels_of_table("md"),
+        ),
+        tex=report(
+            RESULTS / "tables/{table}.tex",
+            caption="../report/published_table.rst",
+            category="Tables",
+            labels=labels_of_table("tex"),
+        ),
     log:
         LOGS / "tables/{table}.log",
     params:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipeline_lib import schema, storage
 
@@ -20,13 +21,19 @@ def baseline(kind: str, train: Path, pairs: Path, seed: int) -> pa.Table:
     return without_likelihood(texts, responses)
 
 
-def without_likelihood(texts: pa.Table, responses: pa.ChunkedArray) -> pa.Table:
-    """schema.RESPONSES of a system that only gives responses (n,) to ``texts`` (schema.PAIRS, n rows)."""
+def without_likelihood(
+    texts: pa.Table, responses: pa.ChunkedArray, sample: NDArray[np.int16] | None = None
+) -> pa.Table:
+    """schema.RESPONSES of a system that only gives responses (n,) to ``texts`` (schema.PAIRS, n rows).
+
+    Args:
+        sample: (n,), where ``texts`` has a pair once for each of its responses.
+    """
     n = len(texts)
     lengths = pc.add(pc.count_substring(texts["response"], " "), 2)
     columns = {name: texts[name] for name in ("pair_id", "context", "label")}
     columns |= {"reference": texts["response"], "response": responses, "selection": pa.array(["none"] * n)}
-    columns |= {"sample": pa.array(np.zeros(n, np.int16))}
+    columns |= {"sample": pa.array(np.zeros(n, np.int16) if sample is None else sample)}
     columns |= {"tokens": lengths.cast(pa.int32()), "group": pa.nulls(n, pa.int16())}
     columns |= {name: pa.nulls(n, pa.float32()) for name in ("nll", "kl", "bound", "nll_importance")}
     return pa.table(columns).select(schema.RESPONSES.names).cast(schema.RESPONSES)

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from pipeline_lib import schema, storage
 from pipeline_lib.decoding.baselines import without_likelihood
@@ -11,49 +13,122 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.text.tokenise import tokenise_array
 from pipeline_lib.user_tables import read_rows
 
+_COLUMNS = {"context": "context", "response": "response"}
+_SAMPLE = "sample"
+
 
 def external(responses: Path, pairs: Path) -> pa.Table:
-    """Read one response for each context of a split.
+    """Read the responses, one or several, to each context of a split.
 
     Args:
-        responses: CSV, JSON lines or Parquet with columns ``context`` and ``response``; a context that the split has
-            several times is answered once.
+        responses: CSV, JSON lines or Parquet with columns ``context`` and ``response``. A context that the split has
+            several times is answered once for all of them. With a column ``sample`` (whole numbers) a response is what
+            one sample says; without it the different responses to a context are numbered as they stand in the file.
         pairs: schema.PAIRS, whose contexts (``results/filtered``) were to be answered.
     Returns:
-        schema.RESPONSES without likelihoods, in the order of ``pairs``.
+        schema.RESPONSES without likelihoods, in the order of ``pairs``, the samples of a pair together.
     Raises:
-        PipelineError: contexts without a response, contexts that the split does not have, or a context with two
-            different responses.
+        PipelineError: an empty place, contexts without a response, contexts that the split does not have, or two
+            different responses of one sample.
     """
     texts = storage.read_parquet(pairs, schema.PAIRS)
     answers = _answers(responses)
     contexts = pc.unique(texts["context"])
     _check(contexts, answers["context"], responses, f"{{}} of {len(contexts)} contexts have no response")
     _check(answers["context"], contexts, responses, f"{{}} contexts are none of {pairs}")
-    found = pc.index_in(texts["context"], value_set=answers["context"])
-    return without_likelihood(texts, answers["response"].take(found))
+
+    first, counts = _runs(answers["context"])
+    of_pair = pc.index_in(texts["context"], value_set=answers["context"].take(pa.array(first))).to_numpy()
+    counts, first = counts[of_pair], first[of_pair]
+    sample = _positions(counts)
+    repeated = texts.take(pa.array(np.repeat(np.arange(len(texts)), counts)))
+    return without_likelihood(repeated, answers["response"].take(pa.array(np.repeat(first, counts) + sample)), sample)
 
 
 def _answers(path: Path) -> pa.Table:
-    """Distinct (context, response), tokenised."""
-    columns = {"context": "context", "response": "response"}
-    rows = pa.Table.from_batches([batch.select(list(columns)) for batch in read_rows(path, columns)])
-    tokenised = pa.table({name: tokenise_array(rows[name].cast(pa.string()).fill_null("")) for name in columns})
-    distinct = tokenised.group_by(["context", "response"], use_threads=False).aggregate([])
-    repeated = distinct["context"].combine_chunks().value_counts()
-    several = repeated.filter(pc.greater(repeated.field("counts"), 1)).field("values")
-    if len(several):
+    """Different (context, response[, sample]), tokenised, the responses to a context together and in order."""
+    batches = list(read_rows(path, _COLUMNS, optional=[_SAMPLE]))
+    if not sum(map(len, batches)):
         raise PipelineError(
-            f"{len(several)} contexts have several different responses, the first: {several[0].as_py()!r}",
-            where=path,
-            expected="one response for each context",
-            remedy="keep one row for each context",
+            "no responses", where=path, expected="a row for each response", remedy="write the responses into the file"
         )
+    rows = pa.Table.from_batches(batches)
+    numbered = _SAMPLE in rows.column_names
+    answers = pa.table({name: tokenise_array(_texts(rows, name, path)) for name in _COLUMNS})
+    answers = answers.append_column(_SAMPLE, _numbers(rows, path) if numbered else pa.nulls(len(rows), pa.int64()))
+    keys = ["context", "response", _SAMPLE]
+    distinct = answers.group_by(keys, use_threads=False).aggregate([])  # in order of appearance
+    if numbered:
+        distinct = distinct.sort_by(_SAMPLE)
+    order = pc.array_sort_indices(pc.index_in(distinct["context"], value_set=pc.unique(distinct["context"])))
+    distinct = distinct.take(order)
+    if numbered:
+        _check_samples(distinct, path)
     return distinct
 
 
-def _check(wanted: pa.Array, known: pa.Array, path: Path, problem: str) -> None:
-    absent = wanted.filter(pc.invert(pc.is_in(wanted, value_set=known)))
+def _texts(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
+    column = rows[name].cast(pa.string())
+    if column.null_count:
+        row = pc.index(column.is_null(), True).as_py() + 1
+        raise PipelineError(
+            f"{name} is missing in {column.null_count} of {len(column)} rows",
+            where=f"{path}, first in row {row}",
+            expected="text",
+            remedy='write "" where the system says nothing; such a response scores 0',
+        )
+    return column
+
+
+def _numbers(rows: pa.Table, path: Path) -> pa.ChunkedArray:
+    column = rows[_SAMPLE]
+    try:
+        numbers = column.cast(pa.int64())
+    except pa.ArrowInvalid as error:
+        raise _bad_sample(str(error), path) from error
+    if numbers.null_count:
+        raise _bad_sample(f"missing in {numbers.null_count} rows", path)
+    return numbers
+
+
+def _bad_sample(problem: str, path: Path) -> PipelineError:
+    return PipelineError(
+        f"column 'sample': {problem}",
+        where=path,
+        expected="a whole number in every row, 0, 1, …, that tells the responses to one context apart",
+        remedy="number them, or leave the column out",
+    )
+
+
+def _check_samples(answers: pa.Table, path: Path) -> None:
+    counts = answers.group_by(["context", _SAMPLE], use_threads=False).aggregate([([], "count_all")])
+    several = counts.filter(pc.greater(counts["count_all"], 1))
+    if len(several):
+        first = several.slice(0, 1).to_pylist()[0]
+        raise PipelineError(
+            f"sample {first[_SAMPLE]} of context {first['context']!r} has {first['count_all']} different responses",
+            where=path,
+            expected="one response for each context and sample",
+            remedy="give each response to a context a sample number of its own, or leave the column out",
+        )
+
+
+def _runs(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(C,) where each run of equal values begins, and its length."""
+    runs = pc.run_end_encode(column.combine_chunks(), pa.int64())
+    ends = runs.run_ends.to_numpy()
+    lengths = np.diff(ends, prepend=0)
+    return ends - lengths, lengths
+
+
+def _positions(counts: NDArray[np.int64]) -> NDArray[np.int16]:
+    """0, 1, …, counts[0] - 1, 0, 1, …, counts[1] - 1, …"""
+    starts = np.cumsum(counts) - counts
+    return (np.arange(counts.sum()) - np.repeat(starts, counts)).astype(np.int16)
+
+
+def _check(wanted: pa.ChunkedArray, known: pa.ChunkedArray, path: Path, problem: str) -> None:
+    absent = pc.unique(wanted.filter(pc.invert(pc.is_in(wanted, value_set=known))))
     if len(absent):
         examples = "; ".join(repr(text) for text in absent[:3].to_pylist())
         raise PipelineError(

@@ -19,4 +19,6 @@ class Average:
         # unknown words are zero, and a cosine does not see that a sum was not divided by its count
         responses = sums(items.responses, vectors)[items.reference_item]
         values = best_of_references(cosines(responses, sums(items.references, vectors)), items.reference_item)
-        return Score.of_items(values, *count_unscored(items.responses, items.references, known, items.reference_item))
+        return Score.of_items(
+            items, values, *count_unscored(items.responses, items.references, known, items.reference_item)
+        )

@@ -43,7 +43,7 @@ class SentenceBleu:
         else:
             weights[self.order - 1] = 1
         scores = sentence_bleu(items.matches, weights, self.smoothing)
-        return Score.of_items(scores, n_empty=int((items.responses.lengths == 0).sum()))
+        return Score.of_items(items, scores, n_empty=int((items.responses.lengths == 0).sum()))
 
 
 def sentence_bleu(matches: Matches, weights: np.ndarray, smoothing: Smoothing) -> np.ndarray:

@@ -30,7 +30,7 @@ class Coherence:
         contexts = items.contexts.keep(~stop[items.contexts.ids])
         responses = items.responses.keep(~stop[items.responses.ids])
         values = cosines(sums(contexts, vectors), sums(responses, vectors))
-        return Score.of_items(values, *count_unscored(contexts, responses, known))
+        return Score.of_items(items, values, *count_unscored(contexts, responses, known))
 
     def _stop_words(self, vocabulary: pa.Array) -> np.ndarray:
         """(T,) bool."""

@@ -15,18 +15,20 @@ class CorpusBleu:
 
     def __call__(self, items: Items) -> Score:
         value = float(self.value(self.parts(items).sum(axis=0)))
-        return Score(value, None, len(items), n_empty=int((items.responses.lengths == 0).sum()))
+        return Score(value, None, items.n_pairs, n_empty=int((items.responses.lengths == 0).sum()))
 
     def parts(self, items: Items) -> np.ndarray:
-        """(B, 10) float64: matches and n-grams of orders 1 to 4, response and reference length."""
+        """(n, 10) float64: matches and n-grams of orders 1 to 4, response and reference length."""
         found = items.matches
-        return np.column_stack(
-            [
-                found.numerators[:, :MAX_ORDER],
-                found.denominators[:, :MAX_ORDER],
-                found.lengths,
-                found.reference_lengths,
-            ]
+        return items.by_pair(
+            np.column_stack(
+                [
+                    found.numerators[:, :MAX_ORDER],
+                    found.denominators[:, :MAX_ORDER],
+                    found.lengths,
+                    found.reference_lengths,
+                ]
+            )
         )
 
     def value(self, sums: np.ndarray) -> np.ndarray:

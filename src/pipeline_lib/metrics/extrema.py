@@ -24,7 +24,9 @@ class Extrema:
         responses = extremes(items.responses.keep(known[items.responses.ids]), vectors)[items.reference_item]
         references = extremes(items.references.keep(known[items.references.ids]), vectors)
         values = best_of_references(cosines(responses, references), items.reference_item)
-        return Score.of_items(values, *count_unscored(items.responses, items.references, known, items.reference_item))
+        return Score.of_items(
+            items, values, *count_unscored(items.responses, items.references, known, items.reference_item)
+        )
 
 
 def extremes(texts: Ragged, vectors: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ class Greedy:
         references = items.references.keep(known[items.references.ids])
         values = greedy_matching(responses, references, items.reference_item, unit)
         return Score.of_items(
+            items,
             best_of_references(values, items.reference_item),
             *count_unscored(items.responses, items.references, known, items.reference_item),
         )

@@ -28,16 +28,20 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Items:
-    """B items, tokenised once for all metrics. Token ids index ``vocabulary``, which all three columns share."""
+    """B responses to n pairs, tokenised once for all metrics; most systems give one response to a pair, and B is n.
+
+    Token ids index ``vocabulary``, which all three columns share. The unit of every statistic is the pair.
+    """
 
     vocabulary: pa.Array  # (V,) string
     contexts: Ragged
     references: Ragged
     responses: Ragged
-    reference_item: np.ndarray  # (R,) int64 ascending: the item that a reference belongs to
+    reference_item: np.ndarray  # (R,) int64 ascending: the response that a reference is held against
     likelihood: Likelihood | None = None
     group: np.ndarray | None = None  # (B,) int64, the group that the system used; -1 where unknown
     label: np.ndarray | None = None  # (B,) int64, the reference's latent group; -1 where unknown
+    pair: np.ndarray | None = None  # (B,) int64, 0 to n-1 by ascending pair id; None: a response is a pair
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -61,10 +65,23 @@ class Items:
             *(_complete(table, name) for name in ("nll", "kl", "bound", "nll_importance")),
         )
         plain = cls.of(table["context"], table["reference"], table["response"])
-        return replace(plain, likelihood=likelihood, group=_groups(table["group"]), label=_groups(table["label"]))
+        groups, labels = _groups(table["group"]), _groups(table["label"])
+        return replace(plain, likelihood=likelihood, group=groups, label=labels, pair=_pairs(table))
 
     def __len__(self) -> int:
         return len(self.responses)
+
+    @property
+    def n_pairs(self) -> int:
+        return len(self) if self.pair is None else int(self.pair.max()) + 1
+
+    def by_pair(self, values: np.ndarray) -> np.ndarray:
+        """(B,) or (B, P) values of the responses to (n,) or (n, P) float64, the mean over each pair's responses."""
+        if self.pair is None:
+            return values
+        columns = [np.bincount(self.pair, weights=column) for column in values.reshape(len(self), -1).T]
+        means = np.stack(columns, axis=1) / np.bincount(self.pair)[:, None]
+        return means.reshape(-1, *values.shape[1:])
 
     @cached_property
     def matches(self) -> Matches:
@@ -102,6 +119,12 @@ def _strings(texts: Texts) -> pa.Array:
 
 def _groups(column: pa.ChunkedArray) -> np.ndarray | None:
     return None if column.null_count == len(column) else column.cast(pa.int64()).fill_null(-1).to_numpy()
+
+
+def _pairs(table: pa.Table) -> np.ndarray | None:
+    if not pc.any(pc.greater(table["sample"], 0)).as_py():
+        return None
+    return np.unique(table["pair_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
 def _complete(table: pa.Table, name: str) -> np.ndarray | None:

@@ -14,4 +14,4 @@ class Length:
 
     def __call__(self, items: Items) -> Score:
         lengths = items.responses.lengths
-        return Score.of_items(lengths.astype(np.float64), n_empty=int((lengths == 0).sum()))
+        return Score.of_items(items, lengths.astype(np.float64), n_empty=int((lengths == 0).sum()))

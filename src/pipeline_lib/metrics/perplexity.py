@@ -29,14 +29,14 @@ class Perplexity:
 
     def __call__(self, items: Items) -> Score:
         parts = self.parts(items)
-        return Score(None if parts is None else float(self.value(parts.sum(axis=0))), None, len(items))
+        return Score(None if parts is None else float(self.value(parts.sum(axis=0))), None, items.n_pairs)
 
     def parts(self, items: Items) -> np.ndarray | None:
-        """(B, 2) float64: nats and tokens; None for a system without a likelihood."""
+        """(n, 2) float64: nats and tokens; None for a system without a likelihood."""
         if items.likelihood is None or not len(items):
             return None
         nats = self._nats(items.likelihood)
-        return None if nats is None else np.column_stack([nats, items.likelihood.tokens])
+        return None if nats is None else items.by_pair(np.column_stack([nats, items.likelihood.tokens]))
 
     def value(self, sums: np.ndarray) -> np.ndarray:
         """(…, 2) sums to (…) perplexities."""

@@ -61,9 +61,9 @@ def score_file(
         seed: of the bootstrap.
     Returns:
         rows of `schema.SCORES` without corpus, split, system and seed; the responses with one float64 column more
-        per per-item metric, in order of pair_id, for paired tests.
+        per per-item metric, in order of pair_id and sample, for paired tests.
     Raises:
-        PipelineError: no responses, a pair twice, or likelihoods in only some rows.
+        PipelineError: no responses, one of them twice, or likelihoods in only some rows.
     """
     table = read_parquet(responses, RESPONSES)
     if not len(table):
@@ -85,7 +85,9 @@ def score_file(
         ]
         if active_units is not None:
             rows.append(
-                _row(selection, "active-units", Score(float(active_units), None, len(items)), ACTIVE_UNITS, None, None)
+                _row(
+                    selection, "active-units", Score(float(active_units), None, items.n_pairs), ACTIVE_UNITS, None, None
+                )
             )
         tables.append(_per_item(chosen, metrics, scores))
     return rows, pa.concat_tables(tables)
@@ -102,13 +104,13 @@ def _bleu(settings: config.Metrics) -> list[SentenceBleu]:
 
 
 def _check_pairs(table: pa.Table, path: Path) -> None:
-    counts = pc.value_counts(table["pair_id"])
+    counts = table.group_by(["pair_id", "sample"]).aggregate([([], "count_all")])
     if len(counts) != len(table):
-        repeated = next(c["values"] for c in counts.to_pylist() if c["counts"] > 1)
+        repeated = next(row for row in counts.to_pylist() if row["count_all"] > 1)
         raise PipelineError(
-            f"pair {repeated} stands more than once",
+            f"sample {repeated['sample']} of pair {repeated['pair_id']} stands more than once",
             where=f"{path}, selection {table['selection'][0].as_py()!r}",
-            expected="one response per pair and selection",
+            expected="one response per pair, sample and selection",
             remedy="remove the repeated rows, or delete the file and generate again",
         )
 
@@ -116,11 +118,11 @@ def _check_pairs(table: pa.Table, path: Path) -> None:
 def _limits(
     metrics: Sequence[Metric], scores: Sequence[Score], items: Items, times: int, seed: int
 ) -> list[tuple[float | None, float | None]]:
-    """Interval of each metric over items, all from the same resamples; none for distinct and group recovery."""
+    """Interval of each metric over pairs, all from the same resamples; none for distinct and group recovery."""
     parts: dict[str, np.ndarray] = {}
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None:
-            parts[metric.name] = score.per_item[:, None]
+            parts[metric.name] = items.by_pair(score.per_item)[:, None]
         elif isinstance(metric, RatioMetric) and (part := metric.parts(items)) is not None:
             parts[metric.name] = part
     sums = dict(zip(parts, bootstrap_sums(list(parts.values()), times, seed), strict=True))
@@ -129,7 +131,7 @@ def _limits(
         if metric.name not in sums
         else interval(metric.value(sums[metric.name]))
         if isinstance(metric, RatioMetric)
-        else interval(sums[metric.name][:, 0] / len(items))
+        else interval(sums[metric.name][:, 0] / items.n_pairs)
         for metric in metrics
     ]
 
@@ -154,4 +156,4 @@ def _per_item(table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None and metric.name not in table.column_names:  # kl is there already
             table = table.append_column(metric.name, pa.array(score.per_item))
-    return table.sort_by("pair_id")
+    return table.sort_by([("pair_id", "ascending"), ("sample", "ascending")])

@@ -1,0 +1,1 @@
+"""What latent variables hold: measured on trained systems, and in closed form."""

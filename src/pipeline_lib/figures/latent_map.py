@@ -1,0 +1,199 @@
+"""Figure 5 of the SepaCVAE paper: where the posterior means of z lie, coloured by group, one panel a system."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline_lib import storage
+from pipeline_lib.analysis.schemas import latents
+from pipeline_lib.analysis.separation import Separation, plane, separation
+from pipeline_lib.config import LatentMap
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.figures import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_FEWEST = 4  # pairs; t-SNE of fewer shows nothing
+_PANELS_IN_ROW = 4
+MAP = pa.schema(
+    [
+        pa.field("system", pa.string(), nullable=False),
+        pa.field("pair_id", pa.int64(), nullable=False),
+        pa.field("group", pa.int16()),  # null where the system has no groups
+        pa.field("label", pa.int32()),
+        pa.field("x", pa.float32(), nullable=False),  # of t-SNE
+        pa.field("y", pa.float32(), nullable=False),
+        # of the system, the same in each of its rows
+        pa.field("silhouette", pa.float64()),
+        pa.field("nmi_clusters", pa.float64()),
+        pa.field("nmi_labels", pa.float64()),
+    ]
+)
+
+
+class Latents(NamedTuple):
+    """Pairs of one system: ids and groups (n,), labels (n,) or None, posterior means (n, Z) float32."""
+
+    pair_id: NDArray[np.int64]
+    group: NDArray[np.int64] | None
+    label: NDArray[np.int64] | None
+    mean: NDArray[np.float32]
+
+    def at(self, rows: NDArray[np.int64]) -> "Latents":
+        """Those of ``rows``."""
+        group, label = (None if values is None else values[rows] for values in (self.group, self.label))
+        return Latents(self.pair_id[rows], group, label, self.mean[rows])
+
+
+def read_latents(path: Path) -> Latents:
+    """Read what encode_latents wrote.
+
+    Raises:
+        PipelineError: missing, damaged or something else.
+    """
+    table = storage.read_parquet(path)
+    kind = table.schema.field("posterior_mean").type if "posterior_mean" in table.column_names else pa.null()
+    size = kind.list_size if pa.types.is_fixed_size_list(kind) else 1
+    if table.schema.remove_metadata() != latents(size):
+        raise PipelineError(
+            f"no latents: columns are {', '.join(f'{f.name} ({f.type})' for f in table.schema)}",
+            where=path,
+            expected="pair_id, group, label and posterior_mean (fixed-size list of float32)",
+            remedy="delete the file and run the same command again; it will be remade",
+        )
+    mean = table["posterior_mean"].combine_chunks().flatten().to_numpy().reshape(-1, size)
+    group, label = (
+        None if table[name].null_count else table[name].to_numpy().astype(np.int64) for name in ("group", "label")
+    )
+    return Latents(table["pair_id"].to_numpy(), group, label, mean)
+
+
+def numbers(systems: dict[str, Path], settings: LatentMap) -> pa.Table:
+    """t-SNE and separation of each system, over the same pairs.
+
+    Args:
+        systems: system -> its latents.
+    Returns:
+        MAP table.
+    Raises:
+        PipelineError: the systems do not cover the same pairs, or there are fewer than four.
+    """
+    found = {system: read_latents(path) for system, path in systems.items()}
+    first = next(iter(found.values())).pair_id
+    for system, path in systems.items():
+        if not np.array_equal(found[system].pair_id, first):
+            raise PipelineError(
+                f"{system} was encoded on other pairs than the systems beside it",
+                where=path,
+                expected="the same pairs in the same order",
+                remedy="delete the file and run the same command again; it will be remade",
+            )
+    if len(first) < _FEWEST:
+        raise PipelineError(
+            f"{len(first)} pairs",
+            where=next(iter(systems.values())),
+            expected=f"at least {_FEWEST}, to see anything on a map",
+            remedy="take another split in `figures.latent_map.split`, or loosen `filtering:`",
+        )
+    random = np.random.default_rng(settings.seed)
+    rows = np.sort(random.choice(len(first), min(settings.pairs, len(first)), replace=False))
+    return pa.concat_tables(_mapped(system, found[system].at(rows), settings) for system in systems)
+
+
+def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
+    """A panel for each system.
+
+    Args:
+        table: what `numbers` gave.
+        labels: system -> title of its panel, in order.
+    """
+    from pyarrow import compute as pc
+
+    groups = sorted(set(table["group"].drop_null().to_pylist()))
+    columns = min(len(labels), _PANELS_IN_ROW)
+    rows = -(-len(labels) // columns)
+    with style.drawing():
+        width = style.PAGE * columns / _PANELS_IN_ROW
+        figure = style.new_figure(max(width, style.COLUMN), 0.45 + 2.15 * rows)
+        panels = figure.subplots(rows, columns, squeeze=False).flat
+        for axes, (system, label) in zip(panels, labels.items(), strict=False):
+            _draw_panel(axes, table.filter(pc.field("system") == system), label)
+        for axes in list(panels)[len(labels) :]:
+            axes.set_axis_off()
+        if groups:
+            _add_legend(figure, groups)
+    return figure
+
+
+def _mapped(system: str, drawn: Latents, settings: LatentMap) -> pa.Table:
+    x, y = plane(drawn.mean, settings.perplexity, settings.seed).T
+    measured = Separation(None, None, None)
+    if drawn.group is not None:
+        measured = separation(drawn.mean, drawn.group, drawn.label, settings.seed)
+    n = len(x)
+    columns = {
+        "system": pa.array([system] * n),
+        "pair_id": drawn.pair_id,
+        "group": pa.nulls(n, pa.int16()) if drawn.group is None else pa.array(drawn.group, pa.int16()),
+        "label": pa.nulls(n, pa.int32()) if drawn.label is None else pa.array(drawn.label, pa.int32()),
+        "x": x,
+        "y": y,
+    }
+    columns |= {name: pa.array([value] * n, pa.float64()) for name, value in measured._asdict().items()}
+    return pa.table(columns, schema=MAP)
+
+
+def _draw_panel(axes: "Axes", table: pa.Table, label: str) -> None:
+    x, y = table["x"].to_numpy(), table["y"].to_numpy()
+    group = np.array(table["group"].fill_null(-1).to_pylist())
+    for i in np.unique(group):
+        colour, marker = _look(int(i))
+        axes.scatter(x[group == i], y[group == i], s=5, marker=marker, color=colour, linewidths=0, alpha=0.75)
+    axes.set(title=label, xticks=[], yticks=[])
+    axes.spines[["top", "right"]].set_visible(True)
+    axes.set_box_aspect(1)
+    row = table.slice(0, 1).to_pylist()[0]
+    axes.set_ylabel("t-SNE 2", fontsize=7)
+    axes.set_xlabel("\n".join(["t-SNE 1", *_measures(row)]), fontsize=7, linespacing=1.35)
+
+
+def _measures(row: dict[str, float | None]) -> list[str]:
+    """What is printed under a panel."""
+    if row["silhouette"] is None:
+        return ["no two groups"]
+    lines = [f"silhouette {row['silhouette']:.3f}", f"NMI with k-means of z {row['nmi_clusters']:.3f}"]
+    return [*lines, f"NMI with known labels {row['nmi_labels']:.3f}"] if row["nmi_labels"] is not None else lines
+
+
+def _add_legend(figure: "Figure", groups: list[int]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], ls="", marker=marker, color=colour, markersize=4, label=str(group))
+        for group, (colour, marker) in ((group, _look(group)) for group in groups)
+    ]
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(len(groups), 16), title="group", title_fontsize=7,
+        handletextpad=0.1, columnspacing=1.0,
+    )  # fmt: skip
+
+
+def _look(group: int) -> tuple[str, str]:
+    """Colour and marker of a group; -1 of pairs without one. 64 groups look different."""
+    if group < 0:
+        return style.GREY, "o"
+    number, colours = len(style.MARKERS), len(style.PALETTE)
+    return style.PALETTE[group % colours], style.MARKERS[(group + group // colours) % number]
+
+
+def plot(
+    systems: list[str], labels: list[str], files: list[Path], settings: LatentMap, svg: Path, png: Path, csv: Path
+) -> None:
+    """Write the figure of these systems, whose latents are ``files``, and its numbers."""
+    table = numbers(dict(zip(systems, files, strict=True)), settings)
+    style.save(draw(table, dict(zip(systems, labels, strict=True))), svg, png, csv, table)

@@ -1,0 +1,128 @@
+"""What one-to-many and many-to-one data do to each system: a column for either rate, a row for each measure."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib.figures import style
+from pipeline_lib.storage import read_parquet
+from pipeline_lib.sweep import INFERRED, POINT, UPTAKE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class Axis(NamedTuple):
+    """One column: its name, and the count of the corpus that it is to move."""
+
+    title: str
+    measured: str
+    counted: str
+
+
+AXES = {
+    "one_to_many": Axis("one-to-many rate", "responses_per_context", "responses per training context"),
+    "many_to_one": Axis("many-to-one rate", "contexts_per_response", "contexts per training response"),
+}
+PANELS = {
+    "BLEU-2": "relevance\n(BLEU-2)",
+    UPTAKE: "relevance\n(uptake)",
+    "coherence": "relevance\n(coherence)",
+    "distinct-2": "diversity\n(distinct-2)",
+    "kl": "KL\n(nats)",
+    "ARI": "group recovery\nfrom the context\n(ARI)",
+    INFERRED: "group recovery\nwith the response\n(ARI)",
+    "ppl-importance": "perplexity\n(importance)",
+}
+# where a baseline tells what is much and what is little; the BLEU of a reference with itself would flatten all else
+GUIDES = {"random": ("BLEU-2", UPTAKE, "coherence", "distinct-2"), "human": (UPTAKE, "coherence", "distinct-2")}
+_FROM_ZERO = ("kl", UPTAKE, "distinct-2")
+_SPREAD = 0.05  # of the narrowest step between two rates: systems stand side by side, so that intervals can be read
+
+SWEEP = pa.schema(
+    [pa.field("axis", pa.string(), nullable=False), pa.field("rate", pa.float64(), nullable=False), *POINT]
+)
+
+
+def numbers(axes: Sequence[str], rates: Sequence[float], points: Sequence[Path]) -> pa.Table:
+    """The points of all columns in one table.
+
+    Args:
+        axes, rates: where each of ``points`` stands; a corpus that lies on both axes is given twice.
+    Returns:
+        SWEEP table.
+    """
+    tables = []
+    for axis, rate, path in zip(axes, rates, points, strict=True):
+        table = read_parquet(path, POINT)
+        where = {"axis": pa.array([axis] * len(table)), "rate": pa.array([float(rate)] * len(table))}
+        tables.append(pa.table(where | {name: table[name] for name in POINT.names}, schema=SWEEP))
+    return pa.concat_tables(tables)
+
+
+def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
+    """A row of panels for each measure.
+
+    Args:
+        table: what `numbers` gave.
+        labels: system -> name in the legend, in its order.
+    """
+    shown = [axis for axis in AXES if axis in pc.unique(table["axis"]).to_pylist()]
+    with style.drawing():
+        figure = style.new_figure(style.PAGE, 9.2)
+        rows = figure.subplots(len(PANELS), len(shown), sharex="col", sharey="row", squeeze=False)
+        for panels, (metric, title) in zip(rows, PANELS.items(), strict=True):
+            for axes, axis in zip(panels, shown, strict=True):
+                _draw_panel(axes, table.filter((pc.field("axis") == axis) & (pc.field("metric") == metric)), labels)
+            panels[0].set_ylabel(title)
+            if metric in _FROM_ZERO:
+                panels[0].set_ylim(bottom=0)
+        for axes, axis in zip(rows[-1], shown, strict=True):
+            _label_rates(axes, table.filter(pc.field("axis") == axis), AXES[axis])
+        figure.align_ylabels(rows[:, 0])
+        handles = {
+            label: handle for axes in rows.flat for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        names = [label for label in labels.values() if label in handles]
+        figure.legend([handles[name] for name in names], names, loc="outside upper center", ncols=4)
+    return figure
+
+
+def _draw_panel(axes: "Axes", part: pa.Table, labels: dict[str, str]) -> None:
+    systems = [system for system in labels if system in part["system"].to_pylist()]
+    places = sorted(set(part["rate"].to_pylist()))
+    step = _SPREAD * min((b - a for a, b in pairwise(places)), default=1.0)
+    drawn = [system for system in labels if system not in GUIDES]  # one place each, in every panel
+    for system in systems:
+        own = part.filter(pc.field("system") == system).sort_by("rate")
+        rate, value, low, high = (own[name].to_numpy() for name in ("rate", "value", "low", "high"))
+        look = style.look_of(system)
+        if system in GUIDES:
+            if part["metric"][0].as_py() in GUIDES[system]:
+                axes.plot(rate, value, label=labels[system], lw=0.8, **look.line())
+            continue
+        beside = rate + step * (drawn.index(system) - (len(drawn) - 1) / 2)
+        axes.errorbar(
+            beside, value, [value - low, high - value], label=labels[system], elinewidth=0.7, **look.line(markers=True)
+        )
+
+
+def _label_rates(axes: "Axes", part: pa.Table, axis: Axis) -> None:
+    """Below each rate that was asked for, what it came to."""
+    measured = dict(zip(part["rate"].to_pylist(), part[axis.measured].to_pylist(), strict=True))
+    axes.set_xticks(sorted(measured), [f"{rate:g}\n{measured[rate]:.2f}" for rate in sorted(measured)])
+    axes.set_xlabel(f"{axis.title}\n(below: {axis.counted})")
+
+
+def plot(
+    axes: list[str], rates: list[float], points: list[Path], systems: list[str], labels: list[str],
+    svg: Path, png: Path, csv: Path,
+) -> None:  # fmt: skip
+    """Write the figure of these systems, and its numbers."""
+    table = numbers(axes, rates, points)
+    style.save(draw(table, dict(zip(systems, labels, strict=True))), svg, png, csv, table)

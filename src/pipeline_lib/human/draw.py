@@ -1,0 +1,167 @@
+"""Which contexts human judges see, and every system's response to them, blinded.
+
+The contexts depend on the split and the seed alone, so another set of systems is judged on the same ones. Systems are
+told apart by ids and stand in an order that differ from item to item; only the draw itself, the key, links them back.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+from pydantic import ValidationError
+
+from pipeline_lib import config, schema
+from pipeline_lib.config import Settings
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.storage import read_parquet
+
+_LETTERS = "bcdfghjklmnpqrstvwxz"  # ids of digits become other numbers in a spreadsheet (12e45), vowels make words
+
+
+class Response(Settings):
+    """One answer to a context; ``id`` is unique within its item."""
+
+    id: str
+    system: str
+    text: str
+
+
+class Item(Settings):
+    """A context and the responses to it, in the order in which they are shown."""
+
+    id: str
+    pair_id: int
+    context: str
+    responses: list[Response]
+
+
+class Draw(Settings):
+    """What the raters of one corpus see, and the key to it."""
+
+    corpus: str
+    split: str
+    run: int  # seed of the runs whose responses are shown
+    scale: config.Scale
+    aspects: dict[str, str]  # name -> criterion
+    items: list[Item]
+
+    @cached_property
+    def sheet(self) -> str:
+        """Name of the sheet: the corpus and a fingerprint of all that a rater sees."""
+        shown = self.model_dump(include={"corpus", "scale", "aspects", "items"})
+        for item in shown["items"]:
+            del item["pair_id"]
+            for response in item["responses"]:
+                del response["system"]
+        return f"{self.corpus}-{_letters(json.dumps(shown, sort_keys=True), key='sheet')}"
+
+    @cached_property
+    def by_id(self) -> dict[str, Item]:
+        return {item.id: item for item in self.items}
+
+    @property
+    def systems(self) -> list[str]:
+        return sorted(response.system for response in self.items[0].responses)
+
+
+def draw(corpus: str, responses: Mapping[str, Path], run: int, settings: config.Human) -> Draw:
+    """Draw distinct contexts and shuffle the systems' responses to each.
+
+    A context that the split has several times is shown once, with the responses to its first pair; of several
+    responses that a system gave, the first is shown; a group chosen by the reference (oracle) is never shown.
+
+    Args:
+        responses: system -> schema.RESPONSES of one split.
+        run: seed of the runs that the files are of.
+    Raises:
+        PipelineError: no responses, or systems that answered different pairs.
+    """
+    if not responses:
+        raise PipelineError(
+            "no system is judged",
+            where="human.systems",
+            expected="at least one system besides the random response",
+            remedy="name systems, or add some to the run",
+        )
+    answers = {system: _answers(file) for system, file in responses.items()}
+    first = next(iter(answers))
+    for system, given in answers.items():
+        if given.keys() != answers[first].keys() or not given:
+            raise PipelineError(
+                f"{system} answers {len(given)} pairs, {first} {len(answers[first])}; they are not the same",
+                where=responses[system],
+                expected="responses of every judged system to the same contexts, at least one",
+                remedy="generate the responses again from one split",
+            )
+    pair_of: dict[str, int] = {}
+    for pair, (context, _) in sorted(answers[first].items()):
+        pair_of.setdefault(context, pair)
+    contexts = list(pair_of)
+    chosen = np.random.default_rng(settings.seed).permutation(len(contexts))[: settings.contexts]
+    if len(chosen) < settings.contexts:
+        print(f"{corpus}: {settings.split} has {len(chosen)} different contexts, all are taken", file=sys.stderr)
+    blind = _Blinding(settings.seed, corpus)
+    items = []
+    for context in (contexts[i] for i in chosen):
+        pair = pair_of[context]
+        items.append(blind.item(pair, context, {system: given[pair][1] for system, given in answers.items()}))
+    return Draw(
+        corpus=corpus, split=settings.split, run=run, scale=settings.scale, aspects=settings.aspects, items=items
+    )
+
+
+def read_draw(path: Path) -> Draw:
+    """Read a key.
+
+    Raises:
+        PipelineError: the file is no key of a rating sheet.
+    """
+    try:
+        return Draw.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise PipelineError(
+            f"not a key of a rating sheet: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}",
+            where=path,
+            expected="a file that draw_rating_items wrote, such as results/human/keys/<corpus>.json",
+            remedy="delete the file, or copy the right one over it",
+        ) from error
+
+
+class _Blinding:
+    """Ids by a keyed hash; responses stand in the order of their ids, which is a new one in every item."""
+
+    def __init__(self, seed: int, corpus: str) -> None:
+        self._key = f"{seed} {corpus}"
+
+    def item(self, pair_id: int, context: str, texts: Mapping[str, str]) -> Item:
+        responses = [
+            Response(id=_letters(f"{pair_id} {system}", self._key), system=system, text=text)
+            for system, text in texts.items()
+        ]
+        responses.sort(key=lambda response: response.id)
+        return Item(id=_letters(str(pair_id), self._key), pair_id=pair_id, context=context, responses=responses)
+
+
+def _letters(text: str, key: str) -> str:
+    """Eight letters, one of 2.6e10 words."""
+    digest = hashlib.blake2b(text.encode(), key=hashlib.sha256(key.encode()).digest()).digest()
+    number, letters = int.from_bytes(digest), ""
+    for _ in range(8):
+        number, letter = divmod(number, len(_LETTERS))
+        letters += _LETTERS[letter]
+    return letters
+
+
+def _answers(path: Path) -> dict[int, tuple[str, str]]:
+    """pair id -> context, response."""
+    columns = ["pair_id", "sample", "selection", "context", "response"]
+    table = read_parquet(path, schema.RESPONSES, columns)
+    table = table.filter(pc.and_(pc.not_equal(table["selection"], "oracle"), pc.equal(table["sample"], 0)))
+    texts = zip(table["context"].to_pylist(), table["response"].to_pylist(), strict=True)
+    return dict(zip(table["pair_id"].to_pylist(), texts, strict=True))

@@ -1,0 +1,236 @@
+"""The page: tables, figures, the run and the explorer in one folder that opens without a network."""
+
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from pipeline_lib.config import Config
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.report.captions import caption_html
+from pipeline_lib.report.item_files import item_sets, pack
+from pipeline_lib.report.manifest import Manifest
+from pipeline_lib.report.metric_notes import metric_notes
+from pipeline_lib.report.script_data import write_call
+from pipeline_lib.report.shown_cases import read_cases
+from pipeline_lib.report.shown_tables import ShownTable, read_table
+from pipeline_lib.significance import ORACLE
+from pipeline_lib.storage import atomic, read_json, write_text
+from pipeline_lib.tables import SPLIT_OF
+
+STYLES = ("vendor/tabulator_simple.min.css", "static/report.css")
+# in the order in which they are run; the data come last and start the page
+SCRIPTS = (
+    "vendor/tabulator.min.js",
+    "static/columns.js",
+    "static/text.js",
+    "static/grid.js",
+    "static/items.js",
+    "static/tables.js",
+    "static/item_view.js",
+    "static/explorer.js",
+    "static/page.js",
+)
+CASES = "table5"  # shown case by case, not as a table of figures
+TEMPLATE = "templates/index.html.jinja"
+LICENCE = "vendor/LICENSE"
+
+PUBLISHED, CAPTION_OF_PUBLISHED = ("table1", *SPLIT_OF), "published_table"  # tables of one rule share a caption
+FIGURE_TITLES = {
+    "latent_distances": "Figure 4. Cosines of [c; z] within and between groups",
+    "latent_map": "Figure 5. Posterior z by group",
+    "optimal_prior": "Figure 2. The optimal prior of one context with several responses",
+    "training": "Training curves",
+    "sweep": "What one-to-many and many-to-one data do to each system",
+}
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Files of a run that the page shows, each list in the order of the page; a part may be empty."""
+
+    manifest: Path
+    tables: Sequence[Path]  # .csv, with a .md beside each
+    figures: Sequence[Path]  # .svg, with .png and .csv beside each; below figures/ or figures/<corpus>/
+    items: Sequence[Path]  # items/<corpus>/<system>/seed<k>/<split>.parquet
+    captions: Sequence[Path]  # .rst, named as the table or figure
+
+
+def write_page(contents: Contents, index: Path) -> None:
+    """Write the page and, into the folder ``files`` beside it, what it loads.
+
+    Raises:
+        PipelineError: a table, figure or caption is missing or not readable, or systems answered different pairs.
+    """
+    folder = index.parent / "files"
+    manifest: Manifest = read_json(contents.manifest)
+    config = Config.model_validate(manifest["config"])
+    corpora = _labels_of_corpora(config)
+    captions = {path.stem: path for path in contents.captions}
+    tables = {path: read_table(path, corpora, config.tables.digits) for path in contents.tables}
+    labels = _write_items(contents.items, folder, config)
+    figures = [_copy_figure(path, folder, captions, config) for path in contents.figures]
+    for name in (*STYLES, *SCRIPTS, LICENCE):
+        _copy_asset(name, folder / "app")
+    data = {
+        "tables": [table.as_json() for table in tables.values() if table.name != CASES],
+        "metrics": metric_notes(),
+        "split_of": SPLIT_OF,
+        "level": config.significance.level,
+        "corpora": corpora,
+        "labels": labels,
+        "item_sets": [vars(item_set) for item_set in sorted(item_sets(contents.items))],
+    }
+    write_call(folder / "app/data.js", "Report.receiveData", data)
+    shown = [
+        _shown(table, captions) | ({"cases": read_cases(path, corpora)} if table.name == CASES else {})
+        for path, table in tables.items()
+    ]
+    write_text(index, _render(manifest, config, corpora, shown, figures, bool(contents.items)))
+
+
+def _render(
+    manifest: Manifest,
+    config: Config,
+    corpora: Mapping[str, str],
+    tables: Sequence[Mapping[str, Any]],
+    figures: Sequence[Mapping[str, Any]],
+    has_items: bool,
+) -> str:
+    from jinja2 import Environment, StrictUndefined  # here: a run's record needs none of it
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {"code": _with_code, "scalar": _scalar}
+    template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
+    groups: list[dict[str, Any]] = [{"id": "run", "title": "The run", "parts": []}]
+    if has_items:
+        groups.insert(0, {"id": "items", "title": "Responses", "parts": []})
+    if figures:
+        groups.insert(0, {"id": "figures", "title": "Figures", "parts": figures})
+    if tables:
+        groups.insert(0, {"id": "tables", "title": "Tables", "parts": tables})
+    return template.render(
+        title=f"Response generators on {' and '.join(corpora.values())}",
+        corpora=list(corpora.values()),
+        n_systems=len(config.rows),
+        manifest=manifest,
+        groups=groups,
+        tables=tables,
+        figures=figures,
+        has_items=has_items,
+        scripts=[*(f"app/{Path(name).name}" for name in SCRIPTS), "app/data.js"],
+    )
+
+
+def _shown(table: ShownTable, captions: Mapping[str, Path]) -> dict[str, Any]:
+    caption = captions.get(table.name, captions.get(CAPTION_OF_PUBLISHED) if table.name in PUBLISHED else None)
+    return {
+        "id": table.name,
+        "title": table.title,
+        "short": _short(table.title),
+        "caption": Markup(caption_html(caption, {"table": table.name})) if caption else "",
+        "cases": [],
+        "notes": table.notes,
+        "signatures": table.signatures,
+    }
+
+
+def _write_items(paths: Sequence[Path], folder: Path, config: Config) -> dict[str, str]:
+    """Write one script per set of items; gives ``system/selection`` -> name of that row."""
+    labels = {}
+    for item_set, own in item_sets(paths).items():
+        content = pack(own)
+        write_call(folder / f"items/{item_set.name}.js", "Report.receiveItems", item_set.name, content)
+        for answer in content["answers"]:
+            oracle = " (oracle)" if answer["selection"] == ORACLE else ""
+            labels[f"{answer['system']}/{answer['selection']}"] = config.rows[answer["system"]].label + oracle
+    return labels
+
+
+def _copy_figure(svg: Path, folder: Path, captions: Mapping[str, Path], config: Config) -> dict[str, Any]:
+    corpora = _labels_of_corpora(config)
+    corpus = svg.parent.name if svg.parent.name in corpora else ""
+    name = f"{corpus}-{svg.stem}" if corpus else svg.stem
+    title = FIGURE_TITLES.get(svg.stem, svg.stem.replace("_", " ").capitalize())
+    of_one = f"{title}, {corpora[corpus]}" if corpus and len(corpora) > 1 else title
+    for kind in (".svg", ".png", ".csv"):
+        _copy(svg.with_suffix(kind), folder / f"figures/{name}{kind}")
+    width, height = _size(svg)
+    caption = captions.get(svg.stem)
+    return {
+        "id": name,
+        "title": of_one,
+        "short": _short(of_one),
+        "caption": Markup(caption_html(caption, {"corpus": corpus}, _settings_of(svg.stem, config))) if caption else "",
+        "width": width,
+        "height": height,
+        "wide": width > 1.6 * height,
+        **{kind: f"files/figures/{name}.{kind}" for kind in ("svg", "png", "csv")},
+    }
+
+
+def _labels_of_corpora(config: Config) -> dict[str, str]:
+    return {name: config.sources[name].label for name in config.corpora}
+
+
+def _settings_of(figure: str, config: Config) -> dict[str, Any]:
+    """What a caption may tell of a figure's settings."""
+    settings = getattr(config.figures, figure, None)
+    return settings.model_dump() if settings else {}
+
+
+def _copy(source: Path, target: Path) -> None:
+    if not source.is_file():
+        raise PipelineError(
+            "file not found",
+            where=source,
+            expected="SVG, PNG and CSV of every figure beside each other",
+            remedy="delete the figure's other files and run the same command again; it will be remade",
+        )
+    with atomic(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
+def _copy_asset(name: str, folder: Path) -> None:
+    with as_file(files(__package__).joinpath(name)) as source:
+        _copy(source, folder / source.name)
+
+
+def _size(svg: Path) -> tuple[int, int]:
+    """Width and height in CSS pixels, from the view box in points, so that the page keeps the room for the picture."""
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg.read_text(encoding="utf-8"))
+    if not found:
+        raise PipelineError(
+            "the picture has no view box",
+            where=svg,
+            expected='an SVG with viewBox="0 0 <width> <height>"',
+            remedy="delete the file and run the same command again; it will be remade",
+        )
+    return round(float(found[1]) * 4 / 3), round(float(found[2]) * 4 / 3)
+
+
+def _short(title: str) -> str:
+    """``Table 2. Validation responses`` -> ``2 Validation responses``, for the contents."""
+    return re.sub(r"^(?:Table|Figure) (\d+)\. ", r"\1 ", title)
+
+
+def _with_code(text: str) -> Markup:
+    """``text`` escaped, with what stands in backticks as code."""
+    parts = str(escape(text)).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("".join(f"<code>{part}</code>" if i % 2 else part for i, part in enumerate(parts)))
+
+
+def _scalar(value: Any) -> str:
+    """A value as YAML has it, on one line."""
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_scalar, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_scalar(one)}" for key, one in value.items()) + "}"
+    return {"None": "null", "True": "true", "False": "false"}.get(str(value), str(value))

@@ -1,0 +1,71 @@
+"use strict";
+// One context in full: its references, and every system's answer with its figures.
+
+Report.ItemView = class {
+  constructor(element) {
+    this.element = element;
+    this.texts = Report.element("div", "texts");
+    this.grid = Report.element("div", "answers");
+    element.append(this.texts, this.grid);
+  }
+
+  /** Show `pair` of `items`; `query` is marked, the rows of `chosen` stand out, `metric` is the first of the figures. */
+  show(items, pair, query, chosen, metric) {
+    this.element.hidden = pair === null;
+    if (pair === null) return;
+    const references = [...items.referencesOf(pair)].map(([text, times]) => {
+      const own = text === items.texts[items.reference[pair]];
+      const line = Report.element("li", own ? "own" : "", Report.marked(text, query));
+      if (times > 1) line.append(Report.element("span", "muted", ` ×${times}`));
+      if (own) line.title = "the reference that the figures are measured against";
+      return line;
+    });
+    const label = items.label && items.label[pair] >= 0 ? `, label ${items.label[pair]}` : "";
+    this.texts.replaceChildren(
+      Report.element("div", "", Report.element("h3", "", `Context`, Report.element("span", "muted", ` pair ${items.pairId[pair]}${label}`)),
+        Report.element("p", "context", Report.marked(items.texts[items.context[pair]], query))),
+      Report.element("div", "", Report.element("h3", "", references.length > 1 ? `${references.length} references` : "Reference"), Report.element("ul", "references", ...references)));
+    const rows = [...items.answers].map(([key, answer]) => ({
+      key,
+      system: Report.labelOf(key),
+      responses: answer.textsOf(pair, items.texts),
+      group: answer.group() && answer.group()[pair] >= 0 ? answer.group()[pair] : null,
+      ...Object.fromEntries(answer.metrics.map((name) => [`metric.${name}`, answer.metric(name)[pair]])),
+    }));
+    this.query = query;
+    this.chosen = chosen;
+    this.fill(rows, [...new Set([metric, ...Report.metricsOf(items)])]);
+  }
+
+  fill(rows, metrics) {
+    const signature = metrics.join("\n");
+    if (this.table && signature === this.signature) {
+      this.ready.then(() => this.table.replaceData(rows));
+      return;
+    }
+    this.table?.destroy();
+    this.signature = signature;
+    this.table = Report.grid(this.grid, {
+      data: rows,
+      layout: "fitDataFill",
+      rowFormatter: (row) => row.getElement().classList.toggle("chosen", this.chosen.includes(row.getData().key)),
+      columns: [
+        { title: "System", field: "system", frozen: true, minWidth: 120 },
+        { title: "Response", field: "responses", minWidth: 220, width: Math.max(220, Math.min(560, this.grid.clientWidth * 0.4)), headerSort: false, cssClass: "prose", formatter: (cell) => this.responses(cell.getValue()) },
+        { title: "Group", field: "group", hozAlign: "right", headerHozAlign: "right", sorter: "number", formatter: (cell) => cell.getValue() ?? "–" },
+        ...metrics.map((name) => ({
+          title: name, field: `metric.${name}`, hozAlign: "right", headerHozAlign: "right", sorter: "number",
+          sorterParams: { alignEmptyValues: "bottom" },
+          headerTooltip: () => Report.aboutMetric(name),
+          formatter: (cell) => Report.figure(cell.getValue(), Report.placesOf(name)),
+        })),
+      ],
+    });
+    this.ready = new Promise((resolve) => this.table.on("tableBuilt", resolve));
+  }
+
+  responses(texts) {
+    if (texts.length === 1) return texts[0] ? Report.element("span", "", Report.marked(texts[0], this.query)) : Report.element("em", "muted", "empty");
+    return Report.element("ol", "", ...texts.map((text) => Report.element("li", "", Report.marked(text, this.query))));
+  }
+};

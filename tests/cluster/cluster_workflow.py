@@ -1,0 +1,122 @@
+"""The tiny workflow as a user of a cluster runs it."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from local_slurm import LocalSlurm
+
+from workflow.tiny_workflow import TinyWorkflow
+
+STEPS = 400  # enough that a fault finds training under way
+QUICKLY = ["--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "2"]
+
+
+class ClusterWorkflow(TinyWorkflow):
+    """Adds a run through SLURM with the profile that is shipped, and a look at training from outside."""
+
+    TABLE = "results/tables/table2.csv"
+
+    @classmethod
+    def create(cls, folder: Path) -> "ClusterWorkflow":
+        workflow = cls(TinyWorkflow.create(folder).folder)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config["training"] |= {"max_steps": STEPS, "validate_every": STEPS // 2}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        return workflow
+
+    @property
+    def model(self) -> Path:
+        return self.results / "models/embedded/sepacvae/seed1/model.safetensors"
+
+    def peak_megabytes(self) -> float:
+        """Resident memory that training SepaCVAE took, as Snakemake measured it."""
+        with open(self.results / "benchmarks/models/embedded/sepacvae/seed1.tsv", newline="") as file:
+            [row] = csv.DictReader(file, delimiter="\t")
+        return float(row["max_rss"])
+
+    def forget(self, system: str) -> None:
+        """Remove what one system made, and what was made of it."""
+        for stage in ("models", "responses", "scores", "items"):
+            shutil.rmtree(self.results / stage / "embedded" / system)
+        for summary in ("scores/validation", "significance", "tables"):
+            shutil.rmtree(self.results / summary)
+
+    def start(self, slurm: LocalSlurm, *options: str) -> subprocess.Popen[bytes]:
+        """Run as far as Table 2 through SLURM; the screen's text goes to ``screen.txt``."""
+        with open(self.folder / "screen.txt", "wb") as screen:
+            return subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "snakemake",
+                    "--workflow-profile",
+                    "profiles/slurm",
+                    *QUICKLY,
+                    *options,
+                    "--",
+                    self.TABLE,
+                ],
+                cwd=self.folder,
+                env=self.environment() | slurm.environment,
+                stdout=screen,
+                stderr=screen,
+            )
+
+    def finish(self, run: subprocess.Popen[bytes], seconds: float = 1200) -> str:
+        """Wait for a run and give what it showed on the screen; it must have succeeded."""
+        try:
+            status = run.wait(seconds)
+        finally:
+            run.kill()
+        shown = (self.folder / "screen.txt").read_text()
+        assert status == 0, shown
+        return shown
+
+    def trained_steps(self) -> int:
+        """Steps in the checkpoint of the training job under way; 0 where there is none."""
+        for path in self.results.glob(".state/*/checkpoint.safetensors"):
+            try:
+                with open(path, "rb") as file:
+                    header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+                return int(json.loads(header["__metadata__"]["progress"])["step"])
+            except FileNotFoundError:  # finished in this moment
+                continue
+        return 0
+
+    def wait_for(
+        self, run: subprocess.Popen[bytes], what: str, condition: Callable[[], Any], seconds: float = 400
+    ) -> Any:
+        """Poll until ``condition`` gives something, while ``run`` goes on."""
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            shown = f"{what} never came\n{(self.folder / 'screen.txt').read_text()}"
+            assert run.poll() is None, shown
+            assert time.monotonic() < end, shown
+            time.sleep(0.02)
+        return found
+
+    def training_process(self) -> int | None:
+        """Id of the process that trains in this folder."""
+        for link in Path("/proc").glob("[0-9]*/cwd"):
+            try:
+                if link.resolve() != self.folder.resolve():
+                    continue
+                words = (link.parent / "cmdline").read_bytes().split(b"\0")
+            except OSError:  # ended meanwhile
+                continue
+            if (
+                os.path.basename(words[0]).startswith(b"python")
+                and len(words) > 1
+                and words[1].endswith(b"train_model.py")
+            ):
+                return int(link.parent.name)
+        return None

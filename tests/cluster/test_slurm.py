@@ -1,0 +1,106 @@
+"""The workflow on a real SLURM: the same table, whatever happens to a training job."""
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+from cluster_workflow import STEPS, ClusterWorkflow
+from local_slurm import ACCOUNT, LocalSlurm
+
+TRAINING = "rule_train_model_wildcards_embedded_sepacvae_1"
+
+
+def cancelled(slurm: LocalSlurm, workflow: ClusterWorkflow, job: str) -> None:
+    slurm.ask("scancel", job)
+
+
+def killed(slurm: LocalSlurm, workflow: ClusterWorkflow, job: str) -> None:
+    process = workflow.training_process()
+    assert process
+    os.kill(process, signal.SIGKILL)
+
+
+def node_down(slurm: LocalSlurm, workflow: ClusterWorkflow, job: str) -> None:
+    node = slurm.ask("squeue", "--noheader", "--jobs", job, "--format", "%N").strip()
+    slurm.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
+
+
+def preempted(slurm: LocalSlurm, workflow: ClusterWorkflow, job: str) -> None:
+    everything = ["--partition=urgent", f"--account={ACCOUNT}", "--nodes=3", "--exclusive", "--output=/dev/null"]
+    slurm.ask("sbatch", *everything, "--wrap=sleep 3")
+
+
+@pytest.fixture(autouse=True)
+def nodes_up(slurm: LocalSlurm):
+    """Every test finds, and leaves, all nodes in service and the queue empty."""
+    yield
+    slurm.ask("scancel", "--user=" + slurm.user)
+    for line in set(slurm.ask("sinfo", "--noheader", "--Node", "--states=down,drain", "--format=%N").split()):
+        slurm.ask("scontrol", "update", f"nodename={line}", "state=resume")
+
+
+def test_table2_made_through_slurm_equals_the_local_one(slurm, finished, tmp_path):
+    workflow = ClusterWorkflow.create(tmp_path / "slurm")
+    workflow.finish(workflow.start(slurm))
+    assert (workflow.folder / workflow.TABLE).read_bytes() == (finished.folder / finished.TABLE).read_bytes()
+    jobs = slurm.history()
+    assert {job["Account"] for job in jobs} == {ACCOUNT}
+    assert {job["State"] for job in jobs} == {"COMPLETED"}
+    training = [job for job in jobs if "rule_train_model" in job["Comment"]]
+    assert len(training) == 3
+    assert {job["Partition"] for job in training} == {"gpu"}
+    assert all("gres/gpu=1" in job["ReqTRES"] for job in training)
+
+
+@pytest.mark.parametrize(
+    ("fault", "ends_as", "remedy"),
+    [
+        pytest.param(cancelled, "CANCELLED", "a new job", id="scancel"),
+        pytest.param(killed, "FAILED", "a new job", id="process-killed"),
+        pytest.param(node_down, "NODE_FAIL", "the same job queued again", id="node-down"),
+        pytest.param(preempted, "PREEMPTED", "the same job queued again", id="preempted"),
+    ],
+)
+def test_a_training_job_that_is_stopped_resumes_from_its_checkpoint_and_the_table_is_the_same(
+    slurm: LocalSlurm,
+    finished: ClusterWorkflow,
+    without_sepacvae: ClusterWorkflow,
+    fault: Callable[[LocalSlurm, ClusterWorkflow, str], None],
+    ends_as: str,
+    remedy: str,
+) -> None:
+    workflow = without_sepacvae
+    earlier = {job["JobIDRaw"] for job in slurm.history()}
+    run = workflow.start(slurm)
+    workflow.wait_for(run, "training", lambda: workflow.trained_steps() > STEPS // 8)
+    [job] = [number for comment, number in slurm.jobs("RUNNING").items() if comment == TRAINING]
+    fault(slurm, workflow, job)
+    at_fault = workflow.trained_steps()
+    seen = [at_fault]  # steps of every checkpoint that can be caught from now on
+    workflow.wait_for(run, "a trained model", lambda: seen.append(workflow.trained_steps()) or workflow.model.exists())
+    workflow.finish(run)
+
+    steps = [step for step in seen if step]
+    assert at_fault < STEPS
+    assert steps == sorted(steps), "training went back to an earlier step"
+    assert workflow.model.read_bytes() == finished.model.read_bytes()
+    assert (workflow.folder / workflow.TABLE).read_bytes() == (finished.folder / finished.TABLE).read_bytes()
+
+    attempts = [each for each in slurm.history() if each["Comment"] == TRAINING and each["JobIDRaw"] not in earlier]
+    assert [each["State"].split()[0] for each in attempts] == [ends_as, "COMPLETED"]
+    first, second = attempts
+    assert (first["JobIDRaw"] == second["JobIDRaw"]) == (remedy == "the same job queued again")
+
+
+def test_a_job_that_exceeds_its_memory_is_tried_again_with_more(slurm, finished, without_sepacvae):
+    earlier = {job["JobIDRaw"] for job in slurm.history()}
+    too_little = round(0.7 * finished.peak_megabytes())
+    run = without_sepacvae.start(slurm, "--set-resources", f"train_model:mem_mb={too_little} * attempt")
+    shown = without_sepacvae.finish(run)
+    assert "OUT_OF_MEMORY" in shown
+    table = without_sepacvae.folder / without_sepacvae.TABLE
+    assert table.read_bytes() == (finished.folder / finished.TABLE).read_bytes()
+    attempts = [each for each in slurm.history() if each["Comment"] == TRAINING and each["JobIDRaw"] not in earlier]
+    assert (attempts[0]["State"], attempts[-1]["State"]) == ("OUT_OF_MEMORY", "COMPLETED")
+    assert [each["ReqMem"] for each in attempts] == [f"{too_little * (1 + i)}M" for i in range(len(attempts))]

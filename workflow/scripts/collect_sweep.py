@@ -1,0 +1,25 @@
+"""Gather what each swept system made of one generated corpus."""
+
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.storage import write_parquet
+from pipeline_lib.sweep import POINT, point
+
+
+def main(
+    scores: list[Path],
+    expect: list[str],
+    items: list[Path],
+    grouped: list[str],
+    latents: list[Path],
+    counts: Path,
+    out: Path,
+) -> None:
+    runs = len(latents) // len(grouped) if grouped else 0
+    groups = {system: latents[i * runs : (i + 1) * runs] for i, system in enumerate(grouped)}
+    write_parquet(out, point(scores, expect, items, groups, counts), POINT)
+
+
+if __name__ == "__main__":
+    run(main)

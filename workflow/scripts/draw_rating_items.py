@@ -1,0 +1,20 @@
+"""Draw the contexts of one corpus that human judges see, and blind the systems' responses to them."""
+
+from pathlib import Path
+
+from pipeline_lib.cli import run as run_stage
+from pipeline_lib.config import Human
+from pipeline_lib.human.draw import draw
+from pipeline_lib.storage import write_text
+
+
+def main(
+    corpus: str, systems: list[str], responses: list[Path], run: int, settings: Human, keep: Path, key: Path
+) -> None:
+    drawn = draw(corpus, dict(zip(systems, responses, strict=True)), run, settings)
+    for path in (keep / f"{drawn.sheet}.json", key):
+        write_text(path, drawn.model_dump_json(indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    run_stage(main)

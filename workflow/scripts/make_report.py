@@ -1,0 +1,16 @@
+"""Put tables, figures, responses and the record of a run into one page."""
+
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.report.page import Contents, write_page
+
+
+def main(
+    manifest: Path, tables: list[Path], figures: list[Path], items: list[Path], captions: list[Path], index: Path
+) -> None:
+    write_page(Contents(manifest, tables, figures, items, captions), index)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,17 @@
+"""Figure 5: draw where each system's posterior means lie, by group."""
+
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.config import LatentMap
+from pipeline_lib.figures.latent_map import plot
+
+
+def main(
+    systems: list[str], labels: list[str], latents: list[Path], settings: LatentMap, svg: Path, png: Path, csv: Path
+) -> None:
+    plot(systems, labels, latents, settings, svg, png, csv)
+
+
+if __name__ == "__main__":
+    run(main)

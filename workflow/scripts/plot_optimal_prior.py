@@ -1,0 +1,14 @@
+"""Figure 2 in numbers: draw what one prior costs where a context has two responses."""
+
+from pathlib import Path
+
+from pipeline_lib.cli import run
+from pipeline_lib.figures.optimal_prior import plot
+
+
+def main(svg: Path, png: Path, csv: Path) -> None:
+    plot(svg, png, csv)
+
+
+if __name__ == "__main__":
+    run(main)
