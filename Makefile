@@ -10,15 +10,17 @@ TORCH_VERSION := 2.13.0
 CORES ?= all
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && echo python$$v && break; done || echo python3)
 BIN := .venv/bin
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+SLURM := slurm-wlm slurmdbd munge mariadb-server
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: table2 tables report test check bench lock clean
+.PHONY: table2 tables report test test-cluster check bench cluster lock clean
 
 table2: .venv/ready
 	@mkdir -p results
-	$(BIN)/snakemake --cores $(CORES) --quiet host reason -- results/tables/table2.csv
+	$(BIN)/snakemake --cores $(CORES) --quiet host reason -- results/tables/table2.csv results/manifest.json
 	@cat results/tables/table2.md
-	@echo; echo "Table:  results/tables/table2.csv, .md, .tex"
+	@echo; echo "Table:  results/tables/table2.csv, .md, .tex    What the run was: results/manifest.json"
 	@echo "Scores: results/scores/validation/scores.parquet    Responses: results/responses/"
 
 tables: .venv/ready
@@ -31,6 +33,18 @@ report: .venv/ready
 
 test: .venv/ready
 	$(BIN)/pytest
+
+# Against a real SLURM, started on loopback for the time of the tests; where none can be installed they are skipped.
+test-cluster: .venv/cluster
+	@if [ "$$(PATH=$$PATH:/usr/sbin command -v slurmctld slurmdbd munged mariadbd | wc -l)" = 4 ]; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing with apt-get: $(SLURM)"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(SLURM) >/dev/null; \
+	else echo "No SLURM here, and only root on Debian or Ubuntu gets it installed: $(SLURM)"; fi
+	$(BIN)/pytest -rs tests/cluster
+
+# Snakemake's executors for SLURM, Kubernetes and others, and storage in S3 (profiles/README.md).
+cluster: .venv/cluster
 
 check: .venv/ready
 	$(BIN)/ruff check .
@@ -50,8 +64,15 @@ bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+.venv/cluster: .venv/ready requirements-cluster.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-cluster.lock
+	@touch $@
+
+# the second lock starts from the first, so that what both name is of one version where that can be
 lock:
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.lock
+	$(LOCK) requirements.in -o requirements.lock
+	cp requirements.lock requirements-cluster.lock
+	$(LOCK) requirements-cluster.in -o requirements-cluster.lock
 
 clean:
 	rm -rf .venv .venv-glove .snakemake

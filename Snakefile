@@ -33,11 +33,12 @@ include: "workflow/rules/unknown.smk"
 
 
 rule all:
-    """Tables 1-3 of the SepaCVAE paper for the run that the configuration describes."""
+    """Tables 1-3 of the SepaCVAE paper for the run that the configuration describes, and the record of that run."""
     default_target: True
     input:
         expand(RESULTS / "tables/{table}.csv", table=TABLES),
         expand(RESULTS / "scores/{split}/scores.parquet", split=["validation", "test"]),
+        RESULTS / "manifest.json",
 
 
 rule keywords:

@@ -91,7 +91,7 @@ def table(first: Run, second: Run, cells: Sequence[Cell]) -> Iterator[str]:
     common = len(first.values.keys() & second.values.keys())
     clear = [cell for cell in cells if cell.beyond_interval or cell.passes_test]
     shown = clear if clear else list(cells[:FEWEST])
-    yield f"{common} figures in both runs, {len(cells)} not the same, {len(clear)} of them by more than chance"
+    yield f"Figures in both runs: {common}, of them not the same: {len(cells)}, by more than chance: {len(clear)}"
     if not shown:
         return
     yield ""

@@ -24,6 +24,15 @@ TITLE = "Runtime and memory"
 TRAINING = "training"
 SPLITS = ("validation", "test")
 MIB = 2**20
+MEASURED = {"seconds": "seconds", "CPU seconds": "cpu_seconds", "memory MiB": "memory"}  # column -> field of Job
+TRAINED = {  # column -> field of TrainingRun
+    "parameters": "parameters",
+    "steps": "steps",
+    "step seconds": "step_seconds",
+    "tokens/s": "tokens_per_s",
+    "GPU memory MiB": "gpu_memory",
+}
+RELATIVE = {"relative step": "step_seconds", "relative memory": "memory"}
 
 
 class Stages(config.Settings):
@@ -136,13 +145,12 @@ def long_form(rows: Sequence[Row]) -> pa.Table:
             "corpus": row.corpus,
             "stage": row.stage,
             "system": row.system or None,
-            "label": row.label or None,
+            "label": row.label or "all systems",
             "runs": len(row.jobs),
         }
-        for name in (*Job.__dataclass_fields__, *TrainingRun.__dataclass_fields__):
-            record |= {name: row.mean(name), f"{name} sd": row.sd(name)}
-        for name in ("step_seconds", "memory"):
-            record[f"{name} relative"] = _relative(row, base, name)
+        for column, name in (MEASURED | TRAINED).items():
+            record |= {column: row.mean(name), f"{column} sd": row.sd(name)}
+        record |= {column: _relative(row, base, name) for column, name in RELATIVE.items()}
         records.append(record)
     return pa.Table.from_pylist(records)
 
@@ -175,11 +183,12 @@ def _blocks(rows: Sequence[Row], corpus: str) -> Iterator[tuple[str, list[list[s
     if trained := [row for row in own if row.stage == TRAINING]:
         yield "Training", _training_table(trained)
     systems = {row.system: row.label for row in own if row.system}
-    later = {(row.stage, row.system): row for row in own if row.stage != TRAINING}
+    later = {(row.stage, row.system): row for row in own if row.system and row.stage != TRAINING}
     if systems:
         yield "Responses and scores", _later_table(systems, later)
     shared = [row for row in own if not row.system]
-    lines = [[row.stage, *(_figure(row, name, 1) for name in Job.__dataclass_fields__)] for row in shared]
+    places = {"seconds": 1, "cpu_seconds": 1, "memory": 0}
+    lines = [[row.stage, *(_figure(row, name, digits) for name, digits in places.items())] for row in shared]
     yield "Stages that the systems share", [["Stage", "time, s", "CPU, s", "memory, MiB"], *lines]
 
 
@@ -210,11 +219,11 @@ def _training_table(rows: Sequence[Row]) -> list[list[str]]:
 
 def _later_table(systems: Mapping[str, str], rows: Mapping[tuple[str, str], Row]) -> list[list[str]]:
     stages = list(dict.fromkeys(stage for stage, _ in rows))
-    lines = [["System", *(f"{stage}, {unit}" for stage in stages for unit in ("s", "MiB"))]]
+    lines = [["System", *(f"{stage}, s" for stage in stages), "largest memory, MiB"]]
     for system, label in systems.items():
         of_system = [rows[stage, system] for stage in stages]
-        cells = [(_figure(row, "seconds", 1), _figure(row, "memory", 0)) for row in of_system]
-        lines.append([label, *(text for pair in cells for text in pair)])
+        largest = max(of_system, key=lambda row: row.mean("memory") or 0)
+        lines.append([label, *(_figure(row, "seconds", 1) for row in of_system), _figure(largest, "memory", 0)])
     return lines
 
 

@@ -21,8 +21,8 @@ _MARKDOWN = frozenset("\\`*_{}[]<>|#~&")
 
 
 def escape_latex(text: str) -> str:
-    """``text`` so that LaTeX prints it as it is."""
-    return "".join(_TEX.get(character, character) for character in text)
+    """``text`` on one line, so that LaTeX prints it as it is."""
+    return "".join(_TEX.get(character, character) for character in " ".join(text.split()))
 
 
 def escape_markdown(text: str) -> str:

@@ -12,16 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from local_slurm import LocalSlurm
 
 from workflow.tiny_workflow import TinyWorkflow
 
 STEPS = 400  # enough that a fault finds training under way
-QUICKLY = ["--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "2"]
 
 
 class ClusterWorkflow(TinyWorkflow):
-    """Adds a run through SLURM with the profile that is shipped, and a look at training from outside."""
+    """Adds a run with a profile, and a look at training from outside."""
 
     TABLE = "results/tables/table2.csv"
 
@@ -50,23 +48,13 @@ class ClusterWorkflow(TinyWorkflow):
         for summary in ("scores/validation", "significance", "tables"):
             shutil.rmtree(self.results / summary)
 
-    def start(self, slurm: LocalSlurm, *options: str) -> subprocess.Popen[bytes]:
-        """Run as far as Table 2 through SLURM; the screen's text goes to ``screen.txt``."""
+    def start(self, profile: str, environment: dict[str, str], *options: str) -> subprocess.Popen[bytes]:
+        """Run as far as Table 2 with a profile; the screen's text goes to ``screen.txt``."""
         with open(self.folder / "screen.txt", "wb") as screen:
             return subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "snakemake",
-                    "--workflow-profile",
-                    "profiles/slurm",
-                    *QUICKLY,
-                    *options,
-                    "--",
-                    self.TABLE,
-                ],
+                [sys.executable, "-m", "snakemake", "--workflow-profile", profile, *options, "--", self.TABLE],
                 cwd=self.folder,
-                env=self.environment() | slurm.environment,
+                env=self.environment() | environment,
                 stdout=screen,
                 stderr=screen,
             )
@@ -103,6 +91,12 @@ class ClusterWorkflow(TinyWorkflow):
             assert time.monotonic() < end, shown
             time.sleep(0.02)
         return found
+
+    def steps_until_trained(self, run: subprocess.Popen[bytes]) -> list[int]:
+        """Steps of every checkpoint that can be caught until there is a model."""
+        seen = list[int]()
+        self.wait_for(run, "a trained model", lambda: seen.append(self.trained_steps()) or self.model.exists())
+        return [step for step in seen if step]
 
     def training_process(self) -> int | None:
         """Id of the process that trains in this folder."""

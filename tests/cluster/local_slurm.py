@@ -103,7 +103,7 @@ class LocalSlurm:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": _search_path()}
+        self.environment = {"SLURM_CONF": f"{folder}/slurm.conf", "PATH": f"{folder}/bin{os.pathsep}{_search_path()}"}
         self.user = getpass.getuser()
         self._daemons: list[subprocess.Popen[bytes]] = []
 
@@ -193,7 +193,7 @@ class LocalSlurm:
 
     def _configure(self) -> None:
         self.folder.chmod(0o755)  # munge wants its socket within everybody's reach
-        for name in ("state", "munge", "mariadb", "logs", *(f"spool-{node}" for node in NODES)):
+        for name in ("bin", "state", "munge", "mariadb", "logs", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True, mode=0o755)
         ports = _free_ports(3 + len(NODES))
         self._password = secrets.token_hex(16)
@@ -216,6 +216,11 @@ class LocalSlurm:
         for number in range(GPUS):
             (self.folder / f"gpu{number}").touch()  # SLURM wants a file per GPU, and asks no more of it
         (self.folder / "gres.conf").write_text(f"AutoDetect=off\nName=gpu File={self.folder}/gpu[0-{GPUS - 1}]\n")
+        # within a job Snakemake's plugin clears SLURM_CONF, and srun would look for it where clusters have it, in /etc
+        step = self.folder / "bin/srun"
+        real = shutil.which("srun", path=_search_path())
+        step.write_text(f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {real} "$@"\n')
+        step.chmod(0o755)
         secret = self.folder / "slurmdbd.conf"
         secret.touch(mode=0o600)  # slurmdbd refuses to start where others can read it
         secret.write_text(_SLURMDBD_CONF.format_map(known))

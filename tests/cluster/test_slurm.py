@@ -8,6 +8,8 @@ import pytest
 from cluster_workflow import STEPS, ClusterWorkflow
 from local_slurm import ACCOUNT, LocalSlurm
 
+PROFILE = "profiles/slurm"
+QUICKLY = ["--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "2"]
 TRAINING = "rule_train_model_wildcards_embedded_sepacvae_1"
 
 
@@ -42,7 +44,7 @@ def nodes_up(slurm: LocalSlurm):
 
 def test_table2_made_through_slurm_equals_the_local_one(slurm, finished, tmp_path):
     workflow = ClusterWorkflow.create(tmp_path / "slurm")
-    workflow.finish(workflow.start(slurm))
+    workflow.finish(workflow.start(PROFILE, slurm.environment, *QUICKLY))
     assert (workflow.folder / workflow.TABLE).read_bytes() == (finished.folder / finished.TABLE).read_bytes()
     jobs = slurm.history()
     assert {job["Account"] for job in jobs} == {ACCOUNT}
@@ -72,18 +74,16 @@ def test_a_training_job_that_is_stopped_resumes_from_its_checkpoint_and_the_tabl
 ) -> None:
     workflow = without_sepacvae
     earlier = {job["JobIDRaw"] for job in slurm.history()}
-    run = workflow.start(slurm)
+    run = workflow.start(PROFILE, slurm.environment, *QUICKLY)
     workflow.wait_for(run, "training", lambda: workflow.trained_steps() > STEPS // 8)
     [job] = [number for comment, number in slurm.jobs("RUNNING").items() if comment == TRAINING]
     fault(slurm, workflow, job)
     at_fault = workflow.trained_steps()
-    seen = [at_fault]  # steps of every checkpoint that can be caught from now on
-    workflow.wait_for(run, "a trained model", lambda: seen.append(workflow.trained_steps()) or workflow.model.exists())
+    seen = workflow.steps_until_trained(run)
     workflow.finish(run)
 
-    steps = [step for step in seen if step]
-    assert at_fault < STEPS
-    assert steps == sorted(steps), "training went back to an earlier step"
+    assert 0 < at_fault < STEPS
+    assert [step for step in seen if step < at_fault] == [], "training began anew"
     assert workflow.model.read_bytes() == finished.model.read_bytes()
     assert (workflow.folder / workflow.TABLE).read_bytes() == (finished.folder / finished.TABLE).read_bytes()
 
@@ -96,7 +96,8 @@ def test_a_training_job_that_is_stopped_resumes_from_its_checkpoint_and_the_tabl
 def test_a_job_that_exceeds_its_memory_is_tried_again_with_more(slurm, finished, without_sepacvae):
     earlier = {job["JobIDRaw"] for job in slurm.history()}
     too_little = round(0.7 * finished.peak_megabytes())
-    run = without_sepacvae.start(slurm, "--set-resources", f"train_model:mem_mb={too_little} * attempt")
+    growing = f"train_model:mem_mb={too_little} * attempt"
+    run = without_sepacvae.start(PROFILE, slurm.environment, *QUICKLY, "--set-resources", growing)
     shown = without_sepacvae.finish(run)
     assert "OUT_OF_MEMORY" in shown
     table = without_sepacvae.folder / without_sepacvae.TABLE

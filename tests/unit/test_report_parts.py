@@ -29,7 +29,11 @@ from pipeline_lib.tables import Cell, Row, Table, write_long_form
 def test_a_table_is_shown_with_the_figures_that_were_written_of_it(tmp_path):
     cell = Cell(0.31, 0.02, 2, 0.2, 0.4, Figure(0.386, "0.386±0.00"), "real")
     row = Row("c", "Corpus", "Sys", {"BLEU-1": cell, "ppl": Cell()}, "sys", "oracle", 1)
-    table = Table("table2", "Validation responses", ["BLEU-1"], ["ppl"], [row], ["a | note", "BLEU-1: `BLEU-1|v:1`"])
+    other = Row("c", "Corpus", "Other", {"BLEU-1": Cell(0.2), "ppl": Cell(31.25), "kl": Cell()}, "other", "none")
+    row.cells["kl"] = Cell()
+    table = Table(
+        "table2", "Validation responses", ["BLEU-1"], ["ppl", "kl"], [row, other], ["a | note", "BLEU-1: `BLEU-1|v:1`"]
+    )
     write_long_form(tmp_path / "table2.csv", table)
     write_text(tmp_path / "table2.md", markdown(table, 3))
     shown = read_table(tmp_path / "table2.csv", {"c": "Corpus"}, 3)
@@ -43,6 +47,7 @@ def test_a_table_is_shown_with_the_figures_that_were_written_of_it(tmp_path):
     assert (figure["published"], figure["lead"]) == (0.386, "real")
     assert figure["difference"] == pytest.approx(-0.076)
     assert only["cells"]["ppl"]["mean"] is None
+    assert "kl" not in only["cells"]  # a column without a figure says nothing
 
 
 def test_columns_of_text_and_of_plain_numbers_are_told_apart(tmp_path):

@@ -23,9 +23,9 @@ def test_a_record_of_the_run_lies_beside_every_table(finished):
     assert str(finished.folder) not in json.dumps(record)
 
 
-@pytest.fixture
-def reported(checkout):
-    workflow = checkout()
+@pytest.fixture(scope="module")
+def reported(finished, tmp_path_factory):
+    workflow = finished.copy(tmp_path_factory.mktemp("report") / "copy")
     done = workflow.run("results/report/index.html", changes=PARTS)
     assert done.returncode == 0, done.stdout
     return workflow

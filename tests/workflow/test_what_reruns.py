@@ -112,6 +112,11 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_nothing_else(finished, 
     assert finished.planned(changes=settings) == expected | RECORDED
 
 
+def test_a_table_asked_for_alone_is_made_again_for_its_own_settings(finished):
+    changed = {"tables": {"table2": ["ppl", "BLEU-1"]}}
+    assert finished.planned("results/tables/table2.csv", changes=changed) == {"make_table table2"}
+
+
 def test_a_mirror_that_nothing_is_fetched_from_reruns_nothing(finished):
     assert finished.planned(changes={"mirror": "elsewhere"}) == set()
 

@@ -23,8 +23,10 @@ def in_order_of(base, values):
     return {key: in_order_of(base.get(key), values[key]) for key in [*base, *values] if key in values}
 
 
+AS_MODULE = not workflow.modifier.is_main_snakefile()  # of another workflow, whose configuration is the whole of ours
+
 try:
-    CONFIG = load(in_order_of(read_yaml(Path("config.yaml")), config))
+    CONFIG = load(config if AS_MODULE else in_order_of(read_yaml(Path("config.yaml")), config))
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
 

@@ -1,6 +1,8 @@
 # One page with all of it, that opens without a network, and what this run was.
 
 
+# Not an input of the tables: any change would remake them, and under ancient() Snakemake 9.27 does not look whether the
+# tables' own settings changed when this rule has to run.
 rule describe_run:
     """Configuration, code, versions and checksums of the data: what makes two runs comparable."""
     input:

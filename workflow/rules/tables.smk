@@ -7,8 +7,6 @@ rule make_table:
         scores=of_table(RESULTS / "scores/{split}/scores.parquet"),
         significance=of_table(RESULTS / "significance/{corpus}/{split}.parquet"),
         counts=counts_of_table,
-        # lies beside every table, and is no reason to make one again
-        manifest=ancient(RESULTS / "manifest.json"),
     output:
         csv=report(
             RESULTS / "tables/{table}.csv",

@@ -56,14 +56,18 @@ def case_rows(cases: Mapping[str, Path], items: Sequence[Path], layout: Layout) 
             for split in ("validation", "test")
             for system in layout.systems
         }
+        oracles = {system for (_, system), own in answers.items() if any(a["selection"] == ORACLE for a in _all(own))}
         for row in found.to_pylist():
-            of_train = row["split"] == "train"
             own = {key: row[key] for key in ("case", "split", "context", "similarity", "pair_id")} | {"corpus": corpus}
-            count = {"count": row["count"]} if of_train else {}
-            rows.append(own | count | {"role": "response" if of_train else "reference", "text": row["response"]})
-            for system in layout.systems if not of_train else ():
-                label = layout.systems[system].label
+            if row["split"] == "train":
+                rows.append(own | {"role": "response", "text": row["response"], "count": row["count"]})
+                continue
+            rows.append(own | {"role": "reference", "text": row["response"]})
+            for system in layout.systems:
                 for answer in answers[row["split"], system][row["pair_id"]]:
+                    label = layout.systems[system].label
+                    if system in oracles:  # as in Table 2
+                        label += " (oracle)" if answer["selection"] == ORACLE else " (test rule)"
                     rows.append(own | {"role": "answer", "system": system, "label": label} | answer)
     return pa.Table.from_pylist(rows, ROWS)
 
@@ -94,11 +98,11 @@ def latex(rows: pa.Table, layout: Layout, asked: int) -> str:
         for case, own in cases:
             of_train = [row for row in own if row["split"] == "train"]
             lines = [[escape_latex(cell) for cell in line] for line in _lines(own)]
-            width = f">{{\\raggedright\\arraybackslash}}p{{{0.78 / (len(lines[0]) - 1):.3f}\\textwidth}}"
+            width = f">{{\\raggedright\\arraybackslash}}p{{{0.7 / (len(lines[0]) - 1):.3f}\\textwidth}}"
             texts = [[r"\textbf{training context}", escape_latex(of_train[0]["context"])]]
             texts += [["response", escape_latex(text)] for text in _train_responses(of_train)]
             blocks = [
-                tabular([("", texts)], "l>{\\raggedright\\arraybackslash}p{0.78\\textwidth}"),
+                tabular([("", texts)], "l>{\\raggedright\\arraybackslash}p{0.7\\textwidth}"),
                 tabular([("", lines)], "l" + width * (len(lines[0]) - 1)),
             ]
             caption = f"{layout.corpora[corpus]}, case {case}: {_train_title(of_train)}"
@@ -115,7 +119,7 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
     near = {key: near[key] for split in ("validation", "test") for key in near if key[0] == split}
     cells = {
         name: {key: " / ".join(_texts(rows, key, name)) or "–" for key in near}
-        for name in dict.fromkeys(_name(row, rows) for row in rows if row["split"] != "train")
+        for name in dict.fromkeys(_name(row) for row in rows if row["split"] != "train")
     }
     return [
         ["", *(f"near in {row['split']}, cosine {row['similarity']:.2f}" for row in near.values())],
@@ -126,18 +130,12 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> list[list[str]]:
 
 def _texts(rows: Sequence[Mapping[str, Any]], key: tuple[str, int], name: str) -> Iterator[str]:
     for row in rows:
-        if (row["split"], row["pair_id"]) == key and _name(row, rows) == name:
+        if (row["split"], row["pair_id"]) == key and _name(row) == name:
             yield row["text"] or EMPTY
 
 
-def _name(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
-    """The label of a line: a system that chooses its group with the reference too has two."""
-    if row["role"] != "answer":
-        return row["role"]
-    if row["selection"] == ORACLE:
-        return f"{row['label']} (oracle)"
-    both = any(other["system"] == row["system"] and other["selection"] == ORACLE for other in rows)
-    return f"{row['label']} (test rule)" if both else row["label"]
+def _name(row: Mapping[str, Any]) -> str:
+    return row["label"] if row["role"] == "answer" else row["role"]
 
 
 def _train_title(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -151,7 +149,7 @@ def _train_responses(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def _found(n: int, asked: int) -> str:
     if n == asked:
-        return f"{n} cases."
+        return f"{n} case{'s' if n > 1 else ''}."
     return f"{n} of the {asked} cases that were asked for: no other context of this corpus has what makes a case."
 
 
@@ -159,7 +157,7 @@ def _notes(layout: Layout) -> list[str]:
     return [
         f"Answers of the runs with seed {layout.seeds[0]}, for the first pair that has the context; found and compared "
         "by the cosine of mean word vectors over content words.",
-        "(oracle): the group was chosen with the reference; (test rule): with the context alone, as on test.",
+        "(oracle): the group was chosen with the reference, on validation alone; (test rule): with the context alone.",
     ]
 
 
@@ -171,6 +169,11 @@ def _by_corpus(rows: pa.Table, layout: Layout) -> Iterator[tuple[str, list[tuple
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
+
+
+def _all(answers: Mapping[int, list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+    for rows in answers.values():
+        yield from rows
 
 
 def _answers(

@@ -54,7 +54,8 @@ def read_table(path: Path, labels: Mapping[str, str], digits: int) -> ShownTable
         PipelineError: the file is not a CSV with a header, or the .md is missing.
     """
     header, records = _read_csv(path)
-    names = [name for name in header if name not in KEYS and _figure_of(name, header) is None]
+    own = [name for name in header if name not in KEYS and _figure_of(name, header) is None]
+    names = [name for name in own if any(record[name] for record in records)]
     columns = [_column(name, header, records, digits) for name in names]
     title, notes = _read_markdown(path.with_suffix(".md"))
     signatures: dict[str, list[str]] = {}

@@ -14,13 +14,12 @@ Report.showTables = () => {
 
 Report.showTable = (table) => {
   const corpora = new Set(table.rows.map((row) => row.corpus_label));
-  const isText = table.columns.some((column) => column.kind === "text");
   const isLong = table.rows.length > 40;
-  const label = { title: table.rows.some((row) => row.system) ? "System" : "Corpus", field: "label", frozen: !isText, formatter: labelCell, minWidth: 120, tooltip: false };
+  const label = { title: table.rows.some((row) => row.system) ? "System" : "Corpus", field: "label", frozen: true, formatter: labelCell, minWidth: 120, tooltip: false };
   return Report.grid(`[data-table="${CSS.escape(table.name)}"]`, {
     data: table.rows,
     ...(isLong && { maxHeight: "44rem" }),
-    layout: isText ? "fitColumns" : "fitDataFill",
+    layout: "fitDataFill",
     groupBy: label.title === "System" && corpora.size > 1 ? "corpus_label" : false,
     groupHeader: (value) => Report.element("span", "", String(value)),
     columns: [...(table.rows.some((row) => row.label) ? [label] : []), ...table.columns.map((column) => columnOf(table, column))],
@@ -34,7 +33,7 @@ function columnOf(table, column) {
     mutator: (_, row) => row.cells[column.name],
     headerTooltip: () => Report.aboutMetric(column.name, table.signatures?.[column.name]),
   };
-  if (column.kind === "text") return { ...base, cssClass: "prose", minWidth: 160, widthGrow: 2 };
+  if (column.kind === "text") return { ...base, cssClass: "prose", maxWidth: 420 };
   const right = { ...base, hozAlign: "right", headerHozAlign: "right", sorter: bySortKey, headerWordWrap: true, minWidth: 92, maxWidth: 150 };
   if (column.kind === "number") return { ...right, formatter: (cell) => Report.figure(cell.getValue(), column.places) };
   return {

@@ -1,0 +1,160 @@
+"""The walk-throughs in docs/ do what they say: their files are written and their commands run as they stand."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pytest
+import yaml
+from tiny_workflow import ROOT, TinyWorkflow
+
+from pipeline_lib.schema import RESPONSES
+from pipeline_lib.storage import read_json, read_parquet
+
+FENCE = re.compile(r"^```(.+)\n((?:.*\n)*?)```$", re.MULTILINE)
+TITLE = re.compile(r'title="(.+)"')
+
+
+class Page:
+    """The code blocks of one page."""
+
+    def __init__(self, name: str) -> None:
+        blocks = FENCE.findall((ROOT / "docs" / name).read_text(encoding="utf-8"))
+        self.files = {title[1]: body for kind, body in blocks if (title := TITLE.search(kind))}
+        self.commands = "".join(body for kind, body in blocks if kind == "sh")
+
+    def follow(self, folder: Path) -> str:
+        """Write the files and run the commands, with Python and Snakemake of this environment; gives the screen."""
+        for name, body in self.files.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(body, encoding="utf-8")
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", self.commands],
+            cwd=folder,
+            env=os.environ | {"PATH": path},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+        )
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+def table(path: Path) -> dict[str, dict[str, float | str]]:
+    """Rows of a table by the label of the system."""
+    return {row["label"]: row for row in pa.csv.read_csv(path).to_pylist()}
+
+
+# --- docs/adding-a-model.md ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def models(checkout, monkeypatch) -> TinyWorkflow:
+    """The tiny workflow after someone followed the page on models."""
+    workflow: TinyWorkflow = checkout()
+    before = {path: path.stat().st_mtime_ns for path in workflow.results.glob("models/**/*.safetensors")}
+    Page("adding-a-model.md").follow(workflow.folder)
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in before}.items()  # nothing was trained again
+    monkeypatch.syspath_prepend(workflow.folder / "mine")
+    return workflow
+
+
+def test_the_page_on_models_gives_a_row_for_each_of_its_systems(models):
+    for name in ("table2", "table3"):
+        rows = table(models.results / f"tables/{name}.csv")
+        assert {"Retrieval", "Transformer", "Parrot", "Seq2Seq"} <= rows.keys()
+    rows = table(models.results / "tables/table2.csv")
+    assert rows["Transformer"]["ppl-bound"] == pytest.approx(rows["Transformer"]["ppl-importance"])  # exact
+    assert rows["Retrieval"]["ppl"] in (None, "")
+    assert rows["Parrot"]["coherence"] == pytest.approx(1, abs=1e-3)  # a context and itself
+
+    check_retrieval(models)
+    check_parrot(models)
+    check_transformer(models)
+
+
+def responses(workflow: TinyWorkflow, system: str) -> pa.Table:
+    return read_parquet(workflow.results / f"responses/embedded/{system}/seed1/test.parquet", RESPONSES)
+
+
+def check_retrieval(workflow: TinyWorkflow) -> None:
+    """Its responses are those of the nearest training contexts, found one by one."""
+    rows = read_parquet(workflow.results / "vectors/embedded/native.parquet").to_pylist()
+    vectors = {row["token"]: np.array(row["vector"]) for row in rows}
+
+    def direction(text: str) -> np.ndarray:
+        mean = np.mean([vectors[word] for word in text.split() if word in vectors], axis=0)
+        return mean / np.linalg.norm(mean)
+
+    train = read_parquet(workflow.results / "filtered/embedded/train.parquet").to_pylist()
+    known = np.array([direction(row["context"]) for row in train])
+    for row in responses(workflow, "retrieval").to_pylist():
+        cosines = known @ direction(row["context"])
+        assert row["response"] in {train[i]["response"] for i in np.flatnonzero(cosines > cosines.max() - 1e-5)}
+
+
+def check_parrot(workflow: TinyWorkflow) -> None:
+    table = responses(workflow, "parrot")
+    assert set(table["sample"].to_pylist()) == {0, 1}
+    assert len(table) == 2 * len(responses(workflow, "seq2seq"))
+
+
+def check_transformer(workflow: TinyWorkflow) -> None:
+    """The likelihood of a whole response is that of its words, each given those before it and nothing after."""
+    import torch
+
+    from pipeline_lib.models import saved
+    from pipeline_lib.text.vocabulary import Vocabulary
+    from pipeline_lib.training.batches import PairDataset
+
+    vocabulary = Vocabulary.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
+    folder = workflow.results / "models/embedded/transformer/seed1"
+    model = saved.load(folder / "model.safetensors", vocabulary).eval()
+    batch = PairDataset.read(workflow.results / "filtered/embedded/test.parquet", vocabulary).batch(np.arange(4))
+    with torch.no_grad():
+        nll = model.likelihood(batch, torch.Generator()).nll
+        memory, padding = model._encode(batch)
+        for row in range(4):
+            total = 0.0
+            for place in range(int(batch.lengths[row])):
+                read = batch.inputs[row : row + 1, : place + 1]
+                state = model._decode(read, memory[row : row + 1], padding[row : row + 1])[:, -1]
+                total -= float(torch.log_softmax(model.output(state), -1)[0, batch.targets[row, place]])
+            assert total == pytest.approx(float(nll[row]), rel=1e-4)
+
+
+# --- docs/adding-a-corpus.md ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def one_system(finished: TinyWorkflow, tmp_path: Path) -> TinyWorkflow:
+    """The tiny workflow before any run, with one trained system and the rows that frame it."""
+    workflow = TinyWorkflow.create(tmp_path / "checkout")
+    path = workflow.folder / "config.yaml"
+    config = yaml.safe_load(path.read_text())
+    config["systems"] = {name: config["systems"][name] for name in ("random", "human", "seq2seq")}
+    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    return workflow
+
+
+def test_the_page_on_corpora_leads_from_a_csv_to_tables_1_to_3(one_system):
+    screen = Page("adding-a-corpus.md").follow(one_system.folder)
+    results = one_system.results / "mine"
+    dialogues = read_parquet(results / "dialogues/mine/dialogues.parquet").to_pylist()
+    rows = pa.csv.read_csv(one_system.folder / "mine/scenes.csv").to_pylist()
+    assert [(d["dialogue_id"], d["turn"] + 1, d["speaker"], d["text"]) for d in dialogues] == [
+        (row["scene"], row["line"], row["who"], row["says"]) for row in rows
+    ]
+    splits = read_json(results / "filtered/mine/counts.json")["splits"]
+    assert all(splits[split]["pairs"] > 0 for split in ("train", "validation", "test"))
+    assert "My corpus" in screen
+    assert "| Seq2Seq" in screen
+    for name in ("table2", "table3"):
+        assert table(results / f"tables/{name}.csv").keys() == {"Random response", "Human reference", "Seq2Seq"}
