@@ -67,10 +67,8 @@ def models(checkout, monkeypatch) -> TinyWorkflow:
 
 
 def test_the_page_on_models_gives_a_row_for_each_of_its_systems(models):
-    for name in ("table2", "table3"):
-        rows = table(models.results / f"tables/{name}.csv")
-        assert {"Retrieval", "Transformer", "Parrot", "Seq2Seq"} <= rows.keys()
     rows = table(models.results / "tables/table2.csv")
+    assert {"Retrieval", "Transformer", "Parrot", "Seq2Seq"} <= rows.keys()
     assert rows["Transformer"]["ppl-bound"] == pytest.approx(rows["Transformer"]["ppl-importance"])  # exact
     assert rows["Retrieval"]["ppl"] in (None, "")
     assert rows["Parrot"]["coherence"] == pytest.approx(1, abs=1e-3)  # a context and itself
@@ -81,7 +79,7 @@ def test_the_page_on_models_gives_a_row_for_each_of_its_systems(models):
 
 
 def responses(workflow: TinyWorkflow, system: str) -> pa.Table:
-    return read_parquet(workflow.results / f"responses/embedded/{system}/seed1/test.parquet", RESPONSES)
+    return read_parquet(workflow.results / f"responses/embedded/{system}/seed1/validation.parquet", RESPONSES)
 
 
 def check_retrieval(workflow: TinyWorkflow) -> None:
@@ -117,7 +115,7 @@ def check_transformer(workflow: TinyWorkflow) -> None:
     vocabulary = Vocabulary.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
     folder = workflow.results / "models/embedded/transformer/seed1"
     model = saved.load(folder / "model.safetensors", vocabulary).eval()
-    batch = PairDataset.read(workflow.results / "filtered/embedded/test.parquet", vocabulary).batch(np.arange(4))
+    batch = PairDataset.read(workflow.results / "filtered/embedded/validation.parquet", vocabulary).batch(np.arange(4))
     with torch.no_grad():
         nll = model.likelihood(batch, torch.Generator()).nll
         memory, padding = model._encode(batch)
@@ -134,12 +132,12 @@ def check_transformer(workflow: TinyWorkflow) -> None:
 
 
 @pytest.fixture
-def one_system(finished: TinyWorkflow, tmp_path: Path) -> TinyWorkflow:
-    """The tiny workflow before any run, with one trained system and the rows that frame it."""
+def one_system(tmp_path: Path) -> TinyWorkflow:
+    """The tiny workflow before any run, with a single system: its many short jobs are what takes the time."""
     workflow = TinyWorkflow.create(tmp_path / "checkout")
     path = workflow.folder / "config.yaml"
     config = yaml.safe_load(path.read_text())
-    config["systems"] = {name: config["systems"][name] for name in ("random", "human", "seq2seq")}
+    config["systems"] = {"seq2seq": config["systems"]["seq2seq"]}
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     return workflow
 
@@ -157,4 +155,4 @@ def test_the_page_on_corpora_leads_from_a_csv_to_tables_1_to_3(one_system):
     assert "My corpus" in screen
     assert "| Seq2Seq" in screen
     for name in ("table2", "table3"):
-        assert table(results / f"tables/{name}.csv").keys() == {"Random response", "Human reference", "Seq2Seq"}
+        assert table(results / f"tables/{name}.csv").keys() == {"Seq2Seq"}
