@@ -64,6 +64,7 @@ AccountingStoragePort={slurmdbd}
 AccountingStoragePass={folder}/munge/socket
 AccountingStorageEnforce=associations
 AccountingStorageTRES=gres/gpu
+AccountingStoreFlags=job_comment
 
 {nodes}
 PartitionName=batch Nodes=ALL Default=YES MaxTime=2-0 PriorityTier=1 State=UP
@@ -294,7 +295,7 @@ class LocalSlurm:
             return False
         return True
 
-    def _wait(self, what: str, condition: Callable[[], bool], seconds: float = 30) -> None:
+    def _wait(self, what: str, condition: Callable[[], bool], seconds: float = 120) -> None:
         end = time.monotonic() + seconds
         while not condition():
             ended = [daemon.args for daemon in self._daemons if daemon.poll() is not None]

@@ -9,7 +9,7 @@ from cluster_workflow import STEPS, ClusterWorkflow
 from local_slurm import ACCOUNT, LocalSlurm
 
 PROFILE = "profiles/slurm"
-QUICKLY = ["--slurm-init-seconds-before-status-checks", "3", "--seconds-between-status-checks", "2"]
+QUICKLY = ["--slurm-init-seconds-before-status-checks", "3"]
 TRAINING = "rule_train_model_wildcards_embedded_sepacvae_1"
 
 

@@ -24,7 +24,7 @@ def measure_distances(
     z is drawn from the posterior, with the noise that training drew at that step. Groups are the system's own: the
     winning copy of SepaCVAE, the cluster of K-, S- and A-CVAE. Of a system without groups, two pairs count as of one
     group if the cosine of their context encodings c exceeds ``threshold``. (Of c, not of [c; z], which would put
-    every inner value above the threshold: docs/systems.md, section 6, row 13.)
+    every inner value above the threshold; the paper does not say which.)
 
     Returns:
         DISTANCES table, a row for each batch.
