@@ -359,7 +359,7 @@ def _notes(
     ]
     if methods := sorted(set(significance["method"].to_pylist())):
         notes.append(
-            "Bold: best of the trained systems. † The lead over the next is real: paired test over items, "
+            "Bold: best of the systems compared. † The lead over the next is real: paired test over items, "
             + "; ".join(methods)
             + "."
         )
