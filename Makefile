@@ -31,8 +31,9 @@ report: .venv/ready
 	$(BIN)/snakemake --cores $(CORES) --quiet host reason -- results/report/index.html
 	@echo; echo "Report: $(CURDIR)/results/report/index.html (open it in a browser; to pass it on, take the whole folder)"
 
+# two processes: the tests that run the workflow are one group, which shares one finished run (tests/workflow/conftest.py)
 test: .venv/ready
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 # Against a real SLURM, started on loopback for the time of the tests; where none can be installed they are skipped.
 test-cluster: .venv/cluster

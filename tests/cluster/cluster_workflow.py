@@ -15,13 +15,14 @@ import yaml
 
 from workflow.tiny_workflow import TinyWorkflow
 
-STEPS = 400  # enough that a fault finds training under way
+STEPS = 400  # at most, and enough that a fault finds training under way
 
 
 class ClusterWorkflow(TinyWorkflow):
     """Adds a run with a profile, and a look at training from outside."""
 
     TABLE = "results/tables/table2.csv"
+    run_under_way: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def create(cls, folder: Path) -> "ClusterWorkflow":
@@ -51,20 +52,24 @@ class ClusterWorkflow(TinyWorkflow):
     def start(self, profile: str, environment: dict[str, str], *options: str) -> subprocess.Popen[bytes]:
         """Run as far as Table 2 with a profile; the screen's text goes to ``screen.txt``."""
         with open(self.folder / "screen.txt", "wb") as screen:
-            return subprocess.Popen(
+            self.run_under_way = subprocess.Popen(
                 [sys.executable, "-m", "snakemake", "--workflow-profile", profile, *options, "--", self.TABLE],
                 cwd=self.folder,
                 env=self.environment() | environment,
                 stdout=screen,
                 stderr=screen,
             )
+        return self.run_under_way
+
+    def stop(self) -> None:
+        """End a run that a failed test left."""
+        if self.run_under_way is not None:
+            self.run_under_way.kill()
+            self.run_under_way.wait()
 
     def finish(self, run: subprocess.Popen[bytes], seconds: float = 1200) -> str:
         """Wait for a run and give what it showed on the screen; it must have succeeded."""
-        try:
-            status = run.wait(seconds)
-        finally:
-            run.kill()
+        status = run.wait(seconds)
         shown = (self.folder / "screen.txt").read_text()
         assert status == 0, shown
         return shown

