@@ -80,8 +80,7 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
             for axes, axis in zip(panels, shown, strict=True):
                 _draw_panel(axes, table.filter((pc.field("axis") == axis) & (pc.field("metric") == metric)), labels)
             panels[0].set_ylabel(title)
-            if metric in _FROM_ZERO:
-                panels[0].set_ylim(bottom=0)
+            panels[0].set_ylim(*_limits(table.filter(pc.field("metric") == metric), metric))
         for axes, axis in zip(rows[-1], shown, strict=True):
             _label_rates(axes, table.filter(pc.field("axis") == axis), AXES[axis])
         figure.align_ylabels(rows[:, 0])
@@ -110,6 +109,15 @@ def _draw_panel(axes: "Axes", part: pa.Table, labels: dict[str, str]) -> None:
         axes.errorbar(
             beside, value, [value - low, high - value], label=labels[system], elinewidth=0.7, **look.line(markers=True)
         )
+
+
+def _limits(row: pa.Table, metric: str) -> tuple[float, float]:
+    """Room for the means, not for the intervals: of few runs some are so wide that nothing else could be read."""
+    guides = [name for name, metrics in GUIDES.items() if metric not in metrics]
+    values = row.filter(pc.invert(pc.is_in(row["system"], value_set=pa.array(guides, pa.string()))))["value"].to_numpy()
+    low, high = float(values.min(initial=0.0 if metric in _FROM_ZERO else values.max())), float(values.max())
+    margin = 0.25 * (high - low) or 0.1
+    return (0.0 if metric in _FROM_ZERO else low - margin), high + margin
 
 
 def _label_rates(axes: "Axes", part: pa.Table, axis: Axis) -> None:
