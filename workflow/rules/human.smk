@@ -52,19 +52,19 @@ rule make_human_table:
             RESULTS / "tables/table4.csv",
             caption="../report/table4.rst",
             category="Tables",
-            labels={"table": "table4", "format": "csv"},
+            labels={"table": "4", "format": "csv"},
         ),
         md=report(
             RESULTS / "tables/table4.md",
             caption="../report/table4.rst",
             category="Tables",
-            labels={"table": "table4", "format": "md"},
+            labels={"table": "4", "format": "md"},
         ),
         tex=report(
             RESULTS / "tables/table4.tex",
             caption="../report/table4.rst",
             category="Tables",
-            labels={"table": "table4", "format": "tex"},
+            labels={"table": "4", "format": "tex"},
         ),
     log:
         LOGS / "tables/table4.log",
