@@ -2,8 +2,11 @@
 
 import argparse
 import inspect
+import os
 import signal
 import sys
+import threading
+import time
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -13,21 +16,38 @@ from pydantic import ValidationError
 from pipeline_lib.config import Settings
 from pipeline_lib.errors import PipelineError
 
+_SCHEDULER = "PIPELINE_SCHEDULER"  # process that started this job; set by the workflow
+
 
 def run(main: Callable[..., None]) -> None:
     """Parse ``sys.argv`` for ``main`` and call it.
 
     ``Path``, ``str``, ``int`` and ``float`` parameters become options of that type, ``list`` parameters take several
-    values, a `Settings` parameter takes its JSON. A `PipelineError` is printed to stderr without a traceback and ends
-    the process with status 1.
+    values, a `Settings` parameter takes its JSON. Errors: see `report`.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
+    report(lambda: main(**_arguments(main)))
+
+
+def report(work: Callable[[], None]) -> None:
+    """Do ``work``; a `PipelineError` is printed to stderr without a traceback and ends the process with status 1."""
     try:
-        main(**_arguments(main))
+        work()
     except PipelineError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
+
+
+def _stop_without(scheduler: int) -> None:
+    try:
+        while True:
+            os.kill(scheduler, 0)  # asks whether it lives
+            time.sleep(0.5)
+    except ProcessLookupError:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except PermissionError:
+        pass  # the number is another user's process by now, or the scheduler is: nothing can be told
 
 
 def _arguments(main: Callable[..., None]) -> dict[str, Any]:

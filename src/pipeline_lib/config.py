@@ -4,17 +4,42 @@ A stage is given its section as JSON on the command line and reads it back with 
 else of the configuration reaches it, so Snakemake sees exactly what a stage depends on.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline_lib.errors import PipelineError, nearest
 
 S = TypeVar("S", bound="Settings")
-Positive = Annotated[int, Field(gt=0)]
+Positive = Annotated[int, Field(gt=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]  # what every generator takes
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]  # becomes part of a path
+
+
+def _no_option(value: str) -> str:
+    if value.startswith("-") or any(not character.isprintable() for character in value):
+        raise ValueError("a path starts with no dash (write ./-name) and holds no control character")
+    return value
+
+
+def _no_wildcard(value: str) -> str:
+    if "{" in value or "}" in value:
+        raise ValueError("braces are wildcards to Snakemake; choose a folder without them")
+    return value
+
+
+def _stays(value: str) -> str:
+    if value in (".", "..", "manifest.json"):
+        raise ValueError("this names no file of a source; manifest.json is written beside them")
+    return value
+
+
+AnyPath = Annotated[str, AfterValidator(_no_option)]
+Folder = Annotated[AnyPath, AfterValidator(_no_wildcard)]
+FileName = Annotated[Folder, Field(pattern=r"^[^/\\]+$"), AfterValidator(_stays)]
 
 
 # sections that mean something for one corpus alone; the rest describes the run or is given for each system
@@ -24,7 +49,7 @@ OVERRIDABLE = ("filtering", "embeddings", "keywords", "clustering", "network", "
 class Settings(BaseModel):
     """Base of every section: immutable, and an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 # --- corpora -------------------------------------------------------------------------------------------------------
@@ -33,7 +58,7 @@ class Settings(BaseModel):
 class RemoteFile(Settings):
     """One file of a source: where it may be had and how to know that it is the right one."""
 
-    name: str = Field(pattern=r"^[^/\\]+$", description="file name in the mirror and in results/raw")
+    name: FileName = Field(description="file name in the mirror and in results/raw")
     urls: list[str] = Field(default=[], description="tried in order")
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="hex digest; null: not verified")
 
@@ -50,7 +75,7 @@ class Synthetic(Settings):
     groups: Positive = Field(default=8, le=8, description="latent groups of responses")
     validation: Fraction = Field(default=0.1, description="share of dialogues")
     test: Fraction = Field(default=0.1, description="share of dialogues")
-    seed: int = Field(default=1, description="of the generator")
+    seed: Seed = Field(default=1, description="of the generator")
 
     @field_validator("turns")
     @classmethod
@@ -70,7 +95,7 @@ class Source(Settings):
     )
     label: str = Field(description="name in tables; published figures are matched by it")
     licence: str = Field(description="of the text, for the reader of the tables")
-    mirror: str | None = Field(default=None, description="local folder that is tried before any URL")
+    mirror: AnyPath | None = Field(default=None, description="local folder that is tried before any URL")
     bundles: list[list[RemoteFile]] = Field(
         default=[], description="alternative sets of files; the first one that can be completed is taken"
     )
@@ -81,7 +106,7 @@ class Source(Settings):
         default={"validation": 0.05, "test": 0.05},
         description="shares of dialogues held out where the corpus has no official splits",
     )
-    split_seed: int = Field(default=1, description="decides which dialogues are held out")
+    split_seed: Seed = Field(default=1, description="decides which dialogues are held out")
     synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
     override: dict[str, Any] = Field(
         default={}, description="sections (filtering, training, ...) and values of theirs that differ for this corpus"
@@ -144,7 +169,7 @@ class GloveTraining(Settings):
     learning_rate: float = Field(default=0.05, gt=0, description="initial step of AdaGrad")
     x_max: float = Field(default=100.0, gt=0, description="co-occurrence count from which the weight is 1")
     alpha: float = Field(default=0.75, gt=0, description="exponent of the weight below `x_max`")
-    seed: int = Field(default=1, description="of the initial vectors and the order of updates")
+    seed: Seed = Field(default=1, description="of the initial vectors and the order of updates")
 
 
 class Embeddings(Settings):
@@ -156,7 +181,7 @@ class Embeddings(Settings):
         "environment of its own (needs Python 3.6-3.8)",
     )
     file: RemoteFile | None = Field(default=None, description="for source `file`: text, .gz or .zip")
-    mirror: str | None = Field(default=None, description="local folder that is tried before any URL")
+    mirror: AnyPath | None = Field(default=None, description="local folder that is tried before any URL")
     dimension: Positive | None = Field(
         default=None, description="for source `file`: its width, checked; picks the file within glove.6B.zip"
     )
@@ -186,7 +211,7 @@ class Clustering(Settings):
         default=10_000, description="pairs up to which spectral and agglomerative clustering see every pair"
     )
     landmarks: Positive = Field(default=1_000, description="landmarks of the large-scale forms")
-    seed: int = Field(default=1, description="of the initial centroids and of drawn samples")
+    seed: Seed = Field(default=1, description="of the initial centroids and of drawn samples")
 
 
 # --- systems and training ------------------------------------------------------------------------------------------
@@ -263,7 +288,7 @@ class ExternalSystem(Settings):
     """A row whose responses were made elsewhere, say by a language model."""
 
     label: str = Field(description="name in tables")
-    responses: str = Field(
+    responses: AnyPath = Field(
         description="path of a CSV, JSON lines or Parquet file with columns context and response (and sample, where a "
         "context has several responses); {corpus} and {split} stand for their names"
     )
@@ -301,7 +326,7 @@ class Significance(Settings):
     method: Literal["randomisation", "bootstrap"] = Field(default="randomisation", description="the paired test")
     trials: Positive = Field(default=1000, description="random reassignments or resamples")
     level: float = Field(default=0.05, gt=0, lt=1, description="adjusted p below which a difference is significant")
-    seed: int = Field(default=1, description="of the trials")
+    seed: Seed = Field(default=1, description="of the trials")
 
 
 class Tables(Settings):
@@ -350,7 +375,7 @@ class Human(Settings):
 
     contexts: Positive = Field(default=200, description="contexts that are drawn from a split")
     split: Literal["validation", "test"] = Field(default="test", description="split that they are drawn from")
-    seed: int = Field(default=1, description="of the draw and of the order in which systems are shown")
+    seed: Seed = Field(default=1, description="of the draw and of the order in which systems are shown")
     run: int | None = Field(default=None, description="seed of the runs whose responses are shown; null: the first")
     systems: list[Name] = Field(
         default=[],
@@ -366,7 +391,7 @@ class Human(Settings):
         min_length=1,
         description="what is judged, with the criterion that the rater reads",
     )
-    ratings: str = Field(default="ratings", description="folder of the filled sheets, CSV")
+    ratings: AnyPath = Field(default="ratings", description="folder of the filled sheets, CSV")
 
     @field_validator("aspects")
     @classmethod
@@ -410,7 +435,7 @@ class LatentMap(Settings):
     split: Literal["validation", "test"] = Field(default="test", description="split whose pairs are drawn")
     pairs: Positive = Field(default=2_000, description="pairs at the most")
     perplexity: float = Field(default=30.0, gt=1, description="of t-SNE")
-    seed: int = Field(default=1, description="of t-SNE, and of the k-means that NMI compares with")
+    seed: Seed = Field(default=1, description="of t-SNE, and of the k-means that NMI compares with")
 
 
 class Figures(Settings):
@@ -433,7 +458,7 @@ class Sweep(Settings):
         default=["seq2seq", "cvae", "cvae_bow", "k_cvae_bow", "sepacvae", "sepacvae_faithful"],
         description="systems that are swept",
     )
-    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(default=[1, 2, 3], description="runs of each")
+    seeds: list[Seed] = Field(default=[1, 2, 3], description="runs of each")
 
 
 class Report(Settings):
@@ -458,10 +483,12 @@ class SweepPoint(NamedTuple):
 class Config(Settings):
     """The whole of ``config.yaml``."""
 
-    results: str = Field(default="results", min_length=1, description="folder of all outputs; one for each size of run")
-    mirror: str | None = Field(default=None, description="local folder tried before any URL, for every source")
+    results: Folder = Field(
+        default="results", min_length=1, description="folder of all outputs; one for each size of run"
+    )
+    mirror: AnyPath | None = Field(default=None, description="local folder tried before any URL, for every source")
     corpora: list[Name] = Field(min_length=1, description="names of `sources:` that the tables cover")
-    seeds: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(
+    seeds: list[Seed] = Field(
         min_length=1, description="each trained system is run once with each; tables average over them"
     )
     sources: dict[Name, Source] = Field(description="corpora that there are, by name")
@@ -587,6 +614,7 @@ def load(values: dict[str, Any], where: str = "config.yaml") -> Config:
     Raises:
         PipelineError: names the first offending key, what was found and the nearest known key.
     """
+    _check_plain(values, where)
     config = _validated(values, where)
     for corpus in config.corpora:  # overrides are checked now, not when a job of theirs starts
         config.for_corpus(corpus)
@@ -594,6 +622,49 @@ def load(values: dict[str, Any], where: str = "config.yaml") -> Config:
             config.network_of(corpus, system)
             config.training_of(corpus, system)
     return config._with_sweep()
+
+
+_MOST_VALUES = 100_000
+_DEEPEST = 32
+
+
+def _check_plain(values: Any, where: str) -> None:
+    """Refuse what JSON would change or YAML's anchors multiply, before anything copies or prints it."""
+    seen = 0
+    waiting: list[tuple[str, int, Any]] = [("", 0, values)]
+    while waiting:
+        path, depth, value = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES or depth > _DEEPEST:
+            raise PipelineError(
+                f"more than {_MOST_VALUES:,} values" if depth <= _DEEPEST else f"{path[:80]}…: nested too deep",
+                where=where,
+                expected=f"{_MOST_VALUES:,} values at the most, {_DEEPEST} deep",
+                remedy="look for an anchor (&name) that contains itself, or aliases (*name) that multiply",
+            )
+        if isinstance(value, dict):
+            if odd := [key for key in value if not isinstance(key, str)]:
+                raise _not_plain(f"{path}{odd[0]!r}", "key", odd[0], where)
+            waiting += [(f"{path}{key}.", depth + 1, inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [(f"{path}{index}.", depth + 1, inner) for index, inner in enumerate(value)]
+        elif not isinstance(value, str | int | float | None) or not _passes_json(value):
+            raise _not_plain(path.removesuffix("."), "value", value, where)
+
+
+def _passes_json(value: str | int | float | None) -> bool:
+    if isinstance(value, str):
+        return not any("\ud800" <= character <= "\udfff" for character in value)
+    return value is None or (math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63)
+
+
+def _not_plain(path: str, part: str, value: Any, where: str) -> PipelineError:
+    return PipelineError(
+        f"{path[:200]}: a {part} of type {type(value).__name__} that is no plain text or number",
+        where=where,
+        expected="texts, finite numbers of at most 64 bits, true, false, null, lists and sections with names as keys",
+        remedy="correct it; quote what is meant as text, such as dates and numbers that are names",
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -606,7 +677,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    # besides its own errors the parser lets out whatever a malformed date, number or tag, or deep nesting, raises
+    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         raise PipelineError(
             f"not readable as YAML: {getattr(error, 'problem', None) or error}",

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_lib.config import Config
-from pipeline_lib.storage import write_text
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
@@ -109,8 +108,8 @@ def _cell(text: str) -> str:
 
 def main() -> None:
     """Write both files into the repository."""
-    write_text(SCHEMA, schema_text())
-    write_text(README, readme_text())
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    README.write_text(readme_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipeline_lib import config
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.markup import escape_latex, escape_markdown, latex_table, pipe_table, tabular
-from pipeline_lib.storage import read_json
+from pipeline_lib.storage import read_json, read_text
 from pipeline_lib.tables import Layout, spread_of
 
 TITLE = "Runtime and memory"
@@ -269,7 +269,7 @@ def _notes(layout: Layout) -> list[str]:
 
 def _training_run(summary: Path, history: Path) -> TrainingRun:
     values = read_json(summary)
-    records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+    records = [json.loads(line) for line in read_text(history).splitlines()]
     speeds = [record["tokens_per_s"] for record in records if record["kind"] == "train"]
     gpu = values["gpu_peak_bytes"]
     return TrainingRun(

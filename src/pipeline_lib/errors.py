@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+_LONGEST = 4_000  # characters of one part; a foreign file may have put anything of any length into it
+
 
 class PipelineError(Exception):
     """A fault in the input, the settings or the machine that the user can mend.
@@ -18,11 +20,17 @@ class PipelineError(Exception):
         super().__init__(problem)
 
     def __str__(self) -> str:
-        lines = [f"Error: {self.problem}"]
+        lines = [f"Error: {_printable(self.problem)}"]
         for name in ("where", "expected", "remedy"):
             if value := getattr(self, name):
-                lines.append(f"  {name + ':':<10}{value}")
+                lines.append(f"  {name + ':':<10}{_printable(value)}")
         return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """``text`` cut to a bearable length, with what could steer a terminal, or not be encoded, written as an escape."""
+    cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text) - _LONGEST:,} more characters)"
+    return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in cut)
 
 
 def nearest(name: str, known: list[str]) -> str:

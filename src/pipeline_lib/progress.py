@@ -9,13 +9,17 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Counts towards ``total`` units of work; use as a context manager."""
+    """Counts towards ``total`` units of work; use as a context manager.
 
-    def __init__(self, what: str, total: int | None, unit: str, done: int = 0) -> None:
+    ``shown`` is false for all but one of the processes that do the work together.
+    """
+
+    def __init__(self, what: str, total: int | None, unit: str, done: int = 0, shown: bool = True) -> None:
         self._what, self._total, self._unit, self._done = what, total, unit, done
         self._bar: Any = None
+        self._shown = shown
         self._start, self._first, self._last_line = time.monotonic(), done, time.monotonic()
-        if sys.stderr.isatty():
+        if shown and sys.stderr.isatty():
             from tqdm import tqdm  # on terminals only
 
             self._bar = tqdm(desc=what, initial=done, total=total, unit=" " + unit, unit_scale=unit == "B")
@@ -31,6 +35,8 @@ class Progress:
             self._line(note)
 
     def _line(self, note: str) -> None:
+        if not self._shown:
+            return
         self._last_line = time.monotonic()
         rate = (self._done - self._first) / max(self._last_line - self._start, 1e-9)
         of = f" of {self._total:,}" if self._total else ""

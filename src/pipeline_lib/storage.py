@@ -1,15 +1,19 @@
-"""Reading and writing files so that nothing half-written is ever taken for a result.
+"""Reading and writing files so that nothing half-written or damaged is ever taken for a result.
 
-Every write goes to a temporary name in the same folder, is flushed to disk and renamed. Parquet pages carry checksums
-that are verified when they are read.
+Every write goes to a temporary name in the same folder, is flushed to disk and renamed. Beside each file ``name`` lies
+``.name.sha256``, a line as ``sha256sum -c`` reads it; every reader compares the file with it first. A file without one,
+put there by hand or brought by object storage, is read with the checks of its own format.
 """
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +22,31 @@ import pyarrow.parquet as pq
 
 from pipeline_lib.errors import PipelineError
 
+REMAKE = "delete the file and run the same command again; it will be remade"
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; on success flush it to disk and rename, on any error remove it.
+    """Give a temporary path beside ``path``; on success `publish` it, on any error remove it.
+
+    What killed writers of ``path`` left behind is removed first.
 
     Raises:
         PipelineError: the disk is full; earlier contents of ``path`` are untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    os.close(handle)
+    with suppress(OSError):  # a file system without locks
+        fcntl.flock(handle, fcntl.LOCK_EX)
     temporary = Path(name)
     try:
         yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
         temporary.chmod(0o666 & ~_umask())  # mkstemp made it private
-        os.replace(temporary, path)
+        publish(temporary, path)
     except OSError as error:
         # Arrow raises its own OSError without errno, so the message is searched too
-        if error.errno == 28 or "No space left" in str(error):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
             raise PipelineError(
                 "no space left on the disk",
                 where=path,
@@ -47,8 +55,71 @@ def atomic(path: Path) -> Iterator[Path]:
             ) from error
         raise
     finally:
+        os.close(handle)
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def publish(temporary: Path, path: Path) -> None:
+    """Flush ``temporary``, a finished file beside ``path``, to disk and rename it, with its checksum.
+
+    The old checksum goes before the file changes and the new one comes after, so that no moment of a crash leaves a
+    wrong checksum beside a right file: at worst there is none.
+    """
+    with open(temporary, "rb+") as file:
+        os.fsync(file.fileno())
+    kept = checksum_file(path)
+    fresh = kept.with_name(kept.name + ".tmp")
+    try:
+        with open(fresh, "wb") as file:
+            file.write(_checksum_line(sha256(temporary), path))
+            file.flush()
+            os.fsync(file.fileno())
+        kept.unlink(missing_ok=True)
+        os.replace(temporary, path)
+        os.replace(fresh, kept)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def verify(path: Path) -> None:
+    """Compare a file that is about to be read with the checksum that was kept when it was written.
+
+    Raises:
+        PipelineError: it changed.
+    """
+    if not intact(path):
+        raise PipelineError(
+            "changed since it was written: damaged or edited",
+            where=path,
+            expected=f"the bytes that {checksum_file(path).name} was computed from",
+            remedy=REMAKE,
+        )
+
+
+def intact(path: Path) -> bool:
+    """Whether a file is as it was written; without a kept checksum, or a file, nothing speaks against it."""
+    try:
+        return checksum_file(path).read_bytes() == _checksum_line(sha256(path), path)
+    except FileNotFoundError:
+        return True
+
+
+def checksum_file(path: Path) -> Path:
+    """Where the checksum of ``path`` is kept."""
+    return path.with_name(f".{path.name}.sha256")
+
+
+def _checksum_line(digest: str, path: Path) -> bytes:
+    return f"{digest}  {path.name}\n".encode()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove temporary files of ``path`` whose writers are gone: a living one holds a lock on its own."""
+    for left in path.parent.glob(f".{escape(path.name)}.{'?' * 8}.tmp"):
+        with suppress(OSError), open(left, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
 
 
 def _umask() -> int:
@@ -68,18 +139,26 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
 
 
+def read_text(path: Path) -> str:
+    """Read UTF-8 text as it was written.
+
+    Raises:
+        PipelineError: the file changed since.
+    """
+    verify(path)
+    return path.read_text(encoding="utf-8")
+
+
 def read_json(path: Path) -> Any:
     """Read JSON.
 
     Raises:
-        PipelineError: the file is not JSON.
+        PipelineError: the file changed since it was written, or is not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise PipelineError(
-            f"not readable as JSON: {error}", where=path, remedy="delete the file and run the same command again"
-        ) from error
+        raise PipelineError(f"not readable as JSON: {error}", where=path, remedy=REMAKE) from error
 
 
 @contextmanager
@@ -101,11 +180,12 @@ def write_parquet(path: Path, table: pa.Table, schema: pa.Schema, metadata: dict
 
 
 def read_parquet(path: Path, schema: pa.Schema | None = None, columns: list[str] | None = None) -> pa.Table:
-    """Read a table and verify page checksums and, where given, its schema (names and types).
+    """Read a table as it was written and verify, where given, its schema (names and types).
 
     Raises:
         PipelineError: the file is missing, damaged, or of another schema.
     """
+    verify(path)
     with _damage_named(path):
         table = pq.read_table(path, columns=columns, page_checksum_verification=True)
     _check_schema(path, table.schema, schema, columns)
@@ -116,6 +196,7 @@ def iter_parquet(
     path: Path, schema: pa.Schema | None = None, columns: list[str] | None = None, batch_size: int = 65_536
 ) -> Iterator[pa.RecordBatch]:
     """Read a table batch by batch in bounded memory, with the checks of `read_parquet`."""
+    verify(path)
     with _damage_named(path), pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
         _check_schema(path, file.schema_arrow, schema, None)
         yield from file.iter_batches(batch_size=batch_size, columns=columns)
@@ -123,6 +204,7 @@ def iter_parquet(
 
 def parquet_metadata(path: Path) -> dict[str, str]:
     """The key-value pairs that `write_parquet` was given."""
+    verify(path)
     with _damage_named(path):
         pairs = pq.read_schema(path).metadata or {}
     return {key.decode(): value.decode() for key, value in pairs.items()}
@@ -139,7 +221,7 @@ def _damage_named(path: Path) -> Iterator[None]:
             f"damaged or not a Parquet file: {error}",
             where=path,
             expected="a Parquet file written by this workflow",
-            remedy="delete the file and run the same command again; it will be remade",
+            remedy=REMAKE,
         ) from error
 
 
@@ -154,7 +236,7 @@ def _check_schema(path: Path, found: pa.Schema, schema: pa.Schema | None, column
                 f"column {field.name!r} is " + ("missing" if index < 0 else f"of type {found.field(index).type}"),
                 where=path,
                 expected=f"{field.name}: {field.type}",
-                remedy="delete the file and run the same command again; it will be remade",
+                remedy=REMAKE,
             )
 
 

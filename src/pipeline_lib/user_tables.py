@@ -1,20 +1,35 @@
-"""Tables that people bring: CSV, JSON lines or Parquet, with columns of their own names."""
+"""Tables that people bring: CSV, JSON lines or Parquet, with columns of their own names.
 
+CSV and JSON lines are read by Python's own strict parsers, a line at a time: Arrow's are faster, but take a quotation
+mark that is never closed for a text with all further rows in it, and guess the types of columns that nobody asked for.
+"""
+
+import csv
 import json
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline_lib.corpora.archives import opened
 from pipeline_lib.errors import PipelineError, nearest
+
+_LONGEST = 1 << 20  # bytes of one line or text; an utterance has some hundreds
+_ROWS = 10_000  # of a batch
+_BATCH_BYTES = 64 << 20  # of one column of a batch
 
 
 def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
     """Rows of ``.csv``, ``.jsonl`` (both also ``.gz``) or ``.parquet``, in bounded memory.
 
     Args:
-        columns: what a column is for -> its name in the file; further columns may come with them.
-        optional: names of columns that come with them for certain, if the file has them.
+        columns: what a column is for -> its name in the file.
+        optional: names of columns that come with them, if the file has them.
+    Returns:
+        Batches of these columns; texts are valid UTF-8.
     Raises:
         PipelineError: another kind of file, not readable, or a column is missing (names the nearest).
     """
@@ -29,47 +44,150 @@ def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ())
         )
     try:
         yield from openers[kind](path, columns, optional)
-    except (pa.ArrowInvalid, EOFError, OSError, UnicodeDecodeError) as error:
-        raise PipelineError(
-            f"not readable as a table: {error}",
-            where=path,
-            expected=f"{kind[1:]} in UTF-8",
-            remedy="mend the file; a CSV needs a header line and quotes around texts with commas",
-        ) from error
+    except (pa.ArrowException, OSError, UnicodeError, MemoryError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, problem: str, line: int | None = None) -> PipelineError:
+    return PipelineError(
+        f"not readable as a table: {problem}",
+        where=f"{path}, line {line}" if line else path,
+        expected="CSV, JSON lines or Parquet, as its name says, texts in UTF-8",
+        remedy="mend the file; a CSV needs a header line and quotes around texts with commas, quotes or line ends",
+    )
+
+
+# --- CSV -----------------------------------------------------------------------------------------------------------
 
 
 def _csv(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    from pyarrow import csv
+    with opened(path) as file:
+        reader = csv.reader(_lines(file, path), strict=True)
+        rows = _rows(reader, path)
+        header = next(rows, [])
+        _check_columns(header, columns, path)
+        names = [*columns.values(), *(name for name in optional if name in header)]
+        places = {name: header.index(name) for name in names}
 
-    convert = csv.ConvertOptions(column_types={name: pa.string() for name in (*columns.values(), *optional)})
-    reader = csv.open_csv(path, parse_options=csv.ParseOptions(newlines_in_values=True), convert_options=convert)
-    _check_columns(reader.schema.names, columns, path)
-    yield from reader
+        def whole() -> Iterator[list[str]]:
+            for row in rows:
+                if len(row) != len(header):
+                    raise _unreadable(path, f"{len(row)} cells, but {len(header)} columns", reader.line_num)
+                yield row
+
+        cells = whole()
+        while batch := list(islice(cells, _ROWS)):
+            yield pa.record_batch({name: pa.array([row[at] for row in batch]) for name, at in places.items()})
+
+
+def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
+    """Rows that are not empty."""
+    csv.field_size_limit(_LONGEST)
+    try:
+        yield from filter(None, reader)
+    except csv.Error as error:
+        raise _unreadable(path, str(error), reader.line_num) from error
+
+
+def _lines(file: Any, path: Path) -> Iterator[str]:
+    """Lines with their ends, in UTF-8, without a byte order mark."""
+    number = 0
+    while line := file.readline(_LONGEST + 1):
+        number += 1
+        if len(line) > _LONGEST:
+            raise _unreadable(path, f"a line longer than {_LONGEST:,} bytes", number)
+        try:
+            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise _unreadable(path, f"byte 0x{line[error.start]:02x} is not UTF-8", number) from error
+
+
+# --- JSON lines ----------------------------------------------------------------------------------------------------
 
 
 def _jsonl(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    from pyarrow import json as arrow_json
+    names: list[str] = []
+    kinds: dict[str, pa.DataType] = {}
+    with opened(path) as file:
+        objects = _objects(file, path)
+        while batch := list(islice(objects, _ROWS)):
+            if not names:
+                _, first = batch[0]
+                _check_columns(list(first), columns, path)
+                names = [*columns.values(), *(name for name in optional if name in first)]
+                kinds = {name: pa.int64() if type(first[name]) is int else pa.string() for name in names}
+            yield pa.record_batch({name: _column(batch, name, kinds[name], path) for name in names})
 
-    with pa.input_stream(path) as stream:  # decompresses by the file name
-        first = stream.read(1 << 20).partition(b"\n")[0]
+
+def _objects(file: Any, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, object) of the lines that are not blank."""
+    for number, line in enumerate(_lines(file, path), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, object_pairs_hook=_without_repeats)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(path, str(error), number) from error
+        if not isinstance(value, dict):
+            raise _unreadable(path, "no object, such as {…}", number)
+        yield number, value
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(values := dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return values
+
+
+def _column(batch: list[tuple[int, dict[str, Any]]], name: str, kind: pa.DataType, path: Path) -> pa.Array:
+    """Values of the kind that the first row has; a value that lacks is null."""
+    of_kind = int if kind == pa.int64() else str
+    values = [value.get(name) for _, value in batch]
+    for (number, _), value in zip(batch, values, strict=True):
+        if value is not None and type(value) is not of_kind:
+            raise _unreadable(
+                path, f"{name} is {value!r:.80}, which is no {of_kind.__name__} as in the first row", number
+            )
     try:
-        example = json.loads(first)
-    except json.JSONDecodeError as error:
-        raise pa.ArrowInvalid(f"line 1: {error}") from error
-    _check_columns(list(example), columns, path)
-    names = [*columns.values(), *(name for name in optional if name in example)]
-    kinds = {name: pa.int64() if isinstance(example[name], int) else pa.string() for name in names}
-    options = arrow_json.ParseOptions(explicit_schema=pa.schema(kinds), unexpected_field_behavior="ignore")
-    yield from arrow_json.open_json(path, parse_options=options)
+        return pa.array(values, kind)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise _unreadable(path, f"{name}: {error}", batch[0][0]) from error
+
+
+# --- Parquet -------------------------------------------------------------------------------------------------------
 
 
 def _parquet(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches, made small enough that a long text of a dictionary, which stands in the file once, fits in every row."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        _check_columns(file.schema_arrow.names, columns, path)
-        found = [name for name in optional if name in file.schema_arrow.names]
-        yield from file.iter_batches(columns=[*columns.values(), *found])
+        header = file.schema_arrow.names
+        _check_columns(header, columns, path)
+        wanted = [*columns.values(), *(name for name in optional if name in header)]
+    with pq.ParquetFile(path, read_dictionary=wanted, pre_buffer=False) as file:
+        for batch in file.iter_batches(columns=wanted, batch_size=_ROWS):
+            batch.validate(full=True)
+            longest = max((_longest_text(column) for column in batch.columns), default=0)
+            if longest > _LONGEST:
+                raise _unreadable(path, f"a text of {longest:,} bytes")
+            rows = max(1, _BATCH_BYTES // max(longest, 1))
+            for start in range(0, len(batch), rows):
+                part = batch.slice(start, rows)
+                plain = [
+                    column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+                    for column in part.columns
+                ]
+                yield pa.record_batch(plain, part.schema.names)
+
+
+def _longest_text(column: pa.Array) -> int:
+    if not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type):
+        return 0
+    return pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+
+
+# --- columns -------------------------------------------------------------------------------------------------------
 
 
 def _check_columns(found: list[str], columns: dict[str, str], path: Path) -> None:
@@ -81,3 +199,10 @@ def _check_columns(found: list[str], columns: dict[str, str], path: Path) -> Non
                 expected=nearest(name, found),
                 remedy=f"name the column for {key!r} in the configuration, or rename it in the file",
             )
+    if repeated := [name for name in found if found.count(name) > 1]:
+        raise PipelineError(
+            f"column {repeated[0]!r} stands twice",
+            where=path,
+            expected="columns of different names",
+            remedy="rename or remove one of them",
+        )

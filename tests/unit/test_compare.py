@@ -176,6 +176,6 @@ def test_a_folder_that_is_no_run_is_named(tmp_path, kind):
 def test_a_damaged_manifest_is_named(runs):
     runs[0].add("x", 1, "Average", np.arange(N)).done(config={"seeds": [1]})
     (runs[0].path / "manifest.json").write_text(json.dumps({"config": {}})[:-3])
-    with pytest.raises(PipelineError, match="not readable as JSON") as error:
+    with pytest.raises(PipelineError, match="damaged") as error:
         Run.read(runs[0].path)
     assert error.value.where.endswith("manifest.json")

@@ -92,7 +92,7 @@ def test_an_interrupted_body_is_resumed_where_it_ended(server: str, tmp_path: Pa
     record = fetch_bundle([[remote(f"{server}/{behaviour}/a.zip")]], [], tmp_path, QUICK)
     assert record == [{"name": "a.zip", "sha256": DIGEST, "bytes": len(CONTENT)}]
     assert ranges() == [None, "bytes=1000-"]
-    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+    assert {path.name for path in tmp_path.iterdir()} == {"a.zip", ".a.zip.sha256"}
 
 
 def test_a_server_that_ignores_ranges_starts_again_from_byte_zero(server: str, tmp_path: Path) -> None:
@@ -211,6 +211,16 @@ def test_without_a_checksum_a_file_that_changed_in_the_mirror_is_copied_anew(tmp
 def test_a_changed_file_is_set_aside_and_fetched_again(server: str, tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"changed")
     fetch_bundle([[remote(f"{server}/good/a.zip")]], [], tmp_path, QUICK)
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+    assert len(list(tmp_path.glob("a.zip.wrong-*"))) == 1
+
+
+def test_without_a_checksum_a_file_that_was_damaged_on_disk_is_set_aside_and_fetched_again(
+    server: str, tmp_path: Path
+) -> None:
+    fetch_bundle([[remote(f"{server}/good/a.zip", sha256=None)]], [], tmp_path, QUICK)
+    (tmp_path / "a.zip").write_bytes(CONTENT[:-1])
+    fetch_bundle([[remote(f"{server}/good/a.zip", sha256=None)]], [], tmp_path, QUICK)
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
     assert len(list(tmp_path.glob("a.zip.wrong-*"))) == 1
 

@@ -61,7 +61,7 @@ def test_a_failed_write_leaves_the_earlier_figure_as_it_was(tmp_path):
     with pytest.raises(ValueError, match="markevery"):
         style.save(broken, *paths, pa.table({"value": [1]}))
     assert [path.read_bytes() for path in paths] == before
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure.csv", "figure.png", "figure.svg"]
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["figure.csv", "figure.png", "figure.svg"]
 
 
 def test_the_systems_of_the_paper_differ_in_colour_and_in_dashes_or_marker():

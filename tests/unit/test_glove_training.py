@@ -55,15 +55,19 @@ def _brute_counts(texts: list[str], tokens: list[str], window: int) -> np.ndarra
 
 
 @pytest.mark.parametrize("window", [1, 3, 10])
-def test_cooccurrence_counts_equal_a_brute_force_count(window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cooccurrence_counts_equal_a_brute_force_count(window: int) -> None:
     texts = [*_topical(40).to_pylist(), "", "salt", "unseen salt unseen bread", "bread bread bread"]
     tokens = sorted({word for topic in TOPICS for word in topic} | {"the", "a"})
-    monkeypatch.setattr("pipeline_lib.text.glove_training._SENTENCES_AT_ONCE", 7)
-    found = count_cooccurrences(pa.array(texts), pa.array(tokens), window)
+    batches = [pa.array(texts[start : start + 7]) for start in range(0, len(texts), 7)]
+    found = count_cooccurrences(batches, pa.array(tokens), window)
     np.testing.assert_allclose(found.toarray(), _brute_counts(texts, tokens, window), atol=1e-12)
 
 
-def test_every_utterance_is_counted_once_although_pairs_share_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 3, 100])
+def test_every_utterance_is_counted_once_although_pairs_share_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("pipeline_lib.text.glove_training._PAIRS_AT_ONCE", at_once)
     rows = [("d1", 0, "one", "two"), ("d1", 1, "two", "three"), ("d2", 0, "two", "four"), ("d2", 3, "five", "six")]
     columns = dict(zip(("dialogue_id", "turn", "context", "response"), zip(*rows, strict=True), strict=True))
     table = pa.table(
@@ -71,7 +75,7 @@ def test_every_utterance_is_counted_once_although_pairs_share_it(tmp_path: Path)
         | {name: pa.array(values, schema.PAIRS.field(name).type) for name, values in columns.items()}
     )
     write_parquet(tmp_path / "pairs.parquet", table, schema.PAIRS)
-    found = sentences(tmp_path / "pairs.parquet").to_pylist()
+    found = [text for batch in sentences(tmp_path / "pairs.parquet") for text in batch.to_pylist()]
     assert sorted(found) == sorted(["one", "two", "three", "two", "four", "five", "six"])
 
 
@@ -126,7 +130,7 @@ def test_a_step_is_adagrad_with_numerical_gradients_of_every_entry() -> None:
 def test_words_of_a_topic_become_neighbours_and_the_same_seed_gives_the_same_bytes() -> None:
     texts = _topical()
     tokens = pa.array(sorted({word for text in texts.to_pylist() for word in text.split()}))
-    counts = count_cooccurrences(texts, tokens, 5)
+    counts = count_cooccurrences([texts], tokens, 5)
     rule = GloveTraining(dimension=12, epochs=60, seed=4)
     vectors = train_vectors(counts, rule)
     assert vectors.shape == (len(tokens), 12)
@@ -139,7 +143,7 @@ def test_words_of_a_topic_become_neighbours_and_the_same_seed_gives_the_same_byt
 def test_the_loss_falls_and_hardly_depends_on_the_size_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = _topical()
     tokens = pa.array(sorted({word for text in texts.to_pylist() for word in text.split()}))
-    counts = count_cooccurrences(texts, tokens, 5)
+    counts = count_cooccurrences([texts], tokens, 5)
     rule = GloveTraining(dimension=12)
     entries = Entries.of(counts, rule)
     losses = []
@@ -166,10 +170,10 @@ def _same_topic(vectors: np.ndarray, tokens: list[str]) -> float:
 
 def test_faults_of_input_are_named(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="no two tokens"):
-        train_vectors(count_cooccurrences(pa.array(["a", "b"]), pa.array(["a", "b"]), 2), GloveTraining(dimension=2))
+        train_vectors(count_cooccurrences([pa.array(["a", "b"])], pa.array(["a", "b"]), 2), GloveTraining(dimension=2))
     diverging = GloveTraining(dimension=2, learning_rate=1e30, epochs=3)
     with pytest.raises(PipelineError, match="diverged"), np.errstate(all="ignore"):
-        train_vectors(count_cooccurrences(_topical(50), pa.array(["the", "a"]), 2), diverging)
+        train_vectors(count_cooccurrences([_topical(50)], pa.array(["the", "a"]), 2), diverging)
     tokens = pa.table({"token": ["b", "a", "c"], "count": [9, 9, 1], "train_count": [5, 5, 1]}, schema=schema.TOKENS)
     write_parquet(tmp_path / "tokens.parquet", tokens, schema.TOKENS)
     assert training_tokens(tmp_path / "tokens.parquet", 2).to_pylist() == ["a", "b"]
@@ -194,10 +198,10 @@ def test_the_package_reaches_a_similar_loss_and_similar_neighbours() -> None:
     texts = _topical()
     tokens = pa.array(sorted({word for text in texts.to_pylist() for word in text.split()} - {"and"}))
     rule = GloveTraining(dimension=12, epochs=60, window=5)
-    package = glove_package.train_with_package(texts, tokens, rule, folder)
+    package = glove_package.train_with_package([texts], tokens, rule, folder)
     assert sorted(package.tokens.to_pylist()) == tokens.to_pylist()
 
-    counts = count_cooccurrences(texts, package.tokens, rule.window)
+    counts = count_cooccurrences([texts], package.tokens, rule.window)
     factors = Factors.random(len(tokens), rule.dimension, np.random.default_rng(1))
     entries = Entries.of(counts, rule)
     for _ in range(rule.epochs):

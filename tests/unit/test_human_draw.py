@@ -111,7 +111,7 @@ def test_the_key_that_is_written_is_read_back(tmp_path):
 
 def test_both_sheets_of_a_corpus_are_written(tmp_path):
     write_sheets(tmp_path / "sheets", small_draw(tmp_path))
-    assert sorted(path.name for path in (tmp_path / "sheets").iterdir()) == ["sheet.csv", "sheet.html"]
+    assert sorted(path.name for path in (tmp_path / "sheets").glob("[!.]*")) == ["sheet.csv", "sheet.html"]
     header = next(csv.reader(io.StringIO((tmp_path / "sheets/sheet.csv").read_text(encoding="utf-8-sig"))))
     assert header[0] == "sheet"
 

@@ -1,5 +1,6 @@
 """Keywords: summa's graph, true PageRank, and at least one keyword for everything that is said."""
 
+import os
 import warnings
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 from summa import keywords as summa_keywords
 from summa.pagerank_weighted import build_adjacency_matrix
 
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.schema import KEYWORDS, PAIRS
-from pipeline_lib.storage import write_parquet
+from pipeline_lib.storage import read_parquet, write_parquet
 from pipeline_lib.text import keywords
-from pipeline_lib.text.keywords import extract_keywords, rank, rank_utterances
+from pipeline_lib.text.keywords import rank
 
 WORDS = ["market", "river", "bread", "fish", "teacher", "teachers", "letter", "garden", "winter", "train", "doctor"]
 WORDS += ["paper", "window", "music", "lesson", "dinner", "bridge", "summer", "walking", "walked", "old", "quiet"]
@@ -87,11 +89,17 @@ def _pairs(path: Path, contexts: list[str], responses: list[str]) -> Path:
     return path
 
 
+def extract_keywords(pairs: Path, most: int, threads: int = 1) -> pa.Table:
+    """The table that is written."""
+    out = pairs.with_name("keywords.parquet")
+    keywords.extract_keywords(pairs, pairs, most, threads, out)
+    return read_parquet(out, KEYWORDS)
+
+
 def test_every_utterance_that_is_not_empty_has_a_keyword(tmp_path: Path) -> None:
     contexts = ["yes i do", "? !", "the doctor", "green river and quiet garden walking"]
     pairs = _pairs(tmp_path / "pairs.parquet", contexts, ["i do", "5", "i do", "yes i do"])
-    table = extract_keywords(pairs, pairs, most=2, threads=1)
-    assert table.schema.equals(KEYWORDS)
+    table = extract_keywords(pairs, most=2)
     assert table["pair_id"].to_pylist() == [10, 11, 12, 13]
     # document frequencies: yes 2, i 4, do 4, the 1, doctor 1
     assert table["context_keywords"].to_pylist()[:3] == [["yes"], ["?"], ["the"]]
@@ -99,12 +107,33 @@ def test_every_utterance_that_is_not_empty_has_a_keyword(tmp_path: Path) -> None
     assert table["response_keywords"].to_pylist() == [["i"], ["5"], ["i"], ["yes"]]
 
 
-def test_more_processes_give_the_same_keywords(monkeypatch: pytest.MonkeyPatch) -> None:
-    texts = [_text(seed, 12) for seed in range(40)]
-    alone = rank_utterances(texts, threads=1)
-    monkeypatch.setattr(keywords, "_WORTH_PROCESSES", 1)
-    monkeypatch.setattr(keywords, "_AT_ONCE", 7)
-    assert rank_utterances(texts, threads=2) == alone
+@pytest.mark.parametrize("threads", [1, 2])
+def test_batches_and_processes_give_the_keywords_of_each_utterance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    texts = ["river", *(_text(seed, 12) for seed in range(40)), "", "of the market"]
+    pairs = _pairs(tmp_path / "pairs.parquet", texts[:-1], texts[1:])
+    monkeypatch.setattr(keywords, "_PAIRS_AT_ONCE", 5)
+    table = extract_keywords(pairs, most=3, threads=threads)
+    expected = [rank(text)[:3] or {"river": ["river"], "": [], "of the market": ["market"]}[text] for text in texts]
+    assert table["context_keywords"].to_pylist() == expected[:-1]
+    assert table["response_keywords"].to_pylist() == expected[1:]
+
+
+def _die(pairs: pa.RecordBatch) -> None:
+    os._exit(9)
+
+
+def test_a_killed_process_is_an_error_and_leaves_earlier_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = _pairs(tmp_path / "pairs.parquet", ["one two"] * 40, ["two one"] * 40)
+    (tmp_path / "keywords.parquet").write_text("earlier")
+    monkeypatch.setattr(keywords, "_PAIRS_AT_ONCE", 5)
+    monkeypatch.setattr(keywords, "_extract", _die)
+    with pytest.raises(PipelineError, match="was killed"):
+        extract_keywords(pairs, most=3, threads=2)
+    assert (tmp_path / "keywords.parquet").read_text() == "earlier"
 
 
 def test_no_utterance_of_dailydialog_is_without_a_keyword(real_data, tmp_path: Path) -> None:
@@ -117,6 +146,6 @@ def test_no_utterance_of_dailydialog_is_without_a_keyword(real_data, tmp_path: P
         turns = [turn for line in file.read(name).decode().splitlines() for turn in line.split("__eou__")]
     texts = [text for text in tokenise_array(pa.array(turns)).to_pylist() if text]
     pairs = _pairs(tmp_path / "pairs.parquet", texts[:-1], texts[1:])
-    table = extract_keywords(pairs, pairs, most=5, threads=1)
+    table = extract_keywords(pairs, most=5)
     for side in ("context", "response"):
         assert min(len(words) for words in table[f"{side}_keywords"].to_pylist()) >= 1

@@ -7,8 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from pipeline_lib.models import layers
-from pipeline_lib.models.expected_words import likelihood_and_expected_vectors
+from pipeline_lib.models import projection
 from pipeline_lib.models.layers import Gaussian, kl_divergence
 from unit.model_fixtures import generator, make_batch, make_model
 
@@ -57,7 +56,8 @@ def test_an_encoding_does_not_depend_on_the_padding_beside_it():
 
 @pytest.mark.parametrize("with_gradient", [True, False])
 def test_reconstruction_sums_the_log_softmax_of_every_target_and_of_no_padding(with_gradient, monkeypatch):
-    monkeypatch.setattr(layers, "_ROWS_AT_ONCE", 4)  # so that the pass without gradient works in several parts
+    monkeypatch.setattr(projection, "_LOGITS_AT_ONCE", 0)
+    monkeypatch.setattr(projection, "_FEWEST_ROWS", 4)  # so that it works in several stretches
     model, batch = make_model("seq2seq"), make_batch()
     with torch.set_grad_enabled(with_gradient):
         nll = model.likelihood(batch, generator()).nll
@@ -81,21 +81,6 @@ def test_bag_of_words_sums_over_the_same_targets_as_the_reconstruction():
         for row, length in enumerate(batch.lengths.tolist())
     ]
     assert_close(found, torch.stack(expected))
-
-
-def test_likelihood_and_expected_vectors_and_their_gradients_are_those_of_two_separate_softmaxes():
-    torch.manual_seed(6)
-    logits, embeddings = torch.randn(5, 9, dtype=torch.float64, requires_grad=True), torch.randn(9, 3).double()
-    targets = torch.tensor([0, 8, 3, 3, 1])
-    up_nll, up_words = torch.randn(5).double(), torch.randn(5, 3).double()
-
-    def gradient(nll, words):
-        return torch.autograd.grad((nll * up_nll).sum() + (words * up_words).sum(), logits)[0]
-
-    ours = likelihood_and_expected_vectors(1 * logits, targets, embeddings)
-    theirs = torch.nn.functional.cross_entropy(logits, targets, reduction="none"), logits.softmax(-1) @ embeddings
-    assert_close(ours, theirs)
-    assert_close(gradient(*ours), gradient(*theirs))
 
 
 def test_token_likelihood_survives_logits_that_overflow_or_underflow_float32():

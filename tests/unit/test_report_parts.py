@@ -151,10 +151,10 @@ def test_systems_that_answered_other_contexts_are_named(tmp_path):
     ("name", "text", "problem"),
     [
         ("figures/embedded/latent_map.png", None, "file not found"),
-        ("figures/embedded/latent_map.svg", "<svg></svg>", "no view box"),
+        ("figures/embedded/latent_map.svg", "<svg></svg>", "damaged"),
         ("tables/table2.md", None, "not readable"),
-        ("tables/table2.csv", b"\xff\xfe\x00", "not readable as CSV"),
-        ("manifest.json", "{", "not readable as JSON"),
+        ("tables/table2.csv", b"\xff\xfe\x00", "damaged"),
+        ("manifest.json", "{", "damaged"),
     ],
 )
 def test_a_missing_or_damaged_part_is_named_with_what_to_do(tmp_path, name, text, problem):

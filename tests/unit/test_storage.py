@@ -28,7 +28,14 @@ def old(tmp_path) -> Path:
 
 
 def only(path: Path) -> bool:
-    return os.listdir(path.parent) == [path.name]
+    """Whether there is nothing but ``path`` and the checksum that fits it."""
+    return set(os.listdir(path.parent)) == {path.name, f".{path.name}.sha256"} and sums_agree(path.parent)
+
+
+def sums_agree(folder: Path) -> bool:
+    """What a person would find by hand."""
+    sums = sorted(path.name for path in folder.glob(".*.sha256"))
+    return subprocess.run(["sha256sum", "--check", "--strict", *sums], cwd=folder, capture_output=True).returncode == 0
 
 
 def test_a_table_is_read_back_with_its_metadata_whole_or_in_batches(tmp_path):
@@ -84,8 +91,9 @@ with atomic(Path({str(old)!r})) as temporary:
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
     assert old.read_bytes() == before
-    left = [path for path in old.parent.iterdir() if path != old]
-    assert all(path.name.startswith(".table.parquet.") and path.suffix == ".tmp" for path in left)
+    assert len(list(old.parent.glob("*.tmp"))) == 1
+    storage.write_text(old, "the next writer clears what the killed one left")
+    assert only(old)
 
 
 @pytest.fixture
@@ -141,9 +149,50 @@ def test_a_disk_that_fills_up_at_the_last_moment_leaves_the_earlier_file(old, mo
 
 def test_other_errors_of_the_system_are_not_called_a_full_disk(old, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(PermissionError(errno.EACCES, "no")))
+    before = old.read_bytes()
     with pytest.raises(PermissionError):
         storage.write_text(old, "text")
-    assert only(old)
+    assert old.read_bytes() == before
+    assert os.listdir(old.parent) == [old.name]
+
+
+def test_a_temporary_file_of_a_living_writer_is_left_alone(tmp_path):
+    with storage.atomic(tmp_path / "a") as first:
+        first.write_text("first")
+        storage.write_text(tmp_path / "a", "second")
+        assert first.read_text() == "first"
+    assert (tmp_path / "a").read_text() == "first"
+    assert only(tmp_path / "a")
+
+
+@pytest.mark.parametrize("moment", range(1, 8))
+def test_killed_at_any_step_of_publishing_no_wrong_checksum_lies_beside_a_file(tmp_path, moment):
+    """Each call of the system that publishing makes, from the first flush to the last renaming, is never returned from."""
+    path = tmp_path / "a"
+    storage.write_text(path, "earlier")
+    code = f"""
+import os, signal
+from pathlib import Path
+from pipeline_lib import storage
+calls = 0
+def counted(call):
+    def wrapper(*arguments, **named):
+        global calls
+        calls += 1
+        if calls == {moment}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return call(*arguments, **named)
+    return wrapper
+for name in ("fsync", "replace", "unlink"):
+    setattr(os, name, counted(getattr(os, name)))
+storage.write_text(Path({str(path)!r}), "later")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    assert path.read_text() in ("earlier", "later")
+    assert not (tmp_path / ".a.sha256").exists() or sums_agree(tmp_path)
+    storage.write_text(path, "last")
+    assert only(path)
 
 
 READERS = {
@@ -164,6 +213,10 @@ def test_a_flipped_bit_in_a_page_is_detected_and_the_file_named(tmp_path, read):
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 1
     path.write_bytes(content)
+    with pytest.raises(PipelineError, match="changed since it was written") as caught:
+        read(path)
+    assert names_the_file(caught.value, path)
+    (tmp_path / ".table.parquet.sha256").unlink()  # as when the file came from elsewhere
     with pytest.raises(PipelineError, match="damaged") as caught:
         read(path)
     assert names_the_file(caught.value, path)
@@ -219,6 +272,31 @@ def test_an_error_of_the_one_who_reads_batches_is_not_called_damage(old):
 
     with pytest.raises(OSError, match="elsewhere"):
         use()
+
+
+def test_every_bit_of_a_file_counts(tmp_path):
+    path = tmp_path / "a.json"
+    storage.write_json(path, {"steps": 12})
+    content = path.read_bytes()
+    for position in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[position // 8] ^= 1 << position % 8
+        path.write_bytes(changed)
+        assert not storage.intact(path)
+        with pytest.raises(PipelineError, match="changed since it was written") as caught:
+            storage.read_json(path)
+        assert names_the_file(caught.value, path)
+    path.write_bytes(content)
+    assert storage.read_json(path) == {"steps": 12}
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff", b"0" * 64])
+def test_a_damaged_checksum_names_the_file_that_it_belongs_to(tmp_path, content):
+    storage.write_text(tmp_path / "a", "text")
+    (tmp_path / ".a.sha256").write_bytes(content)
+    with pytest.raises(PipelineError, match="changed") as caught:
+        storage.read_text(tmp_path / "a")
+    assert names_the_file(caught.value, tmp_path / "a")
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b""])

@@ -3,11 +3,14 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from pipeline_lib import schema, storage
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.text.vocabulary import END_ID, START_ID, Vocabulary
+from pipeline_lib.training import batches
 from pipeline_lib.training.batches import BatchOrder, PairDataset
+from pipeline_lib.training.encoded import encode_pairs
 from pipeline_lib.training.schedules import linear
 from unit.model_fixtures import make_dataset
 
@@ -45,6 +48,34 @@ def test_a_batch_holds_ids_padding_start_end_and_clusters_as_documented(files):
     assert batch.group.tolist() == [2, 5]
 
 
+def test_an_encoded_file_gives_the_batches_that_the_pairs_give(files):
+    vocabulary = Vocabulary.read(files / "words.parquet")
+    encode_pairs(files / "pairs.parquet", vocabulary, files / "train.arrow")
+    read = PairDataset.read(files / "pairs.parquet", vocabulary, files / "clusters.parquet")
+    mapped = PairDataset.open(files / "train.arrow", files / "clusters.parquet")
+    for rows in ([0, 1], [1], [1, 0]):
+        for name, value in vars(read.batch(np.array(rows))).items():
+            assert torch.equal(value, getattr(mapped.batch(np.array(rows)), name))
+    assert [path.name for path in files.glob(".*.parts")] == []
+
+
+@pytest.mark.parametrize("damage", ["cut off", "a bit flipped", "empty", "of another schema"])
+def test_a_damaged_encoded_file_is_an_error_that_names_it(files, damage):
+    path = files / "train.arrow"
+    encode_pairs(files / "pairs.parquet", Vocabulary.read(files / "words.parquet"), path)
+    content = bytearray(path.read_bytes())
+    if damage == "of another schema":
+        table = pa.table({"pair_id": [1]})
+        with storage.atomic(path) as temporary, pa.ipc.new_file(temporary, table.schema) as writer:
+            writer.write_table(table)
+    else:
+        content[len(content) // 2] ^= 1
+        path.write_bytes({"cut off": content[:-100], "a bit flipped": content, "empty": b""}[damage])
+    with pytest.raises(PipelineError) as error:
+        PairDataset.open(path)
+    assert "train.arrow" in str(error.value)
+
+
 def test_pairs_without_a_cluster_are_an_error_that_names_the_file(files):
     short = {"split": ["train"], "pair_id": [3], "group": [5]}
     storage.write_parquet(files / "clusters.parquet", pa.table(short), schema.CLUSTERS)
@@ -67,6 +98,38 @@ def test_every_epoch_shows_every_pair_once_and_epochs_differ():
     assert not np.array_equal(*epochs)
 
 
+@pytest.fixture
+def small_windows(monkeypatch):
+    """Ten thousand pairs fill many windows of many blocks."""
+    monkeypatch.setattr(batches, "WINDOW", 1_000)
+    monkeypatch.setattr(batches, "BLOCK", 16)
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_split_of_many_windows_is_shown_once_an_epoch_and_resumes_at_any_step():
+    dataset = make_dataset(10_001)
+    order = BatchOrder(dataset, 8, 3, seed=1)
+    steps = order.steps_per_epoch
+    for epoch in range(2):
+        rows = [order.rows(epoch * steps + i) for i in range(steps)]
+        assert sorted(np.concatenate(rows)) == list(range(10_001))
+        assert sorted({len(each) for each in rows}) == [1, 8]
+        for step in (0, 700, steps - 1):
+            assert np.array_equal(BatchOrder(dataset, 8, 3, seed=1).rows(epoch * steps + step), rows[step])
+
+
+@pytest.mark.usefixtures("small_windows")
+def test_a_window_reads_few_places_of_the_file_and_mixes_all_of_them():
+    order = BatchOrder(make_dataset(10_001), 8, 3, seed=1)
+    window = 1_000 // 24 * 24  # whole stretches
+    rows = np.concatenate([order.rows(step) for step in range(window // 8)])
+    blocks = np.unique(rows // 16)
+    assert len(blocks) <= window // 16 + 2  # whole blocks, but for the first and the last
+    assert blocks.max() - blocks.min() > 400  # from all over the file, whose blocks are 626
+    by_batch = [len(np.unique(order.rows(step) // 16)) for step in range(window // 8)]
+    assert np.mean(by_batch) > 7  # of 8 pairs, seldom two are neighbours
+
+
 def test_a_steps_batch_depends_on_seed_and_step_alone():
     dataset = make_dataset(103)
     straight = BatchOrder(dataset, 8, 3, seed=1)
@@ -81,7 +144,7 @@ def test_bucketing_leaves_less_than_half_of_the_padding():
 
     def padding(stretch: int) -> int:
         order = BatchOrder(dataset, 20, stretch, seed=1)
-        lengths = [dataset.response.lengths[order.rows(step)] for step in range(order.steps_per_epoch)]
+        lengths = [dataset.response.lengths(order.rows(step)) for step in range(order.steps_per_epoch)]
         return sum(int((rows.max() - rows).sum()) for rows in lengths)
 
     assert padding(25) < padding(1) / 2

@@ -4,101 +4,23 @@ import functools
 import json
 import pickle
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 import torch
 
-from pipeline_lib import schema, storage
-from pipeline_lib.config import Network, Training
+from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import weights
 from pipeline_lib.training.loop import Trainer, run_folder
+from pipeline_lib.training.ranks import Ranks
 from unit.model_fixtures import make_dataset, make_model
-
-SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"
-SETTINGS = Training(batch_size=4, epochs=12, annealing_steps=60, validate_every=13, checkpoint_every=10)  # 120 steps
+from unit.training_jobs import SETTINGS, finish, has_reached, start, wait_for, without_speed, write_corpus
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Forty pairs and a vocabulary on disk."""
-    folder = tmp_path_factory.mktemp("corpus")
-    random = torch.Generator().manual_seed(0)
-    tokens = ["<pad>", "<unk>", "<s>", "</s>", *(f"w{i}" for i in range(26))]
-    vectors = torch.randn(30, 8, generator=random).tolist()
-    words = {"token_id": range(30), "token": tokens, "count": [1] * 30, "known": [True] * 30, "vector": vectors}
-    storage.write_parquet(folder / "vocabulary.parquet", pa.table(words), schema.vocabulary(8))
-
-    def text(i: int, side: int) -> str:
-        return " ".join(f"w{(7 * i + 3 * j + side) % 26}" for j in range(1 + (i + side) % 7))
-
-    pairs = {
-        "pair_id": range(40),
-        "dialogue_id": ["d"] * 40,
-        "turn": range(40),
-        "context": [text(i, 0) for i in range(40)],
-        "response": [text(i, 5) for i in range(40)],
-        "label": [None] * 40,
-    }
-    storage.write_parquet(folder / "pairs.parquet", pa.table(pairs), schema.PAIRS)
-    return folder
-
-
-def start(corpus: Path, out: Path, seed: int = 1) -> subprocess.Popen:
-    network = Network(hidden=6, latent=4, bow_hidden=8).model_dump()
-    model = {
-        "model": "pipeline_lib.models.sepacvae:SepaCVAE",
-        "options": {"groups": 2},
-        "network": network,
-        "groups": 8,
-    }
-    arguments = {
-        "--train": corpus / "pairs.parquet",
-        "--validation": corpus / "pairs.parquet",
-        "--vocabulary": corpus / "vocabulary.parquet",
-        "--description": json.dumps(model | {"network": network}),
-        "--settings": SETTINGS.model_dump_json(),
-        "--seed": seed,
-        "--code": "0",
-        "--state": out / "state",
-        "--tensorboard": out / "tensorboard",
-        "--model": out / "model.safetensors",
-        "--history": out / "history.jsonl",
-        "--summary": out / "summary.json",
-    }
-    command = [sys.executable, SCRIPT, "--clusters", *(part for pair in arguments.items() for part in pair)]
-    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
-
-
-def finish(process: subprocess.Popen) -> None:
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-
-
-def steps_recorded(out: Path) -> int:
-    """Steps that the running job's history shows on disk, whole lines only."""
-    lines = [line for path in out.glob("state/*/history.jsonl") for line in path.read_text().splitlines()]
-    return max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
-
-
-def has_reached(out: Path, step: int) -> bool:
-    return any(out.glob("state/*")) and steps_recorded(out) >= step
-
-
-def wait_for(condition, process: subprocess.Popen) -> None:
-    while not condition():
-        assert process.poll() is None, "the job ended before it could be killed"
-        time.sleep(0.001)
-
-
-def without_speed(history: Path) -> list[dict]:
-    records = [json.loads(line) for line in history.read_text().splitlines()]
-    return [{k: v for k, v in record.items() if k != "tokens_per_s"} for record in records]
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +74,7 @@ def test_a_loss_that_is_not_finite_is_an_error_that_names_the_step(tmp_path):
     model, data = make_model("cvae"), make_dataset(20)
     with torch.no_grad():
         model.recognition.bias.fill_(torch.nan)
-    trainer = Trainer(model, data, data, SETTINGS, 1, tmp_path / "state", tmp_path / "events")
+    trainer = Trainer(model, data, data, SETTINGS, 1, tmp_path / "state", tmp_path / "events", Ranks())
     with pytest.raises(PipelineError, match=r"the loss is nan .* at step 0"):
         trainer.run()
 
@@ -170,7 +92,7 @@ def test_a_pickled_checkpoint_is_refused_and_runs_nothing(tmp_path):
 
 def test_only_trained_parameters_are_in_the_optimiser(tmp_path):
     model, data = make_model("sepacvae"), make_dataset(8)
-    trainer = Trainer(model, data, data, SETTINGS, 1, tmp_path / "state", tmp_path / "events")
+    trainer = Trainer(model, data, data, SETTINGS, 1, tmp_path / "state", tmp_path / "events", Ranks())
     optimised = [id(p) for group in trainer.optimiser.param_groups for p in group["params"]]
     assert sorted(optimised) == sorted(id(p) for p in model.parameters())
     assert id(model.embeddings) not in optimised

@@ -47,10 +47,10 @@ FUNCTIONS = [name for name in SYSTEMS if SYSTEMS[name].model.startswith("functio
 BASELINES = [name for name in SYSTEMS if name not in TRAINED + EXTERNAL + FUNCTIONS]
 FETCHED = [name for name in CONFIG.corpora if CONFIG.sources[name].reader != "synthetic"]
 
-# jobs use the interpreter that runs the workflow, whether or not its environment is activated
+# jobs use the interpreter that runs the workflow, whether or not its environment is activated, and end with it
 shell.prefix(
     f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
-    f"SCRIPTS={shlex.quote(os.path.relpath(SCRIPTS))}; "
+    f"SCRIPTS={shlex.quote(os.path.relpath(SCRIPTS))} PIPELINE_SCHEDULER=$PPID; "
 )
 
 
@@ -422,6 +422,7 @@ def measured_stages(wildcards):
             "pairs": BENCHMARKS / f"pairs/{corpus}.tsv",
             "word vectors": BENCHMARKS / f"vectors/{corpus}/{config_of(corpus).embeddings.source}.tsv",
             "filtering": BENCHMARKS / f"filtered/{corpus}.tsv",
+            "encoding": BENCHMARKS / f"encoded/{corpus}.tsv",
             **{f"clusters, {m}": BENCHMARKS / f"clusters/{corpus}/{m}.tsv" for m in methods if m},
             **{f"paired tests, {split}": BENCHMARKS / f"significance/{corpus}/{split}.tsv" for split in SPLITS[1:]},
         }

@@ -7,7 +7,7 @@ rule measure_latent_distances:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
-        train=RESULTS / "filtered/{corpus}/train.parquet",
+        train=RESULTS / "encoded/{corpus}/train.arrow",
         clusters=clusters_of,
     output:
         RESULTS / "latents/{corpus}/{system}/seed{seed}/distances.parquet",

@@ -1,10 +1,30 @@
 # Training jobs: one per corpus, system and seed.
 
 
+rule encode_pairs:
+    """The training split as token ids, which every training job of the corpus maps into memory."""
+    input:
+        pairs=RESULTS / "filtered/{corpus}/train.parquet",
+        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+    output:
+        RESULTS / "encoded/{corpus}/train.arrow",
+    log:
+        LOGS / "encoded/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "encoded/{corpus}.tsv"
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        code=code_of("encode_pairs"),
+    shell:
+        "python $SCRIPTS/encode_pairs.py --pairs {input.pairs:q} --vocabulary {input.vocabulary:q} --out {output:q} "
+        "&> {log:q}"
+
+
 rule train_model:
     """Train one system with one seed; the weights of the best validation are kept."""
     input:
-        train=RESULTS / "filtered/{corpus}/train.parquet",
+        train=RESULTS / "encoded/{corpus}/train.arrow",
         validation=RESULTS / "filtered/{corpus}/validation.parquet",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
         clusters=clusters_of,
@@ -22,7 +42,8 @@ rule train_model:
     resources:
         mem_mb=attempts_of(6_000),
         runtime=24 * 60,
-        gpu=1,
+        gpu=1,  # over all nodes; several, or several nodes: a process for each, and they share every batch
+        nodes=1,
     params:
         description=description_of,
         settings=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).model_dump_json(),
@@ -30,7 +51,8 @@ rule train_model:
         state=RESULTS / ".state",
         tensorboard=tensorboard_of,
     shell:
-        "python $SCRIPTS/train_model.py --train {input.train:q} --validation {input.validation:q} "
+        "python -m pipeline_lib.training.launch --gpu {resources.gpu} --nodes {resources.nodes} --threads {threads} "
+        "$SCRIPTS/train_model.py --train {input.train:q} --validation {input.validation:q} "
         "--vocabulary {input.vocabulary:q} --clusters {input.clusters:q} --description {params.description:q} "
         "--settings {params.settings:q} --seed {wildcards.seed} --code {params.code} "
         "--state {params.state:q} --tensorboard {params.tensorboard:q} "

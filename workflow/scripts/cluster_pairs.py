@@ -5,8 +5,6 @@ from pathlib import Path
 from pipeline_lib.cli import run
 from pipeline_lib.cluster.assign import cluster_pairs
 from pipeline_lib.config import Clustering
-from pipeline_lib.schema import CLUSTERS
-from pipeline_lib.storage import write_parquet
 
 
 def main(
@@ -20,8 +18,7 @@ def main(
     out: Path,
 ) -> None:
     pairs = {"train": train, "validation": validation, "test": test}
-    table = cluster_pairs(pairs, keywords, vectors, method, settings)
-    write_parquet(out, table, CLUSTERS, metadata={"without_words": table.schema.metadata[b"without_words"].decode()})
+    cluster_pairs(pairs, keywords, vectors, method, settings, out)
 
 
 if __name__ == "__main__":

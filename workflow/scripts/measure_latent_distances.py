@@ -27,7 +27,7 @@ def main(
     keep_freed_memory()
     words = Vocabulary.read(vocabulary)
     network = saved.load(model, words).to(choose_device(training.device))
-    dataset = PairDataset.read(train, words, clusters[0] if clusters else None)
+    dataset = PairDataset.open(train, clusters[0] if clusters else None)
     order = BatchOrder(dataset, training.batch_size, training.bucket_batches, seed)
     batches = min(settings.batches, storage.read_json(summary)["steps"])
     table = measure_distances(network, dataset, order, batches, settings.threshold, seed)

@@ -1,4 +1,7 @@
-"""Train one system with one seed; killed at any moment and started again, it ends with the same weights."""
+"""Train one system with one seed; killed at any moment and started again, it ends with the same weights.
+
+Started by torchrun, its processes share every batch (pipeline_lib.training.launch does that).
+"""
 
 import shutil
 import sys
@@ -14,6 +17,7 @@ from pipeline_lib.text.vocabulary import Vocabulary
 from pipeline_lib.training.batches import PairDataset
 from pipeline_lib.training.device import choose_device, keep_freed_memory
 from pipeline_lib.training.loop import InterruptedTraining, Trainer, run_folder
+from pipeline_lib.training.ranks import Ranks
 
 
 def main(
@@ -34,8 +38,9 @@ def main(
     keep_freed_memory()
     words = Vocabulary.read(vocabulary)
     groups = clusters[0] if clusters else None
+    device, ranks = choose_device(settings.device), Ranks()
     torch.manual_seed(seed)
-    network = saved.build(description, words).to(choose_device(settings.device))
+    network = saved.build(description, words).to(device)
     folder = run_folder(
         state,
         description.model_dump_json(),
@@ -44,24 +49,28 @@ def main(
         code,
         files=[train, validation, vocabulary, *clusters],
     )
-    trainer = Trainer(
-        network,
-        PairDataset.read(train, words, groups),
-        PairDataset.read(validation, words, groups),
-        settings,
-        seed,
-        folder,
-        tensorboard,
-    )
-    try:
-        outcome = trainer.run()
-    except InterruptedTraining as interruption:
-        print(interruption, file=sys.stderr)
-        sys.exit(143)
-    saved.save(model, outcome.weights, description)
-    storage.write_text(history, trainer.history_path.read_text(encoding="utf-8"))
-    storage.write_json(summary, outcome.summary)
-    shutil.rmtree(folder)
+    with ranks.joined(device):
+        trainer = Trainer(
+            network,
+            PairDataset.open(train, groups),
+            PairDataset.read(validation, words, groups),
+            settings,
+            seed,
+            folder,
+            tensorboard,
+            ranks,
+        )
+        try:
+            outcome = trainer.run()
+        except InterruptedTraining as interruption:
+            if ranks.rank == 0:
+                print(interruption, file=sys.stderr)
+            sys.exit(143)
+    if ranks.rank == 0:
+        saved.save(model, outcome.weights, description)
+        storage.write_text(history, trainer.history_path.read_text(encoding="utf-8"))
+        storage.write_json(summary, outcome.summary)
+        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pipeline_lib import schema
 from pipeline_lib.cluster import agglomerative, kmeans, spectral
 from pipeline_lib.cluster.grouping import Grouping, Points, batches
-from pipeline_lib.cluster.mean_vectors import MeanVectors, WordVectors, read_vectors
+from pipeline_lib.cluster.mean_vectors import MeanVectors, Rearranged, WordVectors, read_vectors
 from pipeline_lib.config import Clustering
 from pipeline_lib.errors import PipelineError, nearest
-from pipeline_lib.storage import iter_parquet, read_parquet
+from pipeline_lib.storage import iter_parquet, parquet_writer, read_parquet
 
 METHODS: dict[str, Callable[[Points, Clustering], Grouping]] = {
     "kmeans": kmeans.fit,
@@ -24,8 +24,8 @@ METHODS: dict[str, Callable[[Points, Clustering], Grouping]] = {
 
 
 def cluster_pairs(
-    pairs: Mapping[str, Path], keywords: Sequence[Path], vectors: Path, method: str, settings: Clustering
-) -> pa.Table:
+    pairs: Mapping[str, Path], keywords: Sequence[Path], vectors: Path, method: str, settings: Clustering, out: Path
+) -> None:
     """Group the pairs of every split by the mean word vectors of one side.
 
     Args:
@@ -33,9 +33,8 @@ def cluster_pairs(
         keywords: files of `schema.KEYWORDS` that cover all pairs; used where ``settings.words`` is ``keywords``.
         vectors: word vectors (`schema.vectors`).
         method: a key of `METHODS`.
-    Returns:
-        `schema.CLUSTERS`, group 0 being the largest in training; its metadata ``without_words`` counts the pairs, over
-        all splits, that have no word with a vector and were grouped as zeros.
+        out: of `schema.CLUSTERS`, group 0 being the largest in training; its metadata ``without_words`` counts the
+            pairs, over all splits, that have no word with a vector and were grouped as zeros.
     Raises:
         PipelineError: an unknown method, no keywords for a pair, or fewer distinct points or groups than asked for.
     """
@@ -46,26 +45,20 @@ def cluster_pairs(
             remedy="correct `clusters:` of the system",
         )
     words = read_vectors(vectors)
-    ids, points = _points(pairs["train"], keywords, words, settings)
-    _check_distinct(pairs["train"], points, settings)
-    grouping = METHODS[method](points, settings)
+    points: Mapping[str, MeanVectors | Rearranged]
+    if settings.words == "all":
+        points = {split: MeanVectors(_all_words(path, settings), words) for split, path in pairs.items()}
+    else:
+        points = _keyword_points(pairs, keywords, words, settings)
+    _check_distinct(pairs["train"], points["train"], settings)
+    grouping = METHODS[method](points["train"], settings)
     number = _by_falling_size(pairs["train"], grouping, settings)
-    tables, without_words = [_clusters("train", ids, number[grouping.train])], points.n_empty
-    for split in pairs:
-        if split != "train":
-            ids, points = _points(pairs[split], keywords, words, settings)
-            tables.append(_clusters(split, ids, number[grouping.extend(points)]))
-            without_words += points.n_empty
-    return pa.concat_tables(tables).replace_schema_metadata({"without_words": str(without_words)})
-
-
-def _points(
-    path: Path, keywords: Sequence[Path], vectors: WordVectors, settings: Clustering
-) -> tuple[pa.ChunkedArray, MeanVectors]:
-    """Ids of the pairs of one split, in the order of the file, and the means of their words."""
-    ids = read_parquet(path, schema.PAIRS, ["pair_id"])["pair_id"]
-    lists = _all_words(path, settings) if settings.words == "all" else _keywords(path, ids, keywords, settings)
-    return ids, MeanVectors(lists, vectors)
+    metadata = {"without_words": str(sum(texts.n_empty for texts in points.values()))}
+    with parquet_writer(out, schema.CLUSTERS, metadata) as writer:
+        for split, path in pairs.items():
+            groups = grouping.train if split == "train" else grouping.extend(points[split])
+            for batch in _clusters(split, path, number[groups]):
+                writer.write_batch(batch)
 
 
 def _all_words(path: Path, settings: Clustering) -> Iterator[pa.ListArray]:
@@ -73,13 +66,21 @@ def _all_words(path: Path, settings: Clustering) -> Iterator[pa.ListArray]:
         yield pc.split_pattern(batch.column(0), " ")
 
 
-def _keywords(
-    path: Path, ids: pa.ChunkedArray, keywords: Sequence[Path], settings: Clustering
-) -> Iterator[pa.ListArray]:
+def _keyword_points(
+    pairs: Mapping[str, Path], keywords: Sequence[Path], vectors: WordVectors, settings: Clustering
+) -> dict[str, Rearranged]:
     column = f"{settings.side}_keywords"
-    tables = [read_parquet(file, schema.KEYWORDS, ["pair_id", column]) for file in keywords]
-    table = pa.concat_tables(tables or [schema.KEYWORDS.empty_table()])
-    rows = pc.index_in(ids, value_set=table["pair_id"])
+    means = MeanVectors(
+        (batch.column(0) for file in keywords for batch in iter_parquet(file, schema.KEYWORDS, [column])), vectors
+    )
+    given = pa.chunked_array([_ids(file, schema.KEYWORDS) for file in keywords], pa.int64())
+    return {split: Rearranged(means, _rows_of(path, given, keywords)) for split, path in pairs.items()}
+
+
+def _rows_of(path: Path, given: pa.ChunkedArray, keywords: Sequence[Path]) -> NDArray[np.int32]:
+    """Where the pairs of one split stand among those that are ``given`` keywords."""
+    ids = _ids(path, schema.PAIRS)
+    rows = pc.index_in(ids, value_set=given)
     if rows.null_count:
         raise PipelineError(
             f"{rows.null_count} of {len(ids)} pairs have no keywords, first pair {ids.filter(rows.is_null())[0]}",
@@ -87,7 +88,11 @@ def _keywords(
             expected=f"every pair in {', '.join(map(str, keywords)) or 'a keyword file (none was given)'}",
             remedy="run the keywords stage for this corpus again, or set `clustering.words: all`",
         )
-    yield from table[column].take(rows).chunks
+    return rows.to_numpy()
+
+
+def _ids(path: Path, table: pa.Schema) -> pa.Array:
+    return read_parquet(path, table, ["pair_id"])["pair_id"].combine_chunks()
 
 
 def _check_distinct(path: Path, points: Points, settings: Clustering) -> None:
@@ -119,6 +124,10 @@ def _by_falling_size(path: Path, grouping: Grouping, settings: Clustering) -> ND
     return number
 
 
-def _clusters(split: str, ids: pa.ChunkedArray, groups: NDArray[np.int16]) -> pa.Table:
-    splits = pa.array([split], pa.string()).take(pa.array(np.zeros(len(ids), np.int8)))
-    return pa.table([splits, ids, pa.array(groups, pa.int16())], schema=schema.CLUSTERS)
+def _clusters(split: str, path: Path, groups: NDArray[np.int16]) -> Iterator[pa.RecordBatch]:
+    start = 0
+    for batch in iter_parquet(path, schema.PAIRS, ["pair_id"]):
+        own = pa.array(groups[start : start + len(batch)])
+        columns = [pa.repeat(pa.scalar(split), len(batch)), batch.column(0), own]
+        yield pa.RecordBatch.from_arrays(columns, schema=schema.CLUSTERS)
+        start += len(batch)

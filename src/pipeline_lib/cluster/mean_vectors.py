@@ -1,6 +1,6 @@
 """The mean word vector of each text, computed when asked for, so that millions of texts fit in memory."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline_lib import schema
+from pipeline_lib.cluster.scratch import concatenated
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import read_parquet
 
@@ -29,27 +30,67 @@ class WordVectors(NamedTuple):
 class MeanVectors:
     """Means of the known words' vectors of n texts; a text without a known word has zeros.
 
-    Held as an (n, V) sparse matrix of 1/(known words of the text): 8 bytes a word, against 4 D bytes a text for the
-    means themselves. ``means[rows]`` computes (len(rows), D) float32.
+    The words lie on disk, 4 bytes each, against 4 D bytes a text for the means themselves; memory holds 8 bytes a text.
+    ``means[rows]``, for a slice or an array of row numbers, computes (len(rows), D) float32.
     """
 
     def __init__(self, words: Iterable[pa.ListArray], vectors: WordVectors) -> None:
-        from scipy.sparse import csr_array  # costs 0.1 s, which a reader of this module's types need not pay
+        counts = [np.empty(0, np.int64)]  # there may be no text at all
 
-        none = np.empty(0, np.int32), np.empty(0, np.int64)  # there may be no text at all
-        rows, counts = zip(none, *(_known_rows(lists, vectors.tokens) for lists in words), strict=True)
-        known, count = np.concatenate(rows), np.concatenate(counts)
-        starts = np.concatenate([[0], np.cumsum(count)])
-        share = np.repeat(1 / np.maximum(count, 1), count).astype(np.float32)
-        self._shares = csr_array((share, known, starts), shape=(len(count), len(vectors.tokens)))
+        def known() -> Iterator[NDArray[np.int32]]:
+            for lists in words:
+                rows, count = _known_rows(lists, vectors.tokens)
+                counts.append(count)
+                yield rows
+
+        self._words = concatenated(known(), np.int32)
+        self._starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
         self._matrix = vectors.matrix
-        self.n_empty = int((count == 0).sum())
 
     def __len__(self) -> int:
-        return self._shares.shape[0]
+        return len(self._starts) - 1
 
     def __getitem__(self, rows: Any, /) -> NDArray[np.float32]:
-        return self._shares[rows] @ self._matrix
+        from scipy.sparse import csr_array  # costs 0.1 s, which a reader of this module's types need not pay
+
+        first, end = self._starts[:-1][rows], self._starts[1:][rows]
+        count = end - first
+        starts = np.concatenate([[0], np.cumsum(count)])
+        words = self._words[np.repeat(first - starts[:-1], count) + np.arange(starts[-1])]
+        share = np.repeat(1 / np.maximum(count, 1), count).astype(np.float32)
+        return csr_array((share, words, starts), shape=(len(count), len(self._matrix))) @ self._matrix
+
+    @property
+    def is_empty(self) -> NDArray[np.bool_]:
+        """(n,) bool: which texts have no known word."""
+        return np.diff(self._starts) == 0
+
+    @property
+    def n_empty(self) -> int:
+        """How many texts have no known word."""
+        return int(self.is_empty.sum())
+
+
+class Rearranged:
+    """Some of the texts of ``means``, in another order.
+
+    Args:
+        row: (m,) integers, the row of ``means`` that each text is.
+    """
+
+    def __init__(self, means: MeanVectors, row: NDArray[np.integer]) -> None:
+        self._means, self._row = means, row
+
+    def __len__(self) -> int:
+        return len(self._row)
+
+    def __getitem__(self, rows: Any, /) -> NDArray[np.float32]:
+        return self._means[self._row[rows]]
+
+    @property
+    def n_empty(self) -> int:
+        """How many texts have no known word."""
+        return int(self._means.is_empty[self._row].sum())
 
 
 def read_vectors(path: Path) -> WordVectors:

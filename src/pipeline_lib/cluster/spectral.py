@@ -1,12 +1,15 @@
 """Spectral clustering: exact on few points, by landmarks (Chen and Cai 2011) on many."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline_lib.cluster import kmeans
-from pipeline_lib.cluster.grouping import Grouping, Groups, Points, batches, extended_by_neighbour, nearest
+from pipeline_lib.cluster.grouping import BATCH, Grouping, Groups, Points, batches, extended_by_neighbour, nearest
+from pipeline_lib.cluster.scratch import concatenated
 from pipeline_lib.config import Clustering
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ def exact(points: NDArray[np.float32], settings: Clustering) -> Grouping:
 
 
 def by_landmarks(points: Points, settings: Clustering) -> Grouping:
-    """Landmark-based spectral clustering, O(n m D) in time and O(n + m^2) in memory for m landmarks.
+    """Landmark-based spectral clustering, O(n m D) in time and O(m^2) in memory for m landmarks.
 
     Points are tied to their nearest landmarks by Gaussian affinities Z with rows that sum to one. With Lambda the
     column sums of Z, the graph is ``Z Lambda^-1 Z^T``; its leading eigenvectors are the left singular vectors of
@@ -58,13 +61,12 @@ def by_landmarks(points: Points, settings: Clustering) -> Grouping:
     landmarks = _landmarks(points, settings)
     ties = _Ties.of(points, landmarks)
     width = _median_squared(landmarks)
-    affinities = ties.affinities(width)
-    projection = _projection(affinities, settings.groups)
+    projection = _projection(ties, width, settings.groups)
 
-    inside = kmeans.fit(affinities @ projection, settings)
+    inside = kmeans.fit(ties.embedded(width, projection), settings)
 
     def extend(others: Points) -> Groups:
-        return inside.extend(_Ties.of(others, landmarks).affinities(width) @ projection)
+        return inside.extend(_Ties.of(others, landmarks).embedded(width, projection))
 
     return Grouping(inside.train, extend)
 
@@ -76,46 +78,63 @@ def _landmarks(points: Points, settings: Clustering) -> NDArray[np.float32]:
 
 
 class _Ties(NamedTuple):
-    """The nearest landmarks of n points: (n, r) int32 rows and (n, r) float32 squared distances, of ``m`` landmarks."""
+    """The nearest of ``m`` landmarks to n points: (n, r) records of a landmark and the squared distance to it."""
 
-    landmark: NDArray[np.int32]
-    squared: NDArray[np.float32]
+    records: NDArray
     m: int
 
     @classmethod
     def of(cls, points: Points, landmarks: NDArray[np.float32]) -> "_Ties":
         from sklearn.neighbors import NearestNeighbors
 
+        record = np.dtype([("landmark", np.int32), ("squared", np.float32)])
         r = min(LANDMARK_NEIGHBOURS, len(landmarks))
         search = NearestNeighbors(n_neighbors=r, algorithm="brute").fit(landmarks)
-        ties = cls(np.empty((len(points), r), np.int32), np.empty((len(points), r), np.float32), len(landmarks))
-        for rows, block in batches(points):
-            distance, ties.landmark[rows] = search.kneighbors(block)
-            ties.squared[rows] = np.square(distance)
-        return ties
 
-    def affinities(self, width: float) -> "csr_array":
-        """(n, m) sparse float32 Z: ``exp(-squared / 2 width)``, each row divided by its sum."""
+        def found() -> Iterator[NDArray]:
+            yield np.empty((0, r), record)  # there may be no point at all
+            for _, block in batches(points):
+                distance, landmark = search.kneighbors(block)
+                records = np.empty(landmark.shape, record)
+                records["landmark"], records["squared"] = landmark, np.square(distance)
+                yield records
+
+        return cls(concatenated(found(), record), len(landmarks))
+
+    def affinities(self, width: float) -> Iterator["csr_array"]:
+        """Batches of rows of the (n, m) sparse float32 Z: ``exp(-squared / 2 width)``, divided by the row's sum."""
         from scipy.sparse import csr_array
 
-        n, r = self.squared.shape
-        # the division cancels a factor of a row, so distances may be taken from the row's least: no row underflows
-        weights = np.exp((self.squared[:, :1] - self.squared) / np.float32(2 * width))
-        weights /= weights.sum(axis=1, keepdims=True)
-        return csr_array((weights.ravel(), self.landmark.ravel(), np.arange(0, n * r + 1, r)), shape=(n, self.m))
+        for start in range(0, len(self.records), BATCH):
+            block = self.records[start : start + BATCH]
+            landmark, squared = block["landmark"], block["squared"]
+            n, r = squared.shape
+            # the division cancels a factor of a row, so distances may be taken from the row's least: no row underflows
+            weights = np.exp((squared[:, :1] - squared) / np.float32(2 * width))
+            weights /= weights.sum(axis=1, keepdims=True)
+            yield csr_array((weights.ravel(), landmark.ravel(), np.arange(0, n * r + 1, r)), shape=(n, self.m))
+
+    def embedded(self, width: float, projection: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, groups) float32: Z @ ``projection``, on disk."""
+        none = np.empty((0, projection.shape[1]), np.float32)
+        parts = chain([none], (part @ projection for part in self.affinities(width)))
+        return concatenated(parts, np.float32)
 
 
-def _projection(affinities: "csr_array", groups: int) -> NDArray[np.float32]:
+def _projection(ties: _Ties, width: float, groups: int) -> NDArray[np.float32]:
     """(m, groups) float32 that maps rows of Z to leading singular vectors, scaled to unit mean square over the rows."""
     from scipy.linalg import eigh
 
-    mass = affinities.sum(axis=0)
+    m = ties.m
+    mass, gram = np.zeros(m), np.zeros((m, m))
+    for part in ties.affinities(width):
+        mass += part.sum(axis=0)
+        gram += (part.T @ part).toarray()
     scale = np.where(mass > 0, 1 / np.sqrt(np.maximum(mass, 1e-12)), 0)  # a landmark may have no points
-    gram = (affinities.T @ affinities).toarray().astype(np.float64) * np.multiply.outer(scale, scale)
-    m = len(gram)
+    gram *= np.multiply.outer(scale, scale)
     values, vectors = eigh(gram, subset_by_index=(max(m - groups, 0), m - 1))
     strength = np.sqrt(np.maximum(values, 1e-6))  # a graph of lower rank than groups has zeros here
-    return (scale[:, None] * vectors / strength * np.sqrt(affinities.shape[0])).astype(np.float32)
+    return (scale[:, None] * vectors / strength * np.sqrt(len(ties.records))).astype(np.float32)
 
 
 def _median_squared(landmarks: NDArray[np.float32]) -> float:

@@ -2,13 +2,15 @@
 
 import gzip
 import io
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import IO
+from typing import IO, Any
 
 from pipeline_lib.errors import PipelineError
 
@@ -16,6 +18,12 @@ MAX_MEMBER_BYTES = 512 << 20  # of one zip member, which is read into memory
 MAX_RATIO = 200  # of expanded to stored size; text reaches 20 at most, bombs a thousand
 _RATIO_FROM = 16 << 20  # expanded bytes below which no ratio does harm
 _BLOCK = 4 << 20
+
+# all that zipfile, gzip and their decompressors raise about bytes that are none of theirs
+UNREADABLE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
+    *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError, KeyError, IndexError),
+)
 
 
 def read_member(archive: Path, *names: str) -> bytes:
@@ -34,17 +42,28 @@ def read_member(archive: Path, *names: str) -> bytes:
     return content
 
 
+def read_text(path: Path) -> bytes:
+    """The bytes of a text file, plain or ``.gz``, that is small enough for memory.
+
+    Raises:
+        PipelineError: as `blocks` does, or the text is longer than `MAX_MEMBER_BYTES`.
+    """
+    content = bytearray()
+    for block in blocks(path):
+        content += block
+        _check_length(len(content), str(path))
+    return bytes(content)
+
+
 def blocks(path: Path) -> Iterator[bytes]:
     """A text file, plain or ``.gz``, in blocks of some MiB that end with a whole line.
 
     Raises:
         PipelineError: a damaged or cut-off gzip stream, one of implausible expansion, or a line longer than a block.
     """
-    rest, expanded, stored = b"", 0, path.stat().st_size
-    with _damage_named(str(path)), gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+    rest = b""
+    with opened(path) as file:
         while block := file.read(_BLOCK):
-            expanded += len(block)
-            _check_expansion(expanded, stored, str(path))
             whole, newline, tail = block.rpartition(b"\n")
             if newline:
                 yield rest + whole + newline
@@ -60,6 +79,39 @@ def blocks(path: Path) -> Iterator[bytes]:
                 )
     if rest:
         yield rest
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[IO[bytes]]:
+    """A file, plain or ``.gz``, to be read as a stream.
+
+    Raises:
+        PipelineError: a damaged or cut-off gzip stream, or one of implausible expansion, as soon as reading meets it.
+    """
+    with _damage_named(str(path)), open(path, "rb") as raw:
+        if path.suffix == ".gz":
+            bounded = Bounded(gzip.GzipFile(fileobj=raw), path.stat().st_size, str(path))
+            yield io.BufferedReader(bounded, _BLOCK)
+        else:
+            yield raw
+
+
+class Bounded(io.RawIOBase):
+    """What comes out of a decompressor, as long as it is not implausibly more than went in."""
+
+    def __init__(self, expanding: IO[bytes], stored: int, where: str) -> None:
+        super().__init__()
+        self._expanding, self._stored, self._where, self._expanded = expanding, stored, where, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._expanding.read(len(buffer))
+        buffer[: len(data)] = data
+        self._expanded += len(data)
+        _check_expansion(self._expanded, self._stored, self._where)
+        return len(data)
 
 
 def _read(source: IO[bytes] | Path, name: str, where: str) -> bytes:
@@ -88,14 +140,18 @@ def _read_bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -
         while block := member.read(_BLOCK):
             content += block
             _check_expansion(len(content), info.compress_size, f"{where} > {info.filename}")
-            if len(content) > MAX_MEMBER_BYTES:
-                raise PipelineError(
-                    f"expands to more than {MAX_MEMBER_BYTES >> 20} MiB",
-                    where=f"{where} > {info.filename}",
-                    expected="a corpus release",
-                    remedy="check where the archive came from",
-                )
+            _check_length(len(content), f"{where} > {info.filename}")
     return bytes(content)
+
+
+def _check_length(length: int, where: str) -> None:
+    if length > MAX_MEMBER_BYTES:
+        raise PipelineError(
+            f"expands to more than {MAX_MEMBER_BYTES >> 20} MiB",
+            where=where,
+            expected="a corpus release",
+            remedy="check where the file came from",
+        )
 
 
 def _check_safe(info: zipfile.ZipInfo, where: str) -> None:
@@ -124,7 +180,7 @@ def _check_expansion(expanded: int, stored: int, where: str) -> None:
 def _damage_named(where: str) -> Iterator[None]:
     try:
         yield
-    except (zipfile.BadZipFile, EOFError, zlib.error, gzip.BadGzipFile, NotImplementedError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise PipelineError(
             f"damaged, cut off or not an archive: {error}",
             where=where,

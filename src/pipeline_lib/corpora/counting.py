@@ -1,16 +1,32 @@
 """How often a context has several responses and a response several contexts (SepaCVAE, section 6.1 and table 1).
 
-Exact: texts are told apart by a hash table that compares whole strings, never by their hashes alone.
+Exact, and out of core: DuckDB groups whole strings, never their hashes alone, and spills what exceeds `MEMORY` into a
+folder below the temporary one (``TMPDIR``; Snakemake's resource ``tmpdir``).
 """
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.schema import PAIRS
-from pipeline_lib.storage import read_parquet
+from pipeline_lib.storage import iter_parquet
+
+# DuckDB is needed by one stage alone and imported where it is opened
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MEMORY = "1GB"  # of DuckDB's buffers; what Arrow holds of one batch comes on top
+
+_GROUPED = """
+    SELECT count(*), count(*) FILTER (others > 1), coalesce(max(others), 0)
+    FROM (SELECT count(*) AS others FROM different GROUP BY {side})
+"""
 
 
 @dataclass(frozen=True)
@@ -31,29 +47,56 @@ def count_pairs(pairs: Path) -> PairCounts:
     """Counts of a file of ``schema.PAIRS``.
 
     Raises:
-        PipelineError: the file is missing, damaged or of another schema.
+        PipelineError: the file is missing, damaged or of another schema; the temporary folder is full.
     """
-    context, contexts = _codes(pairs, "context")
-    response, responses = _codes(pairs, "response")
-    joint = context * max(responses, 1) + response
-    joint.sort()
-    distinct = joint[np.append(True, joint[1:] != joint[:-1])] if len(joint) else joint
-    per_context = np.bincount(distinct // max(responses, 1), minlength=1)
-    per_response = np.bincount(distinct % max(responses, 1), minlength=1)
-    return PairCounts(
-        pairs=len(joint),
-        distinct_pairs=len(distinct),
-        contexts=contexts,
-        responses=responses,
-        one_to_many_contexts=int(np.count_nonzero(per_context > 1)),
-        most_responses=int(per_context.max()),
-        many_to_one_responses=int(np.count_nonzero(per_response > 1)),
-        most_contexts=int(per_response.max()),
-    )
+    with _database() as database:
+        database.execute("CREATE TABLE given (context VARCHAR, response VARCHAR)")
+        for batch in iter_parquet(pairs, PAIRS, ["context", "response"]):
+            database.register("batch", batch)  # batch by batch: a damaged page keeps its own error
+            database.execute("INSERT INTO given SELECT context, response FROM batch")
+        database.execute("CREATE TABLE different AS SELECT DISTINCT context, response FROM given")
+        contexts, one_to_many, most_responses = _row(database, _GROUPED.format(side="context"))
+        responses, many_to_one, most_contexts = _row(database, _GROUPED.format(side="response"))
+        return PairCounts(
+            pairs=_row(database, "SELECT count(*) FROM given")[0],
+            distinct_pairs=_row(database, "SELECT count(*) FROM different")[0],
+            contexts=contexts,
+            responses=responses,
+            one_to_many_contexts=one_to_many,
+            most_responses=most_responses,
+            many_to_one_responses=many_to_one,
+            most_contexts=most_contexts,
+        )
 
 
-def _codes(pairs: Path, column: str) -> tuple[np.ndarray, int]:
-    """(N) int64 number of each text among the distinct ones, and how many those are; the texts are let go."""
-    texts = read_parquet(pairs, PAIRS, [column])[column]
-    encoded = pc.dictionary_encode(texts).combine_chunks()
-    return encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary)
+@contextmanager
+def _database() -> Iterator["DuckDBPyConnection"]:
+    """An empty database in a folder that is gone afterwards; it fetches no extension."""
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="count_pairs.") as folder:
+        try:
+            with duckdb.connect(
+                Path(folder, "pairs.duckdb"),
+                config={
+                    "memory_limit": MEMORY,
+                    "threads": pa.cpu_count(),  # Arrow's, which follow the threads of the job
+                    "temp_directory": folder,
+                    "preserve_insertion_order": False,
+                    "autoinstall_known_extensions": False,
+                },
+            ) as database:
+                yield database
+        except duckdb.Error as error:
+            raise PipelineError(
+                f"DuckDB stopped: {error}",
+                where=folder,
+                expected="room for about three times the texts of the largest split",
+                remedy="free some space there, or name a larger folder with --default-resources tmpdir=…",
+            ) from error
+
+
+def _row(database: "DuckDBPyConnection", query: str) -> tuple[int, ...]:
+    found = database.execute(query).fetchone()
+    assert found is not None  # every query here aggregates
+    return found

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline_lib.config import Source
-from pipeline_lib.corpora.archives import blocks, read_member
+from pipeline_lib.corpora.archives import read_member, read_text
 from pipeline_lib.corpora.lines import decode_strictly
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schema import DIALOGUES, SPLITS
@@ -35,7 +35,8 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     """
     for split in SPLITS:
         where, content = _content(files, split)
-        lines = decode_strictly(content, where).splitlines()
+        text = decode_strictly(content, where)
+        lines = text.removesuffix("\n").split("\n") if text else []  # `splitlines` would also cut at U+2028 or U+0085
         for start in range(0, len(lines), _BATCH_DIALOGUES):
             yield _batch(split, start, lines[start : start + _BATCH_DIALOGUES], skipped)
 
@@ -47,7 +48,7 @@ def _content(files: list[Path], split: str) -> tuple[str, bytes]:
         if path.name == inner:
             return f"{path} > {text}", read_member(path, text)
         if path.name in (text, f"{text}.gz"):
-            return str(path), b"".join(blocks(path))
+            return str(path), read_text(path)
     if len(files) == 1 and files[0].suffix == ".zip":
         return f"{files[0]} > {inner} > {text}", read_member(files[0], inner, text)
     raise PipelineError(

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline_lib.config import RemoteFile
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.progress import Progress
-from pipeline_lib.storage import atomic, sha256
+from pipeline_lib.storage import atomic, intact, publish, sha256
 
 log = logging.getLogger(__name__)
 
@@ -99,13 +99,14 @@ def _copy(candidate: Path, target: Path, file: RemoteFile, reasons: list[str]) -
 
 
 def _verified(path: Path, origin: Path | str, file: RemoteFile, reasons: list[str]) -> bool:
-    """Whether ``path`` has the checksum it should have; a file that has not is kept aside under another name."""
+    """Whether ``path`` has the checksum it should have, or had when it was fetched; if not, it is set aside."""
     found = sha256(path)
-    if file.sha256 in (None, found):
+    if found == file.sha256 or (file.sha256 is None and intact(path)):
         return True
     aside = path.with_name(f"{file.name}.wrong-{found[:8]}")
     os.replace(path, aside)
-    reasons.append(f"{origin}: sha256 is {found}, expected {file.sha256}; kept as {aside.name}")
+    expected = file.sha256 or "the one that it had when it was fetched"
+    reasons.append(f"{origin}: sha256 is {found}, expected {expected}; kept as {aside.name}")
     log.warning(reasons[-1])
     return False
 
@@ -155,7 +156,7 @@ def _download(url: str, target: Path, file: RemoteFile, patience: Patience, reas
             time.sleep(patience.pause * 2 ** (failures - 1))
             continue
         if _verified(part, url, file, reasons):
-            os.replace(part, target)
+            publish(part, target)
             return True
         if fresh:
             return False

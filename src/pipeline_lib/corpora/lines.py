@@ -14,8 +14,9 @@ from pipeline_lib.errors import PipelineError
 
 def subtitle_lines(path: Path, skipped: Counter[str]) -> Iterator[pa.Array]:
     """Trimmed lines, empty ones included; bytes that are not UTF-8 become U+FFFD, lines with such are counted."""
-    for block in blocks(path):
-        yield pc.utf8_trim_whitespace(_split_lines(_decode_leniently(block, skipped)))
+    for number, block in enumerate(blocks(path)):
+        text = _decode_leniently(block, skipped)
+        yield pc.utf8_trim_whitespace(_split_lines(text if number else text.removeprefix("\ufeff")))
 
 
 def decode_strictly(content: bytes, where: str) -> str:
@@ -46,4 +47,4 @@ def _decode_leniently(block: bytes, skipped: Counter[str]) -> str:
 
 
 def _split_lines(text: str) -> pa.Array:
-    return pc.split_pattern(pa.array([text.removesuffix("\n").removeprefix("\ufeff")]), "\n").flatten()
+    return pc.split_pattern(pa.array([text.removesuffix("\n")]), "\n").flatten()

@@ -18,7 +18,11 @@ from pipeline_lib.corpora.lines import subtitle_lines
 from pipeline_lib.corpora.splits import hashed_split, official_splits
 from pipeline_lib.schema import DIALOGUES
 
-_LINE = r"^(?P<number>\d{1,9})\s+(?P<query>[^\t]*[^\t ]) *\t\s*(?P<response>[^\t]*[^\t\s])(?:\t.*)?$"  # RE2
+# in RE2 syntax; white space around a side never reaches over a tab, or a further column would pass for an empty side
+_BLANK = r"[\n\v\f\r\x1c-\x20\x{85}\pZ]"
+_TEXT = r"[^\t\n\v\f\r\x1c-\x20\x{85}\pZ]"
+_SIDE = rf"{_TEXT}(?:[^\t]*{_TEXT})?"
+_LINE = rf"^(?P<number>\d{{1,9}}) {_BLANK}*(?P<query>{_SIDE}){_BLANK}*\t{_BLANK}*(?P<response>{_SIDE}){_BLANK}*(?:\t(?s:.*))?$"
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:

@@ -8,13 +8,22 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import TypeAdapter, ValidationError
 
-from pipeline_lib.config import Source
+from pipeline_lib.config import FileName, Settings, Source
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schema import SPLITS
-from pipeline_lib.storage import read_json, sha256
+from pipeline_lib.storage import sha256
 
 log = logging.getLogger(__name__)
+
+
+class _Fetched(Settings):
+    """An entry of ``manifest.json``."""
+
+    name: FileName
+    sha256: str
+    bytes: int
 
 
 def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.RecordBatch]:
@@ -47,21 +56,34 @@ def verified_files(manifest: Path) -> list[Path]:
     """Files that a manifest lists, in its order, each with the checksum that it had when it was fetched.
 
     Raises:
-        PipelineError: a file is gone or has changed.
+        PipelineError: the manifest is damaged, or a file is gone or has changed.
     """
     files = []
-    for entry in read_json(manifest):
-        path = manifest.parent / entry["name"]
+    for entry in _entries(manifest):
+        path = manifest.parent / entry.name
         found = sha256(path) if path.is_file() else "missing"
-        if found != entry["sha256"]:
+        if found != entry.sha256:
             raise PipelineError(
                 "a fetched file is missing" if found == "missing" else "a fetched file has changed",
                 where=path,
-                expected=f"sha256 {entry['sha256']}; found {found}",
+                expected=f"sha256 {entry.sha256}; found {found}",
                 remedy=f"delete {manifest} and run the same command again; the file will be fetched anew",
             )
         files.append(path)
     return files
+
+
+def _entries(manifest: Path) -> list[_Fetched]:
+    try:
+        return TypeAdapter(list[_Fetched]).validate_json(manifest.read_bytes())
+    except (OSError, ValidationError) as error:
+        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise PipelineError(
+            f"not a manifest of fetched files: {first}",
+            where=manifest,
+            expected="a name, a sha256 and a size for each file, as download_corpus writes them",
+            remedy="delete the file and run the same command again; it will be remade",
+        ) from error
 
 
 def _summary(skipped: Counter[str]) -> str:

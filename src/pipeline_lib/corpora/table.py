@@ -61,7 +61,7 @@ def _checked(path: Path, columns: dict[str, str]) -> Iterator[pa.Table]:
 def _cast(values: pa.Array, kind: pa.DataType, path: Path, name: str, first_row: int) -> pa.Array:
     try:
         values = values.cast(kind)
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         row = first_row + next(i for i in range(len(values)) if not _castable(values.slice(i, 1), kind))
         raise PipelineError(
             f"{name} is {values[row - first_row].as_py()!r}",
@@ -75,7 +75,7 @@ def _cast(values: pa.Array, kind: pa.DataType, path: Path, name: str, first_row:
 def _castable(values: pa.Array, kind: pa.DataType) -> bool:
     try:
         values.cast(kind)
-    except pa.ArrowInvalid:
+    except pa.ArrowException:
         return False
     return True
 

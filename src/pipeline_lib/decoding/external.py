@@ -68,7 +68,12 @@ def _answers(path: Path) -> pa.Table:
 
 
 def _texts(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
-    column = rows[name].cast(pa.string())
+    try:
+        column = rows[name].cast(pa.string())
+    except pa.ArrowException as error:
+        raise PipelineError(
+            f"column {name!r}: {error}", where=path, expected="text", remedy="write the column as text"
+        ) from error
     if column.null_count:
         row = pc.index(column.is_null(), True).as_py() + 1
         raise PipelineError(
@@ -84,7 +89,7 @@ def _numbers(rows: pa.Table, path: Path) -> pa.ChunkedArray:
     column = rows[_SAMPLE]
     try:
         numbers = column.cast(pa.int64())
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         raise _bad_sample(str(error), path) from error
     if numbers.null_count:
         raise _bad_sample(f"missing in {numbers.null_count} rows", path)

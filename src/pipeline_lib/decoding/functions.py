@@ -56,7 +56,16 @@ def respond_with(
             expected=f"a list of {len(texts)} texts, one for each context, in order",
             remedy="correct the function",
         )
-    return without_likelihood(texts, tokenise_array(pa.array(responses, pa.string())))
+    try:
+        column = pa.array(responses, pa.string())
+    except UnicodeEncodeError as error:
+        raise PipelineError(
+            f"a response is no text that can be written: {error}",
+            where=f"function {function}",
+            expected="texts without half characters (lone surrogates)",
+            remedy="correct the function; text.encode(errors='replace').decode() gets rid of them",
+        ) from error
+    return without_likelihood(texts, tokenise_array(column))
 
 
 def _function(path: str, options: dict[str, Any]) -> Responder:

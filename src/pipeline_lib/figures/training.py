@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures import style
+from pipeline_lib.storage import read_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,7 +72,7 @@ def read_history(path: Path) -> list[dict[str, Any]]:
         PipelineError: a line is not a JSON object with `kind` and `step`.
     """
     records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         try:
             record = json.loads(line)
         except json.JSONDecodeError:

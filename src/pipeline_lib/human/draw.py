@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from pipeline_lib import config, schema
 from pipeline_lib.config import Settings
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.storage import read_parquet
+from pipeline_lib.storage import read_parquet, read_text
 
 _LETTERS = "bcdfghjklmnpqrstvwxz"  # ids of digits become other numbers in a spreadsheet (12e45), vowels make words
 
@@ -122,7 +122,7 @@ def read_draw(path: Path) -> Draw:
         PipelineError: the file is no key of a rating sheet.
     """
     try:
-        return Draw.model_validate_json(path.read_bytes())
+        return Draw.model_validate_json(read_text(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise PipelineError(

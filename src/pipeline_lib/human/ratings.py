@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from pipeline_lib.errors import PipelineError, nearest
 from pipeline_lib.human.draw import Draw, Item
 
 _NEEDED = ("sheet", "rater", "item", "response_id")  # context and response are there for the rater alone
+_LARGEST = 64 << 20  # bytes of a file; a sheet of 200 items has under one MiB
 
 
 @dataclass(frozen=True)
@@ -197,27 +199,57 @@ def _rows(file: Path) -> Iterator[_Row]:
     """Rows as a spreadsheet counts them, the header being row 1; rows without any content are passed over."""
     text = _text(file)
     header = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    names = [name.strip() for name in next(reader, [])]
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
+    rows = _records(reader, file)
+    names = [name.strip() for name in next(rows, [])]
     for column in _NEEDED:
         if column not in names:
             raise _no_column(file, column, names)
-    for number, cells in enumerate(reader, start=2):
+    if repeated := [name for name in names if name and names.count(name) > 1]:
+        raise PipelineError(
+            f"column {repeated[0]!r} stands twice",
+            where=f"{file}, row 1",
+            expected=f"{', '.join(SHEET_COLUMNS)} and one for each aspect",
+            remedy="remove the one that was added",
+        )
+    for number, cells in enumerate(rows, start=2):
         padded = [*cells, *[""] * (len(names) - len(cells))]
+        if any(cell.strip() for cell in padded[len(names) :]):
+            raise PipelineError(
+                f"{len(cells)} cells, but {len(names)} columns have a name",
+                where=f"{file}, row {number}",
+                expected="as many cells as there are columns",
+                remedy="put quotes around texts with commas, or save the sheet from the spreadsheet again",
+            )
         if any(padded):
             yield _Row(f"{file}, row {number}", {n: c.strip() for n, c in zip(names, padded, strict=False)})
 
 
+def _records(reader: Any, file: Path) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise _not_csv(file, error) from error
+
+
 def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise PipelineError(
-            f"not readable as CSV: {error}",
-            where=file,
-            expected="a rating sheet as CSV in UTF-8",
-            remedy="save it from the spreadsheet as `CSV UTF-8`",
-        ) from error
+        with open(file, "rb") as opened:
+            content = opened.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise ValueError(f"larger than {_LARGEST >> 20} MiB")
+        return content.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise _not_csv(file, error) from error
+
+
+def _not_csv(file: Path, error: Exception) -> PipelineError:
+    return PipelineError(
+        f"not readable as CSV: {error}",
+        where=file,
+        expected="a rating sheet as CSV in UTF-8",
+        remedy="save it from the spreadsheet as `CSV UTF-8`",
+    )
 
 
 def _no_column(file: Path, column: str, found: list[str]) -> PipelineError:

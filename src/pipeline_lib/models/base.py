@@ -123,11 +123,6 @@ class ResponseModel(nn.Module, ABC):
         """Respond to each context; ``selection`` is one of ``selections``; only `oracle` looks at the reference."""
 
 
-def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal float32 noise on the device of ``like``."""
-    return torch.randn(shape, generator=generator, device=like.device)
-
-
 def create(path: str, options: dict[str, Any], embeddings: Tensor, network: Network, groups: int) -> ResponseModel:
     """Build the model that a configuration entry names as ``module:Class``, initialised from torch's current seed.
 

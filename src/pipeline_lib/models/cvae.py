@@ -8,8 +8,10 @@ from torch.nn import functional as F
 
 from pipeline_lib.config import Network, Settings
 from pipeline_lib.decoding.greedy import greedy
-from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, ResponseModel, normal
-from pipeline_lib.models.layers import BagOfWords, Decoder, Encoder, Gaussian, at_least_float32, kl_divergence
+from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, ResponseModel
+from pipeline_lib.models.layers import BagOfWords, Decoder, Encoder, Gaussian, kl_divergence
+from pipeline_lib.models.precision import at_least_float32
+from pipeline_lib.models.sharing import mean, normal
 
 
 class PriorNetwork(nn.Sequential):
@@ -72,7 +74,7 @@ class CVAE(ResponseModel):
         if self.bow is not None:
             terms["bow"] = self.bow(torch.cat([context, z], -1), batch.targets, batch.lengths)
         kl = kl_divergence(posterior, prior)
-        loss = torch.stack([term.mean() for term in terms.values()]).sum() + weight * kl.mean()
+        loss = torch.stack([mean(term) for term in terms.values()]).sum() + weight * mean(kl)
         return Objective(loss, {name: term.detach() for name, term in (terms | {"kl": kl}).items()})
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:

@@ -9,14 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline_lib.models import projection
 from pipeline_lib.models.gru import GRU
-
-_ROWS_AT_ONCE = 1024  # rows of logits held at a time where no gradient is needed: stays in cache, bounds memory
-
-
-def at_least_float32(values: Tensor) -> Tensor:
-    """Under autocast, what a network gave in bfloat16 as float32: exponentials and sums need the digits."""
-    return values.float() if values.dtype == torch.bfloat16 else values
+from pipeline_lib.models.precision import at_least_float32
 
 
 class Encoder(nn.Module):
@@ -96,21 +91,8 @@ class Decoder(nn.Module):
     def negative_log_likelihood(self, hidden: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """``-sum_t log p(y_t | y_<t)`` per example, nats, (B,); only non-pad positions are projected to V."""
         valid = valid_positions(lengths, targets.shape[1])
-        rows, wanted = hidden[valid], targets[valid]
-        if torch.is_grad_enabled() or len(rows) <= _ROWS_AT_ONCE:
-            nll = F.cross_entropy(at_least_float32(self.output(rows)), wanted, reduction="none")
-        else:
-            parts = zip(rows.split(_ROWS_AT_ONCE), wanted.split(_ROWS_AT_ONCE), strict=True)
-            nll = torch.cat([self._token_nll(part, words) for part, words in parts])
+        nll = projection.likelihood(hidden[valid], self.output, targets[valid])
         return sum_by_example(nll, lengths)
-
-    def _token_nll(self, rows: Tensor, wanted: Tensor) -> Tensor:
-        logits = at_least_float32(self.output(rows))
-        target = logits.gather(-1, wanted.unsqueeze(-1)).squeeze(-1)
-        total = logits.exp().sum(-1)  # a third cheaper than logsumexp, and as exact unless it over- or underflows
-        if bool((torch.isfinite(total) & (total > 1e-30)).all()):
-            return total.log() - target
-        return logits.logsumexp(-1) - target
 
 
 def sum_by_example(values: Tensor, lengths: Tensor) -> Tensor:

@@ -17,10 +17,12 @@ from torch.nn import functional as F
 from pipeline_lib.config import Network, Settings
 from pipeline_lib.decoding.greedy import greedy, word_lengths
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, normal
+from pipeline_lib.models import projection
+from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective
 from pipeline_lib.models.cvae import CVAE, importance_estimate
-from pipeline_lib.models.expected_words import likelihood_and_expected_vectors
-from pipeline_lib.models.layers import Gaussian, at_least_float32, kl_divergence, sum_by_example, valid_positions
+from pipeline_lib.models.layers import Gaussian, kl_divergence, sum_by_example, valid_positions
+from pipeline_lib.models.precision import at_least_float32
+from pipeline_lib.models.sharing import drawn, gathered, mean, normal
 
 _FAITHFUL_CONTEXT_LENGTH = 25  # the released code reads every context as this many tokens: padding carries y too
 
@@ -197,19 +199,21 @@ class SepaCVAE(CVAE):
         winner = self._winner(batch, noise, generator)
         rows = torch.arange(len(batch), device=winner.device)
         copies = self._infer(self._encode_marked(batch, winner), self.encode_response(batch), noise[rows, winner])
-        valid = valid_positions(batch.lengths, batch.targets.shape[1])
-        logits = self._logits(batch, copies.condition, valid)
-        targets = batch.targets[valid]
-        if self.faithful:  # the released code: raw logits for word weights, and no gradient through them
-            token_nll, words = F.cross_entropy(logits, targets, reduction="none"), logits.detach() @ self.embeddings
+        states, targets = self._states(batch, copies.condition)
+        if self.faithful:
+            token_nll, words = projection.likelihood(states, self.decoder.output, targets), self._raw_words(states)
         else:
-            token_nll, words = likelihood_and_expected_vectors(logits, targets, self.embeddings)
+            token_nll, words = projection.likelihood_and_expected_vectors(
+                states, self.decoder.output, targets, self.embeddings
+            )
         return self._total(batch, sum_by_example(token_nll, batch.lengths), copies.kl, words, winner, weight)
 
     def _winner(self, batch: Batch, noise: Tensor, generator: torch.Generator) -> Tensor:
         """(B,) int64: the copy that is trained."""
         if self.options.winner == "random":
-            return torch.randint(self.groups, (len(batch),), generator=generator, device=noise.device)
+            return drawn(
+                lambda n: torch.randint(self.groups, (n,), generator=generator, device=noise.device), len(batch)
+            )
         with torch.no_grad():
             return self._score_copies(batch, noise).best()
 
@@ -221,21 +225,36 @@ class SepaCVAE(CVAE):
         """
         noise = self._noise(batch, generator)
         copies, every = self._infer_copies(batch, noise), self._repeated(batch)
-        valid = valid_positions(every.lengths, every.targets.shape[1])
-        logits = self._logits(every, copies.condition, valid)
-        token_nll = F.cross_entropy(logits, every.targets[valid], reduction="none")
+        states, targets = self._states(every, copies.condition)
+        token_nll = projection.likelihood(states, self.decoder.output, targets)
         shape = (len(batch), self.groups)
         nll, kl = sum_by_example(token_nll, every.lengths).view(shape), copies.kl.view(shape)
         winner = (nll + kl).detach().argmin(1)
         mask = F.one_hot(winner, self.groups)
-        of_winner = logits[torch.repeat_interleave(mask.flatten().bool(), every.lengths)]
-        words = (of_winner.detach() if self.faithful else of_winner.softmax(-1)) @ self.embeddings
+        of_winner = torch.repeat_interleave(mask.flatten().bool(), every.lengths)
+        words = self._words(states[of_winner], targets[of_winner])
         share = mask if self.options.blocking else torch.full_like(nll, 1 / self.groups)
         return self._total(batch, (nll * share).sum(1), (kl * share).sum(1), words, winner, weight)
 
-    def _logits(self, batch: Batch, condition: Tensor, valid: Tensor) -> Tensor:
-        """(M, V) of the non-pad positions, example by example."""
-        return at_least_float32(self.decoder.output(self.decoder(self.embed(batch.inputs), condition)[valid]))
+    def _states(self, batch: Batch, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Decoder states (M, H) and targets (M,) of the non-pad positions, example by example."""
+        valid = valid_positions(batch.lengths, batch.targets.shape[1])
+        return self.decoder(self.embed(batch.inputs), condition)[valid], batch.targets[valid]
+
+    def _words(self, states: Tensor, targets: Tensor) -> Tensor:
+        """(M, E) word vectors of the generated response, each the expectation over the vocabulary."""
+        if self.faithful:
+            return self._raw_words(states)
+        return projection.likelihood_and_expected_vectors(states, self.decoder.output, targets, self.embeddings)[1]
+
+    def _raw_words(self, states: Tensor) -> Tensor:
+        """The released code's: raw logits for word weights, and no gradient through them, (M, E).
+
+        ``(states @ W.T + b) @ embeddings`` in the order that makes no logits.
+        """
+        with torch.no_grad():
+            output = self.decoder.output
+            return torch.addmm(output.bias @ self.embeddings, states, output.weight.t() @ self.embeddings)
 
     def _total(self, batch: Batch, nll: Tensor, kl: Tensor, words: Tensor, winner: Tensor, weight: float) -> Objective:
         """From the winners' ``nll`` and ``kl`` (B,) to the loss.
@@ -244,17 +263,19 @@ class SepaCVAE(CVAE):
         expectation over the vocabulary.
         """
         # faithful: averaged over B*N entries of which the losers are zero
-        loss = nll.mean() + weight * kl.mean() / (self.groups if self.faithful else 1)
+        loss = mean(nll) + weight * mean(kl) / (self.groups if self.faithful else 1)
         log = {"nll": nll, "kl": kl}
         if self.options.relationship or self.options.classifier:
             generated = self._encode_generated(words, batch)
         if self.options.relationship:
-            log["relationship"] = self._relationship(generated, winner)
+            log["relationship"] = self._relationship(gathered(generated), gathered(winner))
             loss = loss + weight * log["relationship"]
         if self.options.classifier:
-            log["group_nll"] = F.cross_entropy(at_least_float32(self.group_classifier(generated)), winner)
-            loss = loss + log["group_nll"]
-        return Objective(loss, {name: value.detach() for name, value in log.items()} | self._shares(winner))
+            log["group_nll"] = F.cross_entropy(
+                at_least_float32(self.group_classifier(generated)), winner, reduction="none"
+            )
+            loss = loss + mean(log["group_nll"])
+        return Objective(loss, {name: value.detach() for name, value in log.items()} | self._shares(gathered(winner)))
 
     def _relationship(self, generated: Tensor, winner: Tensor) -> Tensor:
         if self.faithful:

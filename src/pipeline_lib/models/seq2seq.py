@@ -7,6 +7,7 @@ from pipeline_lib.config import Network, Settings
 from pipeline_lib.decoding.greedy import greedy
 from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, ResponseModel
 from pipeline_lib.models.layers import Decoder, Encoder
+from pipeline_lib.models.sharing import mean
 
 
 class Seq2Seq(ResponseModel):
@@ -27,7 +28,7 @@ class Seq2Seq(ResponseModel):
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         nll = self._nll(batch)
-        return Objective(nll.mean(), {"nll": nll.detach()})
+        return Objective(mean(nll), {"nll": nll.detach()})
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         nll = self._nll(batch)

@@ -21,8 +21,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read tensors onto the CPU, and the metadata.
 
     Raises:
-        PipelineError: not a whole safetensors file (a pickled checkpoint is refused too: it can run code).
+        PipelineError: changed since it was written, or no whole safetensors file (a pickled checkpoint is refused too:
+            it can run code).
     """
+    storage.verify(path)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -32,7 +34,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             f"not a readable safetensors file: {error}",
             where=path,
             expected="weights written by this workflow",
-            remedy="delete the file and run the same command again; it will be remade",
+            remedy=storage.REMAKE,
         ) from error
 
 

@@ -20,7 +20,7 @@ from pipeline_lib.report.script_data import write_call
 from pipeline_lib.report.shown_cases import read_cases
 from pipeline_lib.report.shown_tables import ShownTable, read_table
 from pipeline_lib.significance import ORACLE
-from pipeline_lib.storage import atomic, read_json, write_text
+from pipeline_lib.storage import atomic, read_json, read_text, verify, write_text
 from pipeline_lib.tables import SPLIT_OF
 
 STYLES = ("vendor/tabulator_simple.min.css", "static/report.css")
@@ -192,6 +192,7 @@ def _copy(source: Path, target: Path) -> None:
             expected="SVG, PNG and CSV of every figure beside each other",
             remedy="delete the figure's other files and run the same command again; it will be remade",
         )
+    verify(source)
     with atomic(target) as temporary:
         shutil.copyfile(source, temporary)
 
@@ -203,7 +204,7 @@ def _copy_asset(name: str, folder: Path) -> None:
 
 def _size(svg: Path) -> tuple[int, int]:
     """Width and height in CSS pixels, from the view box in points, so that the page keeps the room for the picture."""
-    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg.read_text(encoding="utf-8"))
+    found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', read_text(svg))
     if not found:
         raise PipelineError(
             "the picture has no view box",

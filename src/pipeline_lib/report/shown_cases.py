@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.storage import verify
 
 REFERENCE = "Reference"
 
@@ -47,6 +48,7 @@ def read_cases(path: Path, corpora: Mapping[str, str]) -> list[Case]:
     Raises:
         PipelineError: the file is not such a table.
     """
+    verify(path)
     try:
         with open(path, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))

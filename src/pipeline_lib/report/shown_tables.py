@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.storage import read_text, verify
 from pipeline_lib.table_text import FEWER_DIGITS
 
 # columns that say what a row is; what identifies a row is shown as its label
@@ -73,6 +74,7 @@ def read_table(path: Path, labels: Mapping[str, str], digits: int) -> ShownTable
 
 
 def _read_csv(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    verify(path)
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
@@ -89,7 +91,7 @@ def _read_csv(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 def _read_markdown(path: Path) -> tuple[str, list[str]]:
     """Title and notes, without Markdown's escapes."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise PipelineError(
             f"not readable: {error}",

@@ -9,20 +9,20 @@ import gzip
 import hashlib
 import logging
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib import schema
+from pipeline_lib.corpora.archives import UNREADABLE, Bounded
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.storage import sha256, write_parquet
+from pipeline_lib.storage import sha256, verify, write_parquet
 
 log = logging.getLogger(__name__)
 
@@ -256,18 +256,22 @@ def _blocks(file: IO[bytes], path: Path) -> Iterator[bytes]:
 
 @contextmanager
 def _opened(path: Path, dimension: int | None) -> Iterator[IO[bytes]]:
+    verify(path)
     try:
         if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive, archive.open(_member(path, archive, dimension)) as file:
-                yield file
+            with zipfile.ZipFile(path) as archive:
+                member = archive.getinfo(_member(path, archive, dimension))
+                with archive.open(member) as file:
+                    yield Bounded(file, member.compress_size, f"{path} > {member.filename}")
         else:
             with open(path, "rb") as raw:
-                yield cast(IO[bytes], gzip.GzipFile(fileobj=raw)) if path.suffix == ".gz" else raw
+                stored = path.stat().st_size
+                yield Bounded(gzip.GzipFile(fileobj=raw), stored, str(path)) if path.suffix == ".gz" else raw
     except FileNotFoundError as error:
         raise PipelineError(
             "file not found", where=path, expected="a GloVe file", remedy="correct `embeddings.file` or `mirror:`"
         ) from error
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except UNREADABLE as error:
         raise PipelineError(
             f"damaged or not readable: {error}",
             where=path,

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,11 +44,13 @@ class PackageVectors:
     biases: np.ndarray
 
 
-def train_with_package(texts: pa.Array, tokens: pa.Array, settings: GloveTraining, folder: Path) -> PackageVectors:
+def train_with_package(
+    texts: Iterable[pa.Array], tokens: pa.Array, settings: GloveTraining, folder: Path
+) -> PackageVectors:
     """Train on the sentences of ``texts``.
 
     Args:
-        texts: (N) string: tokens joined by one space.
+        texts: batches of (N) string: tokens joined by one space.
         tokens: string, the tokens to train; others are removed from the sentences first.
         folder: of the environment; made if it is not there.
     Raises:
@@ -56,7 +59,9 @@ def train_with_package(texts: pa.Array, tokens: pa.Array, settings: GloveTrainin
     python = environment(folder)
     with tempfile.TemporaryDirectory() as work:
         written = Path(work, "sentences.txt")
-        written.write_text("\n".join(keep_tokens(texts, tokens).to_pylist()) + "\n", encoding="utf-8")
+        with open(written, "w", encoding="utf-8") as file:
+            for batch in texts:
+                file.writelines(f"{text}\n" for text in keep_tokens(batch, tokens).to_pylist())
         request = settings.model_dump(exclude={"min_count"}) | {"sentences": str(written), "out": work}
         # isolated (-I): beside the worker lies this library's glove.py, which must not hide the package of that name
         command = [str(python), "-I", str(_WORKER), json.dumps(request)]

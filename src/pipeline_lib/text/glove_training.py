@@ -5,6 +5,7 @@ result is the sum of main and context vectors, as in the paper; glove-python-bin
 """
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,34 +18,44 @@ from pipeline_lib.config import GloveTraining
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.progress import Progress
 from pipeline_lib.schema import PAIRS, TOKENS
-from pipeline_lib.storage import read_parquet
+from pipeline_lib.storage import iter_parquet, read_parquet
 from pipeline_lib.text.vocabulary import flatten
 
 # scipy.sparse is slow to import and needed by two functions only: imported there
 if TYPE_CHECKING:
-    from scipy.sparse import coo_array
+    from scipy.sparse import coo_array, csr_array
 
 log = logging.getLogger(__name__)
 
-_SENTENCES_AT_ONCE = 100_000  # bounds the memory of counting
+_PAIRS_AT_ONCE = 100_000  # bounds the memory of counting
 _FEWEST_AT_ONCE = 8192  # entries of a step
 
 
-def sentences(train: Path) -> pa.Array:
+def sentences(train: Path) -> Iterator[pa.Array]:
     """Every utterance of the training split once, although it may be the response of one pair and the next's context.
 
     Args:
-        train: unfiltered pairs (`schema.PAIRS`).
-    Returns:
-        (N) string: tokens joined by one space.
+        train: unfiltered pairs (`schema.PAIRS`), those of a dialogue in the order of their turns.
+    Yields:
+        (N) string: tokens joined by one space; about `_PAIRS_AT_ONCE` at a time.
     """
-    pairs = read_parquet(train, PAIRS, columns=["dialogue_id", "turn", "context", "response"])
-    contexts = pairs.select(["dialogue_id", "turn", "context"]).rename_columns(["dialogue", "turn", "text"])
-    responses = pairs.select(["dialogue_id", "turn", "response"]).rename_columns(["dialogue", "turn", "text"])
-    responses = responses.set_column(1, "turn", pc.add(responses["turn"], pa.scalar(1, pa.int32())))
-    both = pa.concat_tables([contexts, responses], promote_options="permissive")
-    once = both.group_by(["dialogue", "turn"], use_threads=False).aggregate([("text", "first")])
-    return once["text_first"].combine_chunks()
+    columns = ["dialogue_id", "turn", "context", "response"]
+    last: pa.RecordBatch | None = None  # the next batch may begin with its response
+    for batch in iter_parquet(train, PAIRS, columns, batch_size=_PAIRS_AT_ONCE):
+        pairs = pa.concat_batches([last, batch]) if last is not None else batch
+        last = pairs.slice(len(pairs) - 1)
+        yield _said(pairs.slice(0, len(pairs) - 1), pairs.slice(1))
+    if last is not None:
+        yield pa.concat_arrays([last["context"], last["response"]])
+
+
+def _said(pairs: pa.RecordBatch, following: pa.RecordBatch) -> pa.Array:
+    """Contexts of (N) ``pairs``, then the responses that are not the context of the pair ``following`` it."""
+    goes_on = pc.and_(
+        pc.equal(pairs["dialogue_id"], following["dialogue_id"]),
+        pc.equal(pc.add(pairs["turn"], 1), following["turn"]),
+    )
+    return pa.concat_arrays([pairs["context"], pairs["response"].filter(pc.invert(goes_on))])
 
 
 def training_tokens(tokens: Path, min_count: int) -> pa.Array:
@@ -66,33 +77,42 @@ def training_tokens(tokens: Path, min_count: int) -> pa.Array:
     return table["token"].take(order).combine_chunks()
 
 
-def count_cooccurrences(texts: pa.Array, tokens: pa.Array, window: int) -> "coo_array":
+def count_cooccurrences(texts: Iterable[pa.Array], tokens: pa.Array, window: int) -> "coo_array":
     """Count which tokens stand near each other within a sentence.
 
     Two tokens d places apart, d <= ``window``, add 1/d in both directions; tokens outside ``tokens`` are removed
-    before distances are taken, as in the authors' program.
+    before distances are taken, as in the authors' program. Memory grows with the number of different pairs of tokens.
 
     Args:
-        texts: (N) string: tokens joined by one space.
+        texts: batches of (N) string: tokens joined by one space.
         tokens: (V) string, distinct.
     Returns:
         (V, V) float64, symmetric, entries in row-major order.
     """
-    from scipy.sparse import coo_array, csr_array
+    from scipy.sparse import csr_array
 
     total = csr_array((len(tokens), len(tokens)))
-    for start in range(0, len(texts), _SENTENCES_AT_ONCE):
-        flat, offsets = flatten(texts.slice(start, _SENTENCES_AT_ONCE))
-        sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
-        ids = pc.index_in(flat, tokens)
-        inside = pc.is_valid(ids).to_numpy(zero_copy_only=False)
-        ids, sentence = ids.drop_null().to_numpy(), sentence[inside]
-        for distance in range(1, window + 1):
-            same = sentence[:-distance] == sentence[distance:]
-            left, right = ids[:-distance][same], ids[distance:][same]
-            weight = np.full(len(left), 1.0 / distance)
-            total = total + coo_array((weight, (left, right)), shape=total.shape).tocsr()
+    for batch in texts:
+        total = total + _cooccurrences(batch, tokens, window)
     return (total + total.T).tocsr().tocoo()
+
+
+def _cooccurrences(texts: pa.Array, tokens: pa.Array, window: int) -> "csr_array":
+    """(V, V) float64: the counts of one batch, from a token to those after it."""
+    from scipy.sparse import coo_array, csr_array
+
+    flat, offsets = flatten(texts)
+    sentence = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    ids = pc.index_in(flat, tokens)
+    inside = pc.is_valid(ids).to_numpy(zero_copy_only=False)
+    ids, sentence = ids.drop_null().to_numpy(), sentence[inside]
+    counts = csr_array((len(tokens), len(tokens)))
+    for distance in range(1, window + 1):
+        same = sentence[:-distance] == sentence[distance:]
+        left, right = ids[:-distance][same], ids[distance:][same]
+        weight = np.full(len(left), 1.0 / distance)
+        counts = counts + coo_array((weight, (left, right)), shape=counts.shape).tocsr()
+    return counts
 
 
 def train_vectors(cooccurrences: "coo_array", settings: GloveTraining) -> np.ndarray:

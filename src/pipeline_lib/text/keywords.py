@@ -12,57 +12,119 @@ utterances). The linear system that defines PageRank is solved here instead: whe
 the results agree, and everywhere both choose from the same words.
 """
 
-from collections import Counter
+import os
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache, lru_cache
-from itertools import pairwise
-from multiprocessing import get_context
+from itertools import chain, islice, pairwise
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.progress import Progress
 from pipeline_lib.schema import KEYWORDS, PAIRS
-from pipeline_lib.storage import iter_parquet, read_parquet
+from pipeline_lib.storage import iter_parquet, parquet_writer
 from pipeline_lib.text.vocabulary import count_tokens, flatten
 
 # summa imports scipy, which is slow; it is imported by the functions that need it
 
 DAMPING = 0.85
 _CLITICS = {"n't", "ca", "wo"}  # the parts of can't and won't, which summa's stop words do not know
-_AT_ONCE = 5_000  # utterances of one task
-_WORTH_PROCESSES = 200_000  # utterances below which starting processes takes longer than they save
+_PAIRS_AT_ONCE = 32_768  # bounds memory
+_BATCHES_HERE = 4  # a file of fewer is done sooner than processes have started
+_BATCHES_AHEAD = 2  # of each process
 
 
-def extract_keywords(pairs: Path, train: Path, most: int, threads: int) -> pa.Table:
-    """Keywords of both sides of every pair.
+def extract_keywords(pairs: Path, train: Path, most: int, threads: int, out: Path) -> None:
+    """Write the keywords of both sides of every pair, batch by batch in bounded memory.
 
     Args:
         pairs: of `schema.PAIRS`.
         train: pairs of the training split, from which idf is counted.
         most: keywords of one utterance at the most.
         threads: processes to use; the result does not depend on it.
-    Returns:
-        `schema.KEYWORDS`, in the order of ``pairs``.
+        out: of `schema.KEYWORDS`, in the order of ``pairs``.
+    Raises:
+        PipelineError: ``pairs`` or ``train`` is damaged; one of the processes was killed.
     """
-    table = read_parquet(pairs, PAIRS, columns=["pair_id", "context", "response"])
-    both = pa.concat_arrays([table[side].combine_chunks() for side in ("context", "response")]).dictionary_encode()
-    idf = InverseDocumentFrequency.count(train)
-    ranked = rank_utterances(both.dictionary.to_pylist(), threads)
-    words = [
-        found[:most] or idf.best_word(text) for found, text in zip(ranked, both.dictionary.to_pylist(), strict=True)
-    ]
-    keywords = pa.array(words, pa.list_(pa.string())).take(both.indices)
-    columns = [table["pair_id"], keywords[: len(table)], keywords[len(table) :]]
-    return pa.table(columns, schema=KEYWORDS)
+    extractor = Extractor(InverseDocumentFrequency.count(train), most)
+    batches = iter_parquet(pairs, PAIRS, ["pair_id", "context", "response"], batch_size=_PAIRS_AT_ONCE)
+    first = list(islice(batches, _BATCHES_HERE))
+    every = chain(first, batches)
+    worth_processes = threads > 1 and len(first) == _BATCHES_HERE
+    extracted = _by_processes(extractor, every, threads) if worth_processes else map(extractor, every)
+    with parquet_writer(out, KEYWORDS) as writer, Progress("keywords", None, "pairs") as progress:
+        for batch in extracted:
+            writer.write_batch(batch)
+            progress.advance(len(batch))
 
 
-def rank_utterances(texts: list[str], threads: int = 1) -> list[list[str]]:
-    """`rank` of many utterances, in their order."""
-    if threads == 1 or len(texts) < _WORTH_PROCESSES:
-        return _rank_all(texts)
-    tasks = [texts[start : start + _AT_ONCE] for start in range(0, len(texts), _AT_ONCE)]
-    with get_context("spawn").Pool(threads) as pool:  # fork is not safe beside Arrow's threads
-        return [words for part in pool.imap(_rank_all, tasks) for words in part]
+class Extractor:
+    """Keywords of batches of pairs.
+
+    Args:
+        idf: of the training split.
+        most: keywords of one utterance at the most.
+    """
+
+    def __init__(self, idf: "InverseDocumentFrequency", most: int) -> None:
+        self._idf, self._most = idf, most
+
+    def __call__(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
+        """From (pair_id, context, response) to `schema.KEYWORDS`."""
+        # most responses are the next pair's context: half of the texts stand there twice
+        both = pa.concat_arrays([pairs["context"], pairs["response"]]).dictionary_encode()
+        words = [rank(text)[: self._most] or self._idf.best_word(text) for text in both.dictionary.to_pylist()]
+        keywords = pa.array(words, pa.list_(pa.string())).take(both.indices)
+        columns = [pairs["pair_id"], keywords[: len(pairs)], keywords[len(pairs) :]]
+        return pa.RecordBatch.from_arrays(columns, schema=KEYWORDS)
+
+
+def _by_processes(extractor: Extractor, batches: Iterable[pa.RecordBatch], processes: int) -> Iterator[pa.RecordBatch]:
+    """``map(extractor, batches)`` by several processes, with few batches under way at any time."""
+    under_way: deque[Future[pa.RecordBatch]] = deque()
+    spawn = get_context("spawn")  # fork is not safe beside Arrow's threads
+    try:
+        with ProcessPoolExecutor(processes, spawn, _start_process, (extractor,)) as pool:
+            for batch in batches:
+                under_way.append(pool.submit(_extract, batch))
+                if len(under_way) > _BATCHES_AHEAD * processes:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+    except BrokenProcessPool as error:
+        raise PipelineError(
+            "a process that extracts keywords was killed",
+            expected=f"room for {processes} processes of about 300 MB each",
+            remedy="give the rule extract_keywords fewer threads or more memory, then run the same command again",
+        ) from error
+
+
+_extractor: Extractor  # of a process that `_by_processes` started
+
+
+def _start_process(extractor: Extractor) -> None:
+    global _extractor
+    _extractor = extractor
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed outright cannot tell its processes to end; they would wait for work for ever."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _extract(pairs: pa.RecordBatch) -> pa.RecordBatch:
+    return _extractor(pairs)
 
 
 def rank(text: str) -> list[str]:
@@ -112,10 +174,6 @@ def _document_counts(texts: pa.Array) -> Counter[str]:
     document = pa.array(np.repeat(np.arange(len(texts)), np.diff(offsets)))
     once = pa.table({"document": document, "token": tokens}).group_by(["document", "token"]).aggregate([])
     return count_tokens(once["token"].combine_chunks())
-
-
-def _rank_all(texts: list[str]) -> list[list[str]]:
-    return [rank(text) for text in texts]
 
 
 @cache

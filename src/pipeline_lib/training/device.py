@@ -2,17 +2,21 @@
 
 import contextlib
 import ctypes
+import os
 
 import torch
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.training import gpus
 
 
 def choose_device(wanted: str) -> torch.device:
     """The device that the settings name, cpu or cuda; ``auto`` takes a CUDA device if there is one.
 
+    Of several GPUs a process that torchrun started takes that of its number, any other one that is free (`gpus.take`).
+
     Raises:
-        PipelineError: ``cuda`` was asked for and there is none.
+        PipelineError: ``cuda`` was asked for and there is none, or there are fewer GPUs than processes.
     """
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
@@ -22,7 +26,26 @@ def choose_device(wanted: str) -> torch.device:
             expected="a CUDA build of torch and a visible GPU",
             remedy="set `training: {device: auto}`, or install the CUDA build (README, `TORCH=cuda`)",
         )
-    return torch.device("cuda" if wanted != "cpu" and available else "cpu")
+    if wanted == "cpu" or not available:
+        return torch.device("cpu")
+    device = torch.device("cuda", _gpu())
+    torch.cuda.set_device(device)
+    return device
+
+
+def _gpu() -> int:
+    number = torch.cuda.device_count()
+    if "LOCAL_RANK" not in os.environ:
+        return gpus.take([str(torch.cuda.get_device_properties(i).uuid) for i in range(number)], 1)[0]
+    rank = int(os.environ["LOCAL_RANK"])
+    if rank >= number:
+        raise PipelineError(
+            f"more processes on this node than its {number} GPUs",
+            where="resources: gpu= of the training job",
+            expected=f"at most {number}",
+            remedy="lower it, ask the scheduler for more GPUs a node, or set `training: {device: cpu}`",
+        )
+    return rank
 
 
 def precise(device: torch.device, precision: str) -> contextlib.AbstractContextManager[None]:

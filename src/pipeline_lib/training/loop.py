@@ -1,5 +1,6 @@
 """The training loop: it reads top to bottom, can be killed anywhere, and goes on where its last checkpoint stood."""
 
+import math
 import signal
 import time
 from pathlib import Path
@@ -12,13 +13,15 @@ from torch import Tensor
 from pipeline_lib import storage
 from pipeline_lib.config import Training
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.models.base import ResponseModel
+from pipeline_lib.models.base import Objective, ResponseModel
+from pipeline_lib.models.sharing import holding, mean
 from pipeline_lib.progress import Progress as ProgressBar
 from pipeline_lib.training import checkpoint
 from pipeline_lib.training.batches import BatchOrder, PairDataset
 from pipeline_lib.training.checkpoint import Progress
 from pipeline_lib.training.device import precise, seeded
 from pipeline_lib.training.history import History
+from pipeline_lib.training.ranks import Ranks
 from pipeline_lib.training.schedules import linear
 from pipeline_lib.training.validation import validate
 
@@ -47,6 +50,7 @@ class Trainer:
             state.
         state: folder for checkpoint and history; named by everything that defines the run (see `run_folder`).
         tensorboard: folder for TensorBoard events.
+        ranks: the processes among which the job is shared, joined; how many they are changes nothing but the time.
     """
 
     def __init__(
@@ -58,9 +62,10 @@ class Trainer:
         seed: int,
         state: Path,
         tensorboard: Path,
+        ranks: Ranks,
     ) -> None:
         self.model, self.validation, self.settings, self.seed = model, validation, settings, seed
-        self.train_set = train
+        self.train_set, self.ranks = train, ranks
         self.device = model.embeddings.device
         self.optimiser = torch.optim.Adam(model.parameters(), settings.learning_rate, foreach=True)
         self.order = BatchOrder(train, settings.batch_size, settings.bucket_batches, seed)
@@ -70,7 +75,10 @@ class Trainer:
         if self.checkpoint_path.exists():
             self.progress, self.best = checkpoint.load(self.checkpoint_path, model, self.optimiser)
         self.history_path = state / "history.jsonl"
-        self.history = History(self.history_path, self.progress.history_bytes, tensorboard, self.progress.step)
+        self.history: History | None = None
+        if ranks.rank == 0:
+            self.history = History(self.history_path, self.progress.history_bytes, tensorboard, self.progress.step)
+        self.objective = ranks.objective(model)
         self._stop_asked = False
 
     def run(self) -> Outcome:
@@ -83,17 +91,20 @@ class Trainer:
         previous = signal.signal(signal.SIGTERM, self._ask_to_stop)
         self.model.train()
         try:
-            with ProgressBar("training", self.steps, "steps", done=self.progress.step) as bar:
+            shown = self.ranks.rank == 0
+            with ProgressBar("training", self.steps, "steps", self.progress.step, shown) as bar:
                 while self.progress.step < self.steps:
                     self._one_step(bar)
-                    if self._stop_asked:
+                    if self.ranks.any(self._stop_asked):
                         self._save()
+                        self.ranks.wait()  # the first to end has torchrun end the others
                         raise InterruptedTraining(
                             f"stopped at step {self.progress.step} of {self.steps}; checkpoint written"
                         )
         finally:
             signal.signal(signal.SIGTERM, previous)
-            self.history.close()
+            if self.history is not None:
+                self.history.close()
         return Outcome(self.best, self._summary())
 
     def _ask_to_stop(self, signal_number: int, frame: FrameType | None) -> None:
@@ -101,22 +112,23 @@ class Trainer:
 
     def _one_step(self, bar: ProgressBar) -> None:
         started, step = time.perf_counter(), self.progress.step
-        batch = self.train_set.batch(self.order.rows(step))
-        tokens = int(batch.lengths.sum())
+        rows = self.order.rows(step)
+        share = self.ranks.share(len(rows))
+        batch = self.train_set.batch(rows if share is None else rows[share.rows.numpy()])
         weight = linear(step, self.settings.annealing_steps)
-        with precise(self.device, self.settings.precision):
-            objective = self.model.objective(batch.to(self.device), weight, seeded(self.device, self.seed, step))
+        with holding(share), precise(self.device, self.settings.precision):
+            objective = self.objective(batch.to(self.device), weight, seeded(self.device, self.seed, step))
         self.optimiser.zero_grad()
         objective.loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
         self.optimiser.step()
         self.progress.step += 1
         if step % _LOG_EVERY == 0:
-            values = {name: float(value.mean()) for name, value in objective.log.items()}
-            values |= {"loss": float(objective.loss.detach()), "gradient_norm": float(norm), "weight": weight}
-            values["tokens_per_s"] = tokens / (time.perf_counter() - started)
-            self._check_finite(values["loss"], norm, step)
-            self.history.record("train", step, values)
+            with holding(share):
+                values = self.ranks.mean(_means(objective)) | {"gradient_norm": float(norm), "weight": weight}
+            values["tokens_per_s"] = self.train_set.targets(rows) / (time.perf_counter() - started)
+            self._check_finite(values, step)
+            self._record("train", step, values)
         self.progress.seconds += time.perf_counter() - started
         if self.progress.step % self.settings.validate_every == 0 or self.progress.step == self.steps:
             self._validate()
@@ -124,10 +136,15 @@ class Trainer:
             self._save()
         bar.advance(note=f"best ppl {self.progress.best_value:.2f} at {self.progress.best_step}")
 
-    def _check_finite(self, loss: float, norm: Tensor, step: int) -> None:
-        if not (loss == loss and abs(loss) != float("inf") and bool(torch.isfinite(norm))):
+    def _record(self, kind: str, step: int, values: dict[str, float]) -> None:
+        if self.history is not None:
+            self.history.record(kind, step, values)
+
+    def _check_finite(self, values: dict[str, float], step: int) -> None:
+        loss, norm = values["loss"], values["gradient_norm"]
+        if not (math.isfinite(loss) and math.isfinite(norm)):
             raise PipelineError(
-                f"the loss is {loss} and the gradient norm {float(norm)} at step {step}",
+                f"the loss is {loss} and the gradient norm {norm} at step {step}",
                 where=self.history_path,
                 expected="finite numbers",
                 remedy="lower `training.learning_rate` or `training.clip` for this system",
@@ -135,15 +152,22 @@ class Trainer:
 
     def _validate(self) -> None:
         values = validate(
-            self.model, self.validation, 2 * self.settings.batch_size, self.seed, self.settings.validation_pairs
+            self.model,
+            self.validation,
+            2 * self.settings.batch_size,
+            self.seed,
+            self.settings.validation_pairs,
+            self.ranks,
         )
-        self.history.record("validation", self.progress.step, values)
+        self._record("validation", self.progress.step, values)
         value = values["ppl" if self.settings.select == "reconstruction" else "ppl_bound"]
         if value < self.progress.best_value:
             self.progress.best_value, self.progress.best_step = value, self.progress.step
             self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
     def _save(self) -> None:
+        if self.history is None:  # another process of the job writes
+            return
         self.progress.history_bytes = self.history.flush()
         checkpoint.save(self.checkpoint_path, self.progress, self.model, self.optimiser, self.best)
 
@@ -158,8 +182,15 @@ class Trainer:
             "seconds": round(self.progress.seconds, 3),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "device": str(self.device),
+            "processes": self.ranks.number,
             "gpu_peak_bytes": peak,
         }
+
+
+def _means(objective: Objective) -> dict[str, float]:
+    """What to log of a step, averaged over the examples at hand."""
+    means = {name: float(mean(value) if value.dim() else value) for name, value in objective.log.items()}
+    return means | {"loss": float(objective.loss.detach())}
 
 
 def run_folder(root: Path, *parts: str, files: list[Path]) -> Path:

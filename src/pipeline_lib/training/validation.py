@@ -5,8 +5,10 @@ import math
 import torch
 
 from pipeline_lib.models.base import Likelihood, ResponseModel
+from pipeline_lib.models.sharing import holding
 from pipeline_lib.training.batches import PairDataset
 from pipeline_lib.training.device import seeded
+from pipeline_lib.training.ranks import Ranks
 
 ACTIVE_VARIANCE = 0.01  # a latent unit is active if the variance of its posterior mean over examples exceeds this
 COLLAPSED_KL = 0.1  # nats: below this the posterior has collapsed onto the prior
@@ -14,34 +16,44 @@ _NOISE = 7_919  # marks the noise of validation apart from that of training step
 
 
 def validate(
-    model: ResponseModel, dataset: PairDataset, batch_size: int, seed: int, limit: int | None
+    model: ResponseModel, dataset: PairDataset, batch_size: int, seed: int, limit: int | None, ranks: Ranks
 ) -> dict[str, float]:
     """Perplexities pooled over tokens, mean KL (nats per example) and active units on the first ``limit`` pairs.
 
     The noise is the same at each call, so that two validations differ by the weights alone.
     """
-    generator = seeded(model.embeddings.device, seed, _NOISE)
+    device = model.embeddings.device
+    generator = seeded(device, seed, _NOISE)
     parts: list[Likelihood] = []
     tokens = 0
     model.eval()
     with torch.no_grad():
         for rows in dataset.by_length(batch_size, limit):
-            batch = dataset.batch(rows)
-            tokens += int(batch.lengths.sum())
-            likelihood = model.likelihood(batch.to(model.embeddings.device), generator)
-            parts.append(likelihood._replace(condition=None))  # the largest, and not needed
+            tokens += dataset.targets(rows)
+            share = ranks.share(len(rows))
+            batch = dataset.batch(rows if share is None else rows[share.rows.numpy()]).to(device)
+            with holding(share):
+                likelihood = model.likelihood(batch, generator)
+            parts.append(_counted(likelihood, len(batch) if share is None else share.counted))
     model.train()
-    total = {name: torch.cat([getattr(p, name) for p in parts]).double() for name in ("nll", "kl", "bound")}
+
+    def pooled(name: str) -> torch.Tensor:
+        return ranks.concatenated(torch.cat([getattr(part, name) for part in parts])).double()
+
     values = {
-        "ppl": math.exp(float(total["nll"].sum()) / tokens),
-        "ppl_bound": math.exp(float(total["bound"].sum()) / tokens),
-        "kl": float(total["kl"].mean()),
+        "ppl": math.exp(float(pooled("nll").sum()) / tokens),
+        "ppl_bound": math.exp(float(pooled("bound").sum()) / tokens),
+        "kl": float(pooled("kl").mean()),
     }
     if parts[0].posterior_mean is not None:
-        values["active_units"] = active_units(
-            torch.cat([p.posterior_mean for p in parts if p.posterior_mean is not None])
-        )
+        values["active_units"] = active_units(pooled("posterior_mean"))
     return values
+
+
+def _counted(likelihood: Likelihood, examples: int) -> Likelihood:
+    """Of the first ``examples``; without the condition, which is the largest part and not needed."""
+    kept = likelihood._replace(condition=None)
+    return Likelihood(*(value if value is None else value[:examples] for value in kept))
 
 
 def active_units(posterior_means: torch.Tensor) -> int:

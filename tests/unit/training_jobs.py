@@ -1,0 +1,104 @@
+"""Small training jobs run as the workflow runs them, and what can be seen of them from outside."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+
+from pipeline_lib import schema, storage
+from pipeline_lib.config import Network, Training
+from pipeline_lib.text.vocabulary import Vocabulary
+from pipeline_lib.training.encoded import encode_pairs
+
+SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"
+SETTINGS = Training(batch_size=4, epochs=12, annealing_steps=60, validate_every=13, checkpoint_every=10)  # 120 steps
+
+
+def write_corpus(folder: Path) -> Path:
+    """Forty pairs, encoded too, and a vocabulary; gives ``folder``."""
+    random = torch.Generator().manual_seed(0)
+    tokens = ["<pad>", "<unk>", "<s>", "</s>", *(f"w{i}" for i in range(26))]
+    vectors = torch.randn(30, 8, generator=random).tolist()
+    words = {"token_id": range(30), "token": tokens, "count": [1] * 30, "known": [True] * 30, "vector": vectors}
+    storage.write_parquet(folder / "vocabulary.parquet", pa.table(words), schema.vocabulary(8))
+
+    def text(i: int, side: int) -> str:
+        return " ".join(f"w{(7 * i + 3 * j + side) % 26}" for j in range(1 + (i + side) % 7))
+
+    pairs = {
+        "pair_id": range(40),
+        "dialogue_id": ["d"] * 40,
+        "turn": range(40),
+        "context": [text(i, 0) for i in range(40)],
+        "response": [text(i, 5) for i in range(40)],
+        "label": [None] * 40,
+    }
+    storage.write_parquet(folder / "pairs.parquet", pa.table(pairs), schema.PAIRS)
+    encode_pairs(folder / "pairs.parquet", Vocabulary.read(folder / "vocabulary.parquet"), folder / "train.arrow")
+    return folder
+
+
+def start(
+    corpus: Path, out: Path, settings: Training = SETTINGS, options: dict[str, Any] | None = None, processes: int = 1
+) -> subprocess.Popen[str]:
+    """Train SepaCVAE on `write_corpus`'s corpus."""
+    network = Network(hidden=6, latent=4, bow_hidden=8).model_dump()
+    model = {
+        "model": "pipeline_lib.models.sepacvae:SepaCVAE",
+        "options": {"groups": 2} | (options or {}),
+        "network": network,
+        "groups": 8,
+    }
+    arguments = {
+        "--train": corpus / "train.arrow",
+        "--validation": corpus / "pairs.parquet",
+        "--vocabulary": corpus / "vocabulary.parquet",
+        "--description": json.dumps(model | {"network": network}),
+        "--settings": settings.model_dump_json(),
+        "--seed": 1,
+        "--code": "0",
+        "--state": out / "state",
+        "--tensorboard": out / "tensorboard",
+        "--model": out / "model.safetensors",
+        "--history": out / "history.jsonl",
+        "--summary": out / "summary.json",
+    }
+    launch = ["-m", "pipeline_lib.training.launch", "--gpu", processes, "--nodes", 1, "--threads", 1, SCRIPT]
+    command = [sys.executable, *launch, "--clusters", *(part for pair in arguments.items() for part in pair)]
+    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    """Wait for a job, which must succeed."""
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors
+
+
+def steps_recorded(out: Path) -> int:
+    """Steps that the running job's history shows on disk, whole lines only."""
+    lines = [line for path in out.glob("state/*/history.jsonl") for line in path.read_text().splitlines()]
+    return max((json.loads(line)["step"] for line in lines if line.endswith("}")), default=0)
+
+
+def has_reached(out: Path, step: int) -> bool:
+    """Whether the running job's history shows ``step``."""
+    return any(out.glob("state/*")) and steps_recorded(out) >= step
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Poll until ``condition`` holds, while the job goes on."""
+    while not condition():
+        assert process.poll() is None, "the job ended before it could be killed"
+        time.sleep(0.001)
+
+
+def without_speed(history: Path) -> list[dict[str, Any]]:
+    """Records of a finished job, but for what differs from run to run."""
+    records = [json.loads(line) for line in history.read_text().splitlines()]
+    return [{k: v for k, v in record.items() if k != "tokens_per_s"} for record in records]
