@@ -24,9 +24,14 @@ def run(main: Callable[..., None]) -> None:
 
     ``Path``, ``str``, ``int`` and ``float`` parameters become options of that type, ``list`` parameters take several
     values, a `Settings` parameter takes its JSON. Errors: see `report`.
+
+    A job whose scheduler was killed stops as after SIGTERM: the next run starts it again, and two of one job would
+    train into one folder.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
+    if scheduler := os.environ.get(_SCHEDULER):
+        threading.Thread(target=_stop_without, args=[int(scheduler)], daemon=True).start()
     report(lambda: main(**_arguments(main)))
 
 

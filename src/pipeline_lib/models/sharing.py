@@ -33,7 +33,7 @@ class Share:
     @classmethod
     def of(cls, whole: int, rank: int, processes: int) -> "Share":
         """Every ``processes``-th example from ``rank`` on: batches are sorted by length, so shares are equally long."""
-        rows = torch.arange(rank, whole, processes)
+        rows = torch.arange(rank, max(rank, whole), processes)
         return cls(rows if len(rows) else torch.zeros(1, dtype=torch.int64), len(rows), whole, processes)
 
 

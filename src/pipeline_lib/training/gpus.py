@@ -1,9 +1,9 @@
 """Which GPUs a job takes: jobs side by side on one machine spread over them.
 
-A job holds a lock on a file of each GPU that it has taken. The kernel lets go of it when the job ends, however it ends,
-so there are no stale locks. Where there are more jobs than GPUs, the GPUs with the fewest jobs are shared; how many
-jobs run at once is Snakemake's business (`--resources gpu=N`). A GPU goes by its UUID, so what a scheduler allots through
-CUDA_VISIBLE_DEVICES and what it leaves open are treated alike.
+A job holds a lock on a file of each GPU that it has taken. The kernel lets go of it when the job ends, however it
+ends, so there are no stale locks. Where there are more jobs than GPUs, the GPUs with the fewest jobs are shared; how
+many jobs run at once is Snakemake's business (`--resources gpu=N`). A GPU goes by its UUID, so that what a scheduler
+allots through CUDA_VISIBLE_DEVICES and what it leaves open are treated alike.
 """
 
 import fcntl

@@ -83,8 +83,11 @@ class Ranks:
         alone = _Objective(model)
         if self._control is None:
             return alone
-        # an ablation may leave a network without use, and no buffer ever changes
-        return DistributedDataParallel(alone, broadcast_buffers=False, find_unused_parameters=True)
+        shared = DistributedDataParallel(alone, find_unused_parameters=True)  # an ablation may leave a network out
+        # buffers, which here means the embeddings, never change: not to be sent anew before each step (the constructor's
+        # argument for it has another name in every release)
+        shared.require_forward_param_sync = False
+        return shared
 
 
 class _Objective(nn.Module):
