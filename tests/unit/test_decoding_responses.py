@@ -15,6 +15,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
 from pipeline_lib.text.vocabulary import Vocabulary
 from pipeline_lib.training.batches import PairDataset
+from pipeline_lib.training.ranks import Ranks
 from pipeline_lib.training.device import choose_device, precise
 from pipeline_lib.training.validation import validate
 from unit.model_fixtures import NETWORK, SYSTEMS
@@ -120,7 +121,7 @@ def test_validation_perplexity_pools_over_tokens(corpus):
     vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
     table, _ = answers(corpus, "seq2seq", ["none"])
     dataset = PairDataset.read(corpus / "pairs.parquet", vocabulary)
-    found = validate(built("seq2seq", vocabulary), dataset, batch_size=5, seed=1, limit=None)
+    found = validate(built("seq2seq", vocabulary), dataset, batch_size=5, seed=1, limit=None, ranks=Ranks())
     expected = math.exp(sum(table["nll"].to_pylist()) / sum(table["tokens"].to_pylist()))
     assert found["ppl"] == pytest.approx(expected, rel=1e-5)
     assert found["ppl_bound"] == found["ppl"]

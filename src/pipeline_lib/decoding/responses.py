@@ -124,7 +124,7 @@ def _table(
         "response": pa.array(responses),
         "group": pa.array(group, pa.int16()) if group is not None else pa.nulls(len(texts), pa.int16()),
         "label": texts["label"],
-        "tokens": pa.array(dataset.response.lengths + 1, pa.int32()),
+        "tokens": pa.array(np.diff(dataset.response.starts) + 1, pa.int32()),
         "nll": pa.array(likelihood["nll"], pa.float32()),
         "kl": pa.array(likelihood["kl"], pa.float32()),
         "bound": pa.array(likelihood["bound"], pa.float32()),

@@ -26,7 +26,8 @@ def likelihood(rows: Tensor, output: nn.Linear, targets: Tensor) -> Tensor:
         targets: (M,) int64.
     """
     if not torch.is_grad_enabled():
-        stretches = zip(_stretches(rows, output.out_features), _stretches(targets, output.out_features), strict=True)
+        at_once = _rows_at_once(output.out_features)
+        stretches = zip(rows.split(at_once), targets.split(at_once), strict=True)
         return torch.cat([_token_nll(output(part), words) for part, words in stretches])
     nll: Tensor = _apply(rows, output, targets, None)[0]
     return nll
@@ -48,8 +49,8 @@ def _apply(rows: Tensor, output: nn.Linear, targets: Tensor, embeddings: Tensor 
     return _Projection.apply(rows, output.weight, output.bias, targets, embeddings)
 
 
-def _stretches(rows: Tensor, vocabulary_size: int) -> tuple[Tensor, ...]:
-    return rows.split(max(_FEWEST_ROWS, _LOGITS_AT_ONCE // vocabulary_size))
+def _rows_at_once(vocabulary_size: int) -> int:
+    return max(_FEWEST_ROWS, _LOGITS_AT_ONCE // vocabulary_size)
 
 
 def _token_nll(logits: Tensor, targets: Tensor) -> Tensor:
@@ -71,9 +72,9 @@ class _Projection(torch.autograd.Function):
         device = rows.device.type
         ctx.product = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else rows.dtype
         nll, normaliser, expected = [], [], []
-        stretches = _stretches(rows, len(weight))
+        at_once = _rows_at_once(len(weight))
         with torch.autocast(device, enabled=False):
-            for part, words in zip(stretches, _stretches(targets, len(weight)), strict=True):
+            for part, words in zip(rows.split(at_once), targets.split(at_once), strict=True):
                 logits = _logits(part, weight, bias, ctx.product)
                 largest = logits.amax(1, keepdim=True)
                 at_target = logits.sub_(largest).gather(1, words.unsqueeze(1))
@@ -86,7 +87,7 @@ class _Projection(torch.autograd.Function):
                 if embeddings is not None:
                     expected.append(probabilities @ embeddings)
         vectors = None if embeddings is None else torch.cat(expected)
-        ctx.kept = probabilities if len(stretches) == 1 else None
+        ctx.kept = probabilities if len(rows) <= at_once else None
         ctx.save_for_backward(rows, weight, bias, targets, embeddings, vectors, torch.cat(normaliser))
         return torch.cat(nll), vectors
 
@@ -98,15 +99,15 @@ class _Projection(torch.autograd.Function):
         narrow = weight.to(ctx.product)
         # gradient of a logit: p_v * (d_expected . e_v + level), less d_nll at the target
         level = d_nll.unsqueeze(1)
-        if embeddings is not None:
+        if d_expected is not None:
             level = level - (d_expected * vectors).sum(1, keepdim=True)
         with torch.autocast(rows.device.type, enabled=False):
-            for at in _stretches(torch.arange(len(rows), device=rows.device), len(weight)):
-                part = slice(int(at[0]), int(at[-1]) + 1)
+            at_once = _rows_at_once(len(weight))
+            for part in (slice(start, start + at_once) for start in range(0, len(rows), at_once)):
                 probabilities = ctx.kept
                 if probabilities is None:
                     probabilities = _logits(rows[part], weight, bias, ctx.product).sub_(normaliser[part]).exp_()
-                if embeddings is None:
+                if d_expected is None:
                     d_logits = probabilities * level[part]
                 else:
                     d_logits = torch.addmm(level[part], d_expected[part], embeddings.t()).mul_(probabilities)

@@ -84,8 +84,8 @@ class Ranks:
         if self._control is None:
             return alone
         shared = DistributedDataParallel(alone, find_unused_parameters=True)  # an ablation may leave a network out
-        # buffers, which here means the embeddings, never change: not to be sent anew before each step (the constructor's
-        # argument for it has another name in every release)
+        # the only buffers, embeddings, never change: they need not be sent anew before each step (the argument of the
+        # constructor that says so is called otherwise in every release)
         shared.require_forward_param_sync = False
         return shared
 

@@ -51,9 +51,10 @@ def validate(
 
 
 def _counted(likelihood: Likelihood, examples: int) -> Likelihood:
-    """Of the first ``examples``; without the condition, which is the largest part and not needed."""
-    kept = likelihood._replace(condition=None)
-    return Likelihood(*(value if value is None else value[:examples] for value in kept))
+    """What is pooled of the first ``examples``."""
+    mean = likelihood.posterior_mean
+    nll, kl, bound = (part[:examples] for part in (likelihood.nll, likelihood.kl, likelihood.bound))
+    return Likelihood(nll, kl, bound, None if mean is None else mean[:examples])
 
 
 def active_units(posterior_means: torch.Tensor) -> int:
