@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def lists(path: Path) -> tuple[float, float, float]:
 
     before, started = own_memory(), time.perf_counter()
     _, *sides = read_encoded(path)
-    pairs = list(zip(*([ids[a:b].tolist() for a, b in zip(s, s[1:], strict=False)] for ids, s in sides), strict=True))
+    pairs = list(zip(*([ids[a:b].tolist() for a, b in pairwise(s)] for ids, s in sides), strict=True))
     random.Random(0).shuffle(pairs)
 
     def batch(step: int) -> None:

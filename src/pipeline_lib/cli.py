@@ -4,6 +4,7 @@ import argparse
 import inspect
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 from pipeline_lib.config import Settings
 from pipeline_lib.errors import PipelineError
 
-_SCHEDULER = "PIPELINE_SCHEDULER"  # process that started this job; set by the workflow
+_SCHEDULER = "PIPELINE_SCHEDULER"  # host:number of the process that started this job; set by the workflow
 
 
 def run(main: Callable[..., None]) -> None:
@@ -30,7 +31,8 @@ def run(main: Callable[..., None]) -> None:
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
-    if scheduler := os.environ.get(_SCHEDULER):
+    host, _, scheduler = os.environ.get(_SCHEDULER, "").partition(":")
+    if host == socket.gethostname():  # not a process of a training job that lies on another node
         threading.Thread(target=_stop_without, args=[int(scheduler)], daemon=True).start()
     report(lambda: main(**_arguments(main)))
 

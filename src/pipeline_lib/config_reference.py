@@ -18,7 +18,7 @@ INTRODUCTION = """\
 # Configuration
 
 `config.yaml` describes the default run; `--configfile config/<overlay>.yaml` lays other values over it. Every key is
-checked before anything runs: an unknown one is an error that names the nearest.
+checked before anything runs: an unknown one is an error that names the nearest. Integers are below 2^31.
 
 The tables below list every key. `<name>` stands for a name that you choose; it becomes part of paths. A system's
 `options` are those of its model and are described with the model.
@@ -94,7 +94,7 @@ def _type(field: dict[str, Any]) -> str:
 
 def _bounds(field: dict[str, Any]) -> str:
     signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-    bounds = [f"{sign} {field[key]}" for key, sign in signs.items() if key in field]
+    bounds = [f"{sign} {field[key]}" for key, sign in signs.items() if key in field and field[key] != 2**31]
     return " " + ", ".join(bounds) if bounds else ""
 
 

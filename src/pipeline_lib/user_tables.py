@@ -64,7 +64,9 @@ def _csv(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterat
     with opened(path) as file:
         reader = csv.reader(_lines(file, path), strict=True)
         rows = _rows(reader, path)
-        header = next(rows, [])
+        header = next(rows, None)
+        if header is None:
+            raise _unreadable(path, "the file is empty")
         _check_columns(header, columns, path)
         names = [*columns.values(), *(name for name in optional if name in header)]
         places = {name: header.index(name) for name in names}
@@ -165,6 +167,9 @@ def _parquet(path: Path, columns: dict[str, str], optional: Sequence[str]) -> It
         header = file.schema_arrow.names
         _check_columns(header, columns, path)
         wanted = [*columns.values(), *(name for name in optional if name in header)]
+        for name in wanted:
+            if pa.types.is_nested(kind := file.schema_arrow.field(name).type):
+                raise _unreadable(path, f"column {name!r} is of type {kind}")
     with pq.ParquetFile(path, read_dictionary=wanted, pre_buffer=False) as file:
         for batch in file.iter_batches(columns=wanted, batch_size=_ROWS):
             batch.validate(full=True)

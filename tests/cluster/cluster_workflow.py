@@ -15,20 +15,21 @@ import yaml
 
 from workflow.tiny_workflow import TinyWorkflow
 
-STEPS = 400  # at most, and enough that a fault finds training under way
+STEPS = 600  # seconds of training: a fault finds it under way, however slowly SLURM is told of it
 
 
 class ClusterWorkflow(TinyWorkflow):
     """Adds a run with a profile, and a look at training from outside."""
 
     TABLE = "results/tables/table2.csv"
+    JOB = "rule_train_model_wildcards_embedded_sepacvae_1"  # what SLURM's queue calls training SepaCVAE
     run_under_way: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def create(cls, folder: Path) -> "ClusterWorkflow":
         workflow = cls(TinyWorkflow.create(folder).folder)
         config = yaml.safe_load((folder / "config.yaml").read_text())
-        config["training"] |= {"max_steps": STEPS, "validate_every": STEPS // 2}
+        config["training"] |= {"epochs": STEPS, "max_steps": STEPS, "validate_every": STEPS // 2}
         (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
         return workflow
 
@@ -49,11 +50,13 @@ class ClusterWorkflow(TinyWorkflow):
         for summary in ("scores/validation", "significance", "tables"):
             shutil.rmtree(self.results / summary)
 
-    def start(self, profile: str, environment: dict[str, str], *options: str) -> subprocess.Popen[bytes]:
-        """Run as far as Table 2 with a profile; the screen's text goes to ``screen.txt``."""
+    def start(
+        self, profile: str, environment: dict[str, str], *options: str, target: str = TABLE
+    ) -> subprocess.Popen[bytes]:
+        """Run as far as ``target`` with a profile; the screen's text goes to ``screen.txt``."""
         with open(self.folder / "screen.txt", "wb") as screen:
             self.run_under_way = subprocess.Popen(
-                [sys.executable, "-m", "snakemake", "--workflow-profile", profile, *options, "--", self.TABLE],
+                [sys.executable, "-m", "snakemake", "--workflow-profile", profile, *options, "--", target],
                 cwd=self.folder,
                 env=self.environment() | environment,
                 stdout=screen,
@@ -61,13 +64,20 @@ class ClusterWorkflow(TinyWorkflow):
             )
         return self.run_under_way
 
+    def start_on_slurm(
+        self, environment: dict[str, str], *options: str, target: str = TABLE
+    ) -> subprocess.Popen[bytes]:
+        """The same with the profile for SLURM, whose jobs are looked at from the third second on."""
+        quickly = ["--slurm-init-seconds-before-status-checks", "3"]
+        return self.start("profiles/slurm", environment, *quickly, *options, target=target)
+
     def stop(self) -> None:
         """End a run that a failed test left."""
         if self.run_under_way is not None:
             self.run_under_way.kill()
             self.run_under_way.wait()
 
-    def finish(self, run: subprocess.Popen[bytes], seconds: float = 1200) -> str:
+    def finish(self, run: subprocess.Popen[bytes], seconds: float = 1800) -> str:
         """Wait for a run and give what it showed on the screen; it must have succeeded."""
         status = run.wait(seconds)
         shown = (self.folder / "screen.txt").read_text()
@@ -86,7 +96,7 @@ class ClusterWorkflow(TinyWorkflow):
         return 0
 
     def wait_for(
-        self, run: subprocess.Popen[bytes], what: str, condition: Callable[[], Any], seconds: float = 400
+        self, run: subprocess.Popen[bytes], what: str, condition: Callable[[], Any], seconds: float = 900
     ) -> Any:
         """Poll until ``condition`` gives something, while ``run`` goes on."""
         end = time.monotonic() + seconds
@@ -94,7 +104,7 @@ class ClusterWorkflow(TinyWorkflow):
             shown = f"{what} never came\n{(self.folder / 'screen.txt').read_text()}"
             assert run.poll() is None, shown
             assert time.monotonic() < end, shown
-            time.sleep(0.02)
+            time.sleep(0.05)
         return found
 
     def steps_until_trained(self, run: subprocess.Popen[bytes]) -> list[int]:
@@ -112,10 +122,6 @@ class ClusterWorkflow(TinyWorkflow):
                 words = (link.parent / "cmdline").read_bytes().split(b"\0")
             except OSError:  # ended meanwhile
                 continue
-            if (
-                os.path.basename(words[0]).startswith(b"python")
-                and len(words) > 1
-                and words[1].endswith(b"train_model.py")
-            ):
+            if os.path.basename(words[0]).startswith(b"python") and any(w.endswith(b"/train_model.py") for w in words):
                 return int(link.parent.name)
         return None

@@ -11,7 +11,7 @@ from local_slurm import PACKAGES, LocalSlurm, missing
 
 
 @pytest.fixture(scope="session")
-def slurm() -> Iterator[LocalSlurm]:
+def running_slurm() -> Iterator[LocalSlurm]:
     """A SLURM of three nodes on loopback."""
     if os.geteuid() != 0:
         pytest.skip("SLURM's daemons start jobs in the name of users, which needs root")
@@ -23,6 +23,13 @@ def slurm() -> Iterator[LocalSlurm]:
         LocalSlurm(Path(folder)) as cluster,
     ):
         yield cluster
+
+
+@pytest.fixture
+def slurm(running_slurm: LocalSlurm) -> Iterator[LocalSlurm]:
+    """The same, which every test finds with all nodes in service and the queue empty."""
+    yield running_slurm
+    running_slurm.tidy()
 
 
 @pytest.fixture(scope="session")

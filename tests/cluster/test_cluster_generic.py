@@ -38,7 +38,7 @@ def test_a_deleted_training_job_is_submitted_again_with_more_memory_and_the_tabl
     workflow.finish(run)
 
     assert at_fault > 0
-    assert [step for step in seen if step < at_fault] == []
+    assert min(seen) >= at_fault, "training began anew"
     assert (workflow.folder / workflow.TABLE).read_bytes() == (finished.folder / finished.TABLE).read_bytes()
     second = (Path(pbs["FAKE_PBS"]) / "2.request").read_text().split()
     assert second == ["train_model", "select=1:ncpus=1:mem=12000mb:ngpus=1", "walltime=24:0:00"]

@@ -1,32 +1,33 @@
 """Stages before training in bounded memory: exact when they spill, and no larger on more pairs."""
 
-import subprocess
-import sys
+import tracemalloc
 from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipeline_lib import schema
-from pipeline_lib.cluster import scratch
-from pipeline_lib.config import Clustering, Filtering, Keywords
-from pipeline_lib.corpora import counting
+from pipeline_lib import schema, storage
+from pipeline_lib.cluster import assign, scratch
+from pipeline_lib.cluster.assign import cluster_pairs
+from pipeline_lib.config import Clustering, Filtering
+from pipeline_lib.corpora import counting, single_turn
+from pipeline_lib.corpora.single_turn import extract_pairs
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import write_parquet
+from pipeline_lib.text import filtering, glove_training, keywords
+from pipeline_lib.text.filtering import filter_pairs, known_tokens
 from pipeline_lib.text.glove import write_vectors
+from pipeline_lib.text.glove_training import count_cooccurrences
+from pipeline_lib.text.keywords import extract_keywords
 
-SCRIPTS = Path(__file__).parents[2] / "workflow/scripts"
+PAIRS = 8_000
+Stage: TypeAlias = Callable[[dict[str, Path], Path], None]
 WORDS = pa.array([f"{a}{b}{c}" for a in "bdgklmnprst" for b in "aeiou" for c in ("n", "r", "st", "ll", "ng")])
-# runs a script and prints the most memory, in KiB, that this process ever had
-MEASURED = """
-import runpy, sys
-del sys.argv[0]
-runpy.run_path(sys.argv[0], run_name="__main__")
-print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM:")))
-"""
 
 
 def texts(n: int, generator: np.random.Generator, words: int = 10) -> pa.Array:
@@ -103,34 +104,66 @@ def test_arrays_joined_on_disk_are_those_joined_in_memory_and_leave_no_file(
 # --- memory --------------------------------------------------------------------------------------------------------
 
 
-def mebibytes(script: str, *arguments: str | Path) -> float:
-    command = [sys.executable, "-c", MEASURED, SCRIPTS / f"{script}.py", *arguments]
-    answer = subprocess.run([str(word) for word in command], capture_output=True, text=True)
-    assert answer.returncode == 0, answer.stderr
-    return int(answer.stdout.split()[-1]) / 1024
+def extract(given: dict[str, Path], out: Path) -> None:
+    extract_pairs(given["dialogues"], {split: out / f"{split}.parquet" for split in schema.SPLITS}, out / "tokens")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="a process's peak memory is read from /proc")
-@pytest.mark.parametrize("stage", ["filter_pairs", "extract_keywords", "cluster_pairs"])
-def test_eight_times_the_pairs_take_a_stage_hardly_more_memory(tmp_path: Path, stage: str) -> None:
-    vectors = tmp_path / "vectors.parquet"
-    write_vectors(vectors, WORDS, np.random.default_rng(0).normal(size=(len(WORDS), 8)).astype(np.float32), "made up")
-    tokens = pa.table({"token": WORDS, "count": [9] * len(WORDS), "train_count": [9] * len(WORDS)}, schema.TOKENS)
-    write_parquet(tmp_path / "tokens.parquet", tokens, schema.TOKENS)
-    peaks = []
-    for n in (20_000, 160_000):
-        generator = np.random.default_rng(n)
-        train = write_pairs(tmp_path / "train.parquet", texts(n, generator), texts(n, generator))
-        few = write_pairs(tmp_path / "few.parquet", texts(9, generator), texts(9, generator))
-        out, given = tmp_path / "out", ("--train", train, "--validation", few, "--test", few)
-        arguments = {
-            "filter_pairs": [*given, "--tokens", tmp_path / "tokens.parquet", "--vectors", vectors,
-                             "--settings", Filtering().model_dump_json(), "--out-train", out / "1",
-                             "--out-validation", out / "2", "--out-test", out / "3", "--report", out / "4"],
-            "extract_keywords": ["--pairs", train, "--train", train, "--settings", Keywords().model_dump_json(),
-                                 "--threads", "1", "--out", out / "5"],
-            "cluster_pairs": [*given, "--keywords", "--vectors", vectors, "--method", "agglomerative", "--settings",
-                              Clustering(landmarks=50).model_dump_json(), "--out", out / "6"],
-        }  # fmt: skip
-        peaks.append(mebibytes(stage, *arguments[stage]))
-    assert peaks[1] - peaks[0] < 64, peaks
+def filtered(given: dict[str, Path], out: Path) -> None:
+    filter_pairs(
+        given["pairs"], known_tokens(given["tokens"], given["vectors"], Filtering()), Filtering(), out / "kept"
+    )
+
+
+def cooccurring(given: dict[str, Path], out: Path) -> None:
+    count_cooccurrences(glove_training.sentences(given["pairs"]), WORDS, window=5)
+
+
+def with_keywords(given: dict[str, Path], out: Path) -> None:
+    extract_keywords(given["pairs"], given["pairs"], most=5, threads=1, out=out / "keywords")
+
+
+def clustered(given: dict[str, Path], out: Path) -> None:
+    pairs = dict.fromkeys(schema.SPLITS, given["pairs"])
+    cluster_pairs(pairs, [], given["vectors"], "agglomerative", Clustering(landmarks=20), out / "clusters")
+
+
+@pytest.fixture(scope="module")
+def given_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """`PAIRS` pairs of two words and a long tail of words without content, as each stage reads them."""
+    folder, generator, n = tmp_path_factory.mktemp("scale"), np.random.default_rng(0), PAIRS
+    tail = pa.scalar("the of and a " * 5 + "the")
+    context, response = (pc.binary_join_element_wise(texts(n, generator, 2), tail, " ") for _ in range(2))
+    split = np.repeat(schema.SPLITS, [n - 20, 10, 10])
+    columns = {"dialogue_id": split, "turn": np.arange(n), "speaker": pa.nulls(n), "text": context, "split": split}
+    dialogues = pa.table(columns | {"label": pa.nulls(n)}).cast(schema.DIALOGUES)
+    files = {name: folder / name for name in ("dialogues", "pairs", "tokens", "vectors")}
+    write_parquet(files["dialogues"], dialogues, schema.DIALOGUES)
+    write_pairs(files["pairs"], context, response)
+    words = pa.concat_arrays([WORDS, pa.array(["the", "of", "and", "a"])])
+    write_vectors(files["vectors"], words, generator.normal(size=(len(words), 8)).astype(np.float32), "made up")
+    counts = pa.array(np.full(len(words), 9))
+    write_parquet(files["tokens"], pa.table([words, counts, counts], schema=schema.TOKENS), schema.TOKENS)
+    return files
+
+
+@pytest.mark.parametrize("stage", [extract, filtered, cooccurring, with_keywords, clustered])
+def test_what_a_stage_holds_does_not_grow_while_it_reads(
+    given_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    held: list[int] = []
+
+    def watched(path: Path, *arguments: Any, **options: Any) -> Iterator[pa.RecordBatch]:
+        for batch in storage.iter_parquet(path, *arguments, **options | {"batch_size": PAIRS // 40}):
+            held.append(pa.total_allocated_bytes() + tracemalloc.get_traced_memory()[0])
+            yield batch
+
+    for module in (single_turn, filtering, glove_training, keywords, assign):
+        monkeypatch.setattr(module, "iter_parquet", watched)
+    stage(given_files, tmp_path)  # what is cached for good is not counted
+    held.clear()
+    tracemalloc.start()
+    stage(given_files, tmp_path)
+    tracemalloc.stop()
+    assert len(held) >= 40
+    all_texts = PAIRS * 2 * 80  # bytes
+    assert max(held) - held[1] < all_texts / 4

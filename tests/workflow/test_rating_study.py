@@ -41,6 +41,6 @@ def test_sheets_are_drawn_filled_and_imported_and_their_key_outlives_a_retrainin
 
     retrained = {"systems": {"seq2seq": {"training": {"learning_rate": 0.001}}}}
     assert "draw_rating_items" in copy.planned(TARGET, changes=retrained)
-    (kept,) = (copy.results / "human/keys/kept").iterdir()
+    (kept,) = (copy.results / "human/keys/kept").glob("*.json")
     kept.rename(copy.folder / "ratings/embedded.json")
     assert copy.planned(TARGET, changes=retrained) == {"make_human_table"}

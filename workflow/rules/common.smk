@@ -50,7 +50,7 @@ FETCHED = [name for name in CONFIG.corpora if CONFIG.sources[name].reader != "sy
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated, and end with it
 shell.prefix(
     f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
-    f"SCRIPTS={shlex.quote(os.path.relpath(SCRIPTS))} PIPELINE_SCHEDULER=$PPID; "
+    f"SCRIPTS={shlex.quote(os.path.relpath(SCRIPTS))} PIPELINE_SCHEDULER=$HOSTNAME:$PPID; "
 )
 
 
@@ -265,7 +265,8 @@ FIGURES_OF_CORPUS = [figure for figure, systems in DRAWN.items() if systems]
 
 
 def labels_of(systems):
-    return [TRAINABLE[system].label for system in systems]
+    """Labels as a parameter: a function, since Snakemake takes braces in a plain text for wildcards."""
+    return lambda wildcards: [TRAINABLE[system].label for system in systems]
 
 
 def of_drawn(figure, path):
@@ -355,14 +356,14 @@ def keys_of_filled_sheets(wildcards):
 
 
 def settings_of_draw():
-    return CONFIG.human.model_dump_json(exclude={"ratings", "systems", "run"})
+    return lambda wildcards: CONFIG.human.model_dump_json(exclude={"ratings", "systems", "run"})
 
 
 def judged_layout():
     """Rows of Table 4 (pipeline_lib.tables.Layout), as JSON."""
     systems = {name: SYSTEMS[name].model_dump(include={"label", "model"}) for name in JUDGED}
     corpora = {name: CONFIG.sources[name].label for name in CONFIG.corpora}
-    return json.dumps({"corpora": corpora, "systems": systems, "seeds": []})
+    return lambda wildcards: json.dumps({"corpora": corpora, "systems": systems, "seeds": []})
 
 
 # --- sweep ---

@@ -15,7 +15,7 @@ rule extract_dialogues:
         mem_mb=attempts_of(2_000),
     params:
         source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
-        manifest=lambda wildcards, input: f"--manifest {input[0]}" if input else "",
+        manifest=lambda wildcards, input: f"--manifest {shlex.quote(input[0])}" if input else "",
         code=lambda wildcards: code_of(
             "extract_dialogues",
             f"pipeline_lib.corpora.{CONFIG.sources[wildcards.corpus].reader}",
@@ -87,6 +87,9 @@ rule count_pairs:
         RESULTS / "filtered/{corpus}/counts.json",
     log:
         LOGS / "counts/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "counts/{corpus}.tsv"
+    threads: 2
     resources:
         mem_mb=attempts_of(4_000),
     params:

@@ -115,7 +115,7 @@ use rule plot_training as plot_training_of_system with:
         system=one_of(TRAINABLE),
     params:
         systems=lambda wildcards: wildcards.system,
-        labels=lambda wildcards: labels_of([wildcards.system]),
+        labels=lambda wildcards: [TRAINABLE[wildcards.system].label],
         code=code_of("plot_training"),
 
 

@@ -70,7 +70,7 @@ rule make_human_table:
         LOGS / "tables/table4.log",
     params:
         layout=judged_layout(),
-        settings=CONFIG.human.model_dump_json(include={"aspects", "scale"}),
+        settings=lambda wildcards: CONFIG.human.model_dump_json(include={"aspects", "scale"}),
         level=CONFIG.significance.level,
         digits=max(1, CONFIG.tables.digits - 1),
         code=code_of("make_human_table"),

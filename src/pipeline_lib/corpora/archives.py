@@ -7,8 +7,8 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, Any
 
@@ -20,7 +20,7 @@ _RATIO_FROM = 16 << 20  # expanded bytes below which no ratio does harm
 _BLOCK = 4 << 20
 
 # all that zipfile, gzip and their decompressors raise about bytes that are none of theirs
-UNREADABLE = (
+_UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError, KeyError, IndexError),
 )
@@ -88,15 +88,30 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         PipelineError: a damaged or cut-off gzip stream, or one of implausible expansion, as soon as reading meets it.
     """
-    with _damage_named(str(path)), open(path, "rb") as raw:
+    with open(path, "rb") as raw:
         if path.suffix == ".gz":
-            bounded = Bounded(gzip.GzipFile(fileobj=raw), path.stat().st_size, str(path))
-            yield io.BufferedReader(bounded, _BLOCK)
+            yield io.BufferedReader(_Bounded(gzip.GzipFile(fileobj=raw), path.stat().st_size, str(path)), _BLOCK)
         else:
             yield raw
 
 
-class Bounded(io.RawIOBase):
+@contextmanager
+def opened_member(archive: Path, choose: Callable[[list[str]], str]) -> Iterator[IO[bytes]]:
+    """The member of a zip that ``choose`` picks from their names, to be read as a stream.
+
+    Raises:
+        PipelineError: as `opened` does, and where the archive is damaged or encrypted.
+    """
+    with ExitStack() as stack:
+        with _damage_named(str(archive)):
+            directory = stack.enter_context(zipfile.ZipFile(archive))
+            info = directory.getinfo(choose(directory.namelist()))
+            member = stack.enter_context(directory.open(info))
+        bounded = _Bounded(member, info.compress_size, f"{archive} > {info.filename}")
+        yield io.BufferedReader(bounded, _BLOCK)
+
+
+class _Bounded(io.RawIOBase):
     """What comes out of a decompressor, as long as it is not implausibly more than went in."""
 
     def __init__(self, expanding: IO[bytes], stored: int, where: str) -> None:
@@ -107,7 +122,8 @@ class Bounded(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._expanding.read(len(buffer))
+        with _damage_named(self._where):
+            data = self._expanding.read(len(buffer))
         buffer[: len(data)] = data
         self._expanded += len(data)
         _check_expansion(self._expanded, self._stored, self._where)
@@ -180,7 +196,9 @@ def _check_expansion(expanded: int, stored: int, where: str) -> None:
 def _damage_named(where: str) -> Iterator[None]:
     try:
         yield
-    except UNREADABLE as error:
+    except FileNotFoundError:
+        raise
+    except _UNREADABLE as error:
         raise PipelineError(
             f"damaged, cut off or not an archive: {error}",
             where=where,

@@ -22,7 +22,10 @@ from pipeline_lib.schema import DIALOGUES
 _BLANK = r"[\n\v\f\r\x1c-\x20\x{85}\pZ]"
 _TEXT = r"[^\t\n\v\f\r\x1c-\x20\x{85}\pZ]"
 _SIDE = rf"{_TEXT}(?:[^\t]*{_TEXT})?"
-_LINE = rf"^(?P<number>\d{{1,9}}) {_BLANK}*(?P<query>{_SIDE}){_BLANK}*\t{_BLANK}*(?P<response>{_SIDE}){_BLANK}*(?:\t(?s:.*))?$"
+_LINE = (
+    rf"^(?P<number>\d{{1,9}}) {_BLANK}*(?P<query>{_SIDE}){_BLANK}*\t"
+    rf"{_BLANK}*(?P<response>{_SIDE}){_BLANK}*(?:\t(?s:.*))?$"
+)
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:

@@ -57,7 +57,9 @@ def _answers(path: Path) -> pa.Table:
     answers = pa.table({name: tokenise_array(_texts(rows, name, path)) for name in _COLUMNS})
     answers = answers.append_column(_SAMPLE, _numbers(rows, path) if numbered else pa.nulls(len(rows), pa.int64()))
     keys = ["context", "response", _SAMPLE]
-    distinct = answers.group_by(keys, use_threads=False).aggregate([])  # in order of appearance
+    places = answers.append_column("place", pa.array(np.arange(len(answers))))
+    # groups come in no order that Arrow promises, and in fact not in that of the file
+    distinct = places.group_by(keys, use_threads=False).aggregate([("place", "min")]).sort_by("place_min").select(keys)
     if numbered:
         distinct = distinct.sort_by(_SAMPLE)
     order = pc.array_sort_indices(pc.index_in(distinct["context"], value_set=pc.unique(distinct["context"])))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from pipeline_lib import config, schema
 from pipeline_lib.config import Settings
@@ -47,8 +47,21 @@ class Draw(Settings):
     split: str
     run: int  # seed of the runs whose responses are shown
     scale: config.Scale
-    aspects: dict[str, str]  # name -> criterion
-    items: list[Item]
+    aspects: dict[str, str] = Field(min_length=1)  # name -> criterion
+    items: list[Item] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _tells_all_apart(self) -> "Draw":
+        if len(self.by_id) < len(self.items):
+            raise ValueError("two items have one id")
+        for item in self.items:
+            if len({response.id for response in item.responses}) < len(item.responses):
+                raise ValueError(f"two responses to item {item.id} have one id")
+            if not item.responses or sorted(response.system for response in item.responses) != self.systems:
+                raise ValueError(f"item {item.id} lacks a response of some system, or has two")
+        if len(set(self.systems)) < len(self.systems):
+            raise ValueError("a system answers an item twice")
+        return self
 
     @cached_property
     def sheet(self) -> str:
@@ -123,10 +136,13 @@ def read_draw(path: Path) -> Draw:
     """
     try:
         return Draw.model_validate_json(read_text(path))
-    except ValidationError as error:
-        first = error.errors()[0]
+    except (ValidationError, UnicodeDecodeError) as error:
+        problem = str(error)
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            problem = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
         raise PipelineError(
-            f"not a key of a rating sheet: {'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}",
+            f"not a key of a rating sheet: {problem}",
             where=path,
             expected="a file that draw_rating_items wrote, such as results/human/keys/<corpus>.json",
             remedy="delete the file, or copy the right one over it",

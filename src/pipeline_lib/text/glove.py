@@ -5,10 +5,8 @@ The format is Stanford's: a token and its numbers, separated by single spaces, o
 lower-case, hence only its lower-case rows match, and a word that it has in capitals only counts as absent.
 """
 
-import gzip
 import hashlib
 import logging
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib import schema
-from pipeline_lib.corpora.archives import UNREADABLE, Bounded
+from pipeline_lib.corpora.archives import opened, opened_member
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import sha256, verify, write_parquet
 
@@ -257,37 +255,26 @@ def _blocks(file: IO[bytes], path: Path) -> Iterator[bytes]:
 @contextmanager
 def _opened(path: Path, dimension: int | None) -> Iterator[IO[bytes]]:
     verify(path)
+    chosen = (
+        opened_member(path, lambda names: _member(path, names, dimension)) if path.suffix == ".zip" else opened(path)
+    )
     try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                member = archive.getinfo(_member(path, archive, dimension))
-                with archive.open(member) as file:
-                    yield Bounded(file, member.compress_size, f"{path} > {member.filename}")
-        else:
-            with open(path, "rb") as raw:
-                stored = path.stat().st_size
-                yield Bounded(gzip.GzipFile(fileobj=raw), stored, str(path)) if path.suffix == ".gz" else raw
+        with chosen as file:
+            yield file
     except FileNotFoundError as error:
         raise PipelineError(
             "file not found", where=path, expected="a GloVe file", remedy="correct `embeddings.file` or `mirror:`"
         ) from error
-    except UNREADABLE as error:
-        raise PipelineError(
-            f"damaged or not readable: {error}",
-            where=path,
-            expected="text, .gz or .zip, as its name says",
-            remedy="delete the file and fetch it again",
-        ) from error
 
 
-def _member(path: Path, archive: zipfile.ZipFile, dimension: int | None) -> str:
+def _member(path: Path, held: list[str], dimension: int | None) -> str:
     """The one text file of a zip, or the one for ``dimension``."""
-    names = [name for name in archive.namelist() if name.endswith(".txt") and not name.startswith("__MACOSX")]
+    names = [name for name in held if name.endswith(".txt") and not name.startswith("__MACOSX")]
     if len(names) > 1:
         names = [name for name in names if f".{dimension}d." in name]
     if len(names) != 1:
         raise PipelineError(
-            f"no single text file to read among {', '.join(archive.namelist()[:10]) or 'no files'}",
+            f"no single text file to read among {', '.join(held[:10]) or 'no files'}",
             where=path,
             expected="one .txt file, or several named like glove.6B.300d.txt",
             remedy="set `embeddings.dimension` to one of the widths, or name the unpacked file",

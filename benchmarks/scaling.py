@@ -1,0 +1,362 @@
+"""Time and peak memory of every stage before training, against the number of pairs: table, plot and slopes.
+
+    python benchmarks/scaling.py [--pairs 100000 500000 1000000 5000000] [--stages count_pairs …] [--out build/scaling]
+
+Every stage runs as the workflow runs it, as a command line in processes of its own, on two threads. Pairs are those of
+consecutive subtitle lines, of the development data where they are at hand (``WORKBENCH_DATA``), else of the generated
+corpus; from the second repetition on, one word is exchanged in `EXCHANGED` of the lines. Vectors come from an invented
+file of GloVe 6B's size (400,000 rows of 300 numbers).
+
+Writes scaling.csv, .md and .svg; rows that scaling.csv has for other sizes or stages are kept, so that sizes can be
+measured one by one.
+"""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")  # what the workflow gives to these stages; DuckDB and Arrow follow it
+
+import argparse
+import csv
+import gzip
+import itertools
+import random
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from measure import REPOSITORY, head, python, row
+
+from pipeline_lib.cluster.assign import METHODS
+from pipeline_lib.config import Clustering, Filtering, GloveTraining, Keywords, RemoteFile, Source, Synthetic
+from pipeline_lib.corpora.synthetic import generate
+from pipeline_lib.figures import style
+from pipeline_lib.schema import SPLITS, TOKENS
+from pipeline_lib.storage import read_json, read_parquet, sha256, write_json
+
+DATA = Path(os.environ.get("WORKBENCH_DATA", REPOSITORY.parent / "shared/data"))
+REAL_LINES = DATA / "en_subtitle_lines/en_tv_subtitles.txt.gz"
+EXCHANGED = 0.9  # share of repeated lines that differ from the original in one word
+ROWS, DIMENSION = 400_000, 300  # of GloVe 6B
+DIFFERENT_ROWS = 5_000  # numbers are invented for so many and repeat
+LEAST_COUNT = 3  # tokens that occur less often are not in the invented file
+
+# part of the table: its stages, and what they may take at five million pairs
+PARTS = {
+    "before training": (20, 4),  # minutes together, GiB each
+    "clustering": (60, 8),
+    "vectors trained here": (None, 4),
+}
+Measured = dict[str, str]  # a row of scaling.csv
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, nargs="+", default=[20_000, 100_000])
+    parser.add_argument("--stages", nargs="+", default=[], help="only these rules; what they need must be in --work")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "build/scaling")
+    parser.add_argument("--work", type=Path, help="keep what the stages write here, for --stages")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    measured = read_rows(given.out / "scaling.csv")
+    head("pairs", "stage", "s", "processor s", "peak MiB")
+    for size in given.pairs:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = (given.work or Path(temporary)) / str(size)
+            for part, stage, command in stages(folder, size):
+                if given.stages and stage.split(",")[0] not in given.stages:
+                    continue
+                own = python(*command)
+                figures = {
+                    "seconds": f"{own.seconds:.2f}",
+                    "processor_seconds": f"{own.processor:.2f}",
+                    "peak_mib": f"{own.peak:.0f}",
+                }
+                row(f"{size:,}", stage, *figures.values())
+                measured[size, stage] = {"pairs": str(size), "part": part, "stage": stage} | figures
+                write_rows(given.out / "scaling.csv", list(measured.values()))
+            describe(folder)
+    table = as_table(list(measured.values()))
+    (given.out / "scaling.md").write_text(table, encoding="utf-8")
+    print("\n" + table)
+    draw(list(measured.values()), given.out / "scaling.svg")
+
+
+# --- stages ----------------------------------------------------------------------------------------------------------
+
+
+def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[str | Path]]]:
+    """Part, name and command line of each stage; what a stage needs is there when its command is taken."""
+    folder.mkdir(parents=True, exist_ok=True)
+    dialogues, tokens, vectors = (folder / f"{name}.parquet" for name in ("dialogues", "tokens", "vectors"))
+    pairs = {split: folder / f"pairs/{split}.parquet" for split in SPLITS}
+    kept = {split: folder / f"filtered/{split}.parquet" for split in SPLITS}
+    vocabulary, glove = folder / "vocabulary.parquet", folder / "glove.txt"
+
+    source = Source(
+        reader="opensubtitles",
+        label="benchmark",
+        licence="",
+        bundles=[[RemoteFile(name="lines.txt")]],
+        splits={"validation": 0.02, "test": 0.02},
+    )
+    write_lines(folder, size)
+    first = "before training"
+    yield (
+        first,
+        "extract_dialogues",
+        command("extract_dialogues", source=source.model_dump_json(), manifest=folder / "manifest.json", out=dialogues),
+    )
+    yield first, "extract_pairs", command("extract_pairs", dialogues=dialogues, tokens=tokens, **pairs)
+    write_vectors(tokens, glove)
+    yield first, "select_vectors", command("select_vectors", file=glove, tokens=tokens, out=vectors)
+    yield (
+        first,
+        "filter_pairs",
+        command(
+            "filter_pairs",
+            **pairs,
+            tokens=tokens,
+            vectors=vectors,
+            settings=Filtering().model_dump_json(),
+            **{f"out-{split}": path for split, path in kept.items()},
+            report=folder / "report.json",
+        ),
+    )
+    yield first, "build_vocabulary", command("build_vocabulary", train=kept["train"], vectors=vectors, out=vocabulary)
+    yield (
+        first,
+        "count_pairs",
+        [
+            *command("count_pairs", corpus="benchmark", vocabulary=vocabulary, out=folder / "counts.json"),
+            "--pairs",
+            *kept.values(),
+        ],
+    )
+    for split in SPLITS:
+        yield (
+            first,
+            f"extract_keywords, {split}",
+            command(
+                "extract_keywords",
+                pairs=kept[split],
+                train=kept["train"],
+                settings=Keywords().model_dump_json(),
+                threads=2,
+                out=folder / f"keywords/{split}.parquet",
+            ),
+        )
+    yield (
+        first,
+        "encode_pairs",
+        command("encode_pairs", pairs=kept["train"], vocabulary=vocabulary, out=folder / "train.arrow"),
+    )
+    for side in Clustering.model_fields["words"].annotation.__args__:
+        for method in METHODS:
+            yield (
+                "clustering",
+                f"cluster_pairs, {method}" + ", keywords" * (side == "keywords"),
+                [
+                    *command(
+                        "cluster_pairs",
+                        **kept,
+                        vectors=vectors,
+                        method=method,
+                        settings=Clustering(words=side).model_dump_json(),
+                        out=folder / f"{method}.parquet",
+                    ),
+                    "--keywords",
+                    *(folder / f"keywords/{split}.parquet" for split in SPLITS),
+                ],
+            )
+    yield (
+        "vectors trained here",
+        "train_vectors",
+        command(
+            "train_vectors",
+            train=pairs["train"],
+            tokens=tokens,
+            settings=GloveTraining(min_count=LEAST_COUNT).model_dump_json(),
+            out=folder / "native.parquet",
+        ),
+    )
+
+
+def command(script: str, **options: str | int | Path) -> list[str | Path]:
+    """The command line of a rule's script."""
+    words: list[str | Path] = [REPOSITORY / f"workflow/scripts/{script}.py"]
+    for name, value in options.items():
+        words += [f"--{name}", value if isinstance(value, Path) else str(value)]
+    return words
+
+
+# --- data ------------------------------------------------------------------------------------------------------------
+
+
+def write_lines(folder: Path, size: int) -> None:
+    """The corpus as a file of lines, and the manifest that its download would have left."""
+    path = folder / "lines.txt"
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(line + "\n" for line in lines(size))
+    write_json(folder / "manifest.json", [{"name": path.name, "sha256": sha256(path), "bytes": path.stat().st_size}])
+
+
+def lines(size: int) -> Iterator[str]:
+    """Utterances that make ``size`` pairs, and the empty lines between films."""
+    generator = random.Random(1)
+    original = original_lines()
+    words = [word for line in original for word in line.split()]
+    made, first = 0, True
+    for repetition in itertools.count():
+        for line in [*original, ""]:
+            yield exchanged(line, words, generator) if repetition else line
+            made += bool(line) and not first
+            first = not line
+            if made == size:
+                return
+
+
+def exchanged(line: str, words: list[str], generator: random.Random) -> str:
+    """The line with one word taken from elsewhere; frequent words come in more often, as they do in text."""
+    own = line.split()
+    if own and generator.random() < EXCHANGED:
+        own[int(generator.random() * len(own))] = words[int(generator.random() * len(words))]
+    return " ".join(own)
+
+
+def original_lines() -> list[str]:
+    """Lines with an empty one between films."""
+    if REAL_LINES.exists():
+        with gzip.open(REAL_LINES, "rt", encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    rows = generate(Synthetic(dialogues=20_000)).to_pylist()
+    return [line for row in rows for line in (([] if row["turn"] else [""]) + [row["text"]])]
+
+
+def write_vectors(tokens: Path, out: Path) -> None:
+    """A GloVe file that knows the tokens of the corpus, in groups of like vectors, and many that it does not have."""
+    counted = read_parquet(tokens, TOKENS)
+    own = counted.filter(np.asarray(counted["count"]) >= LEAST_COUNT)["token"].to_pylist()[:ROWS]
+    generator = np.random.default_rng(0)
+    topics = np.repeat(generator.normal(size=(8, DIMENSION)), DIFFERENT_ROWS // 8, axis=0)
+    numbers = [" ".join(f"{x:.5f}" for x in row) for row in topics + generator.normal(size=(DIFFERENT_ROWS, DIMENSION))]
+    with open(out, "w", encoding="utf-8") as file:
+        for index in range(ROWS):
+            token = own[index] if index < len(own) else f"unseen{index}"
+            file.write(f"{token} {numbers[index % DIFFERENT_ROWS]}\n")
+
+
+def describe(folder: Path) -> None:
+    """How far the perturbed corpus is from repeating itself."""
+    if (folder / "counts.json").exists():
+        train = read_json(folder / "counts.json")["splits"]["train"]
+        print(
+            f"training split: {train['pairs']:,} pairs, {train['distinct_pairs']:,} different, "
+            f"{train['contexts']:,} contexts of which {train['one_to_many_contexts'] / train['contexts']:.1%} have "
+            f"several responses; {read_json(folder / 'counts.json')['vocabulary']:,} words"
+        )
+
+
+# --- what is shown ---------------------------------------------------------------------------------------------------
+
+
+def read_rows(path: Path) -> dict[tuple[int, str], Measured]:
+    if not path.exists():
+        return {}
+    with open(path, encoding="utf-8", newline="") as file:
+        return {(int(own["pairs"]), own["stage"]): own for own in csv.DictReader(file)}
+
+
+def write_rows(path: Path, rows: list[Measured]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(sorted(rows, key=lambda own: int(own["pairs"])))
+
+
+def slope(sizes: list[int], values: list[float]) -> float:
+    """Of the logarithms: 1 is linear; nan for a single size."""
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0]) if len(sizes) > 1 else float("nan")
+
+
+def curves(rows: list[Measured]) -> dict[tuple[str, str], tuple[list[int], list[float], list[float]]]:
+    """(part, stage) -> sizes, seconds and MiB, by size; each part ends with all of its stages together."""
+    found: dict[tuple[str, str], dict[int, tuple[float, float]]] = {}
+    for part in PARTS:
+        own = [one for one in rows if one["part"] == part]
+        names = list(dict.fromkeys(one["stage"] for one in own))
+        for one in own:
+            found.setdefault((part, one["stage"]), {})[int(one["pairs"])] = (
+                float(one["seconds"]),
+                float(one["peak_mib"]),
+            )
+        complete = [
+            size
+            for size in sorted({int(one["pairs"]) for one in own})
+            if all(size in found[part, name] for name in names)
+        ]
+        if len(names) > 1 and complete:
+            found[part, "together"] = {
+                size: (
+                    sum(found[part, name][size][0] for name in names),
+                    max(found[part, name][size][1] for name in names),
+                )
+                for size in complete
+            }
+    return {
+        key: (sorted(own), [own[size][0] for size in sorted(own)], [own[size][1] for size in sorted(own)])
+        for key, own in found.items()
+    }
+
+
+def as_table(rows: list[Measured]) -> str:
+    sizes = sorted({int(own["pairs"]) for own in rows})
+    lines = [
+        "| stage | " + " | ".join(f"{size / 1e6:g} M" for size in sizes) + " | slope |",
+        "| :-- " + "| --: " * (len(sizes) + 1) + "|",
+    ]
+    for (part, stage), (own, seconds, peaks) in curves(rows).items():
+        cells = dict(
+            zip(own, (f"{s:,.1f} s, {p / 1024:.2f} GiB" for s, p in zip(seconds, peaks, strict=True)), strict=True)
+        )
+        name = f"**{part}, together**" if stage == "together" else stage
+        lines.append(
+            f"| {name} | " + " | ".join(cells.get(size, "") for size in sizes) + f" | {slope(own, seconds):.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def draw(rows: list[Measured], out: Path) -> None:
+    """Seconds and memory against pairs, both axes logarithmic, with the slope of each stage's time in the legend."""
+    with style.drawing():
+        figure = style.new_figure(style.PAGE, 6.2)
+        time, memory = figure.subplots(2, 1, sharex=True)
+        for number, ((part, stage), (sizes, seconds, peaks)) in enumerate(curves(rows).items()):
+            together = stage == "together"
+            look = {
+                "color": style.BLACK if together else style.PALETTE[number % len(style.PALETTE)],
+                "marker": style.MARKERS[number % len(style.MARKERS)],
+                "linestyle": "-" if part == "before training" else "--" if part == "clustering" else ":",
+                "linewidth": 2 if together else 1,
+            }
+            label = f"{part}, together" if together else stage
+            time.plot(sizes, seconds, label=f"{label} ({slope(sizes, seconds):.2f})", **look)
+            memory.plot(sizes, [peak / 1024 for peak in peaks], **look)
+        for axes in (time, memory):
+            axes.set_xscale("log")
+            style.logarithmic(axes)
+        for part, (_, gibibytes) in PARTS.items():
+            if part != "vectors trained here":
+                memory.axhline(gibibytes, color=style.GREY, linewidth=0.6)
+                memory.annotate(
+                    f"bound, {part}", (min(int(own["pairs"]) for own in rows), gibibytes), fontsize=7, va="bottom"
+                )
+        time.set_ylabel("wall time, s")
+        memory.set_ylabel("peak memory, GiB")
+        memory.set_xlabel("pairs")
+        time.legend(loc="center left", bbox_to_anchor=(1, 0.3), title="stage (slope)")
+        figure.savefig(out, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""What every reader of foreign input promises, and how long and how large it may get in keeping it."""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hypothesis.strategies import SearchStrategy
+
+from pipeline_lib.errors import PipelineError
+
+T = TypeVar("T")
+
+SECONDS = 5.0  # processor time of one case: many times what the slowest takes
+LONGEST_MESSAGE = 20_000  # characters; more is no message
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of foreign input.
+
+    Args:
+        cases: what may come, most of it nearly right.
+        check: reads one case in an empty folder and asserts that whatever is accepted equals an independent parse;
+            gives whether it was accepted.
+    """
+
+    name: str
+    cases: SearchStrategy[Any]
+    check: Callable[[Path, Any], bool]
+
+
+def refused_or(read: Callable[[], T]) -> T | None:
+    """The result, or None where the input is refused by an error that says where and what to do; no other may leave."""
+    with _in_time():
+        try:
+            return read()
+        except PipelineError as error:
+            message = str(error)
+            assert error.problem, "an error without a problem"
+            assert error.where, f"an error that names no place: {message}"
+            assert error.remedy, f"an error without a remedy: {message}"
+            message.encode("utf-8")  # it can be printed
+            assert len(message) < LONGEST_MESSAGE, f"a message of {len(message)} characters"
+            assert all(c.isprintable() or c == "\n" for c in message), (
+                f"a message that steers the terminal: {message!r}"
+            )
+            return None
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    def late(*_: Any) -> None:
+        raise TimeoutError(f"no answer within {SECONDS} s")
+
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)

@@ -1,0 +1,76 @@
+"""GloVe files as text, gzip and zip against a parser of ten lines."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from fuzz_promise import Reader, refused_or
+from fuzz_strategies import gunzipped, gzipped, perhaps_damaged, words, zipped
+from hypothesis import strategies as st
+
+from pipeline_lib.text.glove import select_vectors
+
+WANTED = ["hello", "you", ".", "é"]
+_Case = tuple[str, bytes, bytes, int | None]
+
+
+def naive_vectors(content: bytes, dimension: int | None) -> dict[str, list[np.float32]]:
+    """Token -> numbers of the rows whose token is wanted and has no space; the first row of each counts."""
+    vectors: dict[str, list[np.float32]] = {}
+    for line in content.split(b"\n"):
+        token, *numbers = line.rstrip(b" \r").split(b" ")
+        dimension = dimension or len(numbers)
+        word = token.decode("utf-8", "replace")
+        if word in WANTED and word not in vectors and len(numbers) == dimension:
+            vectors[word] = [np.float32(float(number)) for number in numbers]
+    return vectors
+
+
+def _check_glove(folder: Path, case: _Case) -> bool:
+    kind, text, content, dimension = case
+    path = folder / f"glove.{kind}"
+    path.write_bytes(content)
+    found = refused_or(lambda: select_vectors(path, pa.array(WANTED), dimension))
+    if found is None:
+        return False
+    if kind == "gz":
+        unpacked = gunzipped(content)
+        assert unpacked is not None, "a damaged gzip stream was read"
+        text = unpacked
+    elif kind == "txt":
+        text = content
+    expected = naive_vectors(text, dimension)
+    assert dict(zip(found.tokens.to_pylist(), found.vectors.tolist(), strict=True)) == {
+        token: [float(number) for number in numbers] for token, numbers in expected.items()
+    }
+    assert np.isfinite(found.vectors).all()
+    lines = text.removesuffix(b"\n").split(b"\n")
+    assert found.rows == sum(1 for line in lines if line.rstrip(b" \r"))
+    return True
+
+
+_number = st.one_of(
+    st.floats(width=32, allow_nan=False, allow_infinity=False).map(str),
+    st.sampled_from(["0", "-0.5", "1e-3", "nan", "inf", "1e39", "0x1", "1_0", "+1", ".5", "5.", "", "٣", "1,5"]),
+)
+
+
+@st.composite
+def _glove_files(draw: st.DrawFn) -> _Case:
+    dimension = draw(st.integers(1, 4))
+    rows = []
+    for token in draw(st.lists(st.one_of(st.sampled_from([*WANTED, "other", ". ."]), words), max_size=8)):
+        width = dimension + draw(st.sampled_from([0] * 12 + [-1, 1]))
+        clean = draw(st.integers(0, 3))
+        number = st.floats(-2, 2, width=32).map(str) if clean else _number
+        rows.append(" ".join([token, *(draw(number) for _ in range(width))]))
+    text = "\n".join(rows).encode("utf-8", "surrogatepass")
+    kind = draw(st.sampled_from(["txt", "txt", "gz", "zip"]))
+    if kind == "txt":
+        text = draw(perhaps_damaged(st.just(text)))
+        return kind, text, text, draw(st.sampled_from([None, dimension]))
+    packed = gzipped(text) if kind == "gz" else zipped({f"glove.6B.{dimension}d.txt": text})
+    return kind, text, draw(perhaps_damaged(st.just(packed))), draw(st.sampled_from([None, dimension]))
+
+
+READERS = [Reader("GloVe files", _glove_files(), _check_glove)]
