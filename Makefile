@@ -14,7 +14,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 SLURM := slurm-wlm slurmdbd munge mariadb-server
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: table2 tables report test test-cluster check bench cluster lock clean
+.PHONY: table2 tables report test test-cluster check audit bench cluster lock clean
 
 table2: .venv/ready
 	@mkdir -p results
@@ -53,6 +53,13 @@ check: .venv/ready
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+
+# Known vulnerabilities of what the lock files name. Asks a service on the net; a package that it does not know is a failure.
+audit:
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	for lock in requirements requirements-cluster; do \
+		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock.lock || exit 1; done
 
 bench: .venv/ready
 	@for file in $(filter-out benchmarks/measure.py,$(wildcard benchmarks/*.py)); do echo "## $$file"; $(BIN)/python $$file || exit 1; echo; done

@@ -21,14 +21,15 @@ import gzip
 import itertools
 import random
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 from measure import REPOSITORY, head, python, row
 
 from pipeline_lib.cluster.assign import METHODS
-from pipeline_lib.config import Clustering, Filtering, GloveTraining, Keywords, RemoteFile, Source, Synthetic
+from pipeline_lib.config import Clustering, Filtering, GloveTraining, Keywords, RemoteFile, Settings, Source, Synthetic
 from pipeline_lib.corpora.synthetic import generate
 from pipeline_lib.figures import style
 from pipeline_lib.schema import SPLITS, TOKENS
@@ -45,14 +46,15 @@ LEAST_COUNT = 3  # tokens that occur less often are not in the invented file
 PARTS = {
     "before training": (20, 4),  # minutes together, GiB each
     "clustering": (60, 8),
-    "vectors trained here": (None, 4),
+    "own vectors": (None, 4),  # instead of select_vectors
 }
-Measured = dict[str, str]  # a row of scaling.csv
+Measured: TypeAlias = dict[str, str]  # a row of scaling.csv
+Command: TypeAlias = list[str | Path]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, nargs="+", default=[20_000, 100_000])
+    parser.add_argument("--pairs", type=int, nargs="+", default=[20_000, 50_000])
     parser.add_argument("--stages", nargs="+", default=[], help="only these rules; what they need must be in --work")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build/scaling")
     parser.add_argument("--work", type=Path, help="keep what the stages write here, for --stages")
@@ -63,14 +65,14 @@ def main() -> None:
     for size in given.pairs:
         with tempfile.TemporaryDirectory() as temporary:
             folder = (given.work or Path(temporary)) / str(size)
-            for part, stage, command in stages(folder, size):
+            for part, stage, commands in stages(folder, size):
                 if given.stages and stage.split(",")[0] not in given.stages:
                     continue
-                own = python(*command)
+                runs = [python(*command) for command in commands]
                 figures = {
-                    "seconds": f"{own.seconds:.2f}",
-                    "processor_seconds": f"{own.processor:.2f}",
-                    "peak_mib": f"{own.peak:.0f}",
+                    "seconds": f"{sum(run.seconds for run in runs):.2f}",
+                    "processor_seconds": f"{sum(run.processor for run in runs):.2f}",
+                    "peak_mib": f"{max(run.peak for run in runs):.0f}",
                 }
                 row(f"{size:,}", stage, *figures.values())
                 measured[size, stage] = {"pairs": str(size), "part": part, "stage": stage} | figures
@@ -85,108 +87,50 @@ def main() -> None:
 # --- stages ----------------------------------------------------------------------------------------------------------
 
 
-def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[str | Path]]]:
-    """Part, name and command line of each stage; what a stage needs is there when its command is taken."""
+def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
+    """Part, name and command lines of each stage; what a stage needs is there when it is taken."""
     folder.mkdir(parents=True, exist_ok=True)
     dialogues, tokens, vectors = (folder / f"{name}.parquet" for name in ("dialogues", "tokens", "vectors"))
     pairs = {split: folder / f"pairs/{split}.parquet" for split in SPLITS}
     kept = {split: folder / f"filtered/{split}.parquet" for split in SPLITS}
+    keywords = {split: folder / f"keywords/{split}.parquet" for split in SPLITS}
     vocabulary, glove = folder / "vocabulary.parquet", folder / "glove.txt"
 
-    source = Source(
-        reader="opensubtitles",
-        label="benchmark",
-        licence="",
-        bundles=[[RemoteFile(name="lines.txt")]],
-        splits={"validation": 0.02, "test": 0.02},
-    )
     write_lines(folder, size)
-    first = "before training"
-    yield (
-        first,
-        "extract_dialogues",
-        command("extract_dialogues", source=source.model_dump_json(), manifest=folder / "manifest.json", out=dialogues),
-    )
-    yield first, "extract_pairs", command("extract_pairs", dialogues=dialogues, tokens=tokens, **pairs)
+    bundles, shares = [[RemoteFile(name="lines.txt")]], {"validation": 0.02, "test": 0.02}
+    source = Source(reader="opensubtitles", label="benchmark", licence="", bundles=bundles, splits=shares)
+    before = "before training"
+    read = {"source": source, "manifest": folder / "manifest.json", "out": dialogues}
+    yield before, "extract_dialogues", [command("extract_dialogues", read)]
+    yield before, "extract_pairs", [command("extract_pairs", {"dialogues": dialogues, "tokens": tokens} | pairs)]
     write_vectors(tokens, glove)
-    yield first, "select_vectors", command("select_vectors", file=glove, tokens=tokens, out=vectors)
-    yield (
-        first,
-        "filter_pairs",
-        command(
-            "filter_pairs",
-            **pairs,
-            tokens=tokens,
-            vectors=vectors,
-            settings=Filtering().model_dump_json(),
-            **{f"out-{split}": path for split, path in kept.items()},
-            report=folder / "report.json",
-        ),
-    )
-    yield first, "build_vocabulary", command("build_vocabulary", train=kept["train"], vectors=vectors, out=vocabulary)
-    yield (
-        first,
-        "count_pairs",
-        [
-            *command("count_pairs", corpus="benchmark", vocabulary=vocabulary, out=folder / "counts.json"),
-            "--pairs",
-            *kept.values(),
-        ],
-    )
-    for split in SPLITS:
-        yield (
-            first,
-            f"extract_keywords, {split}",
-            command(
-                "extract_keywords",
-                pairs=kept[split],
-                train=kept["train"],
-                settings=Keywords().model_dump_json(),
-                threads=2,
-                out=folder / f"keywords/{split}.parquet",
-            ),
-        )
-    yield (
-        first,
-        "encode_pairs",
-        command("encode_pairs", pairs=kept["train"], vocabulary=vocabulary, out=folder / "train.arrow"),
-    )
-    for side in Clustering.model_fields["words"].annotation.__args__:
-        for method in METHODS:
-            yield (
-                "clustering",
-                f"cluster_pairs, {method}" + ", keywords" * (side == "keywords"),
-                [
-                    *command(
-                        "cluster_pairs",
-                        **kept,
-                        vectors=vectors,
-                        method=method,
-                        settings=Clustering(words=side).model_dump_json(),
-                        out=folder / f"{method}.parquet",
-                    ),
-                    "--keywords",
-                    *(folder / f"keywords/{split}.parquet" for split in SPLITS),
-                ],
-            )
-    yield (
-        "vectors trained here",
-        "train_vectors",
-        command(
-            "train_vectors",
-            train=pairs["train"],
-            tokens=tokens,
-            settings=GloveTraining(min_count=LEAST_COUNT).model_dump_json(),
-            out=folder / "native.parquet",
-        ),
-    )
+    yield before, "select_vectors", [command("select_vectors", {"file": glove, "tokens": tokens, "out": vectors})]
+    known = {"tokens": tokens, "vectors": vectors, "settings": Filtering(), "report": folder / "report.json"}
+    outputs = {f"out-{split}": path for split, path in kept.items()}
+    yield before, "filter_pairs", [command("filter_pairs", pairs | known | outputs)]
+    numbered = {"train": kept["train"], "vectors": vectors, "out": vocabulary}
+    yield before, "build_vocabulary", [command("build_vocabulary", numbered)]
+    counted = {"corpus": "benchmark", "pairs": [*kept.values()], "vocabulary": vocabulary}
+    yield before, "count_pairs", [command("count_pairs", counted | {"out": folder / "counts.json"})]
+    shared = {"train": kept["train"], "settings": Keywords(), "threads": 2}
+    each = ({"pairs": kept[split], "out": keywords[split]} for split in SPLITS)
+    yield before, "extract_keywords", [command("extract_keywords", shared | own) for own in each]
+    encoded = {"pairs": kept["train"], "vocabulary": vocabulary, "out": folder / "train.arrow"}
+    yield before, "encode_pairs", [command("encode_pairs", encoded)]
+    for words, method in itertools.product(("all", "keywords"), METHODS):
+        grouped = {"keywords": [*keywords.values()], "vectors": vectors, "method": method}
+        own = {"settings": Clustering.model_validate({"words": words}), "out": folder / f"{method}-{words}.parquet"}
+        yield "clustering", f"cluster_pairs, {method}, {words}", [command("cluster_pairs", kept | grouped | own)]
+    trained = {"train": pairs["train"], "tokens": tokens, "settings": GloveTraining(min_count=LEAST_COUNT)}
+    yield "own vectors", "train_vectors", [command("train_vectors", trained | {"out": folder / "native.parquet"})]
 
 
-def command(script: str, **options: str | int | Path) -> list[str | Path]:
-    """The command line of a rule's script."""
-    words: list[str | Path] = [REPOSITORY / f"workflow/scripts/{script}.py"]
+def command(script: str, options: Mapping[str, Any]) -> Command:
+    """The command line of a rule's script; settings travel as JSON."""
+    words: Command = [REPOSITORY / f"workflow/scripts/{script}.py"]
     for name, value in options.items():
-        words += [f"--{name}", value if isinstance(value, Path) else str(value)]
+        text = value.model_dump_json() if isinstance(value, Settings) else value
+        words += [f"--{name}", *(map(str, text) if isinstance(text, list) else [str(text)])]
     return words
 
 
@@ -327,34 +271,40 @@ def as_table(rows: list[Measured]) -> str:
 
 
 def draw(rows: list[Measured], out: Path) -> None:
-    """Seconds and memory against pairs, both axes logarithmic, with the slope of each stage's time in the legend."""
+    """Seconds and memory against pairs, all axes logarithmic, with the slope of each stage's time in the legend."""
+    sizes = sorted({int(own["pairs"]) for own in rows})
     with style.drawing():
-        figure = style.new_figure(style.PAGE, 6.2)
-        time, memory = figure.subplots(2, 1, sharex=True)
-        for number, ((part, stage), (sizes, seconds, peaks)) in enumerate(curves(rows).items()):
-            together = stage == "together"
-            look = {
-                "color": style.BLACK if together else style.PALETTE[number % len(style.PALETTE)],
-                "marker": style.MARKERS[number % len(style.MARKERS)],
-                "linestyle": "-" if part == "before training" else "--" if part == "clustering" else ":",
-                "linewidth": 2 if together else 1,
-            }
-            label = f"{part}, together" if together else stage
-            time.plot(sizes, seconds, label=f"{label} ({slope(sizes, seconds):.2f})", **look)
-            memory.plot(sizes, [peak / 1024 for peak in peaks], **look)
-        for axes in (time, memory):
+        figure = style.new_figure(style.PAGE, 6.4)
+        panels = figure.subplots(2, 2, sharex=True, sharey="row")
+        for (part, stage), (own, seconds, peaks) in curves(rows).items():
+            time, memory = panels[:, int(part != "before training")]
+            number = len(time.lines)
+            look: dict[str, Any] = {"color": style.PALETTE[number % 8], "marker": style.MARKERS[number % 8]}
+            if stage == "together":
+                look = {"color": style.GREY, "linewidth": 2.5}
+            time.plot(own, seconds, label=f"{stage} ({slope(own, seconds):.2f})", **look)
+            memory.plot(own, [peak / 1024 for peak in peaks], **look)
+        for column, part in enumerate(("before training", "clustering")):
+            time, memory = panels[:, column]
+            minutes, gibibytes = PARTS[part]
+            for axes, bound, text in ((time, 60 * minutes, f"{minutes} min"), (memory, gibibytes, f"{gibibytes} GiB")):
+                axes.axhline(bound, color=style.VERMILLION, linewidth=0.8, linestyle="--")
+                axes.annotate(f"bound at 5 M: {text}", (sizes[0], bound), fontsize=7, va="bottom")
+            time.set_title("before training" if column == 0 else "clustering, and vectors trained here")
+            memory.set_xlabel("pairs, millions")
+            memory.legend(
+                *time.get_legend_handles_labels(),
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.25),
+                title="stage (slope of time)",
+            )
+        for axes in panels.flat:
             axes.set_xscale("log")
+            axes.set_xticks(sizes, [f"{size / 1e6:g}" for size in sizes])
+            axes.minorticks_off()
             style.logarithmic(axes)
-        for part, (_, gibibytes) in PARTS.items():
-            if part != "vectors trained here":
-                memory.axhline(gibibytes, color=style.GREY, linewidth=0.6)
-                memory.annotate(
-                    f"bound, {part}", (min(int(own["pairs"]) for own in rows), gibibytes), fontsize=7, va="bottom"
-                )
-        time.set_ylabel("wall time, s")
-        memory.set_ylabel("peak memory, GiB")
-        memory.set_xlabel("pairs")
-        time.legend(loc="center left", bbox_to_anchor=(1, 0.3), title="stage (slope)")
+        panels[0, 0].set_ylabel("wall time, s")
+        panels[1, 0].set_ylabel("peak memory, GiB")
         figure.savefig(out, metadata={"Date": None})
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 
-from pipeline_lib.markup import escape_latex, latex_table, pipe_table, tabular
+from pipeline_lib.markup import escape_latex, escape_markdown, latex_table, pipe_table, tabular
 from pipeline_lib.tables import Cell, Change, Row, Table
 
 # Places after the point that a column needs less than a ratio below 1.
@@ -15,13 +15,14 @@ def markdown(table: Table, digits: int) -> str:
     """Aligned pipe tables, one per corpus; the main columns first, the extra ones in a second block."""
     lines = [f"# {_number(table)}. {table.title}", ""]
     if table.name == "table1":
-        lines += [*pipe_table(_transposed(table)), ""]
+        lines += [*pipe_table(_plain_names(_transposed(table))), ""]
     else:
         for columns in filter(None, (table.columns, table.extra)):
             if columns is table.extra:
                 lines += [f"# {table.extra_title}", ""]
             for label, rows in _by_corpus(table):
-                lines += [f"## {label}", "", *pipe_table(_lines(rows, columns, digits, _markdown_lead)), ""]
+                shown = _plain_names(_lines(rows, columns, digits, _markdown_lead))
+                lines += [f"## {escape_markdown(label)}", "", *pipe_table(shown), ""]
     return "\n".join([*lines, *(f"- {note}" for note in table.notes), ""])
 
 
@@ -74,6 +75,12 @@ def _transposed(table: Table) -> list[list[str]]:
                 line += [_whole(cell.published.value if cell.published else None), _whole(cell.difference, sign=True)]
         lines.append(line)
     return lines
+
+
+def _plain_names(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The same with the header and the first column escaped: labels are texts of the user's."""
+    header, *others = lines
+    return [[escape_markdown(name) for name in header], *([escape_markdown(name), *line] for name, *line in others)]
 
 
 def _figure(mean: float | None, sd: float | None, places: int) -> str:

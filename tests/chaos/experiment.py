@@ -108,23 +108,28 @@ class Experiment:
                 self.wait(run, 0.2)
         self.settle(own)
 
-    def kill_scheduler(self, again: str, whole_group: bool) -> None:
-        """SIGKILL Snakemake, with its jobs or without, while it makes the outputs in ``again`` once more."""
+    def kill_scheduler(self, again: str, times: int, whole_group: bool) -> None:
+        """SIGKILL Snakemake, with its jobs or without, again and again while the outputs in ``again`` are made anew."""
         self.remove(*made_from(again))
         kind = "Snakemake and jobs killed" if whole_group else "Snakemake killed"
-        with self.running() as run:
-            self.wait_for_job(run)
-            self.wait(run, self.rng.uniform(0.0, 1.5) * self.pause)
-            jobs = faults.jobs_of(run.pid)
-            target = ", ".join(sorted({self.stage(job) for job in jobs}) or ["between jobs"])
-            fault = self.fault(kind, target, f"while {again} is made")
-            (os.killpg if whole_group else os.kill)(run.pid, signal.SIGKILL)
-            run.wait()
-        gone = time.monotonic() + 20
-        while any(job.is_running() for job in jobs) and time.monotonic() < gone:
-            time.sleep(0.05)
-        fault.happened = "jobs ended with it" if not any(job.is_running() for job in jobs) else "a job lived on"
-        self.settle([fault])
+        own: list[Fault] = []
+        for _ in range(times):
+            if own:
+                self.unlock()
+            with self.running() as run:
+                self.wait_for_job(run)
+                self.wait(run, self.rng.uniform(0.0, 1.5) * self.pause)
+                jobs = faults.jobs_of(run.pid)
+                target = ", ".join(sorted({self.stage(job) for job in jobs}) or ["between jobs"])
+                own.append(self.fault(kind, target, f"while {again} is made"))
+                with suppress(ProcessLookupError):  # it was about to end by itself
+                    (os.killpg if whole_group else os.kill)(run.pid, signal.SIGKILL)
+                run.wait()
+            until = time.monotonic() + 20
+            while (living := any(job.is_running() for job in jobs)) and time.monotonic() < until:
+                time.sleep(0.05)
+            own[-1].happened = "a job lived on" if living else "jobs ended with it"
+        self.settle(own)
 
     def damage_files(self, count: int) -> None:
         """Damage files between two runs; mostly, what is made from them is to be made again."""
@@ -265,7 +270,7 @@ class Experiment:
                     (self.workflow.folder / name).unlink()
             elif "--unlock" in done.stdout:
                 recovery.unlocked += 1
-                assert self.workflow.run(TABLE, "--unlock").returncode == 0
+                self.unlock()
             elif told := re.findall(r"^  where: +(\S+?)(?::\d+)?$(?:\n  .*)*\n  remedy: +delete", done.stdout, re.M):
                 recovery.named += told
                 for name in set(told):
@@ -275,6 +280,10 @@ class Experiment:
                 for name in changed:
                     (self.workflow.folder / name).unlink()
         return recovery
+
+    def unlock(self) -> None:
+        done = self.workflow.run(TABLE, "--unlock")
+        assert done.returncode == 0, done.stdout
 
     def verified(self) -> list[str]:
         """Files that the command of the project finds changed."""
@@ -375,10 +384,15 @@ def contents(results: Path) -> dict[str, str]:
             continue
         data = path.read_bytes()
         if path.name in ("history.jsonl", "summary.json"):
-            lines = data.splitlines() if path.suffix == ".jsonl" else [data]
-            data = json.dumps([{k: v for k, v in json.loads(x).items() if k not in VOLATILE} for x in lines]).encode()
+            with suppress(ValueError):  # damaged: held against the reference as it is
+                data = without_timings(data.splitlines() if path.suffix == ".jsonl" else [data])
         found[name] = hashlib.sha256(data).hexdigest()
     return found
+
+
+def without_timings(objects: list[bytes]) -> bytes:
+    kept = [{key: value for key, value in json.loads(text).items() if key not in VOLATILE} for text in objects]
+    return json.dumps(kept).encode()
 
 
 def different(reference: dict[str, str], found: dict[str, str]) -> list[str]:

@@ -9,6 +9,7 @@ faults of a full disk need the right to mount a small file system and are left o
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ def main() -> None:
     parser.add_argument("--record", type=Path, required=True, help="CSV file, a row for each fault")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a run under way is ended and the disk given back
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, serving() as server:
         undisturbed, seconds = finished_run(Path(folder) / "undisturbed")
         experiment = Experiment(undisturbed, Path(folder) / "disturbed", arguments.seed, pause=seconds / 40)
@@ -71,18 +73,18 @@ def episodes(experiment: Experiment, server: CorpusServer, mounted: bool, seed: 
     rng = random.Random(seed)
     while True:
         chosen: list[Callable[[], None]] = [
-            partial(experiment.kill_jobs, 20, "dialogues"),
+            partial(experiment.kill_jobs, 24, "dialogues"),
             partial(experiment.kill_jobs, 12, "models/embedded/sepacvae"),
-            *(partial(experiment.kill_scheduler, stage, whole_group=False) for stage in rng.sample(REMADE, 4)),
-            *(partial(experiment.kill_scheduler, stage, whole_group=True) for stage in rng.sample(REMADE, 3)),
-            *(partial(experiment.damage_files, 8) for _ in range(4)),
+            *(partial(experiment.kill_scheduler, stage, 6, whole_group=False) for stage in rng.sample(REMADE, 1)),
+            *(partial(experiment.kill_scheduler, stage, 4, whole_group=True) for stage in rng.sample(REMADE, 1)),
+            *(partial(experiment.damage_files, 12) for _ in range(3)),
             *(partial(experiment.damage_state, system) for system in TRAINED),
-            *(partial(experiment.move_clocks, 6) for _ in range(2)),
-            *(partial(experiment.start_twice, stage) for stage in rng.sample(REMADE, 2)),
+            partial(experiment.move_clocks, 12),
+            *(partial(experiment.start_twice, stage) for stage in rng.sample(REMADE, 1)),
         ]
         if mounted:
-            chosen += [partial(experiment.fill_disk, stage) for stage in rng.sample(REMADE, 3)]
-        for behaviour in rng.sample([*BEHAVIOURS, "job killed"], 6):
+            chosen += [partial(experiment.fill_disk, stage) for stage in rng.sample(REMADE, 2)]
+        for behaviour in rng.sample([*BEHAVIOURS, "job killed"], 5):
             pinned = behaviour in ("other bytes", "job killed") or rng.random() < 0.5
             chosen += [partial(experiment.download, server, behaviour, pinned)]
         rng.shuffle(chosen)

@@ -15,7 +15,7 @@ import yaml
 
 from workflow.tiny_workflow import TinyWorkflow
 
-STEPS = 600  # seconds of training: a fault finds it under way, however slowly SLURM is told of it
+STEPS = 400  # seconds of training: a fault finds it under way, however slowly SLURM is told of it
 
 
 class ClusterWorkflow(TinyWorkflow):

@@ -176,7 +176,10 @@ class LocalSlurm:
     def stop(self) -> None:
         """End every process of this cluster, jobs included."""
         for daemon in reversed(self._daemons):
-            daemon.terminate()
+            if daemon.poll() is None:
+                os.killpg(
+                    daemon.pid, signal.SIGTERM
+                )  # each leads a group; a node's leader, unshare, would not pass it on
         for daemon in reversed(self._daemons):
             try:
                 daemon.wait(timeout=20)

@@ -37,17 +37,16 @@ def refused_or(read: Callable[[], T]) -> T | None:
     with _in_time():
         try:
             return read()
-        except PipelineError as error:
-            message = str(error)
-            assert error.problem, "an error without a problem"
-            assert error.where, f"an error that names no place: {message}"
-            assert error.remedy, f"an error without a remedy: {message}"
-            message.encode("utf-8")  # it can be printed
-            assert len(message) < LONGEST_MESSAGE, f"a message of {len(message)} characters"
-            assert all(c.isprintable() or c == "\n" for c in message), (
-                f"a message that steers the terminal: {message!r}"
-            )
-            return None
+        except PipelineError as caught:
+            error = caught
+    message = str(error)
+    assert error.problem, "an error without a problem"
+    assert error.where, f"an error that names no place: {message}"
+    assert error.remedy, f"an error without a remedy: {message}"
+    message.encode("utf-8")  # it can be printed
+    assert len(message) < LONGEST_MESSAGE, f"a message of {len(message)} characters"
+    assert all(c.isprintable() or c == "\n" for c in message), f"a message that steers the terminal: {message!r}"
+    return None
 
 
 @contextmanager

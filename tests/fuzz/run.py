@@ -14,15 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-
 import fuzz_corpora
 import fuzz_ratings
 import fuzz_settings
 import fuzz_stored
 import fuzz_tables
 import fuzz_vectors
-from fuzz_promise import SECONDS, Reader
+from fuzz_promise import Reader
 from hypothesis import HealthCheck, given, settings
 from hypothesis import seed as seeded
 

@@ -142,6 +142,12 @@ def test_responses_without_sample_numbers_keep_the_order_of_the_file(tmp_path: P
 # --- vectors, manifests --------------------------------------------------------------------------------------------
 
 
+def test_a_row_too_long_does_not_make_up_for_one_too_short(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.txt", "hello 0.1 0.2\nother 0.1\nanother 0.1 0.2 0.3\n")
+    with pytest.raises(PipelineError, match="1 numbers in the row of 'other'"):
+        select_vectors(path, pa.array(WANTED))
+
+
 def test_a_zip_of_vectors_that_expands_without_bound_is_refused(tmp_path: Path) -> None:
     from fuzz_strategies import zipped
 

@@ -116,7 +116,7 @@ def test_columns_that_no_row_has_are_left_out(table):
 
 def test_collapsed_runs_are_marked_and_options_are_told(table):
     text = markdown(table, 3)
-    assert "| no_classifier ‡2 " in text
+    assert "| no\\_classifier ‡2 " in text
     assert "no_classifier: groups 4, classifier false" in text
     lines = text.splitlines()
     better = next(i for i, line in enumerate(lines) if line.startswith("| better"))

@@ -124,7 +124,9 @@ def with_keywords(given: dict[str, Path], out: Path) -> None:
 
 def clustered(given: dict[str, Path], out: Path) -> None:
     pairs = dict.fromkeys(schema.SPLITS, given["pairs"])
-    cluster_pairs(pairs, [], given["vectors"], "agglomerative", Clustering(landmarks=20), out / "clusters")
+    cluster_pairs(
+        pairs, [], given["vectors"], "agglomerative", Clustering(landmarks=20, exact_up_to=100), out / "clusters"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -166,4 +168,4 @@ def test_what_a_stage_holds_does_not_grow_while_it_reads(
     tracemalloc.stop()
     assert len(held) >= 40
     all_texts = PAIRS * 2 * 80  # bytes
-    assert max(held) - held[1] < all_texts / 4
+    assert max(held) - held[1] < all_texts / 2

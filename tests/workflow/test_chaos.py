@@ -23,7 +23,7 @@ def outcomes(experiment: Experiment) -> dict[str, str]:
 
 def test_after_jobs_and_scheduler_are_killed_the_same_tables_are_made(experiment: Experiment) -> None:
     experiment.kill_jobs(2, "responses/embedded/random")
-    experiment.kill_scheduler("responses/embedded/random", whole_group=False)
+    experiment.kill_scheduler("responses/embedded/random", 1, whole_group=False)
     assert experiment.record[-1].happened == "jobs ended with it"
     assert set(outcomes(experiment).values()) <= {*RECOVERED}, outcomes(experiment)
 

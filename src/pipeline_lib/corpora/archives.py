@@ -114,7 +114,7 @@ def opened_member(archive: Path, choose: Callable[[list[str]], str]) -> Iterator
 class _Bounded(io.RawIOBase):
     """What comes out of a decompressor, as long as it is not implausibly more than went in."""
 
-    def __init__(self, expanding: IO[bytes], stored: int, where: str) -> None:
+    def __init__(self, expanding: IO[bytes] | gzip.GzipFile, stored: int, where: str) -> None:
         super().__init__()
         self._expanding, self._stored, self._where, self._expanded = expanding, stored, where, 0
 

@@ -110,9 +110,11 @@ class _Reader:
         for number, line in enumerate(lines, self._lines + 1):
             if line[: line.find(b" ")] in wanted:
                 self._keep(number, line.rstrip(b" \r"))
-        # one vectorised count clears the whole block; only where it does not fit is every line looked at
-        spaces = np.count_nonzero(np.frombuffer(block, np.uint8) == ord(" "))
-        if spaces != len(lines) * self._dimension:
+        # a vectorised count clears the whole block; only where a line does not fit is each looked at
+        characters = np.frombuffer(block, np.uint8)
+        ends = np.append(np.flatnonzero(characters == ord("\n")), len(block))[: len(lines)]
+        spaces = np.diff(np.searchsorted(np.flatnonzero(characters == ord(" ")), ends), prepend=0)
+        if (spaces != self._dimension).any():
             self._check_widths(lines)
         self._lines += len(lines)
 
