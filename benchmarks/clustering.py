@@ -72,8 +72,8 @@ def seconds(method: str, n: int) -> float:
 def agreement() -> None:
     """How far the large-scale forms agree with the exact ones, and these with themselves on nine tenths of the texts.
 
-    Where texts form no clear groups, as those of subtitles, leaving out some changes the exact partition too: the second
-    column is what the first could reach.
+    Where texts form no clear groups, as those of subtitles, leaving out some changes the exact partition too: what the
+    second column shows, the first could reach.
     """
     from sklearn.metrics import adjusted_rand_score  # not in the processes whose memory is measured
 

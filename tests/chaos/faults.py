@@ -21,18 +21,18 @@ def damage(path: Path, kind: str, rng: random.Random, *, keep_time: bool) -> str
         What was done.
     """
     content, stat = path.read_bytes(), path.stat()
-    if kind == "truncated":
+    if kind == "block zeroed" and any(content):
+        middle = rng.choice([position for position, byte in enumerate(content) if byte])
+        start, end = max(0, middle - BLOCK // 2), min(middle + BLOCK // 2, len(content))
+        changed, told = content[:start] + bytes(end - start) + content[end:], f"bytes {start} to {end}"
+    elif kind == "truncated":
         end = rng.randrange(len(content))
         changed, told = content[:end], f"cut to {end} of {len(content)} bytes"
-    elif kind == "bit flipped":
+    else:
         bit = rng.randrange(8 * len(content))
         flipped = bytearray(content)
         flipped[bit // 8] ^= 1 << bit % 8
         changed, told = bytes(flipped), f"bit {bit % 8} of byte {bit // 8}"
-    else:
-        start = rng.randrange(max(1, len(content) - BLOCK))
-        end = min(start + BLOCK, len(content))
-        changed, told = content[:start] + bytes(end - start) + content[end:], f"bytes {start} to {end}"
     path.write_bytes(changed)
     if keep_time:
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
