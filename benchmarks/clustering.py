@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pipeline_lib.cluster import agglomerative, kmeans, spectral
 from pipeline_lib.cluster.assign import METHODS
 from pipeline_lib.cluster.mean_vectors import MeanVectors, WordVectors
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.text.glove import select_vectors
 from pipeline_lib.text.tokenise import tokenise_array
 

@@ -19,7 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from measure import REPOSITORY, head, python, row
 
-from pipeline_lib.config import Metrics, Significance
+from pipeline_lib.config.metrics import Metrics
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.schema import RESPONSES
 from pipeline_lib.storage import write_parquet
 from pipeline_lib.text.glove import write_vectors

@@ -27,7 +27,7 @@ from measure import head, row
 from nltk.translate.bleu_score import SmoothingFunction
 from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
 
-from pipeline_lib.config import Significance
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.metrics.average import Average
 from pipeline_lib.metrics.base import Metric
 from pipeline_lib.metrics.bleu import SentenceBleu

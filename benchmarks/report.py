@@ -12,7 +12,8 @@ import yaml
 from measure import REPOSITORY, head, row
 from playwright.sync_api import Page, sync_playwright
 
-from pipeline_lib.config import Config, load
+from pipeline_lib.config.loading import load
+from pipeline_lib.config.run import Config
 from pipeline_lib.report.manifest import describe
 from pipeline_lib.report.page import Contents, write_page
 from pipeline_lib.schema import RESPONSES

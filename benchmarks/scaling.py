@@ -29,7 +29,12 @@ import numpy as np
 from measure import REPOSITORY, head, python, row
 
 from pipeline_lib.cluster.assign import METHODS
-from pipeline_lib.config import Clustering, Filtering, GloveTraining, Keywords, RemoteFile, Settings, Source, Synthetic
+from pipeline_lib.config.clustering import Clustering
+from pipeline_lib.config.embeddings import GloveTraining
+from pipeline_lib.config.filtering import Filtering
+from pipeline_lib.config.keywords import Keywords
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.sources import RemoteFile, Source, Synthetic
 from pipeline_lib.corpora.synthetic import generate
 from pipeline_lib.figures import style
 from pipeline_lib.schema import SPLITS, TOKENS

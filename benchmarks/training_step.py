@@ -19,7 +19,7 @@ from measure import Run, head, python, row
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline_lib.config import Network
+from pipeline_lib.config.training import Network
 from pipeline_lib.models.base import Batch, Objective, create
 from pipeline_lib.models.layers import Gaussian, kl_divergence, valid_positions
 from pipeline_lib.models.sepacvae import SepaCVAE, relationship_loss

@@ -12,7 +12,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline_lib import config
+from pipeline_lib.config.systems import System
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.metrics.kl import COLLAPSED_BELOW
 from pipeline_lib.metrics.perplexity import is_latent
 from pipeline_lib.schema import SCORES
@@ -71,9 +72,7 @@ class _Found:
         return int(sum(value < COLLAPSED_BELOW for value in kl))
 
 
-def ablation_table(
-    scores: Sequence[Path], items: Sequence[Path], layout: Layout, significance: config.Significance
-) -> Table:
+def ablation_table(scores: Sequence[Path], items: Sequence[Path], layout: Layout, significance: Significance) -> Table:
     """The table before it is printed.
 
     Args:
@@ -115,7 +114,7 @@ def long_form(table: Table) -> pa.Table:
     return pa.Table.from_pylist(records)
 
 
-def _rows_of(found: _Found, names: Sequence[str], significance: config.Significance) -> list[Row]:
+def _rows_of(found: _Found, names: Sequence[str], significance: Significance) -> list[Row]:
     """The rows of one model, the first of which the others are compared with."""
     base, *others = names
     columns = [*RESPONSES, *LATENT, *ORACLES]
@@ -138,7 +137,7 @@ def _rows_of(found: _Found, names: Sequence[str], significance: config.Significa
 def _tested(
     outputs: Mapping[str, Outputs],
     names: Sequence[str],
-    significance: config.Significance,
+    significance: Significance,
     metrics: Mapping[str, str],
 ) -> dict[tuple[str, str], Change]:
     """(system, column) -> how far it lies from the first of ``names``, by a paired test over items."""
@@ -165,7 +164,7 @@ def _defined(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
     return [column for column in columns if any(row.cells[column].mean is not None for row in rows)]
 
 
-def _notes(rows: Sequence[Row], layout: Layout, significance: config.Significance) -> list[str]:
+def _notes(rows: Sequence[Row], layout: Layout, significance: Significance) -> list[str]:
     notes = [
         f"Each figure: {spread_of(layout)}; on test, where a group is chosen by the context alone. Below it the "
         "difference from the first row of the same model.",
@@ -183,6 +182,6 @@ def _notes(rows: Sequence[Row], layout: Layout, significance: config.Significanc
     return [*notes, f"Options: {options}."]
 
 
-def _options(system: config.System) -> str:
+def _options(system: System) -> str:
     values = {name: str(value).lower() if isinstance(value, bool) else value for name, value in system.options.items()}
     return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"

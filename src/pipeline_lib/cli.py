@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline_lib.config import Settings
+from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 
 _SCHEDULER = "PIPELINE_SCHEDULER"  # host:number of the process that started this job; set by the workflow

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline_lib.config import Config
+from pipeline_lib.config.run import Config
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
@@ -23,7 +23,7 @@ checked before anything runs: an unknown one is an error that names the nearest.
 The tables below list every key. `<name>` stands for a name that you choose; it becomes part of paths. A system's
 `options` are those of its model and are described with the model.
 
-This file is generated from `src/pipeline_lib/config.py` by `python -m pipeline_lib.config_reference`; do not edit it.
+This file is generated from `src/pipeline_lib/config/` by `python -m pipeline_lib.config_reference`; do not edit it.
 """
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib import config
+from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.markup import escape_latex, escape_markdown, latex_table, pipe_table, tabular
 from pipeline_lib.storage import read_json, read_text
@@ -35,7 +35,7 @@ TRAINED = {  # column -> field of TrainingRun
 RELATIVE = {"relative step": "step_seconds", "relative memory": "memory"}
 
 
-class Stages(config.Settings):
+class Stages(Settings):
     """Where the measurements lie; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
 
     shared: dict[str, dict[str, str]]  # corpus -> stage -> benchmark file

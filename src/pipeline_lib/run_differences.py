@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.config import Significance
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.progress import Progress

@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import pyarrow.compute as pc
 
-from pipeline_lib import config
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.base import RatioMetric
 from pipeline_lib.metrics.corpus_bleu import CorpusBleu
@@ -88,7 +88,7 @@ def read_outputs(
 
 
 def compare(
-    systems: Sequence[Outputs], settings: config.Significance, metrics: Sequence[str] = tuple(BETTER)
+    systems: Sequence[Outputs], settings: Significance, metrics: Sequence[str] = tuple(BETTER)
 ) -> list[dict[str, Any]]:
     """Test the best system of each column against every other.
 
@@ -122,7 +122,7 @@ class Difference:
 
 
 def compare_with(
-    base: Outputs, others: Sequence[Outputs], settings: config.Significance, metrics: Sequence[str] = WITH_TEST
+    base: Outputs, others: Sequence[Outputs], settings: Significance, metrics: Sequence[str] = WITH_TEST
 ) -> list[Difference]:
     """Test every other system against ``base``, column by column; a system without the metric is left out."""
     draws = _draws(len(base.pairs), settings)
@@ -141,7 +141,7 @@ def compare_with(
 
 
 def difference_intervals(
-    base: Outputs, other: Outputs, settings: config.Significance, metrics: Sequence[str] = WITH_TEST
+    base: Outputs, other: Outputs, settings: Significance, metrics: Sequence[str] = WITH_TEST
 ) -> dict[str, tuple[float, float]]:
     """95 % bootstrap interval, over pairs, of ``other`` minus ``base`` in each metric that both have.
 
@@ -156,7 +156,7 @@ def difference_intervals(
     return intervals
 
 
-def method_of(settings: config.Significance) -> str:
+def method_of(settings: Significance) -> str:
     """The paired test in words."""
     return f"{settings.method}, {settings.trials} trials, Holm, level {settings.level:g}"
 
@@ -169,7 +169,7 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def _draws(n: int, settings: config.Significance) -> "Draws":
+def _draws(n: int, settings: Significance) -> "Draws":
     return (Swaps if settings.method == "randomisation" else Resamples)(n, settings.trials, settings.seed)
 
 

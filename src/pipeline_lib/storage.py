@@ -216,7 +216,7 @@ def _damage_named(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise PipelineError("file not found", where=path, remedy="run the workflow that makes it") from error
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise PipelineError(
             f"damaged or not a Parquet file: {error}",
             where=path,

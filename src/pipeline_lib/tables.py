@@ -12,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from pipeline_lib import config
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.systems import System
+from pipeline_lib.config.tables import Tables
 from pipeline_lib.errors import PipelineError, nearest
 from pipeline_lib.metrics.kl import COLLAPSED_BELOW
 from pipeline_lib.published_figures import Figure, published
@@ -37,11 +39,11 @@ STATISTICS = (
 )
 
 
-class Layout(config.Settings):
+class Layout(Settings):
     """Which rows a table has, in order: for each corpus every system, every trained one with these seeds."""
 
     corpora: dict[str, str]  # name -> label
-    systems: dict[str, config.System]
+    systems: dict[str, System]
     seeds: list[int]
 
 
@@ -106,7 +108,7 @@ def build(
     significance: Sequence[Path],
     counts: Sequence[Path],
     layout: Layout,
-    settings: config.Tables,
+    settings: Tables,
 ) -> Table:
     """Make ``table1`` from files of counts, ``table2`` or ``table3`` from files of scores and paired tests.
 

@@ -10,7 +10,7 @@ from fuzz_promise import Reader, refused_or
 from fuzz_strategies import damaged, encoded, gunzipped, gzipped, perhaps_damaged, phrases, plain, zipped
 from hypothesis import strategies as st
 
-from pipeline_lib.config import Source
+from pipeline_lib.config.sources import Source
 from pipeline_lib.corpora import archives, dailydialog, numbered, opensubtitles
 from pipeline_lib.schema import DIALOGUES, SPLITS
 

@@ -11,7 +11,7 @@ from fuzz_promise import Reader, refused_or
 from fuzz_strategies import HAZARDS, attempt, perhaps_damaged, phrases
 from hypothesis import strategies as st
 
-from pipeline_lib.config import Scale
+from pipeline_lib.config.human import Scale
 from pipeline_lib.human.draw import Draw, Item, Response, read_draw
 from pipeline_lib.human.ratings import read_ratings
 from pipeline_lib.human.sheets import csv_sheet

@@ -10,7 +10,8 @@ from fuzz_promise import Reader, refused_or
 from fuzz_strategies import HAZARDS, perhaps_damaged, phrases
 from hypothesis import strategies as st
 
-from pipeline_lib.config import Config, load, read_yaml
+from pipeline_lib.config.loading import load, read_yaml
+from pipeline_lib.config.run import Config
 
 ROOT = Path(__file__).parents[2]
 DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -18,7 +18,8 @@ from fuzz_tables import CONTEXTS, PAIRS
 from fuzz_vectors import WANTED
 
 from pipeline_lib import schema, storage
-from pipeline_lib.config import RemoteFile, load, read_yaml
+from pipeline_lib.config.loading import load, read_yaml
+from pipeline_lib.config.sources import RemoteFile
 from pipeline_lib.corpora import dailydialog, lines, numbered, table
 from pipeline_lib.corpora.readers import verified_files
 from pipeline_lib.decoding.external import external

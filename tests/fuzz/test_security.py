@@ -17,7 +17,7 @@ import pytest
 from fuzz_strategies import gzipped, zipped
 
 from pipeline_lib import schema, storage
-from pipeline_lib.config import read_yaml
+from pipeline_lib.config.loading import read_yaml
 from pipeline_lib.corpora import archives
 from pipeline_lib.corpora.archives import read_member
 from pipeline_lib.errors import PipelineError

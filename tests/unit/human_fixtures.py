@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.config import Human
+from pipeline_lib.config.human import Human
 from pipeline_lib.human.draw import Draw, draw
 from pipeline_lib.human.sheets import csv_sheet
 from pipeline_lib.schema import RESPONSES

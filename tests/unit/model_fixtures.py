@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline_lib.config import Network
+from pipeline_lib.config.training import Network
 from pipeline_lib.models.base import Batch, ResponseModel, create
 from pipeline_lib.training.batches import PairDataset, Texts
 

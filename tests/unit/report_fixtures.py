@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.config import Config
+from pipeline_lib.config.run import Config
 from pipeline_lib.report.manifest import describe
 from pipeline_lib.report.page import Contents
 from pipeline_lib.schema import RESPONSES

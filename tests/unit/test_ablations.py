@@ -8,7 +8,8 @@ import pytest
 
 from pipeline_lib import schema
 from pipeline_lib.ablations import ablation_table, long_form
-from pipeline_lib.config import Significance, System
+from pipeline_lib.config.systems import System
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.significance import Outputs, Resamples, Swaps, compare_with, holm, read_outputs
 from pipeline_lib.storage import write_parquet

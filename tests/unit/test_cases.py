@@ -11,7 +11,8 @@ import pytest
 from pipeline_lib import schema
 from pipeline_lib.cases.contradictions import _count_new, _mean_cosine, _nearest, find_cases
 from pipeline_lib.cases.table import EMPTY, SHOWN, case_rows, latex, markdown
-from pipeline_lib.config import Cases, System
+from pipeline_lib.config.cases import Cases
+from pipeline_lib.config.systems import System
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import write_parquet
 from pipeline_lib.tables import Layout, write_csv

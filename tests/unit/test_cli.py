@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 
 SCRIPT = '''"""What the stage does."""
 import json
 from pathlib import Path
 from pipeline_lib.cli import run
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.errors import PipelineError
 
 def main(in_file: Path, many: list[Path], n: int, rate: float, settings: Clustering, note: str | None = None) -> None:

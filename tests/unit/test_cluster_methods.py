@@ -6,7 +6,7 @@ from sklearn.cluster import AgglomerativeClustering
 from sklearn.metrics import adjusted_rand_score
 
 from pipeline_lib.cluster import agglomerative, grouping, kmeans, spectral
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 
 EXACT = Clustering(seed=3)
 LARGE = Clustering(seed=3, minibatch_from=500, exact_up_to=100, landmarks=100)

@@ -11,7 +11,7 @@ import pytest
 from pipeline_lib import schema
 from pipeline_lib.cluster import assign
 from pipeline_lib.cluster.mean_vectors import MeanVectors, WordVectors, read_vectors
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import read_parquet, write_parquet
 

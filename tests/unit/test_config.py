@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from pipeline_lib import config_reference
-from pipeline_lib.config import OVERRIDABLE, Config, Settings, load, read_yaml
+from pipeline_lib.config.loading import load, read_yaml
+from pipeline_lib.config.run import Config
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.sources import OVERRIDABLE
 from pipeline_lib.errors import PipelineError
 
 ROOT = Path(__file__).parents[2]

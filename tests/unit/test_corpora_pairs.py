@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_lib import storage
-from pipeline_lib.config import Source, Synthetic
+from pipeline_lib.config.sources import Source, Synthetic
 from pipeline_lib.corpora import single_turn
 from pipeline_lib.corpora.counting import count_pairs
 from pipeline_lib.corpora.single_turn import extract_pairs

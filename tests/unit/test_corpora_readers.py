@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline_lib.config import Source
+from pipeline_lib.config.sources import Source
 from pipeline_lib.corpora import archives, lines
 from pipeline_lib.corpora.archives import read_member
 from pipeline_lib.corpora.readers import read_dialogues

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pipeline_lib.config import System
+from pipeline_lib.config.systems import System
 from pipeline_lib.costs import Job, Stages, latex, long_form, markdown, read_benchmark, read_costs
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import write_json

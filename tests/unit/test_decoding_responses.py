@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from pipeline_lib import schema, storage
-from pipeline_lib.config import Decoding
+from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.decoding.baselines import baseline
 from pipeline_lib.decoding.responses import respond
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
 from pipeline_lib.text.vocabulary import Vocabulary
 from pipeline_lib.training.batches import PairDataset
-from pipeline_lib.training.ranks import Ranks
 from pipeline_lib.training.device import choose_device, precise
+from pipeline_lib.training.ranks import Ranks
 from pipeline_lib.training.validation import validate
 from unit.model_fixtures import NETWORK, SYSTEMS
 

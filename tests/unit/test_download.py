@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import pytest
 
-from pipeline_lib.config import RemoteFile
+from pipeline_lib.config.sources import RemoteFile
 from pipeline_lib.corpora.download import Patience, fetch_bundle
 from pipeline_lib.errors import PipelineError
 

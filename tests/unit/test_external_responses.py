@@ -6,7 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_lib import config, schema, storage
+from pipeline_lib import schema, storage
+from pipeline_lib.config.metrics import Metrics
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.decoding.external import external
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.suite import score_file
@@ -123,7 +125,7 @@ def vectors_file(folder):
 def scored(folder, table, system="llm"):
     """(metric -> row of scores, per-item table), both also written."""
     storage.write_parquet(folder / "responses.parquet", table, schema.RESPONSES)
-    rows, items = score_file(folder / "responses.parquet", vectors_file(folder), config.Metrics(bootstrap=20), seed=1)
+    rows, items = score_file(folder / "responses.parquet", vectors_file(folder), Metrics(bootstrap=20), seed=1)
     about = {"corpus": "c", "split": "test", "system": system, "seed": "1"}
     storage.write_parquet(folder / f"{system}.parquet", items, items.schema, about)
     return {row["metric"]: row for row in rows}, items
@@ -174,7 +176,7 @@ def test_paired_tests_compare_pairs_and_leave_distinct_to_systems_with_one_respo
         files.append(pairs.parent / f"{system}.parquet")
     _, _, (one, several) = read_outputs(files, ["one", "several"])
     assert one.pairs.tolist() == several.pairs.tolist() == [1, 2, 3]
-    found = {row.metric: row for row in compare_with(one, [several], config.Significance(trials=64))}
+    found = {row.metric: row for row in compare_with(one, [several], Significance(trials=64))}
     assert "distinct-1" not in found
     assert found["length"].difference == pytest.approx((5 / 3 + 2 + 5 / 3) / 3 - (3 + 1 + 3) / 3)
     assert 0 < found["corpus-BLEU"].p <= 1

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline_lib import storage
 from pipeline_lib.analysis.schemas import latents
-from pipeline_lib.config import LatentMap
+from pipeline_lib.config.figures import LatentMap
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures.latent_map import _look, draw, numbers
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline_lib import schema, storage
-from pipeline_lib.config import System
+from pipeline_lib.config.systems import System
 from pipeline_lib.decoding.functions import respond_with
 from pipeline_lib.errors import PipelineError
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import coo_array
 
 from pipeline_lib import schema
-from pipeline_lib.config import GloveTraining
+from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import write_parquet
 from pipeline_lib.text import glove_package

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 from human_fixtures import SYSTEMS, rows_of, small_draw, write_responses
 
-from pipeline_lib.config import Human, load
+from pipeline_lib.config.human import Human
+from pipeline_lib.config.loading import load
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.human.draw import draw, read_draw
 from pipeline_lib.human.sheets import csv_sheet, page, write_sheets

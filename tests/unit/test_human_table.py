@@ -8,7 +8,8 @@ import pytest
 from human_fixtures import filled, save, small_draw
 from scipy import stats
 
-from pipeline_lib.config import Human, System
+from pipeline_lib.config.human import Human
+from pipeline_lib.config.systems import System
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.human.agreement import correlation, krippendorff_alpha
 from pipeline_lib.human.ratings import Ratings, read_ratings

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib import config
+from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.base import Metric
 from pipeline_lib.metrics.collection import collect
@@ -25,7 +25,7 @@ from pipeline_lib.schema import RESPONSES, SCORES
 from pipeline_lib.schema import vectors as vectors_schema
 from pipeline_lib.storage import write_parquet
 
-SETTINGS = config.Metrics(bootstrap=50)
+SETTINGS = Metrics(bootstrap=50)
 LATENT = {"nll": [4.0, 6.0], "kl": [1.0, 3.0], "bound": [5.0, 9.0], "nll_importance": [4.5, 8.0]}
 
 
@@ -146,7 +146,7 @@ def test_each_selection_is_scored_by_itself(files):
 
 def test_the_bleu_that_the_settings_choose_has_the_plain_name_and_the_others_are_kept(files):
     write, vectors = files
-    rows, _ = score_file(write(responses()), vectors, config.Metrics(bleu_smoothing="current", bootstrap=5), seed=1)
+    rows, _ = score_file(write(responses()), vectors, Metrics(bleu_smoothing="current", bootstrap=5), seed=1)
     names = scores_of(rows)
     assert "smooth:method7-current|weights:cumulative" in names["BLEU-2"]["signature"]
     assert {"BLEU-2|current|onehot", "BLEU-2|legacy|cumulative", "BLEU-2|legacy|onehot"} <= names.keys()

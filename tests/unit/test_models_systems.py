@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from pipeline_lib.config import Network
+from pipeline_lib.config.training import Network
 from pipeline_lib.decoding.greedy import word_lengths
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.models import saved
 from pipeline_lib.models.base import create
 from pipeline_lib.models.cvae import importance_estimate
 from pipeline_lib.models.sepacvae import group_vectors, relationship_loss, released_relationship_loss
+from pipeline_lib.models.weights import save_tensors
 from pipeline_lib.text.vocabulary import END_ID, PAD_ID, START_ID
 from unit.model_fixtures import EMBEDDING, GROUPS, SYSTEMS, generator, make_batch, make_model
 
@@ -247,3 +249,17 @@ def test_an_unknown_option_of_a_model_is_refused_by_name():
 def test_a_model_that_does_not_exist_is_refused_by_name():
     with pytest.raises(PipelineError, match="no model"):
         create("pipeline_lib.models.nothing:Nothing", {}, torch.zeros(5, 8), Network(), 8)
+
+
+@pytest.mark.parametrize("path", ["os:system", "pipeline_lib.models.base:Batch", "pipeline_lib.models.cvae:CVEA"])
+def test_what_is_no_model_is_refused_and_not_called(path):
+    with pytest.raises(PipelineError, match="no model"):
+        create(path, {}, torch.zeros(5, 8), Network(), 8)
+
+
+@pytest.mark.parametrize("metadata", [{}, {"description": "{}"}, {"description": "no JSON"}])
+def test_a_foreign_weights_file_is_refused_by_name(tmp_path, metadata):
+    save_tensors(tmp_path / "model.safetensors", {"a": torch.zeros(2)}, metadata)
+    with pytest.raises(PipelineError, match="what network") as error:
+        saved.load(tmp_path / "model.safetensors", None)
+    assert "model.safetensors" in error.value.where

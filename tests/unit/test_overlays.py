@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from snakemake.utils import update_config
 
-from pipeline_lib.config import Config, load, read_yaml
+from pipeline_lib.config.loading import load, read_yaml
+from pipeline_lib.config.run import Config
 from pipeline_lib.published_figures import published
 
 CONFIG = Path(__file__).parents[2] / "config"

@@ -108,7 +108,7 @@ def test_no_variant_of_a_metric_that_tables_leave_out_makes_the_page_larger(tmp_
 
 
 def test_every_metric_of_the_default_tables_is_explained():
-    from pipeline_lib.config import Tables
+    from pipeline_lib.config.tables import Tables
 
     tables = Tables()
     assert {*tables.table2, *tables.table3, *tables.extra} <= set(MEANING)
@@ -195,7 +195,8 @@ def test_a_recorded_configuration_has_no_folder_of_this_machine_and_describes_th
     values["mirror"] = "/home/someone/data"
     values["sources"]["embedded"]["mirror"] = "/home/someone/other"
     values["sweep"] = {"one_to_many": [0.25], "many_to_one": []}
-    from pipeline_lib.config import Config, load
+    from pipeline_lib.config.loading import load
+    from pipeline_lib.config.run import Config
 
     recorded = load(values).recorded()
     assert "someone" not in recorded

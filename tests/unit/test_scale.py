@@ -14,7 +14,8 @@ import pytest
 from pipeline_lib import schema, storage
 from pipeline_lib.cluster import assign, scratch
 from pipeline_lib.cluster.assign import cluster_pairs
-from pipeline_lib.config import Clustering, Filtering
+from pipeline_lib.config.clustering import Clustering
+from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.corpora import counting, single_turn
 from pipeline_lib.corpora.single_turn import extract_pairs
 from pipeline_lib.errors import PipelineError

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_lib.config import Significance
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.significance import (

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from pipeline_lib.config import Synthetic
+from pipeline_lib.config.sources import Synthetic
 from pipeline_lib.corpora.synthetic import generate
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.intervals import LEVEL

@@ -6,7 +6,8 @@ import math
 import pyarrow as pa
 import pytest
 
-from pipeline_lib.config import System, Tables
+from pipeline_lib.config.systems import System
+from pipeline_lib.config.tables import Tables
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.published_figures import published
 from pipeline_lib.schema import SCORES, SIGNIFICANCE

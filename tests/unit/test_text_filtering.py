@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_lib import schema
-from pipeline_lib.config import Filtering
+from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import read_json, read_parquet, write_parquet
 from pipeline_lib.text.filtering import filter_pairs, known_tokens

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline_lib import schema
-from pipeline_lib.config import Embeddings, RemoteFile
+from pipeline_lib.config.embeddings import Embeddings
+from pipeline_lib.config.sources import RemoteFile
 from pipeline_lib.storage import read_parquet, write_parquet
 from pipeline_lib.text.vocabulary import Vocabulary
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import torch
 
 from pipeline_lib import schema, storage
-from pipeline_lib.config import Network, Training
+from pipeline_lib.config.training import Network, Training
 from pipeline_lib.text.vocabulary import Vocabulary
 from pipeline_lib.training.encoded import encode_pairs
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from pipeline_lib.config import load, read_yaml
+from pipeline_lib.config.loading import load, read_yaml
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.fingerprint import stage_fingerprint
 from pipeline_lib.schema import SPLITS

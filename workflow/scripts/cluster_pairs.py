@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline_lib.cli import run
 from pipeline_lib.cluster.assign import cluster_pairs
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 
 
 def main(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Significance
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.schema import SIGNIFICANCE
 from pipeline_lib.significance import compare, read_outputs
 from pipeline_lib.storage import write_parquet

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Config
+from pipeline_lib.config.run import Config
 from pipeline_lib.report.manifest import describe
 from pipeline_lib.storage import write_text
 

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Source
+from pipeline_lib.config.sources import Source
 from pipeline_lib.corpora.download import fetch_bundle
 from pipeline_lib.storage import write_json
 

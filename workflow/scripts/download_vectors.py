@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Embeddings
+from pipeline_lib.config.embeddings import Embeddings
 from pipeline_lib.corpora.download import fetch_bundle
 
 

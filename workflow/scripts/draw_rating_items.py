@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline_lib.cli import run as run_stage
-from pipeline_lib.config import Human
+from pipeline_lib.config.human import Human
 from pipeline_lib.human.draw import draw
 from pipeline_lib.storage import write_text
 

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Source
+from pipeline_lib.config.sources import Source
 from pipeline_lib.corpora.readers import read_dialogues
 from pipeline_lib.schema import DIALOGUES
 from pipeline_lib.storage import parquet_writer

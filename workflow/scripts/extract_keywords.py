@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Keywords
+from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.text.keywords import extract_keywords
 
 

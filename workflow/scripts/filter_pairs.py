@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Filtering
+from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.storage import write_json
 from pipeline_lib.text.filtering import filter_pairs, known_tokens
 

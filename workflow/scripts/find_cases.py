@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline_lib.cases.contradictions import find_cases
 from pipeline_lib.cli import run
-from pipeline_lib.config import Cases
+from pipeline_lib.config.cases import Cases
 from pipeline_lib.schema import CASES
 from pipeline_lib.storage import write_parquet
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline_lib import schema, storage
 from pipeline_lib.cli import run
-from pipeline_lib.config import Decoding
+from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.decoding.responses import respond
 from pipeline_lib.models import saved
 from pipeline_lib.text.vocabulary import Vocabulary

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline_lib.ablations import ablation_table, long_form
 from pipeline_lib.cli import run
-from pipeline_lib.config import Significance
+from pipeline_lib.config.tables import Significance
 from pipeline_lib.storage import write_text
 from pipeline_lib.table_text import latex, markdown
 from pipeline_lib.tables import Layout, write_csv

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Human
+from pipeline_lib.config.human import Human
 from pipeline_lib.human.draw import read_draw
 from pipeline_lib.human.ratings import read_ratings
 from pipeline_lib.human.table import csv_of, human_table

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Tables
+from pipeline_lib.config.tables import Tables
 from pipeline_lib.storage import write_text
 from pipeline_lib.table_text import latex, markdown
 from pipeline_lib.tables import Layout, build, write_long_form

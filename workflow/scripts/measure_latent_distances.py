@@ -6,7 +6,8 @@ from pipeline_lib import storage
 from pipeline_lib.analysis.latents import measure_distances
 from pipeline_lib.analysis.schemas import DISTANCES
 from pipeline_lib.cli import run
-from pipeline_lib.config import LatentDistances, Training
+from pipeline_lib.config.figures import LatentDistances
+from pipeline_lib.config.training import Training
 from pipeline_lib.models import saved
 from pipeline_lib.text.vocabulary import Vocabulary
 from pipeline_lib.training.batches import BatchOrder, PairDataset

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import LatentMap
+from pipeline_lib.config.figures import LatentMap
 from pipeline_lib.figures.latent_map import plot
 
 

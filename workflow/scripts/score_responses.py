@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import Metrics
+from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.metrics.suite import score_file
 from pipeline_lib.schema import SCORES
 from pipeline_lib.storage import write_parquet

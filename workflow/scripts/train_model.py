@@ -11,7 +11,7 @@ import torch
 
 from pipeline_lib import storage
 from pipeline_lib.cli import run
-from pipeline_lib.config import Training
+from pipeline_lib.config.training import Training
 from pipeline_lib.models import saved
 from pipeline_lib.text.vocabulary import Vocabulary
 from pipeline_lib.training.batches import PairDataset

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from pipeline_lib.cli import run
-from pipeline_lib.config import GloveTraining
+from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.text.glove import write_vectors
 from pipeline_lib.text.glove_package import PACKAGE, train_with_package
 from pipeline_lib.text.glove_training import sentences, training_tokens

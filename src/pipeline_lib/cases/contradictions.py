@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.cluster.mean_vectors import MeanVectors, WordVectors, read_vectors
-from pipeline_lib.config import Cases
+from pipeline_lib.config.cases import Cases
 from pipeline_lib.metrics.items import encode
 from pipeline_lib.metrics.ngrams import Ragged
 from pipeline_lib.schema import CASES, PAIRS

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.cluster.grouping import Grouping, Groups, Points, extended_by_neighbour, nearest
 from pipeline_lib.cluster.kmeans import fit_landmarks
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 
 
 def fit(points: Points, settings: Clustering) -> Grouping:

@@ -12,7 +12,7 @@ from pipeline_lib import schema
 from pipeline_lib.cluster import agglomerative, kmeans, spectral
 from pipeline_lib.cluster.grouping import Grouping, Points, batches
 from pipeline_lib.cluster.mean_vectors import MeanVectors, Rearranged, WordVectors, read_vectors
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.errors import PipelineError, nearest
 from pipeline_lib.storage import iter_parquet, parquet_writer, read_parquet
 

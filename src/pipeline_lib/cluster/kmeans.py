@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline_lib.cluster.grouping import BATCH, Grouping, Points, nearest
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 
 SAMPLE = 20  # points per centroid, at the least, that the start of mini-batches is fitted on
 Start = Literal["k-means++", "random"]  # careful; quick, for many centroids of which none matters much

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline_lib.cluster import kmeans
 from pipeline_lib.cluster.grouping import BATCH, Grouping, Groups, Points, batches, extended_by_neighbour, nearest
 from pipeline_lib.cluster.scratch import concatenated
-from pipeline_lib.config import Clustering
+from pipeline_lib.config.clustering import Clustering
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.config import Source
+from pipeline_lib.config.sources import Source
 from pipeline_lib.corpora.archives import read_member, read_text
 from pipeline_lib.corpora.lines import decode_strictly
 from pipeline_lib.errors import PipelineError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline_lib.config import RemoteFile
+from pipeline_lib.config.sources import RemoteFile
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.progress import Progress
 from pipeline_lib.storage import atomic, intact, publish, sha256

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline_lib.config import FileName, Settings, Source
+from pipeline_lib.config.settings import FileName, Settings
+from pipeline_lib.config.sources import Source
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schema import SPLITS
 from pipeline_lib.storage import sha256

@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from pipeline_lib.config import Source, Synthetic
+from pipeline_lib.config.sources import Source, Synthetic
 from pipeline_lib.schema import DIALOGUES
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.config import Source
+from pipeline_lib.config.sources import Source
 from pipeline_lib.corpora.splits import hashed_split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schema import DIALOGUES, SPLITS

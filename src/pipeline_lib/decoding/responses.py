@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline_lib import schema, storage
-from pipeline_lib.config import Decoding
+from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.models.base import Likelihood, ResponseModel
 from pipeline_lib.progress import Progress
 from pipeline_lib.text.vocabulary import END_ID, PAD_ID, Vocabulary

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipeline_lib import storage
 from pipeline_lib.analysis.schemas import latents
 from pipeline_lib.analysis.separation import Separation, plane, separation
-from pipeline_lib.config import LatentMap
+from pipeline_lib.config.figures import LatentMap
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures import style
 

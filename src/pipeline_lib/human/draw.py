@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow.compute as pc
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline_lib import config, schema
-from pipeline_lib.config import Settings
+from pipeline_lib import schema
+from pipeline_lib.config.human import Human, Scale
+from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import read_parquet, read_text
 
@@ -46,7 +47,7 @@ class Draw(Settings):
     corpus: str
     split: str
     run: int  # seed of the runs whose responses are shown
-    scale: config.Scale
+    scale: Scale
     aspects: dict[str, str] = Field(min_length=1)  # name -> criterion
     items: list[Item] = Field(min_length=1)
 
@@ -82,7 +83,7 @@ class Draw(Settings):
         return sorted(response.system for response in self.items[0].responses)
 
 
-def draw(corpus: str, responses: Mapping[str, Path], run: int, settings: config.Human) -> Draw:
+def draw(corpus: str, responses: Mapping[str, Path], run: int, settings: Human) -> Draw:
     """Draw distinct contexts and shuffle the systems' responses to each.
 
     A context that the split has several times is shown once, with the responses to its first pair; of several

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline_lib.config import SHEET_COLUMNS, Scale
+from pipeline_lib.config.human import SHEET_COLUMNS, Scale
 from pipeline_lib.errors import PipelineError, nearest
 from pipeline_lib.human.draw import Draw, Item
 

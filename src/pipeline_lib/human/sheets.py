@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from pipeline_lib.config import SHEET_COLUMNS
+from pipeline_lib.config.human import SHEET_COLUMNS
 from pipeline_lib.human.draw import Draw
 from pipeline_lib.storage import write_text
 

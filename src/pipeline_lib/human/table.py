@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline_lib.config import Human
+from pipeline_lib.config.human import Human
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.human.agreement import correlation, krippendorff_alpha
 from pipeline_lib.human.draw import Draw

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib import config
+from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.average import Average
 from pipeline_lib.metrics.base import Metric, RatioMetric, Score
@@ -31,7 +31,7 @@ from pipeline_lib.storage import parquet_metadata, read_parquet
 ACTIVE_UNITS = "active-units|variance:>0.01|v:1"  # measured where the model is, when responses are generated
 
 
-def all_metrics(space: VectorSpace, settings: config.Metrics) -> list[Metric]:
+def all_metrics(space: VectorSpace, settings: Metrics) -> list[Metric]:
     """Every metric of the workflow; the BLEU variant that the settings choose is named BLEU-1 to BLEU-4."""
     return [
         *(Perplexity(kind) for kind in ("reconstruction", "bound", "importance")),
@@ -50,9 +50,7 @@ def all_metrics(space: VectorSpace, settings: config.Metrics) -> list[Metric]:
     ]
 
 
-def score_file(
-    responses: Path, vectors: Path, settings: config.Metrics, seed: int
-) -> tuple[list[dict[str, Any]], pa.Table]:
+def score_file(responses: Path, vectors: Path, settings: Metrics, seed: int) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
     Args:
@@ -93,7 +91,7 @@ def score_file(
     return rows, pa.concat_tables(tables)
 
 
-def _bleu(settings: config.Metrics) -> list[SentenceBleu]:
+def _bleu(settings: Metrics) -> list[SentenceBleu]:
     chosen = (settings.bleu_smoothing, settings.bleu_weights)
     return [
         SentenceBleu(order, smoothing, weights, f"BLEU-{order}" if (smoothing, weights) == chosen else "")

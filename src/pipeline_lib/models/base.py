@@ -9,7 +9,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pipeline_lib.config import Network, Settings
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.training import Network
 from pipeline_lib.errors import PipelineError, nearest
 
 
@@ -132,6 +133,8 @@ def create(path: str, options: dict[str, Any], embeddings: Tensor, network: Netw
     module, _, name = path.partition(":")
     try:
         kind = getattr(importlib.import_module(module), name)
+        if not (isinstance(kind, type) and issubclass(kind, ResponseModel)):
+            raise ImportError(f"{name} is no ResponseModel")
     except (ImportError, AttributeError) as error:
         raise PipelineError(
             f"no model {path!r}: {error}",

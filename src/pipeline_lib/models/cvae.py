@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline_lib.config import Network, Settings
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.training import Network
 from pipeline_lib.decoding.greedy import greedy
 from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, ResponseModel
 from pipeline_lib.models.layers import BagOfWords, Decoder, Encoder, Gaussian, kl_divergence

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
-from pipeline_lib.config import Network, Settings
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.training import Network
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.base import ResponseModel, create
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 from pipeline_lib.text.vocabulary import Vocabulary
@@ -36,9 +39,18 @@ def load(path: Path, vocabulary: Vocabulary) -> ResponseModel:
     """Read what `save` wrote.
 
     Raises:
-        PipelineError: the file is damaged, or the vocabulary is not the one it was trained with.
+        PipelineError: the file is damaged or foreign, or the vocabulary is not the one it was trained with.
     """
     weights, metadata = load_tensors(path)
-    model = build(Description.model_validate_json(metadata["description"]), vocabulary)
+    try:
+        description = Description.model_validate_json(metadata.get("description", ""))
+    except ValidationError as error:
+        raise PipelineError(
+            f"the file does not say what network its weights are of: {error.errors()[0]['msg']}",
+            where=path,
+            expected="a model written by this workflow",
+            remedy="delete the file and run the same command again; it will be remade",
+        ) from error
+    model = build(description, vocabulary)
     load_weights(model, weights, path)
     return model

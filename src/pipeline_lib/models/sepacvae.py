@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline_lib.config import Network, Settings
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.training import Network
 from pipeline_lib.decoding.greedy import greedy, word_lengths
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import projection

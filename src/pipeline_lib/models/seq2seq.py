@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from pipeline_lib.config import Network, Settings
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.training import Network
 from pipeline_lib.decoding.greedy import greedy
 from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, ResponseModel
 from pipeline_lib.models.layers import Decoder, Encoder

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
-from pipeline_lib.config import Config
+from pipeline_lib.config.run import Config
 from pipeline_lib.storage import read_json, sha256
 
 # those that compute a figure or decide how it is computed; requirements.lock has the rest

@@ -10,7 +10,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from pipeline_lib.config import Config
+from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.report.captions import caption_html
 from pipeline_lib.report.item_files import item_sets, pack

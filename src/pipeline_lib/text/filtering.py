@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib import schema
-from pipeline_lib.config import Filtering
+from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.storage import iter_parquet, parquet_writer, read_parquet
 from pipeline_lib.text.vocabulary import UNKNOWN, flatten, join, keep_tokens

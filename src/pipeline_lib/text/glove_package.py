@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.config import GloveTraining
+from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.text.vocabulary import keep_tokens
 

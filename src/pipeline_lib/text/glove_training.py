@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.config import GloveTraining
+from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.progress import Progress
 from pipeline_lib.schema import PAIRS, TOKENS

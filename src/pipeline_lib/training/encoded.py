@@ -49,7 +49,7 @@ def read_encoded(path: Path) -> tuple[NDArray[np.int64], Flat, Flat]:
     try:
         with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
             batch = file.get_batch(0)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise _damaged(path, str(error)) from error
     if batch.schema != ENCODED:
         raise _damaged(path, f"columns {', '.join(batch.schema.names)}")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pipeline_lib import storage
-from pipeline_lib.config import Training
+from pipeline_lib.config.training import Training
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.base import Objective, ResponseModel
 from pipeline_lib.models.sharing import holding, mean

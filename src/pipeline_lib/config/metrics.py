@@ -1,0 +1,22 @@
+"""How responses are scored."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline_lib.config.settings import Positive, Settings
+
+
+class Metrics(Settings):
+    """Settings of the metrics; each travels into the metric's signature."""
+
+    bleu_smoothing: Literal["legacy", "current"] = Field(
+        default="legacy", description="NLTK's method 7 as in 3.4.3 (the paper's) or as it is now; decides the tables"
+    )
+    bleu_weights: Literal["cumulative", "onehot"] = Field(
+        default="cumulative", description="BLEU-n over orders 1 to n in equal parts, or over order n alone"
+    )
+    coherence_stopwords: Literal["drop", "keep"] = Field(
+        default="drop", description="whether stop words count in the mean vectors of the coherence metric"
+    )
+    bootstrap: Positive = Field(default=1000, description="resamples of an interval")
