@@ -53,6 +53,7 @@ class Recovery:
     unlocked: int = 0
     named: list[str] = field(default_factory=list)  # files that an error named, deleted as it says
     verified: list[str] = field(default_factory=list)  # files that only `pipeline_lib.verify` named
+    touched: list[str] = field(default_factory=list)  # files of which Snakemake says that they are of the future
     screens: list[str] = field(default_factory=list)
 
     def outcome(self, fault: Fault) -> str:
@@ -64,11 +65,13 @@ class Recovery:
             return "error named the file; deleted, equal"
         if f"{place}/{name}" in self.verified:
             return "verify named the file; deleted, equal"
+        if f"{place}/{name}" in self.touched:
+            return "Snakemake named the file; touched, equal"
         if self.unlocked:
             return "unlocked, equal"
         if fault.kind in faults.DAMAGES and fault.target.startswith(UNREAD):
             return "no stage reads it, equal"
-        stopped = self.runs > 1 and not (self.named or self.verified)
+        stopped = self.runs > 1 and not (self.named or self.verified or self.touched)
         return "same command again, equal" if stopped else "unharmed, equal"
 
 
@@ -162,12 +165,13 @@ class Experiment:
         self.settle([self.fault(kind, name, "training killed", told)])
 
     def move_clocks(self, count: int) -> None:
-        """Set files to other times between two runs."""
+        """Set files to other times between two runs; what is made from one of them is to be made again."""
         paths = self.rng.sample(list(faults.files_below(self.results)), count)
         own = []
         for path in paths:
             told = faults.move_clock(path, self.rng)
             own.append(self.fault("clock moved", path.relative_to(self.results).as_posix(), "between runs", told))
+        self.remove(*made_from(own[0].target))
         self.settle(own)
 
     def start_twice(self, again: str) -> None:
@@ -271,6 +275,9 @@ class Experiment:
             elif "--unlock" in done.stdout:
                 recovery.unlocked += 1
                 self.unlock()
+            elif told := re.findall(r"has older modification time .* than input (\S+) \(", done.stdout):
+                recovery.touched += told
+                os.utime(self.workflow.folder / told[0])
             elif told := re.findall(r"^  where: +(\S+?)(?::\d+)?$(?:\n  .*)*\n  remedy: +delete", done.stdout, re.M):
                 recovery.named += told
                 for name in set(told):
