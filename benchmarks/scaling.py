@@ -59,7 +59,7 @@ Command: TypeAlias = list[str | Path]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, nargs="+", default=[20_000, 50_000])
+    parser.add_argument("--pairs", type=int, nargs="+", default=[50_000, 100_000])
     parser.add_argument("--stages", nargs="+", default=[], help="only these rules; what they need must be in --work")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build/scaling")
     parser.add_argument("--work", type=Path, help="keep what the stages write here, for --stages")
@@ -223,9 +223,9 @@ def write_rows(path: Path, rows: list[Measured]) -> None:
         writer.writerows(sorted(rows, key=lambda own: int(own["pairs"])))
 
 
-def slope(sizes: list[int], values: list[float]) -> float:
-    """Of the logarithms: 1 is linear; nan for a single size."""
-    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0]) if len(sizes) > 1 else float("nan")
+def slope(sizes: list[int], values: list[float]) -> str:
+    """Of the logarithms: 1 is linear; none for a single size."""
+    return f"{np.polyfit(np.log(sizes), np.log(values), 1)[0]:.2f}" if len(sizes) > 1 else ""
 
 
 def curves(rows: list[Measured]) -> dict[tuple[str, str], tuple[list[int], list[float], list[float]]]:
@@ -269,9 +269,7 @@ def as_table(rows: list[Measured]) -> str:
             zip(own, (f"{s:,.1f} s, {p / 1024:.2f} GiB" for s, p in zip(seconds, peaks, strict=True)), strict=True)
         )
         name = f"**{part}, together**" if stage == "together" else stage
-        lines.append(
-            f"| {name} | " + " | ".join(cells.get(size, "") for size in sizes) + f" | {slope(own, seconds):.2f} |"
-        )
+        lines.append(f"| {name} | " + " | ".join(cells.get(size, "") for size in sizes) + f" | {slope(own, seconds)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -287,7 +285,7 @@ def draw(rows: list[Measured], out: Path) -> None:
             look: dict[str, Any] = {"color": style.PALETTE[number % 8], "marker": style.MARKERS[number % 8]}
             if stage == "together":
                 look = {"color": style.GREY, "linewidth": 2.5}
-            time.plot(own, seconds, label=f"{stage} ({slope(own, seconds):.2f})", **look)
+            time.plot(own, seconds, label=f"{stage} ({slope(own, seconds)})".removesuffix(" ()"), **look)
             memory.plot(own, [peak / 1024 for peak in peaks], **look)
         for column, part in enumerate(("before training", "clustering")):
             time, memory = panels[:, column]

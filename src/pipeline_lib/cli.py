@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 
-_SCHEDULER = "PIPELINE_SCHEDULER"  # host:number of the process that started this job; set by the workflow
+SCHEDULER = "PIPELINE_SCHEDULER"  # host:number of the process that started this job; set by the workflow
 
 
 def run(main: Callable[..., None]) -> None:
@@ -31,7 +31,7 @@ def run(main: Callable[..., None]) -> None:
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
-    host, _, scheduler = os.environ.get(_SCHEDULER, "").partition(":")
+    host, _, scheduler = os.environ.get(SCHEDULER, "").partition(":")
     if host == socket.gethostname():  # not a process of a training job that lies on another node
         threading.Thread(target=_stop_without, args=[int(scheduler)], daemon=True).start()
     report(lambda: main(**_arguments(main)))
@@ -52,7 +52,7 @@ def _stop_without(scheduler: int) -> None:
             os.kill(scheduler, 0)  # asks whether it lives
             time.sleep(0.5)
     except ProcessLookupError:
-        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the one that sleeps or reads
     except PermissionError:
         pass  # the number is another user's process by now, or the scheduler is: nothing can be told
 

@@ -135,16 +135,16 @@ class Experiment:
         self.settle(own)
 
     def damage_files(self, count: int) -> None:
-        """Damage files between two runs; mostly, what is made from them is to be made again."""
+        """Damage files between two runs, one of them such that what is made from it is to be made again."""
+        read = self.rng.choice(list(faults.files_below(self.results)))
+        self.remove(*made_from(read.relative_to(self.results).as_posix()))
+        others = [path for path in faults.files_below(self.results) if path != read]
         own = []
-        for path in self.rng.sample(list(faults.files_below(self.results)), count):
+        for path in [read, *self.rng.sample(others, count - 1)]:
             kind = self.rng.choice(faults.DAMAGES)
             name = path.relative_to(self.results).as_posix()
             told = faults.damage(path, kind, self.rng, keep_time=self.rng.random() < 0.5)
             own.append(self.fault(kind, name, "between runs", told))
-        for fault in own:
-            if self.rng.random() < 0.7:
-                self.remove(*made_from(fault.target))
         self.settle(own)
 
     def damage_state(self, system: str) -> None:

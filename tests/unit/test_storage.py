@@ -167,7 +167,7 @@ def test_a_temporary_file_of_a_living_writer_is_left_alone(tmp_path):
 
 @pytest.mark.parametrize("moment", range(1, 8))
 def test_killed_at_any_step_of_publishing_no_wrong_checksum_lies_beside_a_file(tmp_path, moment):
-    """Each call of the system that publishing makes, from the first flush to the last renaming, is never returned from."""
+    """No call of the system that publishing makes, from the first flush to the last renaming, is returned from."""
     path = tmp_path / "a"
     storage.write_text(path, "earlier")
     code = f"""

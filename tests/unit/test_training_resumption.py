@@ -12,8 +12,9 @@ import torch
 from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import weights
-from pipeline_lib.training.loop import Trainer, run_folder
+from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.ranks import Ranks
+from pipeline_lib.training.state import run_folder
 from unit.model_fixtures import make_dataset, make_model
 from unit.training_jobs import SETTINGS, finish, has_reached, start, wait_for, without_speed, write_corpus
 
@@ -51,6 +52,20 @@ def test_a_job_asked_to_stop_writes_a_checkpoint_and_goes_on_from_there(corpus, 
     assert process.returncode == 143
     assert "checkpoint written" in errors
     finish(start(corpus, tmp_path))
+    assert storage.sha256(tmp_path / "model.safetensors") == storage.sha256(uninterrupted / "model.safetensors")
+
+
+def test_a_second_job_does_not_train_into_the_folder_of_a_running_one(corpus, tmp_path, uninterrupted):
+    first = start(corpus, tmp_path)
+    wait_for(functools.partial(has_reached, tmp_path, 30), first)
+    first.send_signal(signal.SIGSTOP)
+    second = start(corpus, tmp_path)
+    _, errors = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert "another job is training this model" in errors
+    assert "scancel" in errors
+    first.send_signal(signal.SIGCONT)
+    finish(first)
     assert storage.sha256(tmp_path / "model.safetensors") == storage.sha256(uninterrupted / "model.safetensors")
 
 

@@ -5,6 +5,7 @@ Started by torchrun, its processes share every batch (pipeline_lib.training.laun
 
 import shutil
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -16,8 +17,9 @@ from pipeline_lib.models import saved
 from pipeline_lib.text.vocabulary import Vocabulary
 from pipeline_lib.training.batches import PairDataset
 from pipeline_lib.training.device import choose_device, keep_freed_memory
-from pipeline_lib.training.loop import InterruptedTraining, Trainer, run_folder
+from pipeline_lib.training.loop import InterruptedTraining, Trainer
 from pipeline_lib.training.ranks import Ranks
+from pipeline_lib.training.state import claimed, run_folder
 
 
 def main(
@@ -49,7 +51,7 @@ def main(
         code,
         files=[train, validation, vocabulary, *clusters],
     )
-    with ranks.joined(device):
+    with ranks.joined(device), claimed(folder) if ranks.rank == 0 else nullcontext():
         trainer = Trainer(
             network,
             PairDataset.open(train, groups),
@@ -68,7 +70,7 @@ def main(
             sys.exit(143)
     if ranks.rank == 0:
         saved.save(model, outcome.weights, description)
-        storage.write_text(history, trainer.history_path.read_text(encoding="utf-8"))
+        storage.write_text(history, outcome.history)
         storage.write_json(summary, outcome.summary)
         shutil.rmtree(folder)
 

@@ -1,4 +1,4 @@
-"""The state of a training job in one safetensors file: weights, optimiser, best weights so far, and JSON counters.
+"""The state of a training job in one safetensors file: weights, optimiser, best weights so far, counters, history.
 
 One file, because one rename is atomic and two are not.
 """
@@ -12,33 +12,41 @@ from torch import Tensor
 
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 
-_MODEL, _BEST, _OPTIMISER = "model/", "best/", "optimiser/"
+_MODEL, _BEST, _OPTIMISER, _HISTORY = "model/", "best/", "optimiser/", "history"
 
 
 @dataclass
 class Progress:
-    """Counters that a resumed job goes on from. ``history_bytes``: length of the history when this was written."""
+    """Counters that a resumed job goes on from."""
 
     step: int = 0
     best_step: int = -1
     best_value: float = float("inf")
-    history_bytes: int = 0
     seconds: float = 0.0  # of training, over all attempts
 
 
 def save(
-    path: Path, progress: Progress, model: torch.nn.Module, optimiser: torch.optim.Optimizer, best: dict[str, Tensor]
+    path: Path,
+    progress: Progress,
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    best: dict[str, Tensor],
+    history: str,
 ) -> None:
     """Write the whole state atomically."""
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
     tensors |= {_BEST + name: value for name, value in best.items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"{_OPTIMISER}{index}/{name}": torch.as_tensor(value) for name, value in values.items()}
+    if history:  # a tensor: metadata have a limit
+        tensors[_HISTORY] = torch.frombuffer(bytearray(history.encode()), dtype=torch.uint8)
     save_tensors(path, tensors, {"progress": json.dumps(asdict(progress))})
 
 
-def load(path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer) -> tuple[Progress, dict[str, Tensor]]:
-    """Put a saved state into ``model`` and ``optimiser``; gives the counters and the best weights.
+def load(
+    path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[Progress, dict[str, Tensor], str]:
+    """Put a saved state into ``model`` and ``optimiser``; gives the counters, the best weights and the history.
 
     Raises:
         PipelineError: the file is damaged or belongs to another model.
@@ -52,4 +60,5 @@ def load(path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer) -
             state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
     best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
-    return Progress(**json.loads(metadata["progress"])), best
+    history = tensors[_HISTORY].numpy().tobytes().decode() if _HISTORY in tensors else ""
+    return Progress(**json.loads(metadata["progress"])), best, history

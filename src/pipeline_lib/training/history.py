@@ -1,7 +1,6 @@
 """What a training job logs: JSON lines, which are the record, and TensorBoard events, which are a view of them."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -9,30 +8,31 @@ from typing import Any
 class History:
     """Appends records to ``path`` and mirrors their numbers to TensorBoard under ``tensorboard``.
 
-    Resuming cuts the file back to ``keep_bytes``, so that steps done twice are recorded once.
+    Resuming begins with the lines ``kept`` in the checkpoint, so that steps done twice are recorded once and a file
+    damaged in between is of no matter.
     """
 
-    def __init__(self, path: Path, keep_bytes: int, tensorboard: Path, step: int) -> None:
+    def __init__(self, path: Path, kept: str, tensorboard: Path, step: int) -> None:
         from torch.utils.tensorboard.writer import SummaryWriter
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
-        os.truncate(path, keep_bytes)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115 -- open for the life of the job
+        self._lines = [kept]
+        self._file = open(path, "w", encoding="utf-8")  # noqa: SIM115 -- open for the life of the job
+        self._file.write(kept)
         self._events = SummaryWriter(str(tensorboard), purge_step=step)
 
     def record(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Write one record: ``kind`` (train or validation), ``step`` and numbers."""
-        self._file.write(json.dumps({"kind": kind, "step": step} | values) + "\n")
+        self._lines.append(json.dumps({"kind": kind, "step": step} | values) + "\n")
+        self._file.write(self._lines[-1])
         for name, value in values.items():
             self._events.add_scalar(f"{kind}/{name}", value, step)
 
-    def flush(self) -> int:
-        """Push everything to disk; gives the length of the file in bytes."""
+    def flush(self) -> str:
+        """Show everything to those who watch; gives all lines."""
         self._file.flush()
-        os.fsync(self._file.fileno())
         self._events.flush()
-        return self._file.tell()
+        return "".join(self._lines)
 
     def close(self) -> None:
         self._file.close()

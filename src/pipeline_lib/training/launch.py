@@ -8,10 +8,11 @@ On several nodes it runs within a SLURM allocation, on the first node, and start
 import argparse
 import os
 import runpy
+import shutil
 import socket
 import sys
 
-from pipeline_lib.cli import report
+from pipeline_lib.cli import SCHEDULER, report
 from pipeline_lib.errors import PipelineError
 
 
@@ -32,6 +33,7 @@ def main() -> None:
     if wanted.nodes == 1:
         _take_gpus(processes)
         _become([*torchrun, "--standalone", *wanted.script])
+    os.environ.pop(SCHEDULER, None)  # elsewhere its number is another process's; who ends srun ends all it started
     _become([*_srun(wanted.nodes, wanted.threads), *torchrun, *_meeting_place(wanted.nodes), *wanted.script])
 
 
@@ -52,7 +54,18 @@ def processes_per_node(gpu: int, nodes: int) -> int:
 
 
 def _srun(nodes: int, threads: int) -> list[str]:
-    """Once on each node. All is said here: of SLURM's variables the executor leaves a job little more than its id."""
+    """Once on each node. All is said here: of SLURM's variables the executor leaves a job little more than its id.
+
+    Raises:
+        PipelineError: there is no SLURM.
+    """
+    if shutil.which("srun") is None:
+        raise PipelineError(
+            f"{nodes} nodes are wanted, and there is no srun to reach them",
+            where="resources: nodes= of the training job",
+            expected="SLURM's srun on the path of the job",
+            remedy="ask for one node (`--set-resources train_model:nodes=1`), or run with profiles/slurm",
+        )
     each = ["--ntasks-per-node=1", f"--cpus-per-task={threads}"]
     return ["srun", f"--nodes={nodes}", f"--ntasks={nodes}", *each, "--kill-on-bad-exit=1"]
 

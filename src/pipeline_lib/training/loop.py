@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from pipeline_lib import storage
 from pipeline_lib.config.training import Training
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.base import Objective, ResponseModel
@@ -33,9 +32,10 @@ class InterruptedTraining(Exception):  # noqa: N818 -- no error: the job was ask
 
 
 class Outcome(NamedTuple):
-    """Weights at the best validation, and what a job's summary tells."""
+    """Weights at the best validation, the records as JSON lines (of rank 0), and what a job's summary tells."""
 
     weights: dict[str, Tensor]
+    history: str
     summary: dict[str, Any]
 
 
@@ -48,7 +48,7 @@ class Trainer:
         settings: the training section.
         seed: decides batch order and noise; with the step it decides them completely, so resuming needs no generator
             state.
-        state: folder for checkpoint and history; named by everything that defines the run (see `run_folder`).
+        state: folder for checkpoint and history; named by everything that defines the run (see `training.state`).
         tensorboard: folder for TensorBoard events.
         ranks: the processes among which the job is shared, joined; how many they are changes nothing but the time.
     """
@@ -71,13 +71,13 @@ class Trainer:
         self.order = BatchOrder(train, settings.batch_size, settings.bucket_batches, seed)
         self.steps = min(round(settings.epochs * self.order.steps_per_epoch), settings.max_steps or 1 << 62)
         self.checkpoint_path = state / "checkpoint.safetensors"
-        self.progress, self.best = Progress(), dict[str, Tensor]()
+        self.progress, self.best, recorded = Progress(), dict[str, Tensor](), ""
         if self.checkpoint_path.exists():
-            self.progress, self.best = checkpoint.load(self.checkpoint_path, model, self.optimiser)
+            self.progress, self.best, recorded = checkpoint.load(self.checkpoint_path, model, self.optimiser)
         self.history_path = state / "history.jsonl"
         self.history: History | None = None
         if ranks.rank == 0:
-            self.history = History(self.history_path, self.progress.history_bytes, tensorboard, self.progress.step)
+            self.history = History(self.history_path, recorded, tensorboard, self.progress.step)
         self.objective = ranks.objective(model)
         self._stop_asked = False
 
@@ -101,11 +101,11 @@ class Trainer:
                         raise InterruptedTraining(
                             f"stopped at step {self.progress.step} of {self.steps}; checkpoint written"
                         )
+            return Outcome(self.best, self.history.flush() if self.history else "", self._summary())
         finally:
             signal.signal(signal.SIGTERM, previous)
             if self.history is not None:
                 self.history.close()
-        return Outcome(self.best, self._summary())
 
     def _ask_to_stop(self, signal_number: int, frame: FrameType | None) -> None:
         self._stop_asked = True
@@ -168,8 +168,8 @@ class Trainer:
     def _save(self) -> None:
         if self.history is None:  # another process of the job writes
             return
-        self.progress.history_bytes = self.history.flush()
-        checkpoint.save(self.checkpoint_path, self.progress, self.model, self.optimiser, self.best)
+        history = self.history.flush()
+        checkpoint.save(self.checkpoint_path, self.progress, self.model, self.optimiser, self.best, history)
 
     def _summary(self) -> dict[str, Any]:
         peak = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
@@ -191,15 +191,3 @@ def _means(objective: Objective) -> dict[str, float]:
     """What to log of a step, averaged over the examples at hand."""
     means = {name: float(mean(value) if value.dim() else value) for name, value in objective.log.items()}
     return means | {"loss": float(objective.loss.detach())}
-
-
-def run_folder(root: Path, *parts: str, files: list[Path]) -> Path:
-    """Where a run keeps its state: a folder named by a hash of all that defines it.
-
-    Snakemake deletes declared outputs before it starts a job again, so the state is not one; and since the name
-    changes with every setting, input and line of code, a changed run can never pick up old weights.
-    """
-    import hashlib
-
-    digest = hashlib.sha256("\n".join([*parts, torch.__version__, *map(storage.sha256, files)]).encode())
-    return root / digest.hexdigest()[:16]

@@ -1,0 +1,43 @@
+"""The folder in which a training job keeps its state between attempts."""
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from pipeline_lib import storage
+from pipeline_lib.errors import PipelineError
+
+
+def run_folder(root: Path, *parts: str, files: list[Path]) -> Path:
+    """Where a run keeps its state: a folder named by a hash of all that defines it.
+
+    Snakemake deletes declared outputs before it starts a job again, so the state is not one; and since the name
+    changes with every setting, input and line of code, a changed run can never pick up old weights.
+    """
+    digest = hashlib.sha256("\n".join([*parts, torch.__version__, *map(storage.sha256, files)]).encode())
+    return root / digest.hexdigest()[:16]
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Within, no other job trains into ``folder``: a lock that the kernel drops with the process that holds it.
+
+    Raises:
+        PipelineError: another job does, say one that outlived the workflow that started it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "lock", "wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PipelineError(
+                "another job is training this model",
+                where=folder,
+                expected="one job at a time",
+                remedy="wait until it has ended, or end it (on a cluster: scancel), then run the same command again",
+            ) from None
+        yield
