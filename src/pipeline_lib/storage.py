@@ -82,6 +82,19 @@ def publish(temporary: Path, path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def move(path: Path, target: Path) -> None:
+    """Rename a file within its folder, with its checksum; in the same order as `publish`, for the same reason."""
+    kept, fresh = checksum_file(path), checksum_file(target).with_name(checksum_file(target).name + ".tmp")
+    line = kept.read_text(encoding="utf-8").replace(f"  {path.name}\n", f"  {target.name}\n") if kept.exists() else ""
+    fresh.write_text(line, encoding="utf-8")
+    checksum_file(target).unlink(missing_ok=True)
+    kept.unlink(missing_ok=True)
+    os.replace(path, target)
+    if line:
+        os.replace(fresh, checksum_file(target))
+    fresh.unlink(missing_ok=True)
+
+
 def verify(path: Path) -> None:
     """Compare a file that is about to be read with the checksum that was kept when it was written.
 

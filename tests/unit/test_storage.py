@@ -311,3 +311,14 @@ def test_damaged_json_is_named(tmp_path, content):
 def test_a_checksum_is_the_one_of_the_command_line_tool(old):
     tool = subprocess.run(["sha256sum", old], capture_output=True, text=True)
     assert storage.sha256(old) == tool.stdout.split()[0]
+
+
+def test_a_moved_file_keeps_its_checksum_and_damage_is_still_seen(tmp_path):
+    storage.write_text(tmp_path / "a", "one")
+    storage.write_text(tmp_path / "b", "two")
+    storage.move(tmp_path / "a", tmp_path / "b")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.sha256", "b"]
+    assert storage.read_text(tmp_path / "b") == "one"
+    (tmp_path / "b").write_text("One")
+    storage.move(tmp_path / "b", tmp_path / "c")
+    assert not storage.intact(tmp_path / "c")

@@ -12,6 +12,7 @@ import torch
 from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import weights
+from pipeline_lib.training import checkpoint
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.ranks import Ranks
 from pipeline_lib.training.state import run_folder
@@ -53,6 +54,28 @@ def test_a_job_asked_to_stop_writes_a_checkpoint_and_goes_on_from_there(corpus, 
     assert "checkpoint written" in errors
     finish(start(corpus, tmp_path))
     assert storage.sha256(tmp_path / "model.safetensors") == storage.sha256(uninterrupted / "model.safetensors")
+
+
+def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before_it(corpus, tmp_path, uninterrupted):
+    process = start(corpus, tmp_path)
+    wait_for(functools.partial(has_reached, tmp_path, 40), process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    (state,) = (tmp_path / "state").iterdir()
+    newest, previous = (state / name for name in (checkpoint.CURRENT, checkpoint.PREVIOUS))
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    assert checkpoint.newest(state) == previous
+    previous_content = previous.read_bytes()
+    previous.write_bytes(previous_content[:-1])
+    with pytest.raises(PipelineError, match="damaged") as error:
+        checkpoint.newest(state)
+    assert checkpoint.CURRENT in error.value.where
+    previous.write_bytes(previous_content)
+    finish(start(corpus, tmp_path))
+    assert storage.sha256(tmp_path / "model.safetensors") == storage.sha256(uninterrupted / "model.safetensors")
+    assert without_speed(tmp_path / "history.jsonl") == without_speed(uninterrupted / "history.jsonl")
 
 
 def test_a_second_job_does_not_train_into_the_folder_of_a_running_one(corpus, tmp_path, uninterrupted):

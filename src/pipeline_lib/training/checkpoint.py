@@ -1,17 +1,21 @@
 """The state of a training job in one safetensors file: weights, optimiser, best weights so far, counters, history.
 
-One file, because one rename is atomic and two are not.
+One file, because one rename is atomic and two are not. The checkpoint before it is kept too: a damaged one costs the
+steps between the two, not the training.
 """
 
 import json
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from pipeline_lib import storage
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 
+CURRENT, PREVIOUS = "checkpoint.safetensors", "previous.safetensors"
 _MODEL, _BEST, _OPTIMISER, _HISTORY = "model/", "best/", "optimiser/", "history"
 
 
@@ -25,22 +29,40 @@ class Progress:
     seconds: float = 0.0  # of training, over all attempts
 
 
+def newest(folder: Path) -> Path | None:
+    """The newest checkpoint in ``folder`` that is as it was written; None if there is none at all.
+
+    Raises:
+        PipelineError: every one is damaged.
+    """
+    found = [path for path in (folder / CURRENT, folder / PREVIOUS) if path.exists()]
+    for path in found:
+        if storage.intact(path):
+            return path
+        print(f"{path}: damaged; it is not used", file=sys.stderr)
+    for path in found:
+        storage.verify(path)
+    return None
+
+
 def save(
-    path: Path,
+    folder: Path,
     progress: Progress,
     model: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
     best: dict[str, Tensor],
     history: str,
 ) -> None:
-    """Write the whole state atomically."""
+    """Write the whole state atomically, and keep the one that was there."""
+    if (folder / CURRENT).exists():
+        storage.move(folder / CURRENT, folder / PREVIOUS)
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
     tensors |= {_BEST + name: value for name, value in best.items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"{_OPTIMISER}{index}/{name}": torch.as_tensor(value) for name, value in values.items()}
     if history:  # a tensor: metadata have a limit
         tensors[_HISTORY] = torch.frombuffer(bytearray(history.encode()), dtype=torch.uint8)
-    save_tensors(path, tensors, {"progress": json.dumps(asdict(progress))})
+    save_tensors(folder / CURRENT, tensors, {"progress": json.dumps(asdict(progress))})
 
 
 def load(

@@ -48,7 +48,7 @@ class Trainer:
         settings: the training section.
         seed: decides batch order and noise; with the step it decides them completely, so resuming needs no generator
             state.
-        state: folder for checkpoint and history; named by everything that defines the run (see `training.state`).
+        state: folder for checkpoints and history; named by everything that defines the run (see `training.state`).
         tensorboard: folder for TensorBoard events.
         ranks: the processes among which the job is shared, joined; how many they are changes nothing but the time.
     """
@@ -70,10 +70,10 @@ class Trainer:
         self.optimiser = torch.optim.Adam(model.parameters(), settings.learning_rate, foreach=True)
         self.order = BatchOrder(train, settings.batch_size, settings.bucket_batches, seed)
         self.steps = min(round(settings.epochs * self.order.steps_per_epoch), settings.max_steps or 1 << 62)
-        self.checkpoint_path = state / "checkpoint.safetensors"
+        self.state = state
         self.progress, self.best, recorded = Progress(), dict[str, Tensor](), ""
-        if self.checkpoint_path.exists():
-            self.progress, self.best, recorded = checkpoint.load(self.checkpoint_path, model, self.optimiser)
+        if kept := checkpoint.newest(state):
+            self.progress, self.best, recorded = checkpoint.load(kept, model, self.optimiser)
         self.history_path = state / "history.jsonl"
         self.history: History | None = None
         if ranks.rank == 0:
@@ -169,7 +169,7 @@ class Trainer:
         if self.history is None:  # another process of the job writes
             return
         history = self.history.flush()
-        checkpoint.save(self.checkpoint_path, self.progress, self.model, self.optimiser, self.best, history)
+        checkpoint.save(self.state, self.progress, self.model, self.optimiser, self.best, history)
 
     def _summary(self) -> dict[str, Any]:
         peak = torch.cuda.max_memory_allocated() if self.device.type == "cuda" else None
