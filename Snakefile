@@ -32,6 +32,10 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/unknown.smk"
 
 
+onsuccess:
+    forget_finished(RESULTS / ".state")
+
+
 rule all:
     """Tables 1-3 of the SepaCVAE paper for the run that the configuration describes, and the record of that run."""
     default_target: True

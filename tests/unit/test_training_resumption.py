@@ -15,7 +15,7 @@ from pipeline_lib.models import weights
 from pipeline_lib.training import checkpoint
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.ranks import Ranks
-from pipeline_lib.training.state import run_folder
+from pipeline_lib.training.state import claimed, forget_finished, run_folder
 from unit.model_fixtures import make_dataset, make_model
 from unit.training_jobs import SETTINGS, finish, has_reached, start, wait_for, without_speed, write_corpus
 
@@ -42,7 +42,6 @@ def test_a_job_killed_at_several_points_ends_with_the_same_weights_bit_for_bit(c
     finish(start(corpus, tmp_path))
     assert storage.sha256(tmp_path / "model.safetensors") == storage.sha256(uninterrupted / "model.safetensors")
     assert without_speed(tmp_path / "history.jsonl") == without_speed(uninterrupted / "history.jsonl")
-    assert not list((tmp_path / "state").glob("*"))  # cleared on success
 
 
 def test_a_job_asked_to_stop_writes_a_checkpoint_and_goes_on_from_there(corpus, tmp_path, uninterrupted):
@@ -90,6 +89,28 @@ def test_a_second_job_does_not_train_into_the_folder_of_a_running_one(corpus, tm
     first.send_signal(signal.SIGCONT)
     finish(first)
     assert storage.sha256(tmp_path / "model.safetensors") == storage.sha256(uninterrupted / "model.safetensors")
+
+
+def test_a_job_killed_after_its_last_step_does_not_train_again(corpus, tmp_path, uninterrupted):
+    summary = tmp_path / "summary.json"
+    finish(start(corpus, tmp_path))
+    before = json.loads(summary.read_text())
+    for output in (tmp_path / "model.safetensors", summary):  # as Snakemake does where it has not seen a job end
+        output.unlink()
+    finish(start(corpus, tmp_path))
+    assert json.loads(summary.read_text()) == before  # the seconds spent training too
+    assert storage.sha256(tmp_path / "model.safetensors") == storage.sha256(uninterrupted / "model.safetensors")
+
+
+def test_state_is_forgotten_where_its_model_is_there_and_kept_elsewhere(tmp_path):
+    for name in ("finished", "killed"):
+        with claimed(tmp_path / "state" / name, tmp_path / f"{name}.safetensors"):
+            pass
+    (tmp_path / "finished.safetensors").touch()
+    (tmp_path / "state/damaged").mkdir()
+    (tmp_path / "state/damaged/model").write_bytes(b"\xff\0")
+    forget_finished(tmp_path / "state")
+    assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["damaged", "killed"]
 
 
 def test_a_run_that_differs_in_anything_keeps_its_state_elsewhere(tmp_path):

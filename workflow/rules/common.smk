@@ -14,6 +14,7 @@ from pipeline_lib.config.loading import load, read_yaml
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.fingerprint import stage_fingerprint
 from pipeline_lib.schema import SPLITS
+from pipeline_lib.training.state import forget_finished
 
 
 def in_order_of(base, values):

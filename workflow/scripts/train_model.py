@@ -3,7 +3,6 @@
 Started by torchrun, its processes share every batch (pipeline_lib.training.launch does that).
 """
 
-import shutil
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -51,7 +50,7 @@ def main(
         code,
         files=[train, validation, vocabulary, *clusters],
     )
-    with ranks.joined(device), claimed(folder) if ranks.rank == 0 else nullcontext():
+    with ranks.joined(device), claimed(folder, model) if ranks.rank == 0 else nullcontext():
         trainer = Trainer(
             network,
             PairDataset.open(train, groups),
@@ -72,7 +71,6 @@ def main(
         saved.save(model, outcome.weights, description)
         storage.write_text(history, outcome.history)
         storage.write_json(summary, outcome.summary)
-        shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,16 @@
 
 import fcntl
 import hashlib
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
-
-import torch
 
 from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError
+
+_MODEL = "model"  # file that names what is trained in its folder
 
 
 def run_folder(root: Path, *parts: str, files: list[Path]) -> Path:
@@ -18,18 +20,19 @@ def run_folder(root: Path, *parts: str, files: list[Path]) -> Path:
     Snakemake deletes declared outputs before it starts a job again, so the state is not one; and since the name
     changes with every setting, input and line of code, a changed run can never pick up old weights.
     """
-    digest = hashlib.sha256("\n".join([*parts, torch.__version__, *map(storage.sha256, files)]).encode())
+    digest = hashlib.sha256("\n".join([*parts, version("torch"), *map(storage.sha256, files)]).encode())
     return root / digest.hexdigest()[:16]
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
-    """Within, no other job trains into ``folder``: a lock that the kernel drops with the process that holds it.
+def claimed(folder: Path, model: Path) -> Iterator[None]:
+    """Within, no other job trains ``model`` in ``folder``: a lock that the kernel drops with the process that holds it.
 
     Raises:
         PipelineError: another job does, say one that outlived the workflow that started it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MODEL).write_text(str(model), encoding="utf-8")
     with open(folder / "lock", "wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -41,3 +44,13 @@ def claimed(folder: Path) -> Iterator[None]:
                 remedy="wait until it has ended, or end it (on a cluster: scancel), then run the same command again",
             ) from None
         yield
+
+
+def forget_finished(root: Path) -> None:
+    """Remove the folders below ``root`` whose model is there: for the end of a run of the workflow that went well.
+
+    Not for the end of the job itself: killed after that, and before the workflow has seen it end, it runs again.
+    """
+    for note in root.glob(f"*/{_MODEL}"):
+        if Path(note.read_text(encoding="utf-8", errors="replace")).is_file():
+            shutil.rmtree(note.parent)
