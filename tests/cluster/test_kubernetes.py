@@ -1,5 +1,6 @@
 """The profile for Kubernetes: its jobs in a dry run, and its storage with every file in an S3 server."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,7 +51,8 @@ def test_a_dry_run_plans_every_job_with_its_files_in_the_bucket(s3: str, tmp_pat
     planned = run(ClusterWorkflow.create(tmp_path / "dry"), s3, "--dry-run")
     assert planned.returncode == 0, planned.stdout
     assert f"output: s3://{BUCKET}/results/tables/table2.csv (send to storage)" in planned.stdout
-    assert planned.stdout.count("gpu=1, gpu_manufacturer=nvidia") >= 6  # three systems are trained and respond
+    wanted = re.findall(r"^ *resources: .*\bgpu=1,.*\bgpu_manufacturer=nvidia", planned.stdout, re.MULTILINE)
+    assert len(wanted) >= 6  # three systems are trained and respond
     assert "scale=0" in planned.stdout
 
 

@@ -191,7 +191,7 @@ def test_the_record_of_a_run_names_data_by_checksum_and_reads_back_as_a_configur
 
 
 def test_a_recorded_configuration_has_no_folder_of_this_machine_and_describes_the_same_run():
-    values = small_config().model_dump()
+    values = small_config().model_dump(mode="json")
     values["mirror"] = "/home/someone/data"
     values["sources"]["embedded"]["mirror"] = "/home/someone/other"
     values["sweep"] = {"one_to_many": [0.25], "many_to_one": []}

@@ -155,3 +155,14 @@ def test_only_trained_parameters_are_in_the_optimiser(tmp_path):
     optimised = [id(p) for group in trainer.optimiser.param_groups for p in group["params"]]
     assert sorted(optimised) == sorted(id(p) for p in model.parameters())
     assert id(model.embeddings) not in optimised
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_is_an_error_that_names_it(tmp_path, monkeypatch):
+    def full(*arguments: object) -> None:
+        raise weights.SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(weights, "save_file", full)
+    with pytest.raises(PipelineError, match="no space left") as error:
+        weights.save_tensors(tmp_path / "checkpoint.safetensors", {"a": torch.zeros(3)}, {})
+    assert "checkpoint.safetensors" in error.value.where
+    assert list(tmp_path.iterdir()) == []

@@ -31,7 +31,7 @@ def check_plain(values: Any, where: str) -> None:
             if odd := [key for key in value if not isinstance(key, str)]:
                 raise _not_plain(f"{path}{odd[0]!r}", "key", odd[0], where)
             waiting += [(f"{path}{key}.", depth + 1, inner) for key, inner in value.items()]
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, list):
             waiting += [(f"{path}{index}.", depth + 1, inner) for index, inner in enumerate(value)]
         elif not isinstance(value, str | int | float | None) or not _passes_json(value):
             raise _not_plain(path.removesuffix("."), "value", value, where)

@@ -1,5 +1,7 @@
 """Tensors on disk as safetensors: never pickle, which could run code."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -13,8 +15,17 @@ from pipeline_lib.errors import PipelineError
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write tensors (moved to the CPU) and string metadata atomically as safetensors."""
-    with storage.atomic(path) as temporary:
+    with storage.atomic(path) as temporary, _disk_errors():
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """What went wrong with the disk, as the error that `storage.atomic` knows: safetensors has its own for it."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
