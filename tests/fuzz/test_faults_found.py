@@ -288,3 +288,9 @@ def test_a_message_is_cut_to_a_bearable_length_and_cannot_steer_the_terminal() -
     assert shown.encode().decode() == shown
     assert r"\x1b[2J\u202e\ud800" in shown
     assert len(shown) < 5_000
+
+
+def test_an_ordered_map_is_refused_rather_than_turned_into_a_list_of_pairs(tmp_path: Path) -> None:
+    metrics = read_yaml(put(tmp_path / "a.yaml", "metrics: {bootstrap: !!omap [a: 1]}"))
+    with pytest.raises(PipelineError, match="tuple"):
+        load(changed(**metrics))
