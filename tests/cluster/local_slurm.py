@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -189,7 +190,8 @@ class LocalSlurm:
         self._daemons.clear()
         # jobs and their keepers outlive the daemons; all carry this cluster's configuration in their environment
         for process in self._left_over():
-            os.kill(process, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it ended by itself
+                os.kill(process, signal.SIGKILL)
 
     def _left_over(self) -> list[int]:
         mark = f"SLURM_CONF={self.folder}/slurm.conf".encode()
