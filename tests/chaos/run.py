@@ -84,7 +84,7 @@ def episodes(experiment: Experiment, server: CorpusServer, mounted: bool, seed: 
         ]
         if mounted:
             chosen += [partial(experiment.fill_disk, stage) for stage in rng.sample(REMADE, 2)]
-        for behaviour in rng.sample([*BEHAVIOURS, "job killed"], 5):
+        for behaviour in [*BEHAVIOURS, "job killed"]:
             pinned = behaviour in ("other bytes", "job killed") or rng.random() < 0.5
             chosen += [partial(experiment.download, server, behaviour, pinned)]
         rng.shuffle(chosen)
