@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -82,14 +83,19 @@ def publish(temporary: Path, path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def move(path: Path, target: Path) -> None:
-    """Rename a file within its folder, with its checksum; in the same order as `publish`, for the same reason."""
-    kept, fresh = checksum_file(path), checksum_file(target).with_name(checksum_file(target).name + ".tmp")
+def keep(path: Path, target: Path) -> None:
+    """Let ``target``, beside ``path``, hold what ``path`` does now, with its checksum, whatever becomes of ``path``."""
+    kept, second = checksum_file(path), target.with_name(f".{target.name}.tmp")
+    fresh = checksum_file(target).with_name(checksum_file(target).name + ".tmp")
     line = kept.read_text(encoding="utf-8").replace(f"  {path.name}\n", f"  {target.name}\n") if kept.exists() else ""
     fresh.write_text(line, encoding="utf-8")
-    checksum_file(target).unlink(missing_ok=True)
-    kept.unlink(missing_ok=True)
-    os.replace(path, target)
+    second.unlink(missing_ok=True)
+    try:
+        os.link(path, second)
+    except OSError:  # a file system without links
+        shutil.copyfile(path, second)
+    checksum_file(target).unlink(missing_ok=True)  # the order of `publish`, for the same reason
+    os.replace(second, target)
     if line:
         os.replace(fresh, checksum_file(target))
     fresh.unlink(missing_ok=True)

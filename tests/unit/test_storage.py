@@ -313,12 +313,14 @@ def test_a_checksum_is_the_one_of_the_command_line_tool(old):
     assert storage.sha256(old) == tool.stdout.split()[0]
 
 
-def test_a_moved_file_keeps_its_checksum_and_damage_is_still_seen(tmp_path):
+def test_what_is_kept_outlives_the_next_write_and_its_damage_is_still_seen(tmp_path):
     storage.write_text(tmp_path / "a", "one")
-    storage.write_text(tmp_path / "b", "two")
-    storage.move(tmp_path / "a", tmp_path / "b")
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".b.sha256", "b"]
-    assert storage.read_text(tmp_path / "b") == "one"
+    storage.write_text(tmp_path / "b", "zero")
+    storage.keep(tmp_path / "a", tmp_path / "b")
+    assert storage.read_text(tmp_path / "a") == "one"  # at no time is there none
+    storage.write_text(tmp_path / "a", "two")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.sha256", ".b.sha256", "a", "b"]
+    assert (storage.read_text(tmp_path / "a"), storage.read_text(tmp_path / "b")) == ("two", "one")
     (tmp_path / "b").write_text("One")
-    storage.move(tmp_path / "b", tmp_path / "c")
-    assert not storage.intact(tmp_path / "c")
+    assert not storage.intact(tmp_path / "b")
+    assert storage.intact(tmp_path / "a")

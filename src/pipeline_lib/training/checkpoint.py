@@ -55,7 +55,7 @@ def save(
 ) -> None:
     """Write the whole state atomically, and keep the one that was there."""
     if (folder / CURRENT).exists():
-        storage.move(folder / CURRENT, folder / PREVIOUS)
+        storage.keep(folder / CURRENT, folder / PREVIOUS)
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
     tensors |= {_BEST + name: value for name, value in best.items()}
     for index, values in optimiser.state_dict()["state"].items():
