@@ -22,7 +22,7 @@ _BLOCK = 4 << 20
 # all that zipfile, gzip and their decompressors raise about bytes that are none of theirs
 _UNREADABLE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-    *(OSError, EOFError, ValueError, NotImplementedError, RuntimeError, OverflowError, KeyError, IndexError),
+    *(OSError, EOFError, ValueError, RuntimeError, OverflowError, LookupError),
 )
 
 
