@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline_lib import schema, storage
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.base import Batch
+from pipeline_lib.models.sharing import Share
 from pipeline_lib.text.vocabulary import END_ID, START_ID, Vocabulary
 from pipeline_lib.training.encoded import read_encoded
 
@@ -75,8 +76,10 @@ class PairDataset:
         """Tokens that the pairs ``rows`` ask a decoder for, end tokens counted."""
         return int(self.response.lengths(rows).sum()) + len(rows)
 
-    def batch(self, rows: NDArray[np.int64]) -> Batch:
-        """Collate the pairs ``rows`` (B,)."""
+    def batch(self, rows: NDArray[np.int64], share: Share | None = None) -> Batch:
+        """Collate the pairs ``rows`` (B,), or this process's share of them."""
+        if share is not None:
+            rows = rows[share.rows.numpy()]
         words = self.response.padded(rows)
         lengths = self.response.lengths(rows)
         beside = np.zeros((len(rows), 1), dtype=np.int64)

@@ -114,7 +114,7 @@ class Trainer:
         started, step = time.perf_counter(), self.progress.step
         rows = self.order.rows(step)
         share = self.ranks.share(len(rows))
-        batch = self.train_set.batch(rows if share is None else rows[share.rows.numpy()])
+        batch = self.train_set.batch(rows, share)
         weight = linear(step, self.settings.annealing_steps)
         with holding(share), precise(self.device, self.settings.precision):
             objective = self.objective(batch.to(self.device), weight, seeded(self.device, self.seed, step))

@@ -31,7 +31,7 @@ def validate(
         for rows in dataset.by_length(batch_size, limit):
             tokens += dataset.targets(rows)
             share = ranks.share(len(rows))
-            batch = dataset.batch(rows if share is None else rows[share.rows.numpy()]).to(device)
+            batch = dataset.batch(rows, share).to(device)
             with holding(share):
                 likelihood = model.likelihood(batch, generator)
             parts.append(_counted(likelihood, len(batch) if share is None else share.counted))
