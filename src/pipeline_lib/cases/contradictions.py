@@ -29,7 +29,7 @@ from pipeline_lib.storage import read_parquet
 FEWEST_CONTENT_WORDS = 3
 SHARED_WORDS = 0.5  # of the words that two texts have together: from here on they are near-duplicates
 CLITICS = ("n't", "'s", "'m", "'re", "'ve", "'ll", "'d", "ca", "wo")  # pieces that the tokeniser splits off or leaves
-ROWS = 1_024  # contexts compared with a whole split at once
+ROWS = 256  # contexts compared with a whole split at once: 250 MB for one of 125,000
 
 
 class _Texts(NamedTuple):
@@ -134,12 +134,17 @@ def _with_several(train: pa.Table, contexts: _Texts, responses: _Texts, fewest: 
     both = (_different_words(contexts) >= FEWEST_CONTENT_WORDS)[context] & (responses.words.lengths > 0)[response]
     key = np.unique(context[both].astype(np.int64) * len(responses.text) + response[both])
     of_context, response = np.divmod(key, len(responses.text))
-    index, start, count = np.unique(of_context, return_index=True, return_counts=True)
+    index, count = np.unique(of_context, return_counts=True)
     enough = count >= fewest
-    if not enough.any():
-        return _Several(index[enough], np.empty(0))
-    total = np.add.reduceat(responses.units(response).astype(np.float64), start)[enough]
-    return _Several(index[enough], _mean_cosine(total, count[enough]))
+    response = response[np.repeat(enough, count)]
+    index, count = index[enough], count[enough]
+    end = np.cumsum(count)
+    similarity = np.empty(len(index))
+    for low in range(0, len(index), ROWS):  # the vectors of all responses at once would fill the memory
+        start, stop = end[low : low + ROWS] - count[low : low + ROWS], end[low : low + ROWS]
+        units = responses.units(response[start[0] : stop[-1]]).astype(np.float64)
+        similarity[low : low + ROWS] = _mean_cosine(np.add.reduceat(units, start - start[0]), stop - start)
+    return _Several(index, similarity)
 
 
 def _mean_cosine(total: np.ndarray, count: np.ndarray) -> np.ndarray:
