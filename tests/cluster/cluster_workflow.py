@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from workflow.tiny_workflow import TinyWorkflow
+from workflow.tiny_workflow import ROOT, TinyWorkflow
 
 STEPS = 400  # seconds of training: a fault finds it under way, however slowly SLURM is told of it
 
@@ -31,6 +31,13 @@ class ClusterWorkflow(TinyWorkflow):
         config = yaml.safe_load((folder / "config.yaml").read_text())
         config["training"] |= {"epochs": STEPS, "max_steps": STEPS, "validate_every": STEPS // 2}
         (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        return workflow
+
+    @classmethod
+    def embedded(cls, folder: Path) -> "ClusterWorkflow":
+        """The workflow as it is shipped: every system and seed of the default configuration."""
+        workflow = cls(TinyWorkflow.create(folder).folder)
+        shutil.copy2(ROOT / "config.yaml", folder)
         return workflow
 
     @property

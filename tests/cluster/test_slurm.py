@@ -44,6 +44,17 @@ def test_table2_made_through_slurm_equals_the_local_one(slurm, finished, tmp_pat
     assert all("gres/gpu=1" in job["ReqTRES"] for job in training)
 
 
+def test_the_whole_embedded_table2_made_through_slurm_equals_the_local_one(slurm, tmp_path, request):
+    local, remote = (ClusterWorkflow.embedded(tmp_path / name) for name in ("local", "slurm"))
+    done = local.run(local.TABLE)
+    assert done.returncode == 0, done.stdout
+    request.addfinalizer(remote.stop)
+    shown = remote.finish(remote.start_on_slurm(slurm.environment, "--jobs", "4"), seconds=3600)
+    assert (remote.folder / remote.TABLE).read_bytes() == (local.folder / local.TABLE).read_bytes()
+    made = (remote.results / "models/embedded").glob("*/seed*/model.safetensors")
+    assert len(list(made)) == shown.count("rule train_model:") > 10
+
+
 @pytest.mark.parametrize(
     ("fault", "ends_as", "remedy"),
     [
