@@ -27,34 +27,54 @@ def run(main: Callable[..., None]) -> None:
     values, a `Settings` parameter takes its JSON. Errors: see `report`.
 
     A job whose scheduler was killed stops as after SIGTERM: the next run starts it again, and two of one job would
-    train into one folder.
+    train into one folder. So does a process of a training job whose torchrun was.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
     host, _, scheduler = os.environ.get(SCHEDULER, "").partition(":")
+    conditions: list[Callable[[], bool]] = []
     if host == socket.gethostname():  # not a process of a training job that lies on another node
-        threading.Thread(target=_stop_without, args=[int(scheduler)], daemon=True).start()
+        conditions.append(lambda: _has_ended(int(scheduler)))
+    if "LOCAL_RANK" in os.environ:
+        torchrun = os.getppid()
+        conditions.append(lambda: os.getppid() != torchrun)
+    for condition in conditions:
+        threading.Thread(target=_stop_when, args=[condition], daemon=True).start()
     report(lambda: main(**_arguments(main)))
 
 
 def report(work: Callable[[], None]) -> None:
-    """Do ``work``; a `PipelineError` is printed to stderr without a traceback and ends the process with status 1."""
+    """Do ``work``; a `PipelineError` or full disk is printed to stderr without a traceback and ends with status 1."""
     try:
         work()
     except PipelineError as error:
         print(error, file=sys.stderr)
         sys.exit(1)
+    except OSError as error:
+        from pipeline_lib.storage import disk_full, is_disk_full  # here: a launcher need not wait for Arrow
+
+        if not is_disk_full(error):
+            raise
+        print(
+            disk_full(error.filename or "a log or a file in progress", "room for what this job writes"), file=sys.stderr
+        )
+        sys.exit(1)
 
 
-def _stop_without(scheduler: int) -> None:
+def _stop_when(ended: Callable[[], bool]) -> None:
+    while not ended():
+        time.sleep(0.5)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the one that sleeps or reads
+
+
+def _has_ended(process: int) -> bool:
     try:
-        while True:
-            os.kill(scheduler, 0)  # asks whether it lives
-            time.sleep(0.5)
+        os.kill(process, 0)  # asks whether it lives
     except ProcessLookupError:
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the one that sleeps or reads
+        return True
     except PermissionError:
         pass  # the number is another user's process by now, or the scheduler is: nothing can be told
+    return False
 
 
 def _arguments(main: Callable[..., None]) -> dict[str, Any]:

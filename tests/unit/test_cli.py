@@ -25,6 +25,9 @@ def main(in_file: Path, many: list[Path], n: int, rate: float, settings: Cluster
         raise PipelineError("too few", where=in_file, expected="n >= 0", remedy="raise n")
     if n == 13:
         raise ZeroDivisionError
+    if n == 28:
+        with open("/dev/full", "w") as full:  # a disk on which there is no room
+            full.write("a line of a history")
     kinds = [type(x).__name__ for x in (in_file, many[0] if many else None, n, rate, settings, note)]
     print(json.dumps([str(in_file), [str(m) for m in many], n, rate, settings.groups, note, kinds]))
 
@@ -115,6 +118,13 @@ def test_a_fault_of_the_program_keeps_its_traceback(stage):
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "ZeroDivisionError" in done.stderr
+
+
+def test_a_disk_that_fills_up_anywhere_is_an_error_without_a_traceback(stage):
+    done = stage(n=["28"])
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: no space left on the disk")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

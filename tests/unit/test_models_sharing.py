@@ -30,7 +30,7 @@ class Processes:
     def get_rank(self) -> int:
         return self.rank
 
-    def all_gather(self, parts: list[torch.Tensor], own: torch.Tensor) -> None:
+    def all_gather(self, parts: list[torch.Tensor], own: torch.Tensor, group: None) -> None:
         if self._call == len(self._sent[self.rank]):
             self._sent[self.rank].append(own.clone())
         for rank, part in enumerate(parts):
@@ -68,6 +68,18 @@ def test_averaged_over_processes_loss_and_gradient_are_the_whole_batchs(system, 
     found = [gradients(model, share) for share in shares]
     for name, gradient in expected.items():
         assert_close(torch.stack([each[name] for each in found]).mean(0), gradient, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_what_is_gathered_has_the_values_of_its_process_in_half_precision_too(monkeypatch):
+    processes = Processes(3)
+    monkeypatch.setattr(sharing, "dist", processes)
+    own = torch.randn(4, 8, generator=generator()).bfloat16().requires_grad_()
+    with holding(Share.of(12, 1, 3)):
+        processes.start(1)
+        gathered = sharing.gathered(own)
+    assert torch.equal(gathered[4:8], own)
+    gathered.sum().backward()
+    assert torch.equal(own.grad, torch.full_like(own, 3))
 
 
 def test_every_example_is_in_one_share_and_every_process_has_one():

@@ -43,6 +43,21 @@ def test_jobs_side_by_side_spread_over_the_gpus_and_share_the_least_taken(tmp_pa
         assert [first, second, third, fourth] == [[0], [1], [0], [1]]
 
 
+def test_a_gpu_that_is_idle_goes_before_one_with_a_job_whatever_has_ended_before(tmp_path):
+    with job(tmp_path, 1, "ab"), job(tmp_path, 1, "ab") as (second, on_b), job(tmp_path, 1, "ab") as (third, _):
+        assert (second, third) == ([1], [0])
+        on_b.kill()
+        on_b.wait()
+        with job(tmp_path, 1, "ab") as (next_to_second, on_b):
+            assert next_to_second == [1]
+    # a.0 has ended and a.1 goes on: a is not the idle one
+    with job(tmp_path, 1, "a") as (_, first), job(tmp_path, 1, "a"):
+        first.kill()
+        first.wait()
+        with job(tmp_path, 1, "ab") as (taken, _):
+            assert taken == [1]
+
+
 def test_a_job_of_several_gpus_gets_different_ones(tmp_path):
     with job(tmp_path, 1, "abc") as (one, _), job(tmp_path, 3, "abc") as (three, _):
         assert (one, three) == ([0], [0, 1, 2])
@@ -87,14 +102,9 @@ def test_more_gpus_than_there_are_is_an_error(tmp_path):
 
 
 def test_gpus_divide_among_nodes():
-    assert [processes_per_node(*wanted) for wanted in ((0, 1), (1, 1), (4, 1), (4, 2), (1, 2), (2, 2))] == [
-        1,
-        1,
-        4,
-        2,
-        1,
-        1,
-    ]
-    with pytest.raises(PipelineError, match="3 GPUs do not divide among 2 nodes") as error:
-        processes_per_node(3, 2)
-    assert "2 or 4" in error.value.remedy
+    wanted = {(0, 1): 1, (0, 2): 1, (1, 1): 1, (4, 1): 4, (4, 2): 2, (2, 2): 1}
+    assert {(gpu, nodes): processes_per_node(gpu, nodes) for gpu, nodes in wanted} == wanted
+    for gpu, nodes, enough in ((3, 2, 4), (1, 2, 2)):
+        with pytest.raises(PipelineError, match=f"{gpu} GPUs do not divide among {nodes} nodes") as error:
+            processes_per_node(gpu, nodes)
+        assert f"ask for {enough}," in error.value.remedy

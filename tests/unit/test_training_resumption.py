@@ -102,6 +102,30 @@ def test_a_job_killed_after_its_last_step_does_not_train_again(corpus, tmp_path,
     assert storage.sha256(tmp_path / "model.safetensors") == storage.sha256(uninterrupted / "model.safetensors")
 
 
+def test_of_a_job_that_is_done_only_its_best_weights_are_kept(corpus, tmp_path):
+    finish(start(corpus, tmp_path))
+    [state] = (tmp_path / "state").iterdir()
+    assert not (state / "previous.safetensors").exists()
+    left, model = (path.stat().st_size for path in (state / "checkpoint.safetensors", tmp_path / "model.safetensors"))
+    assert left < model + (tmp_path / "history.jsonl").stat().st_size + 2_000
+
+
+def test_the_state_of_a_finished_model_goes_when_another_is_trained_and_never_that_of_a_living_job(tmp_path):
+    with claimed(tmp_path / "state/first", tmp_path / "first.safetensors"):
+        (tmp_path / "first.safetensors").touch()
+        with claimed(tmp_path / "state/second", tmp_path / "second.safetensors"):
+            assert (tmp_path / "state/first").exists()
+    with claimed(tmp_path / "state/third", tmp_path / "third.safetensors"):
+        assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["second", "third"]
+
+
+def test_processes_that_find_different_checkpoints_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr(Ranks, "all_equal", lambda ranks, step: False)
+    model, data = make_model("cvae"), make_dataset(8)
+    with pytest.raises(PipelineError, match="one process of the job found the checkpoint of step 0"):
+        Trainer(model, data, data, SETTINGS, 1, tmp_path / "state", tmp_path / "events", Ranks())
+
+
 def test_state_is_forgotten_where_its_model_is_there_and_kept_elsewhere(tmp_path):
     for name in ("finished", "killed"):
         with claimed(tmp_path / "state" / name, tmp_path / f"{name}.safetensors"):

@@ -17,7 +17,8 @@ from pipeline_lib.text.vocabulary import Vocabulary
 from pipeline_lib.training.encoded import encode_pairs
 
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"
-SETTINGS = Training(batch_size=4, epochs=12, annealing_steps=60, validate_every=13, checkpoint_every=10)  # 120 steps
+# 117 steps: the last one is no checkpoint
+SETTINGS = Training(batch_size=4, epochs=11.7, annealing_steps=60, validate_every=13, checkpoint_every=10, device="cpu")
 
 
 def write_corpus(folder: Path) -> Path:
@@ -69,8 +70,9 @@ def start(
         "--history": out / "history.jsonl",
         "--summary": out / "summary.json",
     }
-    launch = ["-m", "pipeline_lib.training.launch", "--gpu", processes, "--nodes", 1, "--threads", 1, SCRIPT]
-    command = [sys.executable, *launch, "--clusters", *(part for pair in arguments.items() for part in pair)]
+    launch = ["--gpu", processes, "--nodes", 1, "--threads", 1, "--device", settings.device, SCRIPT]
+    given = ["--clusters", *(part for pair in arguments.items() for part in pair)]
+    command = [sys.executable, "-m", "pipeline_lib.training.launch", *launch, *given]
     return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
 
 

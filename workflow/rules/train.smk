@@ -48,10 +48,12 @@ rule train_model:
         description=description_of,
         settings=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).model_dump_json(),
         code=lambda wildcards: code_of("train_model", module_of(wildcards.system)),
+        device=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).device,
         state=RESULTS / ".state",
         tensorboard=tensorboard_of,
     shell:
         "python -m pipeline_lib.training.launch --gpu {resources.gpu} --nodes {resources.nodes} --threads {threads} "
+        "--device {params.device} "
         "$SCRIPTS/train_model.py --train {input.train:q} --validation {input.validation:q} "
         "--vocabulary {input.vocabulary:q} --clusters {input.clusters:q} --description {params.description:q} "
         "--settings {params.settings:q} --seed {wildcards.seed} --code {params.code} "

@@ -1,4 +1,4 @@
-"""Train one system with one seed; killed at any moment and started again, it ends with the same weights.
+"""Train one system with one seed; killed at any moment and started again, it ends with the same weights (on CPUs).
 
 Started by torchrun, its processes share every batch (pipeline_lib.training.launch does that).
 """

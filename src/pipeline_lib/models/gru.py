@@ -18,6 +18,16 @@ class GRU(nn.GRU):
     def __init__(self, input_size: int, hidden_size: int, layers: int = 1, bidirectional: bool = False) -> None:
         super().__init__(input_size, hidden_size, layers, batch_first=True, bidirectional=bidirectional)
 
+    def forward(  # type: ignore[override]
+        self, inputs: Tensor | PackedSequence, state: Tensor | None = None
+    ) -> tuple[Tensor | PackedSequence, Tensor]:
+        """As torch's; on GPUs never under autocast, which would run it in float16 and lose small gradients."""
+        data = inputs.data
+        if not (data.is_cuda and torch.is_autocast_enabled("cuda")):
+            return super().forward(inputs, state)
+        with torch.autocast("cuda", enabled=False):
+            return super().forward(inputs.to(torch.float32), None if state is None else state.float())
+
     def last_states(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """States after each sequence's last token, both directions of the only layer side by side.
 

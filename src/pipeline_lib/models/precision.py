@@ -5,5 +5,5 @@ from torch import Tensor
 
 
 def at_least_float32(values: Tensor) -> Tensor:
-    """Under autocast, what a network gave in bfloat16 as float32: exponentials and sums need the digits."""
-    return values.float() if values.dtype == torch.bfloat16 else values
+    """Under autocast, what a network gave in 16 bits as float32: exponentials and sums need the digits."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

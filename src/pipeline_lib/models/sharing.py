@@ -23,18 +23,20 @@ class Share:
         counted: how many of them count: B, or 0 where a small batch left this process one that another has too.
         whole: examples of the whole batch.
         processes: among whom it is shared.
+        group: of torch.distributed, by which they exchange tensors; None: the default one.
     """
 
     rows: Tensor
     counted: int
     whole: int
     processes: int
+    group: dist.ProcessGroup | None = None
 
     @classmethod
-    def of(cls, whole: int, rank: int, processes: int) -> "Share":
+    def of(cls, whole: int, rank: int, processes: int, group: dist.ProcessGroup | None = None) -> "Share":
         """Every ``processes``-th example from ``rank`` on: batches are sorted by length, so shares are equally long."""
         rows = torch.arange(rank, max(rank, whole), processes)
-        return cls(rows if len(rows) else torch.zeros(1, dtype=torch.int64), len(rows), whole, processes)
+        return cls(rows if len(rows) else torch.zeros(1, dtype=torch.int64), len(rows), whole, processes, group)
 
 
 _held: Share | None = None
@@ -88,9 +90,9 @@ def gathered(values: Tensor) -> Tensor:
     padded = values.new_zeros(most, *values.shape[1:])
     padded[: _held.counted] = values[: _held.counted].detach()
     parts = [torch.empty_like(padded) for _ in range(_held.processes)]
-    dist.all_gather(parts, padded)
+    dist.all_gather(parts, padded, _held.group)
     counts = [len(range(rank, _held.whole, _held.processes)) for rank in range(_held.processes)]
     own = values[: _held.counted]
-    # the same values, with the gradient of `processes` times them
-    parts[dist.get_rank()] = _held.processes * own - (_held.processes - 1) * own.detach()
+    # the same values to the last bit, in half precision too, with the gradient of `processes` times them
+    parts[dist.get_rank()] = own.detach() + _held.processes * (own - own.detach())
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])

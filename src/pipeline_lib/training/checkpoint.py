@@ -57,9 +57,20 @@ def save(
     if (folder / CURRENT).exists():
         storage.keep(folder / CURRENT, folder / PREVIOUS)
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
-    tensors |= {_BEST + name: value for name, value in best.items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"{_OPTIMISER}{index}/{name}": torch.as_tensor(value) for name, value in values.items()}
+    _write(folder, tensors, progress, best, history)
+
+
+def finish(folder: Path, progress: Progress, best: dict[str, Tensor], history: str) -> None:
+    """Keep of a job that has done its last step what it needs to write its outputs: a quarter of a checkpoint."""
+    _write(folder, {}, progress, best, history)
+    for left in (folder / PREVIOUS, storage.checksum_file(folder / PREVIOUS)):
+        left.unlink(missing_ok=True)
+
+
+def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, best: dict[str, Tensor], history: str) -> None:
+    tensors |= {_BEST + name: value for name, value in best.items()}
     if history:  # a tensor: metadata have a limit
         tensors[_HISTORY] = torch.frombuffer(bytearray(history.encode()), dtype=torch.uint8)
     save_tensors(folder / CURRENT, tensors, {"progress": json.dumps(asdict(progress))})
@@ -70,11 +81,15 @@ def load(
 ) -> tuple[Progress, dict[str, Tensor], str]:
     """Put a saved state into ``model`` and ``optimiser``; gives the counters, the best weights and the history.
 
+    A job that was done (`finish`) has nothing to train on, and both stay as they are.
+
     Raises:
         PipelineError: the file is damaged or belongs to another model.
     """
     tensors, metadata = load_tensors(path)
-    load_weights(model, {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}, path)
+    weights = {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
+    if weights:
+        load_weights(model, weights, path)
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         if key.startswith(_OPTIMISER):

@@ -51,6 +51,7 @@ def _gpu() -> int:
 def precise(device: torch.device, precision: str) -> contextlib.AbstractContextManager[None]:
     """Context in which the forward pass runs in the wanted precision; losses are computed in float32 in all three."""
     torch.set_float32_matmul_precision("high" if precision == "tf32" else "highest")
+    torch.backends.cudnn.allow_tf32 = precision != "float32"  # by which GRUs run; allowed unless it is forbidden
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
 
 

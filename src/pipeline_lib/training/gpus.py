@@ -18,7 +18,7 @@ _held: list[int] = []  # file descriptors: open, and so locked, until the proces
 
 
 def take(uuids: list[str], number: int, folder: Path | None = None) -> list[int]:
-    """Take ``number`` different GPUs for the life of this process and of those that it starts or becomes.
+    """Take the ``number`` GPUs with the fewest jobs, for the life of this process and of what it becomes.
 
     Args:
         uuids: of the GPUs that can be seen.
@@ -36,26 +36,31 @@ def take(uuids: list[str], number: int, folder: Path | None = None) -> list[int]
             remedy="lower it (`--set-resources train_model:gpu=…`), or ask the scheduler for more",
         )
     folder = _folder() if folder is None else folder
-    taken: list[int] = []
-    for share in count():  # the first share of any GPU goes before the second of another
-        for position, uuid in enumerate(uuids):
-            if len(taken) == number:
-                return sorted(taken)
-            if position not in taken and _lock(folder / f"{uuid}.{share}"):
-                taken.append(position)
-    raise AssertionError("count() does not end")
+    with open(folder / "choosing", "wb") as choosing:  # one job at a time counts and chooses
+        fcntl.flock(choosing, fcntl.LOCK_EX)
+        jobs = [sum(map(_is_locked, folder.glob(f"{uuid}.*"))) for uuid in uuids]
+        chosen = sorted(sorted(range(len(uuids)), key=jobs.__getitem__)[:number])
+        for position in chosen:
+            _hold(next(path for share in count() if not _is_locked(path := folder / f"{uuids[position]}.{share}")))
+    return chosen
 
 
-def _lock(path: Path) -> bool:
+def _is_locked(path: Path) -> bool:
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        return True
+    finally:
         os.close(handle)
-        return False
-    os.set_inheritable(handle, True)  # a launcher becomes torchrun, which starts the processes that use the GPUs
+    return False
+
+
+def _hold(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    os.set_inheritable(handle, True)  # a launcher becomes torchrun
     _held.append(handle)
-    return True
 
 
 def _folder() -> Path:

@@ -1,6 +1,6 @@
 """Starts a training script as one process, or through torchrun as one for each GPU of one node or several.
 
-    python -m pipeline_lib.training.launch --gpu 2 --nodes 1 --threads 2 train_model.py --seed 1 …
+    python -m pipeline_lib.training.launch --gpu 2 --nodes 1 --threads 2 --device auto train_model.py --seed 1 …
 
 On several nodes it runs within a SLURM allocation, on the first node, and starts torchrun on each through srun.
 """
@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument("--gpu", type=int, required=True, help="GPUs of the whole job, one for each process")
     parser.add_argument("--nodes", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True, help="of a node")
+    parser.add_argument("--device", required=True, help="training.device; cpu: no GPU is taken, and none needed")
     parser.add_argument("script", nargs=argparse.REMAINDER, help="and its arguments")
     wanted = parser.parse_args()
     processes = processes_per_node(wanted.gpu, wanted.nodes)
@@ -31,7 +32,8 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = str(max(1, wanted.threads // processes))
     torchrun = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]
     if wanted.nodes == 1:
-        _take_gpus(processes)
+        if wanted.device != "cpu":
+            _take_gpus(processes)
         _become([*torchrun, "--standalone", *wanted.script])
     os.environ.pop(SCHEDULER, None)  # elsewhere its number is another process's; who ends srun ends all it started
     _become([*_srun(wanted.nodes, wanted.threads), *torchrun, *_meeting_place(wanted.nodes), *wanted.script])
@@ -43,12 +45,12 @@ def processes_per_node(gpu: int, nodes: int) -> int:
     Raises:
         PipelineError: the nodes do not get as many each.
     """
-    if gpu > nodes and gpu % nodes:
+    if gpu % nodes:
         raise PipelineError(
             f"{gpu} GPUs do not divide among {nodes} nodes",
             where="resources: gpu= and nodes= of the training job",
             expected="as many GPUs on each node",
-            remedy=f"ask for {gpu // nodes * nodes} or {-(-gpu // nodes) * nodes}",
+            remedy=f"ask for {-(-gpu // nodes) * nodes}, or for 0 to compute on CPUs",
         )
     return max(1, gpu // nodes)
 

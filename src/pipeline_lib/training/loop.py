@@ -74,6 +74,13 @@ class Trainer:
         self.progress, self.best, recorded = Progress(), dict[str, Tensor](), ""
         if kept := checkpoint.newest(state):
             self.progress, self.best, recorded = checkpoint.load(kept, model, self.optimiser)
+        if not ranks.all_equal(self.progress.step):
+            raise PipelineError(
+                f"one process of the job found the checkpoint of step {self.progress.step}, another a different one",
+                where=state,
+                expected="the same files seen from every node",
+                remedy="run the same command again; if that does not help, check the file system that the nodes share",
+            )
         self.history_path = state / "history.jsonl"
         self.history: History | None = None
         if ranks.rank == 0:
@@ -101,7 +108,10 @@ class Trainer:
                         raise InterruptedTraining(
                             f"stopped at step {self.progress.step} of {self.steps}; checkpoint written"
                         )
-            return Outcome(self.best, self.history.flush() if self.history else "", self._summary())
+            history = self.history.flush() if self.history else ""
+            if self.history:
+                checkpoint.finish(self.state, self.progress, self.best, history)
+            return Outcome(self.best, history, self._summary())
         finally:
             signal.signal(signal.SIGTERM, previous)
             if self.history is not None:

@@ -1,6 +1,7 @@
 """The processes of one training job: one alone, or several that torchrun started, which share every batch."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,6 +12,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.base import Batch, Objective, ResponseModel
 from pipeline_lib.models.sharing import Share
 
@@ -28,26 +30,39 @@ class Ranks:
     def __init__(self) -> None:
         self.number = int(os.environ.get("WORLD_SIZE", "1"))
         self.rank = int(os.environ.get("RANK", "0"))
-        self._control: dist.ProcessGroup | None = None
+        self._control: dist.ProcessGroup | None = None  # of numbers that only the CPU wants: a GPU's queue goes on
+        self._data: dist.ProcessGroup | None = None  # of tensors on the device
 
     @contextmanager
     def joined(self, device: torch.device) -> Iterator[None]:
-        """Wait until all processes are here; within, they share every batch. Nothing to do where there is one."""
+        """Wait until all processes are here; within, they share every batch. Nothing to do where there is one.
+
+        Raises:
+            PipelineError: some of them have a GPU and others none.
+        """
         if self.number == 1:
             yield
             return
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+        dist.init_process_group("gloo", timeout=_PATIENCE)
         try:
-            # for numbers that only the CPU wants: asking a GPU for them would stop its queue at every step
-            self._control = dist.new_group(backend="gloo", timeout=_PATIENCE)
+            self._control = self._data = dist.group.WORLD
+            if not self.all_equal(device.type == "cuda"):
+                raise PipelineError(
+                    f"a process on {socket.gethostname()} computes on {device.type}, another one of the job does not",
+                    where="training.device: auto",
+                    expected="a GPU for every process, or for none",
+                    remedy="ask the scheduler for as many GPUs on each node, or set `training: {device: cpu}`",
+                )
+            if device.type == "cuda":
+                self._data = dist.new_group(backend="nccl", timeout=_PATIENCE)
             yield
         finally:
-            self._control = None
+            self._control = self._data = None
             dist.destroy_process_group()
 
     def share(self, examples: int) -> Share | None:
         """This process's part of a batch; None where it has the batch to itself."""
-        return None if self._control is None else Share.of(examples, self.rank, self.number)
+        return None if self._control is None else Share.of(examples, self.rank, self.number, self._data)
 
     def wait(self) -> None:
         """Go on when all processes are here."""
@@ -60,6 +75,14 @@ class Ranks:
         value = torch.tensor(int(flag))
         dist.all_reduce(value, dist.ReduceOp.MAX, self._control)
         return bool(value)
+
+    def all_equal(self, value: int) -> bool:
+        """Whether all processes have the same ``value``; all of them must ask."""
+        if self._control is None:
+            return True
+        extremes = torch.tensor([value, -value])
+        dist.all_reduce(extremes, dist.ReduceOp.MAX, self._control)
+        return bool(extremes.sum() == 0)
 
     def mean(self, values: dict[str, float]) -> dict[str, float]:
         """Means over the processes; all of them must ask, with the same names."""
@@ -83,10 +106,11 @@ class Ranks:
         alone = _Objective(model)
         if self._control is None:
             return alone
-        shared = DistributedDataParallel(alone, find_unused_parameters=True)  # an ablation may leave a network out
+        # an ablation may leave a network out
+        shared = DistributedDataParallel(alone, process_group=self._data, find_unused_parameters=True)
         # the only buffers, embeddings, never change: they need not be sent anew before each step (the argument of the
-        # constructor that says so is called otherwise in every release)
-        shared.require_forward_param_sync = False
+        # constructor that says so is deprecated in torch 2.13, and what is to replace it unknown to 2.11)
+        shared.broadcast_buffers = False
         return shared
 
 
