@@ -6,10 +6,10 @@ mark that is never closed for a text with all further rows in it, and guess the 
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,9 +17,11 @@ import pyarrow.compute as pc
 from pipeline_lib.corpora.archives import opened
 from pipeline_lib.errors import PipelineError, nearest
 
+T = TypeVar("T")
+
 _LONGEST = 1 << 20  # bytes of one line or text; an utterance has some hundreds
 _ROWS = 10_000  # of a batch
-_BATCH_BYTES = 64 << 20  # of one column of a batch
+_BATCH_BYTES = 64 << 20  # of the lines of a batch, or, of Parquet, of one column
 
 
 def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
@@ -62,7 +64,8 @@ def _unreadable(path: Path, problem: str, line: int | None = None) -> PipelineEr
 
 def _csv(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
     with opened(path) as file:
-        reader = csv.reader(_lines(file, path), strict=True)
+        lines = _Lines(file, path)
+        reader = csv.reader(lines, strict=True)
         rows = _rows(reader, path)
         header = next(rows, None)
         if header is None:
@@ -77,8 +80,7 @@ def _csv(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterat
                     raise _unreadable(path, f"{len(row)} cells, but {len(header)} columns", reader.line_num)
                 yield row
 
-        cells = whole()
-        while batch := list(islice(cells, _ROWS)):
+        for batch in _batches(whole(), lines):
             yield pa.record_batch({name: pa.array([row[at] for row in batch]) for name, at in places.items()})
 
 
@@ -91,17 +93,36 @@ def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
         raise _unreadable(path, str(error), reader.line_num) from error
 
 
-def _lines(file: Any, path: Path) -> Iterator[str]:
-    """Lines with their ends, in UTF-8, without a byte order mark."""
-    number = 0
-    while line := file.readline(_LONGEST + 1):
-        number += 1
-        if len(line) > _LONGEST:
-            raise _unreadable(path, f"a line longer than {_LONGEST:,} bytes", number)
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise _unreadable(path, f"byte 0x{line[error.start]:02x} is not UTF-8", number) from error
+class _Lines:
+    """Lines with their ends, in UTF-8, without a byte order mark; ``bytes`` counts what was read of them."""
+
+    def __init__(self, file: Any, path: Path) -> None:
+        self._file, self._path, self.bytes = file, path, 0
+
+    def __iter__(self) -> Iterator[str]:
+        number = 0
+        while line := self._file.readline(_LONGEST + 1):
+            number += 1
+            self.bytes += len(line)
+            if len(line) > _LONGEST:
+                raise _unreadable(self._path, f"a line longer than {_LONGEST:,} bytes", number)
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise _unreadable(self._path, f"byte 0x{line[error.start]:02x} is not UTF-8", number) from error
+
+
+def _batches(rows: Iterator[T], lines: _Lines) -> Iterator[list[T]]:
+    """``rows``, made of ``lines``, up to ``_ROWS`` at a time; fewer where their lines come to ``_BATCH_BYTES``."""
+    batch: list[T] = []
+    start = lines.bytes
+    for row in rows:
+        batch.append(row)
+        if len(batch) == _ROWS or lines.bytes - start >= _BATCH_BYTES:
+            yield batch
+            batch, start = [], lines.bytes
+    if batch:
+        yield batch
 
 
 # --- JSON lines ----------------------------------------------------------------------------------------------------
@@ -111,8 +132,8 @@ def _jsonl(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iter
     names: list[str] = []
     kinds: dict[str, pa.DataType] = {}
     with opened(path) as file:
-        objects = _objects(file, path)
-        while batch := list(islice(objects, _ROWS)):
+        lines = _Lines(file, path)
+        for batch in _batches(_objects(lines, path), lines):
             if not names:
                 _, first = batch[0]
                 _check_columns(list(first), columns, path)
@@ -121,9 +142,9 @@ def _jsonl(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iter
             yield pa.record_batch({name: _column(batch, name, kinds[name], path) for name in names})
 
 
-def _objects(file: Any, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _objects(lines: _Lines, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, object) of the lines that are not blank."""
-    for number, line in enumerate(_lines(file, path), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
@@ -204,7 +225,7 @@ def _check_columns(found: list[str], columns: dict[str, str], path: Path) -> Non
                 expected=nearest(name, found),
                 remedy=f"name the column for {key!r} in the configuration, or rename it in the file",
             )
-    if repeated := [name for name in found if found.count(name) > 1]:
+    if repeated := [name for name, times in Counter(found).items() if times > 1]:
         raise PipelineError(
             f"column {repeated[0]!r} stands twice",
             where=path,

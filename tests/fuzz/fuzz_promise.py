@@ -1,8 +1,7 @@
 """What every reader of foreign input promises, and how long and how large it may get in keeping it."""
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,11 +33,10 @@ class Reader:
 
 def refused_or(read: Callable[[], T]) -> T | None:
     """The result, or None where the input is refused by an error that says where and what to do; no other may leave."""
-    with _in_time():
-        try:
-            return read()
-        except PipelineError as caught:
-            error = caught
+    try:
+        return in_time(read)
+    except PipelineError as caught:
+        error = caught
     message = str(error)
     assert error.problem, "an error without a problem"
     assert error.where, f"an error that names no place: {message}"
@@ -49,15 +47,16 @@ def refused_or(read: Callable[[], T]) -> T | None:
     return None
 
 
-@contextmanager
-def _in_time() -> Iterator[None]:
+def in_time(read: Callable[[], T]) -> T:
+    """The result, if it comes within ``SECONDS`` of processor time."""
+
     def late(*_: Any) -> None:
         raise TimeoutError(f"no answer within {SECONDS} s")
 
     before = signal.signal(signal.SIGPROF, late)
     signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
-        yield
+        return read()
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGPROF, before)

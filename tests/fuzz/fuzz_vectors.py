@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline_lib.text.glove import select_vectors
 
 WANTED = ["hello", "you", ".", "é"]
-_Case = tuple[str, bytes, bytes, int | None]
+_Case = tuple[str, bytes, bytes, int | None, bool]
 
 
 def naive_vectors(content: bytes, dimension: int | None) -> dict[str, list[np.float32]]:
@@ -27,12 +27,13 @@ def naive_vectors(content: bytes, dimension: int | None) -> dict[str, list[np.fl
 
 
 def _check_glove(folder: Path, case: _Case) -> bool:
-    kind, text, content, dimension = case
+    kind, text, content, dimension, joined = case
     path = folder / f"glove.{kind}"
     path.write_bytes(content)
     found = refused_or(lambda: select_vectors(path, pa.array(WANTED), dimension))
     if found is None:
         return False
+    assert not joined, "two rows that lost the line end between them were read"
     if kind == "gz":
         unpacked = gunzipped(content)
         assert unpacked is not None, "a damaged gzip stream was read"
@@ -57,8 +58,21 @@ _number = st.one_of(
 
 
 @st.composite
+def _joined_rows(draw: st.DrawFn, dimension: int) -> _Case:
+    """Right rows, of which one has lost its line end to another byte."""
+    tokens = draw(st.lists(st.sampled_from([*WANTED, "other", ". ."]), min_size=2, max_size=8))
+    rows = [" ".join([token, *["0.5"] * dimension]).encode() for token in tokens]
+    place = draw(st.integers(1, len(rows) - 1))
+    end = draw(st.binary(max_size=1).filter(lambda byte: byte != b"\n"))
+    text = b"\n".join(rows[:place]) + end + b"\n".join(rows[place:])
+    return "txt", text, text, dimension, True
+
+
+@st.composite
 def _glove_files(draw: st.DrawFn) -> _Case:
     dimension = draw(st.integers(1, 4))
+    if draw(st.integers(0, 9)) == 0:
+        return draw(_joined_rows(dimension))
     rows = []
     for token in draw(st.lists(st.one_of(st.sampled_from([*WANTED, "other", ". ."]), words), max_size=8)):
         width = dimension + draw(st.sampled_from([0] * 12 + [-1, 1]))
@@ -69,9 +83,9 @@ def _glove_files(draw: st.DrawFn) -> _Case:
     kind = draw(st.sampled_from(["txt", "txt", "gz", "zip"]))
     if kind == "txt":
         text = draw(perhaps_damaged(st.just(text)))
-        return kind, text, text, draw(st.sampled_from([None, dimension]))
+        return kind, text, text, draw(st.sampled_from([None, dimension])), False
     packed = gzipped(text) if kind == "gz" else zipped({f"glove.6B.{dimension}d.txt": text})
-    return kind, text, draw(perhaps_damaged(st.just(packed))), draw(st.sampled_from([None, dimension]))
+    return kind, text, draw(perhaps_damaged(st.just(packed))), draw(st.sampled_from([None, dimension])), False
 
 
 READERS = [Reader("GloVe files", _glove_files(), _check_glove)]

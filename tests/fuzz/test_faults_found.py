@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fuzz_corpora import dialogues, read
+from fuzz_promise import in_time
 from fuzz_ratings import DRAW, ROWS
 from fuzz_settings import DEFAULT
 from fuzz_tables import CONTEXTS, PAIRS
 from fuzz_vectors import WANTED
 
-from pipeline_lib import schema, storage
+from pipeline_lib import schema, storage, user_tables
 from pipeline_lib.config.loading import load, read_yaml
 from pipeline_lib.config.sources import RemoteFile
 from pipeline_lib.corpora import dailydialog, lines, numbered, table
@@ -59,6 +60,16 @@ def test_a_byte_order_mark_is_left_out_at_the_start_of_a_file_and_nowhere_else(t
     path = put(tmp_path / "a.txt", "\ufeffone\n" * 3)
     found = [line for array in lines.subtitle_lines(path, Counter()) for line in array.to_pylist()]
     assert found == ["one", "\ufeffone", "\ufeffone"]
+
+
+def test_lines_with_bytes_that_are_not_utf8_are_counted_once_each_in_time_that_grows_with_the_file(
+    tmp_path: Path,
+) -> None:
+    path = put(tmp_path / "a.txt", b"\0" * 400_000 + b"\n\xff and \xff\n\na\r\xff\n")
+    skipped: Counter[str] = Counter()
+    found = in_time(lambda: [line for array in lines.subtitle_lines(path, skipped) for line in array.to_pylist()])
+    assert found == ["\0" * 400_000, "\ufffd and \ufffd", "", "a\r\ufffd"]
+    assert list(skipped.values()) == [2]
 
 
 # --- tables --------------------------------------------------------------------------------------------------------
@@ -129,6 +140,51 @@ def test_a_further_column_that_turns_from_numbers_to_text_does_no_harm(tmp_path:
     assert sum(batch.num_rows for batch in table.read([path], SOURCE, Counter())) == 120_002
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", "dialogue,turn,text\n" + "".join(f"d,{turn},{'x' * 1000}\n" for turn in range(100))),
+        ("a.jsonl", as_lines([{"dialogue": "d", "turn": turn, "text": "x" * 1000} for turn in range(100)])),
+    ],
+)
+def test_a_batch_of_long_rows_ends_at_a_number_of_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str
+) -> None:
+    monkeypatch.setattr(user_tables, "_BATCH_BYTES", 10_000)
+    batches = list(user_tables.read_rows(put(tmp_path / name, content), {"turn": "turn", "text": "text"}))
+    assert max(batch.num_rows for batch in batches) <= 10
+    assert [int(turn) for batch in batches for turn in batch.column("turn").to_pylist()] == list(range(100))
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 100])
+def test_dialogues_stay_whole_wherever_a_batch_of_rows_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(user_tables, "_ROWS", rows)
+    expected = {f"d{i}": [(turn, f"text {turn}") for turn in range(2 + i * i % 7)] for i in range(12)}
+    written = [{"dialogue": i, "turn": turn, "text": text} for i, said in expected.items() for turn, text in said]
+    path = put(tmp_path / "a.jsonl", as_lines(written))
+    batches = list(table.read([path], SOURCE, Counter()))
+    assert dialogues([row for batch in batches for row in batch.to_pylist()]) == expected
+
+
+def test_a_table_whose_dialogue_column_never_changes_is_refused_before_it_is_all_in_memory(tmp_path: Path) -> None:
+    turns = 1_000_001
+    columns = {"dialogue": pa.array(["chat"] * turns), "turn": pa.array(range(turns)), "text": pa.array(["a"] * turns)}
+    path = put(tmp_path / "a.parquet", parquet(columns))
+    with pytest.raises(PipelineError, match="dialogue 'chat' has more than 1,000,000 turns"):
+        in_time(lambda: list(table.read([path], SOURCE, Counter())))
+
+
+MANY_NAMES = ",".join(f"c{i}" for i in range(100_000))
+
+
+def test_a_header_of_a_hundred_thousand_names_is_checked_in_time_that_grows_with_it(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.csv", f"dialogue,{MANY_NAMES}\nd{',' * 100_000}\n")
+    found = in_time(lambda: list(user_tables.read_rows(path, {"dialogue": "dialogue"})))
+    assert [batch.to_pylist() for batch in found] == [[{"dialogue": "d"}]]
+
+
 def test_responses_without_sample_numbers_keep_the_order_of_the_file(tmp_path: Path) -> None:
     pairs = tmp_path / "pairs.parquet"
     storage.write_parquet(pairs, PAIRS, schema.PAIRS)
@@ -147,6 +203,36 @@ def test_a_row_too_long_does_not_make_up_for_one_too_short(tmp_path: Path) -> No
     path = put(tmp_path / "a.txt", "hello 0.1 0.2\nother 0.1\nanother 0.1 0.2 0.3\n")
     with pytest.raises(PipelineError, match="1 numbers in the row of 'other'"):
         select_vectors(path, pa.array(WANTED))
+
+
+@pytest.mark.parametrize("end", ["J", "*", "\v", "\r", " ", ""])
+@pytest.mark.parametrize("rows", [("hello", "other"), ("other", "hello"), ("other", "another")])
+def test_two_rows_without_a_line_end_between_them_are_not_taken_for_a_token_with_spaces(
+    tmp_path: Path, end: str, rows: tuple[str, str]
+) -> None:
+    joined = f"{rows[0]} 0.1 0.2 0.3{end}{rows[1]} 0.4 0.5 0.6"
+    path = put(tmp_path / "a.txt", f"you 1 2 3\n. . 4 5 6\n{joined}\n")
+    with pytest.raises(PipelineError, match=f"numbers in the row of '{rows[0]}'") as caught:
+        select_vectors(path, pa.array(WANTED))
+    assert caught.value.where.endswith("line 3")
+
+
+def test_a_number_in_the_middle_of_a_row_is_no_part_of_a_token_with_spaces(tmp_path: Path) -> None:
+    path = put(
+        tmp_path / "a.txt", "you 1 2 3\nhello 0.1 lo 0.4 0.5 0.6\n"
+    )  # as when some bytes around a line end are lost
+    with pytest.raises(PipelineError, match="5 numbers in the row of 'hello'"):
+        select_vectors(path, pa.array(WANTED))
+
+
+@pytest.mark.parametrize("token", [". .", ". . . .", "you name@domain.com", "hello 2/3", "- -"])
+def test_a_token_with_spaces_is_passed_over(tmp_path: Path, token: str) -> None:
+    numbers = " ".join(["0.5"] * 50)
+    found = select_vectors(
+        put(tmp_path / "a.txt", f"hello {numbers}\n{token} {numbers}\nyou {numbers}\n"), pa.array(WANTED)
+    )
+    assert found.tokens.to_pylist() == ["hello", "you"]
+    assert found.rows == 3
 
 
 def test_a_zip_of_vectors_that_expands_without_bound_is_refused(tmp_path: Path) -> None:
@@ -212,6 +298,30 @@ def test_what_the_yaml_parser_stumbles_over_is_an_error_of_ours(tmp_path: Path, 
     assert "config.yaml" in caught.value.where
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "key"),
+    [
+        ("seeds: [1]\nresults: a\nseeds: [2]\n", 3, "'seeds' stands twice, first in line 1"),
+        ("training:\n  batch_size: 1\n  batch_size: 1\n", 3, "'batch_size' stands twice, first in line 2"),
+        ("network: {hidden: 1, 'hidden': 2}\n", 1, "'hidden' stands twice"),
+        ("a: [{b: 1, c: {d: 1,\n d: 2}}]\n", 2, "'d' stands twice"),
+        ("a: &a {b: 1}\nc:\n  <<: *a\n  <<: *a\n", 4, "'<<' stands twice"),
+    ],
+)
+def test_a_key_that_stands_twice_in_a_section_is_refused_with_its_line(
+    tmp_path: Path, text: str, line: int, key: str
+) -> None:
+    path = put(tmp_path / "config.yaml", text)
+    with pytest.raises(PipelineError, match=f"key {key}") as caught:
+        read_yaml(path)
+    assert caught.value.where == f"{path}:{line}"
+
+
+def test_a_key_that_replaces_a_merged_one_does_not_count_as_repeated(tmp_path: Path) -> None:
+    text = "a: &a {x: 1, y: 2}\nb: &b\n  <<: *a\n  x: 3\nc:\n  <<: *b\n  y: 4\n"
+    assert read_yaml(put(tmp_path / "a.yaml", text))["c"] == {"x": 3, "y": 4}
+
+
 @pytest.mark.parametrize("key", ["results", "mirror"])
 @pytest.mark.parametrize("value", ["-rf", "a\nb", "a\x00b", "a\x1b[2J"])
 def test_a_path_that_reads_as_an_option_or_steers_a_terminal_is_refused(key: str, value: str) -> None:
@@ -255,6 +365,12 @@ def test_a_sheet_whose_answers_may_have_moved_is_refused(
     csv.field_size_limit(131_072)  # as it is where no table was read before
     with pytest.raises(PipelineError, match=problem):
         read_ratings([put(tmp_path / "anna.csv", sheet(change))], [DRAW])
+
+
+def test_a_sheet_with_a_hundred_thousand_further_columns_is_read_in_time_that_grows_with_it(tmp_path: Path) -> None:
+    content = sheet(lambda rows: rows[0].extend(MANY_NAMES.split(",")))
+    found = in_time(lambda: read_ratings([put(tmp_path / "anna.csv", content)], [DRAW]))
+    assert [ratings.raters for ratings in found.values()] == [["anna"]]
 
 
 def test_a_quotation_mark_without_its_partner_does_not_swallow_the_answers_after_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Downloads from a loopback server that misbehaves on purpose."""
 
+import errno
 import hashlib
 import threading
 import time
@@ -11,10 +12,12 @@ from typing import ClassVar
 import pytest
 
 from pipeline_lib.config.sources import RemoteFile
+from pipeline_lib.corpora import download
 from pipeline_lib.corpora.download import Patience, fetch_bundle
 from pipeline_lib.errors import PipelineError
 
 CONTENT = bytes(range(256)) * 400
+OTHER = CONTENT[::-1]
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 QUICK = Patience(timeout=0.3, attempts=3, pause=0.01)
 
@@ -32,6 +35,8 @@ class Handler(BaseHTTPRequestHandler):
         Handler.requests.append((behaviour, wanted))
         first_time = sum(name == behaviour for name, _ in Handler.requests) == 1
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and behaviour != "no-ranges" else 0
+        if behaviour.startswith("replaced"):
+            return self.replaced(behaviour, first_time, start)
         if behaviour == "missing":
             return self.send_error(404)
         if behaviour == "busy" and first_time:
@@ -52,6 +57,29 @@ class Handler(BaseHTTPRequestHandler):
         if behaviour == "short":
             return self.answer(CONTENT[:-10], length=len(CONTENT))
         return self.answer(body, start=start)
+
+    def replaced(self, behaviour: str, first_time: bool, start: int) -> None:
+        """The first reply is cut off; after it there is another file behind the address, unless it says "same"."""
+        _, kind, *how = behaviour.split("-")
+        content = CONTENT if first_time or "same" in how else OTHER
+        version = "1" if content is CONTENT or "shorter" in how else "2"
+        content = content[:-1] if "shorter" in how and not first_time else content
+        name, validator = {
+            "etag": ("ETag", f'"{version}"'),
+            "weak": ("ETag", f'W/"{version}"'),
+            "date": ("Last-Modified", f"Sat, 0{version} Nov 2025 00:00:00 GMT"),
+            "none": ("X-None", ""),
+        }[kind]
+        if "honest" in how and self.headers.get("If-Range", validator) != validator:
+            start = 0
+        self.send_response(206 if start else 200)
+        self.send_header(name, validator)
+        self.send_header("Content-Length", str(len(content) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+        self.end_headers()
+        self.wfile.write(content[:1000] if first_time else content[start:])
+        self.close_connection = True
 
     def answer(self, body: bytes, kind: str = "application/zip", length: int = -1, start: int = 0, stall=False) -> None:
         self.send_response(206 if start else 200)
@@ -124,6 +152,48 @@ def test_without_a_checksum_a_part_from_an_earlier_run_is_not_trusted(server: st
     (tmp_path / "a.zip.part").write_bytes(b"x" * 5000)
     fetch_bundle([[remote(f"{server}/good/a.zip", sha256=None)]], [], tmp_path, QUICK)
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "content"),
+    [
+        ("replaced-etag-honest", OTHER),  # answers If-Range with the whole new file
+        ("replaced-date-honest", OTHER),
+        ("replaced-etag", OTHER),  # takes no notice of If-Range
+        ("replaced-none", OTHER),  # says nothing of versions
+        ("replaced-weak", OTHER),
+        ("replaced-etag-shorter", OTHER[:-1]),  # only the length tells
+    ],
+)
+def test_without_a_checksum_no_file_is_put_together_from_two_versions(
+    server: str, tmp_path: Path, behaviour: str, content: bytes
+) -> None:
+    fetch_bundle([[remote(f"{server}/{behaviour}/a.zip", sha256=None)]], [], tmp_path, QUICK)
+    assert (tmp_path / "a.zip").read_bytes() == content
+
+
+@pytest.mark.parametrize("kind", ["etag", "date"])
+def test_without_a_checksum_a_body_is_resumed_where_the_server_tells_that_the_file_is_the_same(
+    server: str, tmp_path: Path, kind: str
+) -> None:
+    fetch_bundle([[remote(f"{server}/replaced-{kind}-honest-same/a.zip", sha256=None)]], [], tmp_path, QUICK)
+    assert ranges() == [None, "bytes=1000-"]
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("step", ["_store", "publish"])
+def test_a_full_disk_is_named_as_such_whether_it_is_the_disk_or_a_quota(
+    server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, step: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(code, "full")
+
+    monkeypatch.setattr(download, step, full)
+    with pytest.raises(PipelineError, match="no space left") as caught:
+        fetch_bundle([[remote(f"{server}/good/a.zip")]], [], tmp_path, QUICK)
+    assert caught.value.where == str(tmp_path / "a.zip")
+    assert len(Handler.requests) == 1
 
 
 def test_a_busy_server_is_asked_again_and_a_missing_file_is_not(server: str, tmp_path: Path) -> None:
@@ -223,6 +293,14 @@ def test_without_a_checksum_a_file_that_was_damaged_on_disk_is_set_aside_and_fet
     fetch_bundle([[remote(f"{server}/good/a.zip", sha256=None)]], [], tmp_path, QUICK)
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
     assert len(list(tmp_path.glob("a.zip.wrong-*"))) == 1
+
+
+def test_a_file_that_is_set_aside_leaves_no_checksum_behind(server: str, tmp_path: Path) -> None:
+    fetch_bundle([[remote(f"{server}/good/a.zip")]], [], tmp_path, QUICK)
+    (tmp_path / "a.zip").write_bytes(CONTENT[:-1])
+    with pytest.raises(PipelineError):
+        fetch_bundle([[remote()]], [], tmp_path, QUICK)
+    assert [path.name[:12] for path in tmp_path.iterdir()] == ["a.zip.wrong-"]
 
 
 def test_the_second_set_is_taken_when_the_first_cannot_be_completed(server: str, tmp_path: Path) -> None:

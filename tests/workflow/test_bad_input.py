@@ -86,6 +86,22 @@ def release(folder: str = "") -> bytes:
     return zipped({f"ijcnlp_dailydialog/{split}.zip": content for split, content in inner.items()})
 
 
+# --- configuration ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "overlay.yaml"])
+def test_a_key_that_stands_twice_in_any_file_of_the_configuration_is_named_with_file_and_line(tmp_path, name):
+    workflow = TinyWorkflow.create(tmp_path / "tiny")
+    (workflow.folder / "overlay.yaml").write_text("metrics: {bootstrap: 60}\n")
+    with open(workflow.folder / name, "a") as file:
+        file.write("extra: 1\nextra: 2\n")
+    done = workflow.run("--dry-run", "--configfile", "overlay.yaml")
+    assert done.returncode != 0
+    message = message_of(done.stdout)
+    assert "key 'extra' stands twice" in message
+    assert f"{name}:{len((workflow.folder / name).read_text().splitlines())}" in message
+
+
 # --- corpora -------------------------------------------------------------------------------------------------------
 
 

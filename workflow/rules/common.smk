@@ -14,6 +14,7 @@ from pipeline_lib.config.loading import load, read_yaml
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.fingerprint import stage_fingerprint
 from pipeline_lib.schema import SPLITS
+from pipeline_lib.storage import report_full_disk
 from pipeline_lib.training.state import forget_finished
 
 
@@ -26,8 +27,15 @@ def in_order_of(base, values):
 
 AS_MODULE = not workflow.modifier.is_main_snakefile()  # of another workflow, whose configuration is the whole of ours
 
+
+def own_config():
+    """What Snakemake has read and joined, every file of it read once more by us, who refuse keys that stand twice."""
+    files = {str(file): read_yaml(Path(file)) for file in ["config.yaml", *workflow.configfiles]}
+    return in_order_of(files["config.yaml"], config)
+
+
 try:
-    CONFIG = load(config if AS_MODULE else in_order_of(read_yaml(Path("config.yaml")), config))
+    CONFIG = load(config if AS_MODULE else own_config())
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
 

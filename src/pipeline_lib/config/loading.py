@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from pipeline_lib.config.checking import check_plain, validated
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError
@@ -28,12 +30,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read one YAML mapping; an empty file is an empty one.
 
     Raises:
-        PipelineError: the file is missing or not YAML, or holds something other than a mapping.
+        PipelineError: the file is missing or not YAML, repeats a key, or holds something other than a mapping.
     """
-    import yaml
-
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _Loader(path.read_text(encoding="utf-8")).get_single_data()
     # besides its own errors the parser lets out whatever a malformed date, number or tag, or deep nesting, raises
     except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -51,3 +51,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
             remedy="correct the file; config.yaml is an example",
         )
     return values or {}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe loader, which by itself takes the last of repeated keys and says nothing."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # composed, the keys are as the file has them; once constructed, those that `<<` brings count as repeated too
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if first := lines.get((key.tag, key.value)):
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value!r} stands twice, first in line {first}", problem_mark=key.start_mark
+                )
+            lines[key.tag, key.value] = key.start_mark.line + 1
+        return node

@@ -7,14 +7,16 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline_lib.config.sources import RemoteFile
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.progress import Progress
-from pipeline_lib.storage import atomic, intact, publish, sha256
+from pipeline_lib.storage import atomic, checksum_file, intact, is_disk_full, publish, sha256
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +85,8 @@ def _obtain(
         return any(_copy(candidate, target, file, reasons) for candidate in candidates)
 
     if patience is not None:
-        return present() or any(_download(url, target, file, patience, reasons) for url in file.urls)
+        with _full_disk_named(target):
+            return present() or any(_download(url, target, file, patience, reasons) for url in file.urls)
     if file.sha256 is None:  # nothing tells whether the file at hand is still the mirror's
         return mirrored() or present()
     return present() or mirrored()
@@ -105,6 +108,7 @@ def _verified(path: Path, origin: Path | str, file: RemoteFile, reasons: list[st
         return True
     aside = path.with_name(f"{file.name}.wrong-{found[:8]}")
     os.replace(path, aside)
+    checksum_file(path).unlink(missing_ok=True)  # after the file: without it, the wrong one would count as intact
     expected = file.sha256 or "the one that it had when it was fetched"
     reasons.append(f"{origin}: sha256 is {found}, expected {expected}; kept as {aside.name}")
     log.warning(reasons[-1])
@@ -132,27 +136,48 @@ class _RefusedError(Exception):
     """The server's answer will not change by asking again."""
 
 
+@dataclass
+class _Version:
+    """What a server says that tells one version of a file from another; blank where it does not say."""
+
+    etag: str = ""
+    modified: str = ""
+    total: int = 0  # bytes
+
+    @property
+    def validator(self) -> str:
+        """As ``If-Range`` takes it, which has no use for a weak ETag."""
+        return self.modified if not self.etag or self.etag.startswith("W/") else self.etag
+
+    def contradicts(self, other: "_Version") -> bool:
+        return any(a != b for a, b in zip(astuple(self), astuple(other), strict=True) if a and b)
+
+
 def _download(url: str, target: Path, file: RemoteFile, patience: Patience, reasons: list[str]) -> bool:
     part = target.with_name(target.name + ".part")
+    version = None
     if file.sha256 is None:  # without a checksum nobody can tell what a part from an earlier run belongs to
         part.unlink(missing_ok=True)
+        version = _Version()
     furthest = _size(part)
     fresh = furthest == 0
     failures = 0
     while True:
         try:
-            _receive(url, part, patience.timeout)
+            _receive(url, part, patience.timeout, version)
         except (_RefusedError, ValueError) as refusal:  # ValueError: not a URL
             reasons.append(f"{url}: {refusal}")
             return False
         except (OSError, http.client.HTTPException) as error:
-            if isinstance(error, OSError) and error.errno == 28:
-                raise _disk_full(target) from error
+            if isinstance(error, OSError) and is_disk_full(error):
+                raise
             failures = 1 if _size(part) > furthest else failures + 1
             furthest = max(furthest, _size(part))
             if failures >= patience.attempts:
                 reasons.append(f"{url}: {error or type(error).__name__} ({failures} attempts in a row)")
                 return False
+            if version and not version.validator:  # the file may change before the next attempt, and nothing would tell
+                part.unlink(missing_ok=True)
             time.sleep(patience.pause * 2 ** (failures - 1))
             continue
         if _verified(part, url, file, reasons):
@@ -163,9 +188,11 @@ def _download(url: str, target: Path, file: RemoteFile, patience: Patience, reas
         fresh, furthest = True, 0  # the part was of another file; it is out of the way now: once more from byte 0
 
 
-def _receive(url: str, part: Path, timeout: float) -> None:
+def _receive(url: str, part: Path, timeout: float, version: _Version | None) -> None:
     """Add to ``part`` what it lacks of the body behind ``url``.
 
+    Args:
+        version: of ``part``, set when its first bytes arrive; None where a checksum will tell a mixture.
     Raises:
         _RefusedError: asking again is of no use.
         OSError, HTTPException: it may be, and what has arrived is kept.
@@ -173,29 +200,38 @@ def _receive(url: str, part: Path, timeout: float) -> None:
     request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "pipeline-lib"})
     if _size(part):
         request.add_header("Range", f"bytes={_size(part)}-")
+        if version:
+            request.add_header("If-Range", version.validator)
     try:
         with urllib.request.urlopen(request, timeout=timeout) as reply:
-            _store(reply, part)
+            _store(reply, part, version)
     except urllib.error.HTTPError as error:
         if error.code == 416:
-            if error.headers.get("Content-Range") == f"bytes */{_size(part)}":
+            complete = version is None or version.total in (0, _size(part))
+            if complete and error.headers.get("Content-Range") == f"bytes */{_size(part)}":
                 return  # nothing is missing: an earlier run ended between the last byte and the renaming
             part.unlink()
-            raise ConnectionError("the part on disk is longer than the file; started again") from None
+            raise ConnectionError("the part on disk is not of this file; started again") from None
         if error.code in (408, 425, 429) or error.code >= 500:
             raise ConnectionError(f"HTTP status {error.code}") from None
         raise _RefusedError(f"HTTP status {error.code} {error.reason}") from None
 
 
-def _store(reply: Any, part: Path) -> None:
+def _store(reply: Any, part: Path, version: _Version | None) -> None:
     if reply.headers.get_content_type() == "text/html" and not part.name.endswith((".html.part", ".htm.part")):
         raise _RefusedError("a web page (text/html) came in place of the file")
     start = _size(part) if reply.status == 206 else 0  # 200: the server ignores ranges
     if start and not reply.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
         part.unlink()
         raise ConnectionError("the server sent another range than was asked for")
-    length = reply.headers.get("Content-Length")
-    total = start + int(length) if length else None
+    total = _total(reply, start)
+    if version:
+        found = _Version(reply.headers.get("ETag", ""), reply.headers.get("Last-Modified", ""), total or 0)
+        if start and version.contradicts(found):
+            part.unlink()
+            raise ConnectionError("the file has changed on the server; started again")
+        if not start:
+            version.etag, version.modified, version.total = found.etag, found.modified, found.total
     with (
         open(part, "ab" if start else "wb") as out,
         Progress(part.name.removesuffix(".part"), total, "B", start) as bar,
@@ -209,13 +245,29 @@ def _store(reply: Any, part: Path) -> None:
         raise ConnectionError(f"the connection ended after {_size(part):,} of {total:,} bytes")
 
 
+def _total(reply: Any, start: int) -> int | None:
+    """Bytes of the whole file, of which the reply holds those from ``start`` on."""
+    stated = reply.headers.get("Content-Range", "").rpartition("/")[2]
+    if start and stated.isdecimal():  # it may be an asterisk
+        return int(stated)
+    length = reply.headers.get("Content-Length")
+    return start + int(length) if length else None
+
+
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _disk_full(target: Path) -> PipelineError:
-    return PipelineError(
-        "no space left on the disk",
-        where=target,
-        remedy="free some space or set `results:` to a larger disk, then run again; the download goes on where it was",
-    )
+@contextmanager
+def _full_disk_named(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise PipelineError(
+            "no space left on the disk",
+            where=target,
+            remedy="free some space or set `results:` to a larger disk, then run again; with a checksum in the "
+            "configuration the download goes on where it was",
+        ) from error

@@ -68,7 +68,7 @@ def verified_files(manifest: Path) -> list[Path]:
                 "a fetched file is missing" if found == "missing" else "a fetched file has changed",
                 where=path,
                 expected=f"sha256 {entry.sha256}; found {found}",
-                remedy=f"delete {manifest} and run the same command again; the file will be fetched anew",
+                remedy=f"delete {manifest} and run the same command again (with a bucket: --forcerun download_corpus)",
             )
         files.append(path)
     return files

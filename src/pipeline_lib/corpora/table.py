@@ -19,6 +19,7 @@ from pipeline_lib.schema import DIALOGUES, SPLITS
 from pipeline_lib.user_tables import read_rows
 
 _REQUIRED = ("dialogue", "turn", "text")
+_LONGEST = 1_000_000  # turns of a dialogue, which is held in memory; real ones have some hundreds
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
@@ -30,12 +31,13 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         skipped: counts dialogues of one turn.
     Raises:
         PipelineError: a column is missing; a value is null, empty or of the wrong kind; a turn number stands twice in
-            a dialogue; the rows of a dialogue are scattered. Each names the file and the row or dialogue.
+            a dialogue; the rows of a dialogue are scattered or implausibly many. Each names the file and the row or
+            dialogue.
     """
     columns = {key: key for key in _REQUIRED} | source.columns
     seen: set[str] = set()
     for path in files:
-        for rows in _whole_dialogues(_checked(path, columns)):
+        for rows in _whole_dialogues(_checked(path, columns), path):
             yield _batch(path, rows, source, seen, skipped)
 
 
@@ -108,26 +110,44 @@ def _check_splits(values: pa.Array, path: Path, name: str, first_row: int) -> No
 # --- dialogues -----------------------------------------------------------------------------------------------------
 
 
-def _whole_dialogues(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+def _whole_dialogues(tables: Iterator[pa.Table], path: Path) -> Iterator[pa.Table]:
     """The same rows, divided only between dialogues."""
-    rest: pa.Table | None = None
+    held: list[pa.Table] = []  # of one dialogue, which may go on in the next table
     for table in tables:
-        table = pa.concat_tables([rest, table]) if rest is not None else table
         ids = table.column("dialogue").combine_chunks()
-        last = len(ids) - 1
-        while last > 0 and ids[last - 1] == ids[last]:
-            last -= 1
-        if last:
-            yield table.slice(0, last)
-        rest = table.slice(last)
-    if rest is not None and rest.num_rows:
-        yield rest
+        starts = np.flatnonzero(_changes(ids)) + 1
+        goes_on = bool(held) and held[-1].column("dialogue")[-1] == ids[0]
+        if goes_on and not len(starts):
+            held.append(table)
+            _check_length(held, path)
+            continue
+        last = int(starts[-1]) if len(starts) else 0
+        if held or last:
+            yield pa.concat_tables([*held, table.slice(0, last)])
+        held = [table.slice(last)]
+    if held:
+        yield pa.concat_tables(held)
+
+
+def _changes(values: pa.Array) -> np.ndarray:
+    """(N - 1) bool: whether each of N values differs from the one before it."""
+    return pc.not_equal(values.slice(1), values.slice(0, len(values) - 1)).to_numpy(zero_copy_only=False)
+
+
+def _check_length(held: list[pa.Table], path: Path) -> None:
+    if sum(part.num_rows for part in held) > _LONGEST:
+        raise PipelineError(
+            f"dialogue {held[0].column('dialogue')[0].as_py()!r} has more than {_LONGEST:,} turns",
+            where=path,
+            expected="a column that tells dialogues apart",
+            remedy="name that column for 'dialogue' in the configuration, or divide the dialogue",
+        )
 
 
 def _batch(path: Path, rows: pa.Table, source: Source, seen: set[str], skipped: Counter[str]) -> pa.RecordBatch:
     rows = rows.combine_chunks()
     ids = rows.column("dialogue").combine_chunks()
-    changes = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1)).to_numpy(zero_copy_only=False)
+    changes = _changes(ids)
     starts = np.flatnonzero(np.append(True, changes))
     names = ids.take(pa.array(starts)).to_pylist()
     _check_contiguous(names, seen, path)
@@ -161,8 +181,7 @@ def _splits(rows: pa.Table, names: list[str], dialogue: np.ndarray, path: Path, 
         own = [hashed_split(name, source.splits, source.split_seed) for name in names]
         return pa.array(own).take(pa.array(dialogue))
     given = rows.column("split").combine_chunks()
-    divided = pc.not_equal(given.slice(1), given.slice(0, len(given) - 1)).to_numpy(zero_copy_only=False)
-    bad = np.flatnonzero(divided & (np.diff(dialogue) == 0))
+    bad = np.flatnonzero(_changes(given) & (np.diff(dialogue) == 0))
     if len(bad):
         raise PipelineError(
             f"dialogue {names[dialogue[bad[0]]]!r} is in two splits",

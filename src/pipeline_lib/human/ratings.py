@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,7 +206,7 @@ def _rows(file: Path) -> Iterator[_Row]:
     for column in _NEEDED:
         if column not in names:
             raise _no_column(file, column, names)
-    if repeated := [name for name in names if name and names.count(name) > 1]:
+    if repeated := [name for name, times in Counter(names).items() if name and times > 1]:
         raise PipelineError(
             f"column {repeated[0]!r} stands twice",
             where=f"{file}, row 1",

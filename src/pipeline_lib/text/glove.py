@@ -73,7 +73,8 @@ def select_vectors(path: Path, wanted: pa.Array, dimension: int | None = None) -
         dimension: expected width; if None, that of the first row.
     Raises:
         PipelineError: the file is missing or damaged; a wanted row is ragged or holds something other than finite
-            numbers; any row has fewer numbers than the first; no token was found. Names the line.
+            numbers; any row has fewer numbers than the first, or fields enough for two rows; no token was found. Names
+            the line.
     """
     reader = _Reader(path, {token.encode() for token in wanted.to_pylist()}, dimension)
     with _opened(path, dimension) as file:
@@ -154,11 +155,20 @@ class _Reader:
             )
 
     def _is_ragged(self, fields: list[bytes]) -> bool:
-        """Whether the row is too short, or too long without being a token that contains spaces."""
+        """Whether the row is too short, or too long without being a token that contains spaces.
+
+        The 840B release's tokens with spaces (``. . .``, ``at name@domain.com``) are short and have no number in them.
+        """
         surplus = fields[1 : len(fields) - self._dimension]
-        return len(fields) <= self._dimension or (
-            bool(surplus) and all(not field or _is_number(field) for field in surplus)
+        return (
+            len(fields) <= self._dimension
+            or self._is_joined(len(fields))
+            or (bool(surplus) and (not any(surplus) or any(map(_is_number, surplus))))
         )
+
+    def _is_joined(self, fields: int) -> bool:
+        """Whether a row of so many fields is long enough for two, whose line end was lost: 3.2hello, or 3.2 hello."""
+        return fields > 2 * self._dimension
 
     def _keep(self, number: int, line: bytes) -> None:
         fields = line.split(b" ")
@@ -180,7 +190,7 @@ class _Reader:
             line = line.rstrip(b" \r")
             if not line:
                 self._blank += 1
-            elif line.count(b" ") < self._dimension:
+            elif (spaces := line.count(b" ")) < self._dimension or self._is_joined(spaces + 1):
                 raise self._ragged(number, line.split(b" "))
 
     def _parse_waiting(self) -> None:
