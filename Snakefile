@@ -36,6 +36,10 @@ onsuccess:
     forget_finished(RESULTS / ".state")
 
 
+onerror:
+    report_full_disk(RESULTS)
+
+
 rule all:
     """Tables 1-3 of the SepaCVAE paper for the run that the configuration describes, and the record of that run."""
     default_target: True

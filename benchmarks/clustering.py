@@ -14,6 +14,7 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -33,7 +34,7 @@ REAL_LINES = DATA / "en_subtitle_lines/en_tv_subtitles.txt.gz"
 REAL_VECTORS = DATA / "glove/glove.6B.50d.subset.txt.gz"
 SIZES = [100_000]
 DIMENSION, VOCABULARY, TOPICS, WORDS = 300, 20_000, 8, 8  # WORDS: of one text
-AGREEMENT = 5_000  # texts of the comparison
+AGREEMENT, LANDMARKS = 5_000, 200  # texts of the comparison; so few landmarks that they are fitted by mini-batches
 
 
 def mean_vectors(n: int) -> MeanVectors:
@@ -80,14 +81,16 @@ def agreement() -> None:
     print()
     head("adjusted Rand index", "texts", "large-scale with exact", "exact with exact, a tenth left out")
     exact = Clustering(exact_up_to=AGREEMENT)
-    large = Clustering(minibatch_from=AGREEMENT // 5, exact_up_to=1)
+    large = Clustering(minibatch_from=AGREEMENT // 5, exact_up_to=1, landmarks=LANDMARKS)
     kept = np.sort(np.random.default_rng(0).permutation(AGREEMENT)[AGREEMENT // 10 :])
     for name, points in {"generated": mean_vectors(AGREEMENT)[:], "subtitles": subtitles(AGREEMENT)}.items():
         if points is None:
             continue
         for method, fit in (("kmeans", kmeans.fit), ("spectral", spectral.fit), ("agglomerative", agglomerative.fit)):
             groups = fit(points, exact).train
-            same = adjusted_rand_score(groups, fit(points, large).train)
+            with patch.object(kmeans, "_refined", wraps=kmeans._refined) as refined:
+                same = adjusted_rand_score(groups, fit(points, large).train)
+            assert any(call.args[0] is points for call in refined.call_args_list), "no mini-batches of texts"
             fewer = adjusted_rand_score(groups[kept], fit(points[kept], exact).train)
             row(f"{method}, {name}", f"{len(points):,}", f"{same:.3f}", f"{fewer:.3f}")
 

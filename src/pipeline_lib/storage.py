@@ -2,7 +2,8 @@
 
 Every write goes to a temporary name in the same folder, is flushed to disk and renamed. Beside each file ``name`` lies
 ``.name.sha256``, a line as ``sha256sum -c`` reads it; every reader compares the file with it first. A file without one,
-put there by hand or brought by object storage, is read with the checks of its own format.
+put there by hand, is read with the checks of its own format. So are Snakemake's local copies of objects in a bucket:
+Snakemake replaces them by newer ones, of which a checksum beside the copy knows nothing, and the storage has its own.
 """
 
 import errno
@@ -10,11 +11,14 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,8 @@ import pyarrow.parquet as pq
 from pipeline_lib.errors import PipelineError
 
 REMAKE = "delete the file and run the same command again; it will be remade"
+CHANGED = "changed since it was written: damaged or edited"
+_ROOM = 1 << 16  # bytes that a log should find free
 
 
 @contextmanager
@@ -46,19 +52,39 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~_umask())  # mkstemp made it private
         publish(temporary, path)
     except OSError as error:
-        # Arrow raises its own OSError without errno, so the message is searched too
-        if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
-            raise PipelineError(
-                "no space left on the disk",
-                where=path,
-                expected=f"room for {path.name}; earlier results are untouched",
-                remedy="free some space or set `results:` to a larger disk, then run the same command again",
-            ) from error
+        if is_disk_full(error):
+            raise disk_full(path, f"room for {path.name}; earlier results are untouched") from error
         raise
     finally:
         os.close(handle)
         with suppress(FileNotFoundError):
             temporary.unlink()
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether a disk, or what a user may have of it, is used up; Arrow's own errors say so in their message alone."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    return error.errno in full or any(os.strerror(code) in str(error) for code in full)
+
+
+def report_full_disk(folder: Path) -> None:
+    """Print the error of a full disk if that of ``folder`` is: a stage's log, on the same disk, may have lost it."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_ROOM))
+    except OSError as error:
+        if is_disk_full(error):
+            print(disk_full(folder, "room for a log"), file=sys.stderr)
+
+
+def disk_full(where: Path | str, expected: str) -> PipelineError:
+    """The error of a disk without space."""
+    return PipelineError(
+        "no space left on the disk",
+        where=where,
+        expected=expected,
+        remedy="free some space or set `results:` to a larger disk, then run the same command again",
+    )
 
 
 def publish(temporary: Path, path: Path) -> None:
@@ -69,6 +95,9 @@ def publish(temporary: Path, path: Path) -> None:
     """
     with open(temporary, "rb+") as file:
         os.fsync(file.fileno())
+    if _is_local_copy(path):
+        os.replace(temporary, path)
+        return
     kept = checksum_file(path)
     fresh = kept.with_name(kept.name + ".tmp")
     try:
@@ -105,28 +134,54 @@ def verify(path: Path) -> None:
     """Compare a file that is about to be read with the checksum that was kept when it was written.
 
     Raises:
-        PipelineError: it changed.
+        PipelineError: it changed, or the checksum did.
     """
     if not intact(path):
         raise PipelineError(
-            "changed since it was written: damaged or edited",
+            what_changed(path),
             where=path,
             expected=f"the bytes that {checksum_file(path).name} was computed from",
-            remedy=REMAKE,
+            remedy=f"{irreplaceable(path) or REMAKE}. If you put it there yourself, or trust it as it is, "
+            f"delete {checksum_file(path).name} beside it instead",
         )
 
 
 def intact(path: Path) -> bool:
     """Whether a file is as it was written; without a kept checksum, or a file, nothing speaks against it."""
+    if _is_local_copy(path):
+        return True
     try:
         return checksum_file(path).read_bytes() == _checksum_line(sha256(path), path)
     except FileNotFoundError:
         return True
 
 
+def what_changed(path: Path) -> str:
+    """Of a file that is not `intact`: whether it, or the checksum beside it, can be told to have changed."""
+    line = rb"[0-9a-f]{64}  " + re.escape(path.name.encode()) + rb"\n"
+    if re.fullmatch(line, checksum_file(path).read_bytes()):
+        return CHANGED
+    return f"the checksum kept beside it, {checksum_file(path).name}, is damaged; the file itself may be well"
+
+
+def irreplaceable(path: Path) -> str:
+    """What to do about a damaged file that is not made again once it alone is deleted; empty for every other file."""
+    *_, grandparent, parent, place, name = ("", "", "", *path.absolute().parts)
+    if (grandparent, parent, place) == ("human", "keys", "kept"):
+        return "restore the file from a backup: the key of an earlier draw is not made again"
+    if parent == "raw" and name != "manifest.json" and path.with_name("manifest.json").exists():
+        return "delete the file and manifest.json beside it and run the same command again; it will be fetched again"
+    return ""
+
+
 def checksum_file(path: Path) -> Path:
     """Where the checksum of ``path`` is kept."""
     return path.with_name(f".{path.name}.sha256")
+
+
+def _is_local_copy(path: Path) -> bool:
+    """Whether a file lies where Snakemake keeps its copies of objects in a bucket."""
+    return (".snakemake", "storage") in pairwise(path.absolute().parts)
 
 
 def _checksum_line(digest: str, path: Path) -> bytes:

@@ -25,6 +25,7 @@ from workflow.tiny_workflow import TinyWorkflow
 
 TABLE = "results/tables/table2.csv"
 MOST_RERUNS = 6
+FAILED = ("WRONG", "LOST", "UNCLEAR")  # how an outcome begins: other tables, none at all, or an error that says nothing
 UNREAD = ("logs", "benchmarks")  # what Snakemake and TensorBoard write: no table is made from them
 VOLATILE = {"seconds", "tokens_per_s"}  # of histories and summaries: how long it took
 STAGES = ("dialogues", "pairs", "vectors", "filtered", "vocabulary", "encoded", "clusters")  # of a corpus, in order
@@ -201,10 +202,10 @@ class Experiment:
         if done.returncode == 0:
             fault.happened = "there was room enough"
         elif "no space left on the disk" in done.stdout:
-            fault.happened = "error said so and named the file"
+            fault.happened = "error said so and where"
         else:
             named = re.findall(r"^.*(?:No space left|ENOSPC).*$", done.stdout, re.MULTILINE)
-            fault.happened = f"Snakemake's own: {named[-1].strip()[:90]}" if named else "UNCLEAR"
+            fault.happened = f"Snakemake's own: {named[-1].strip()[:90]}" if named else unclear(done)
         self.settle([fault], [done])
 
     def download(self, server: CorpusServer, behaviour: str, pinned: bool) -> None:
@@ -231,7 +232,7 @@ class Experiment:
             server.misbehave(behaviour, times)
             done = self.workflow.run(target, changes=changes)
         if done.returncode:
-            fault.happened = "error listed what was tried" if "could not be fetched" in done.stdout else "UNCLEAR"
+            fault.happened = "error listed what was tried" if "could not be fetched" in done.stdout else unclear(done)
             server.misbehave("", 0)
             fault.reruns += 1
             done = self.workflow.run(target, changes=changes)
@@ -239,6 +240,7 @@ class Experiment:
         fetched = self.results / "raw/served/talk.csv"
         whole = done.returncode == 0 and fetched.read_bytes() == server.content
         again = "same command again, equal" if fault.reruns else "unharmed, equal"
+        again = fault.happened if fault.happened.startswith(FAILED) else again
         fault.outcome = again if whole else "WRONG: " + done.stdout[-300:]
         self.close(fault)
 
@@ -255,6 +257,8 @@ class Experiment:
                 fault.outcome = "LOST: " + recovery.screens[-1][-300:]
             elif differing or self.went_back:
                 fault.outcome = "WRONG: " + ", ".join([*differing[:3], *self.went_back])
+            elif fault.happened.startswith(FAILED):
+                fault.outcome = fault.happened
             self.close(fault)
         if differing or recovery.runs > MOST_RERUNS:
             self.restore()
@@ -271,7 +275,7 @@ class Experiment:
                     break
                 recovery.verified += changed
                 for name in changed:
-                    (self.workflow.folder / name).unlink()
+                    (self.workflow.folder / name).unlink(missing_ok=True)
             elif "--unlock" in done.stdout:
                 recovery.unlocked += 1
                 self.unlock()
@@ -285,7 +289,7 @@ class Experiment:
                 # one damaged file is seldom alone
                 recovery.verified += (changed := self.verified())
                 for name in changed:
-                    (self.workflow.folder / name).unlink()
+                    (self.workflow.folder / name).unlink(missing_ok=True)
         return recovery
 
     def unlock(self) -> None:
@@ -293,7 +297,7 @@ class Experiment:
         assert done.returncode == 0, done.stdout
 
     def verified(self) -> list[str]:
-        """Files that the command of the project finds changed."""
+        """Files that the command of the project says are to be deleted."""
         done = subprocess.run(
             [sys.executable, "-m", "pipeline_lib.verify", "results"],
             cwd=self.workflow.folder,
@@ -301,7 +305,12 @@ class Experiment:
             capture_output=True,
             text=True,
         )
-        return done.stdout.splitlines()
+        named = done.stdout.splitlines()
+        # where that alone does not bring a file back, what to do stands behind its name
+        told = re.findall(r"^(results/\S+): .*\bdelete the file( and manifest\.json)?", done.stderr, re.MULTILINE)
+        for name, with_manifest in told:
+            named += [name, str(Path(name).with_name("manifest.json"))] if with_manifest else [name]
+        return list(dict.fromkeys(named))
 
     def restore(self) -> None:
         """Begin again from nothing, so that one wrong outcome is not counted with the next."""
@@ -406,6 +415,10 @@ def different(reference: dict[str, str], found: dict[str, str]) -> list[str]:
     """Names of files that are not as they should be; an intermediate that nobody needs any more may be gone."""
     missing = [name for name in reference if name.startswith("tables/table2") and name not in found]
     return missing + [name for name, digest in found.items() if reference.get(name) != digest]
+
+
+def unclear(done: subprocess.CompletedProcess[str]) -> str:
+    return "UNCLEAR: " + done.stdout[-300:]
 
 
 def write_record(path: Path, record: list[Fault]) -> None:

@@ -2,8 +2,9 @@
 
     python tests/chaos/run.py --faults 200 --seed 1 --record docs/faults.csv
 
-All happens in a folder of its own; downloads come from 127.0.0.1. Ends with status 1 if anything was lost or wrong. The
-faults of a full disk need the right to mount a small file system and are left out elsewhere.
+All happens in a folder of its own; downloads come from 127.0.0.1. Ends with status 1 if anything was lost or wrong,
+or an error did not say what it was. The faults of a full disk need the right to mount a small file system and are left
+out elsewhere.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import yaml
 sys.path.insert(0, str(Path(__file__).parents[1]))
 ROOT = Path(__file__).parents[2]
 
-from chaos.experiment import TABLE, Experiment, Fault, write_record  # noqa: E402 -- found by the line above
+from chaos.experiment import FAILED, TABLE, Experiment, Fault, write_record  # noqa: E402 -- found by the line above
 from chaos.served import BEHAVIOURS, CorpusServer, serving  # noqa: E402
 from workflow.tiny_workflow import TinyWorkflow  # noqa: E402
 
@@ -53,7 +54,7 @@ def main() -> None:
                 if len(experiment.record) >= arguments.faults:
                     break
     print(summary(experiment.record))
-    sys.exit(any(fault.outcome.startswith(("WRONG", "LOST")) for fault in experiment.record))
+    sys.exit(any(fault.outcome.startswith(FAILED) for fault in experiment.record))
 
 
 def finished_run(folder: Path) -> tuple[TinyWorkflow, float]:

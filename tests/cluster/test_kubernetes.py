@@ -1,5 +1,6 @@
 """The profile for Kubernetes: its jobs in a dry run, and its storage with every file in an S3 server."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -7,7 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from cluster_workflow import ClusterWorkflow
+
+from chaos.served import serving
 
 PROFILE = "profiles/kubernetes"
 BUCKET = "pipeline-lib"  # as in the profile
@@ -33,11 +37,13 @@ def client(boto3, address: str):
     )
 
 
-def run(workflow: ClusterWorkflow, s3: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run(
+    workflow: ClusterWorkflow, s3: str, *options: str, target: str = ClusterWorkflow.TABLE
+) -> subprocess.CompletedProcess[str]:
     keys = {"SNAKEMAKE_STORAGE_S3_ACCESS_KEY": "key", "SNAKEMAKE_STORAGE_S3_SECRET_KEY": "secret"}
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", PROFILE, "--storage-s3-endpoint-url", s3]
     return subprocess.run(
-        [*command, *options, "--", workflow.TABLE],
+        [*command, *options, "--", target],
         cwd=workflow.folder,
         env=workflow.environment() | keys | {"AWS_DEFAULT_REGION": "us-east-1"},
         stdout=subprocess.PIPE,
@@ -54,6 +60,30 @@ def test_a_dry_run_plans_every_job_with_its_files_in_the_bucket(s3: str, tmp_pat
     wanted = re.findall(r"^ *resources: .*\bgpu=1,.*\bgpu_manufacturer=nvidia", planned.stdout, re.MULTILINE)
     assert len(wanted) >= 6  # three systems are trained and respond
     assert "scale=0" in planned.stdout
+
+
+def test_one_pod_fetches_a_corpus_and_reads_it_so_that_the_bucket_needs_the_manifest_alone(
+    s3: str, tmp_path: Path
+) -> None:
+    workflow, target = ClusterWorkflow.create(tmp_path / "fetched"), "results/dialogues/served/dialogues.parquet"
+    config = yaml.safe_load((workflow.folder / "config.yaml").read_text())
+    with serving() as server:
+        file = {"name": "talk.csv", "urls": [server.url], "sha256": hashlib.sha256(server.content).hexdigest()}
+        source = {"reader": "table", "label": "Served", "licence": "none", "bundles": [[file]]}
+        config |= {"corpora": ["served"], "sources": config["sources"] | {"served": source}}
+        (workflow.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+
+        planned = run(workflow, s3, "--dry-run", target=target)
+        [group] = re.findall(r"Group job fetch .*\n((?:\n| {4}.*\n)+)", planned.stdout)
+        assert re.findall(r"^ {4}rule (\w+):$", group, re.MULTILINE) == ["download_corpus", "extract_dialogues"]
+
+        done = run(workflow, s3, "--executor", "local", "--cores", "1", target=target)  # a disk as that of the pod
+    assert done.returncode == 0, done.stdout
+    import boto3
+
+    stored = {entry["Key"] for entry in client(boto3, s3).list_objects_v2(Bucket=BUCKET)["Contents"]}
+    assert {target, "results/raw/served/manifest.json"} <= stored
+    assert "results/raw/served/talk.csv" not in stored
 
 
 def test_table2_made_with_every_file_in_a_bucket_equals_the_local_one(

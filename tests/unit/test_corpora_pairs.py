@@ -131,7 +131,7 @@ def pair_table(pairs: list[tuple[str, str]]) -> pa.Table:
 def test_counts_agree_with_brute_force(tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, str]]) -> None:
     path = tmp_path_factory.mktemp("counts") / "pairs.parquet"
     write_parquet(path, pair_table(pairs), PAIRS)
-    found = count_pairs(path)
+    found = count_pairs(path, path.with_name("scratch"))
     responses, contexts = related(pairs)
     assert found.pairs == len(pairs)
     assert found.distinct_pairs == len(set(pairs))
@@ -160,7 +160,7 @@ def test_the_command_lines_lead_from_a_source_to_t_minus_one_pairs_of_each_dialo
     ):
         script = SCRIPTS / f"{command[0]}.py"
         subprocess.run([sys.executable, script, *command[1:]], cwd=tmp_path, check=True, capture_output=True)
-    pairs = sum(count_pairs(tmp_path / f"{split}.parquet").pairs for split in SPLITS)
+    pairs = sum(count_pairs(tmp_path / f"{split}.parquet", tmp_path / "scratch").pairs for split in SPLITS)
     assert pairs == read_parquet(tmp_path / "dialogues.parquet").num_rows - 60
 
 

@@ -1,8 +1,13 @@
 """Stages before training in bounded memory: exact when they spill, and no larger on more pairs."""
 
+import signal
+import subprocess
+import sys
+import tempfile
 import tracemalloc
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -60,7 +65,7 @@ def test_counts_beyond_the_memory_limit_are_spilled_and_equal_brute_force(
     several = texts(15_000, generator)
     context, response = (several.take(pa.array(generator.integers(15_000, size=60_000))) for _ in range(2))
     monkeypatch.setattr(counting, "MEMORY", "12MB")  # half of what the hash tables need: DuckDB then writes them out
-    found = counting.count_pairs(write_pairs(tmp_path / "pairs.parquet", context, response))
+    found = counting.count_pairs(write_pairs(tmp_path / "pairs.parquet", context, response), tmp_path / "scratch")
 
     responses, contexts = defaultdict(set), defaultdict(set)
     for said, answer in zip(context.to_pylist(), response.to_pylist(), strict=True):
@@ -78,13 +83,32 @@ def test_counts_beyond_the_memory_limit_are_spilled_and_equal_brute_force(
     )
 
 
-def test_a_full_temporary_folder_is_an_error_that_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_gives_up_is_an_error_that_names_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pairs = write_pairs(tmp_path / "pairs.parquet", texts(20_000, rng := np.random.default_rng(1)), texts(20_000, rng))
     monkeypatch.setattr(counting, "MEMORY", "1MB")  # too little even to spill: the database gives up
     with pytest.raises(PipelineError, match="DuckDB stopped") as caught:
-        counting.count_pairs(pairs)
-    assert "count_pairs." in caught.value.where
-    assert "tmpdir" in caught.value.remedy
+        counting.count_pairs(pairs, tmp_path / "scratch")
+    assert caught.value.where == str(tmp_path / "scratch")
+    assert "results:" in caught.value.remedy
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["pairs.parquet"]
+
+
+def test_what_a_killed_count_left_on_disk_is_gone_after_the_next_one(tmp_path: Path) -> None:
+    scratch, rng = tmp_path / "scratch", np.random.default_rng(1)
+    pairs = write_pairs(tmp_path / "pairs.parquet", texts(99, rng), texts(99, rng))
+    code = f"""
+import os, signal
+from pathlib import Path
+from pipeline_lib.corpora import counting
+counting.iter_parquet = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+counting.count_pairs(Path({str(pairs)!r}), Path({str(scratch)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
+    assert (scratch / "pairs.duckdb").exists()
+    assert counting.count_pairs(pairs, scratch).pairs == 99
+    assert not scratch.exists()
 
 
 # --- arrays on disk ------------------------------------------------------------------------------------------------
@@ -100,6 +124,14 @@ def test_arrays_joined_on_disk_are_those_joined_in_memory_and_leave_no_file(
     assert isinstance(joined.base, np.memmap)
     assert scratch.concatenated(iter(parts[1:2]), np.float32).shape == (0, 3)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rows", [1, 100_000], ids=["when it is closed", "on the way"])
+def test_a_full_temporary_folder_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    monkeypatch.setattr("tempfile.TemporaryFile", partial(open, "/dev/full", "w+b"))
+    with pytest.raises(PipelineError, match="no space left in the temporary folder") as caught:
+        scratch.concatenated(iter([np.zeros((rows, 3), np.float32)]), np.float32)
+    assert caught.value.where == tempfile.gettempdir()
 
 
 # --- memory --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -145,6 +146,30 @@ def test_a_disk_that_fills_up_at_the_last_moment_leaves_the_earlier_file(old, mo
     with pytest.raises(PipelineError) as caught:
         storage.write_parquet(old, TABLE, SCHEMA)
     check_full(old, before, caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fault", "full"),
+    [
+        (OSError(errno.ENOSPC, "as the system says it"), True),
+        (OSError(errno.EDQUOT, "as the system says it"), True),
+        (OSError("Write failed: Disk quota exceeded"), True),  # as Arrow says it
+        (OSError(errno.EACCES, "no"), False),
+    ],
+)
+def test_a_quota_that_is_used_up_counts_as_a_full_disk(fault, full):
+    assert storage.is_disk_full(fault) == full
+
+
+def test_a_full_disk_is_told_even_where_no_log_could_tell_it(full_disk, capsys):
+    storage.report_full_disk(full_disk)
+    assert not capsys.readouterr().err
+    (full_disk / "ballast").write_bytes(bytes(200_000))
+    storage.report_full_disk(full_disk)
+    told = capsys.readouterr().err
+    assert "no space left on the disk" in told
+    assert str(full_disk) in told
+    assert [path.name for path in full_disk.iterdir()] == ["ballast"]
 
 
 def test_other_errors_of_the_system_are_not_called_a_full_disk(old, monkeypatch):
@@ -294,9 +319,38 @@ def test_every_bit_of_a_file_counts(tmp_path):
 def test_a_damaged_checksum_names_the_file_that_it_belongs_to(tmp_path, content):
     storage.write_text(tmp_path / "a", "text")
     (tmp_path / ".a.sha256").write_bytes(content)
-    with pytest.raises(PipelineError, match="changed") as caught:
+    with pytest.raises(PipelineError, match=r"the checksum kept beside it, \.a\.sha256, is damaged") as caught:
         storage.read_text(tmp_path / "a")
     assert names_the_file(caught.value, tmp_path / "a")
+    assert "delete .a.sha256 beside it" in caught.value.remedy
+
+
+def test_a_file_that_was_replaced_by_hand_is_read_once_the_checksum_that_the_remedy_names_is_deleted(tmp_path):
+    storage.write_text(tmp_path / "a", "made here")
+    (tmp_path / "a").write_text("put there")
+    with pytest.raises(PipelineError, match="changed since it was written") as caught:
+        storage.read_text(tmp_path / "a")
+    (tmp_path / re.search(r"delete (\S+) beside it", caught.value.remedy)[1]).unlink()
+    assert storage.read_text(tmp_path / "a") == "put there"
+
+
+def test_a_newer_object_in_the_place_of_snakemakes_local_copy_is_read(tmp_path):
+    copy = tmp_path / ".snakemake/storage/s3/bucket/results/a"
+    storage.write_text(copy, "made here and uploaded")
+    assert [path.name for path in copy.parent.iterdir()] == ["a"]
+    (copy.parent / ".a.sha256").write_text("of an earlier version")
+    copy.unlink()
+    copy.write_text("made by another job and fetched")
+    assert storage.read_text(copy) == "made by another job and fetched"
+
+
+def test_the_key_of_an_earlier_draw_is_to_be_restored_not_deleted(tmp_path):
+    path = tmp_path / "human/keys/kept/sheet.json"
+    storage.write_text(path, "which response is whose")
+    path.write_text("which response is who")
+    with pytest.raises(PipelineError) as caught:
+        storage.read_text(path)
+    assert caught.value.remedy.startswith("restore the file from a backup")
 
 
 @pytest.mark.parametrize("content", [b"{", b"\xff", b""])

@@ -10,7 +10,8 @@ from pipeline_lib.text.vocabulary import SPECIALS, Vocabulary
 
 
 def main(corpus: str, pairs: list[Path], vocabulary: Path, out: Path) -> None:
-    splits = {path.stem: asdict(count_pairs(path)) for path in pairs}
+    scratch = out.with_name(f".{out.name}.duckdb")
+    splits = {path.stem: asdict(count_pairs(path, scratch)) for path in pairs}
     words = len(Vocabulary.read(vocabulary)) - len(SPECIALS)
     write_json(out, {"corpus": corpus, "vocabulary": words, "splits": splits})
 

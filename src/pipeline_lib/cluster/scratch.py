@@ -1,6 +1,5 @@
 """Arrays on disk instead of in memory, for as long as they are used."""
 
-import errno
 import tempfile
 from collections.abc import Iterable
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.storage import is_disk_full
 
 
 def concatenated(parts: Iterable[NDArray], dtype: DTypeLike) -> NDArray:
@@ -22,21 +22,21 @@ def concatenated(parts: Iterable[NDArray], dtype: DTypeLike) -> NDArray:
         PipelineError: the temporary folder is full.
     """
     row: tuple[int, ...] = ()
-    with tempfile.TemporaryFile() as file:
-        try:
+    try:
+        with tempfile.TemporaryFile() as file:
             for part in parts:
                 row = part.shape[1:]
                 file.write(np.ascontiguousarray(part, dtype).data)
             file.flush()
-        except OSError as error:
-            if error.errno == errno.ENOSPC:
-                raise PipelineError(
-                    "no space left in the temporary folder",
-                    where=tempfile.gettempdir(),
-                    expected="room for 4 bytes a word and, in spectral clustering, 120 bytes a pair",
-                    remedy="free some space there, or name a larger folder with --default-resources tmpdir=…",
-                ) from error
-            raise
-        if not file.tell():  # an empty file cannot be mapped
-            return np.empty((0, *row), dtype)
-        return np.memmap(file, dtype, "r").reshape(-1, *row)
+            if not file.tell():  # an empty file cannot be mapped
+                return np.empty((0, *row), dtype)
+            return np.memmap(file, dtype, "r").reshape(-1, *row)
+    except OSError as error:  # around the file as well: closing it writes once more what did not fit
+        if is_disk_full(error):
+            raise PipelineError(
+                "no space left in the temporary folder",
+                where=tempfile.gettempdir(),
+                expected="room for 4 bytes a word and, in spectral clustering, 120 bytes a pair",
+                remedy="free some space there, or name a larger folder with --default-resources tmpdir=…",
+            ) from error
+        raise

@@ -1,10 +1,10 @@
 """How often a context has several responses and a response several contexts (SepaCVAE, section 6.1 and table 1).
 
 Exact, and out of core: DuckDB groups whole strings, never their hashes alone, and spills what exceeds `MEMORY` into a
-folder below the temporary one (``TMPDIR``; Snakemake's resource ``tmpdir``).
+folder beside the counts, where the next attempt finds and removes what a killed one left.
 """
 
-import tempfile
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,13 +43,16 @@ class PairCounts:
     most_contexts: int  # of one response
 
 
-def count_pairs(pairs: Path) -> PairCounts:
+def count_pairs(pairs: Path, scratch: Path) -> PairCounts:
     """Counts of a file of ``schema.PAIRS``.
 
+    Args:
+        pairs: the file.
+        scratch: a folder for what memory does not hold, emptied before and removed afterwards.
     Raises:
-        PipelineError: the file is missing, damaged or of another schema; the temporary folder is full.
+        PipelineError: the file is missing, damaged or of another schema; the disk is full.
     """
-    with _database() as database:
+    with _database(scratch) as database:
         database.execute("CREATE TABLE given (context VARCHAR, response VARCHAR)")
         for batch in iter_parquet(pairs, PAIRS, ["context", "response"]):
             database.register("batch", batch)  # batch by batch: a damaged page keeps its own error
@@ -70,30 +73,33 @@ def count_pairs(pairs: Path) -> PairCounts:
 
 
 @contextmanager
-def _database() -> Iterator["DuckDBPyConnection"]:
+def _database(folder: Path) -> Iterator["DuckDBPyConnection"]:
     """An empty database in a folder that is gone afterwards; it fetches no extension."""
     import duckdb
 
-    with tempfile.TemporaryDirectory(prefix="count_pairs.") as folder:
-        try:
-            with duckdb.connect(
-                Path(folder, "pairs.duckdb"),
-                config={
-                    "memory_limit": MEMORY,
-                    "threads": pa.cpu_count(),  # Arrow's, which follow the threads of the job
-                    "temp_directory": folder,
-                    "preserve_insertion_order": False,
-                    "autoinstall_known_extensions": False,
-                },
-            ) as database:
-                yield database
-        except duckdb.Error as error:
-            raise PipelineError(
-                f"DuckDB stopped: {error}",
-                where=folder,
-                expected="room for about three times the texts of the largest split",
-                remedy="free some space there, or name a larger folder with --default-resources tmpdir=…",
-            ) from error
+    shutil.rmtree(folder, ignore_errors=True)  # of a job that was killed
+    folder.mkdir(parents=True)
+    try:
+        with duckdb.connect(
+            folder / "pairs.duckdb",
+            config={
+                "memory_limit": MEMORY,
+                "threads": pa.cpu_count(),  # Arrow's, which follow the threads of the job
+                "temp_directory": str(folder),
+                "preserve_insertion_order": False,
+                "autoinstall_known_extensions": False,
+            },
+        ) as database:
+            yield database
+    except duckdb.Error as error:
+        raise PipelineError(
+            f"DuckDB stopped: {error}",
+            where=folder,
+            expected="room for about three times the texts of the largest split",
+            remedy="free some space there, or set `results:` to a larger disk, then run the same command again",
+        ) from error
+    finally:
+        shutil.rmtree(folder)
 
 
 def _row(database: "DuckDBPyConnection", query: str) -> tuple[int, ...]:
