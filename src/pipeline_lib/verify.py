@@ -32,7 +32,7 @@ def main() -> None:
             bar.advance(path.stat().st_size)
     print(
         f"{len(written) - len(found):,} files are as they were written, {len(found):,} changed; "
-        f"{len(files) - len(written):,} have no checksum",
+        f"{len(files) - len(written):,} have no checksum (logs, timings, what others put there)",
         file=sys.stderr,
     )
     if found:
