@@ -256,7 +256,7 @@ class Experiment:
             if recovery.runs > MOST_RERUNS:
                 fault.outcome = "LOST: " + recovery.screens[-1][-300:]
             elif differing or self.went_back:
-                fault.outcome = "WRONG: " + ", ".join([*differing[:3], *self.went_back])
+                fault.outcome = "WRONG: " + ", ".join([*differing[:20], *self.went_back])
             elif fault.happened.startswith(FAILED):
                 fault.outcome = fault.happened
             self.close(fault)
