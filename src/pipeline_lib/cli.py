@@ -32,14 +32,11 @@ def run(main: Callable[..., None]) -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
     host, _, scheduler = os.environ.get(SCHEDULER, "").partition(":")
-    conditions: list[Callable[[], bool]] = []
     if host == socket.gethostname():  # not a process of a training job that lies on another node
-        conditions.append(lambda: _has_ended(int(scheduler)))
+        _stop_when(lambda: _has_ended(int(scheduler)))
     if "LOCAL_RANK" in os.environ:
         torchrun = os.getppid()
-        conditions.append(lambda: os.getppid() != torchrun)
-    for condition in conditions:
-        threading.Thread(target=_stop_when, args=[condition], daemon=True).start()
+        _stop_when(lambda: os.getppid() != torchrun)
     report(lambda: main(**_arguments(main)))
 
 
@@ -62,9 +59,12 @@ def report(work: Callable[[], None]) -> None:
 
 
 def _stop_when(ended: Callable[[], bool]) -> None:
-    while not ended():
-        time.sleep(0.5)
-    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the one that sleeps or reads
+    def watch() -> None:
+        while not ended():
+            time.sleep(0.5)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the one that sleeps or reads
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _has_ended(process: int) -> bool:

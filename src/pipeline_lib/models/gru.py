@@ -22,8 +22,7 @@ class GRU(nn.GRU):
         self, inputs: Tensor | PackedSequence, state: Tensor | None = None
     ) -> tuple[Tensor | PackedSequence, Tensor]:
         """As torch's; on GPUs never under autocast, which would run it in float16 and lose small gradients."""
-        data = inputs.data
-        if not (data.is_cuda and torch.is_autocast_enabled("cuda")):
+        if not (inputs.data.is_cuda and torch.is_autocast_enabled("cuda")):
             return super().forward(inputs, state)
         with torch.autocast("cuda", enabled=False):
             return super().forward(inputs.to(torch.float32), None if state is None else state.float())
