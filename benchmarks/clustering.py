@@ -22,12 +22,13 @@ import pyarrow.compute as pc
 from measure import REPOSITORY, head, python, row
 from numpy.typing import NDArray
 
-from pipeline_lib.cluster import agglomerative, kmeans, spectral
-from pipeline_lib.cluster.assign import METHODS
-from pipeline_lib.cluster.mean_vectors import MeanVectors, WordVectors
+from pipeline_lib.clusters import agglomerative, kmeans, spectral
+from pipeline_lib.clusters.assign import METHODS
 from pipeline_lib.config.clustering import Clustering
-from pipeline_lib.text.glove import select_vectors
-from pipeline_lib.text.tokenise import tokenise_array
+from pipeline_lib.text.tokenisers.english import tokenise_array
+from pipeline_lib.vectors.glove import select_vectors
+from pipeline_lib.vectors.means import MeanVectors
+from pipeline_lib.vectors.space import WordVectors
 
 DATA = Path(os.environ.get("WORKBENCH_DATA", REPOSITORY.parent / "shared/data"))
 REAL_LINES = DATA / "en_subtitle_lines/en_tv_subtitles.txt.gz"

@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 from measure import REPOSITORY, head, python, row
 
 from pipeline_lib.config.metrics import Metrics
-from pipeline_lib.config.tables import Significance
-from pipeline_lib.schema import RESPONSES
-from pipeline_lib.storage import write_parquet
-from pipeline_lib.text.glove import write_vectors
+from pipeline_lib.config.significance import Significance
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.vectors.glove import write_vectors
 
 ITEMS, SYSTEMS, WORDS, DIMENSION = 50_000, 9, 20_000, 300
 SCRIPTS = REPOSITORY / "workflow/scripts"
@@ -69,7 +69,7 @@ def texts(n: int, words: pa.Array, generator: np.random.Generator) -> pa.Array:
 def responses(n: int, shared: dict[str, pa.Array], words: pa.Array, generator: np.random.Generator) -> pa.Table:
     columns = {
         **shared,
-        "pair_id": pa.array(np.arange(n)),
+        "example_id": pa.array(np.arange(n)),
         "sample": pa.array(np.zeros(n), pa.int16()),
         "selection": pa.repeat("none", n),
         "response": texts(n, words, generator),

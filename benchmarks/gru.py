@@ -17,8 +17,8 @@ from measure import head, row
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from pipeline_lib.models.gru import GRU
-from pipeline_lib.training.device import keep_freed_memory
+from pipeline_lib.compute.device import keep_freed_memory
+from pipeline_lib.models.layers.gru import GRU
 
 REPETITIONS, COPIES = 15, 8
 

@@ -1,11 +1,11 @@
-"""Training batches out of a memory-mapped file of millions of pairs, against a program that holds them as lists.
+"""Training batches out of a memory-mapped file of millions of examples, against a program that holds them as lists.
 
-Pairs have lengths drawn like subtitles' (log-normal, median 7, at most 25). `mapped` is what training does: blocks,
+Examples have lengths drawn like subtitles' (log-normal, median 7, at most 25). `mapped` is what training does: blocks,
 windows, buckets, padding; `lists` shuffles Python lists of token ids and pads them one by one. Each runs in a process
 of its own, over 2,000 batches from the start of an epoch. The last column but one is how short a training step would
 have to be for loading to take a twentieth of it. About two minutes.
 
-    python benchmarks/loader.py [millions of pairs, default 5]
+    python benchmarks/loader.py [millions of examples, default 5]
 """
 
 import random
@@ -20,31 +20,33 @@ import psutil
 import pyarrow as pa
 from measure import head, python, row
 
-from pipeline_lib import schema, storage
-from pipeline_lib.training.batches import BatchOrder, PairDataset
-from pipeline_lib.training.encoded import read_encoded
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.examples.encoded import read_encoded
+from pipeline_lib.examples.order import BatchOrder
+from pipeline_lib.files.atomic import atomic
+from pipeline_lib.schemas.encoded import ENCODED
 
 VOCABULARY, BATCH, STEPS = 87_840, 64, 2_000
 
 
-def write(path: Path, pairs: int) -> None:
-    """A file of random pairs, as the stage that encodes them would write it."""
+def write(path: Path, examples: int) -> None:
+    """A file of random examples, as the stage that encodes them would write it."""
     generator = np.random.default_rng(0)
 
     def texts() -> pa.Array:
-        lengths = np.exp(generator.normal(np.log(7), 0.6, pairs)).round().clip(1, 25).astype(np.int64)
+        lengths = np.exp(generator.normal(np.log(7), 0.6, examples)).round().clip(1, 25).astype(np.int64)
         ids = generator.integers(4, VOCABULARY, lengths.sum(), dtype=np.int32)
         return pa.LargeListArray.from_arrays(np.concatenate([[0], lengths.cumsum()]), ids)
 
-    columns = [pa.array(np.arange(pairs)), texts(), texts()]
-    with storage.atomic(path) as temporary, pa.ipc.new_file(temporary, schema.ENCODED) as writer:
-        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema.ENCODED))
+    columns = [pa.array(np.arange(examples)), texts(), texts()]
+    with atomic(path) as temporary, pa.ipc.new_file(temporary, ENCODED) as writer:
+        writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=ENCODED))
 
 
 def mapped(path: Path) -> tuple[float, float, float]:
     """Seconds until the first batch, seconds of each batch after it, and MiB held then."""
     before, started = own_memory(), time.perf_counter()
-    dataset = PairDataset.open(path)
+    dataset = ExampleDataset.open(path)
     order = BatchOrder(dataset, BATCH, bucket_batches=50, seed=0)
     dataset.batch(order.rows(0))
     ready = time.perf_counter()
@@ -60,11 +62,11 @@ def lists(path: Path) -> tuple[float, float, float]:
 
     before, started = own_memory(), time.perf_counter()
     _, *sides = read_encoded(path)
-    pairs = list(zip(*([ids[a:b].tolist() for a, b in pairwise(s)] for ids, s in sides), strict=True))
-    random.Random(0).shuffle(pairs)
+    examples = list(zip(*([ids[a:b].tolist() for a, b in pairwise(s)] for ids, s in sides), strict=True))
+    random.Random(0).shuffle(examples)
 
     def batch(step: int) -> None:
-        for side in zip(*pairs[step * BATCH : (step + 1) * BATCH], strict=True):
+        for side in zip(*examples[step * BATCH : (step + 1) * BATCH], strict=True):
             pad_sequence([torch.tensor(text) for text in side], batch_first=True)
 
     batch(0)
@@ -81,7 +83,7 @@ def own_memory() -> float:
 
 
 def main(millions: float) -> None:
-    head(f"{millions:g} M pairs, batch {BATCH}", "first batch, s", "a batch, ms", "5 % of a step of, ms", "own MiB")
+    head(f"{millions:g} M examples, batch {BATCH}", "first batch, s", "a batch, ms", "5 % of a step of, ms", "own MiB")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "train.arrow"
         write(path, round(millions * 1e6))

@@ -1,14 +1,14 @@
-"""Metrics and paired tests against the usual loop over pairs, on generated responses.
+"""Metrics and paired tests against the usual loop over examples, on generated responses.
 
     python benchmarks/metrics.py
 
-Prints processor seconds of both, their ratio, the largest difference of a pair's score and the peak memory of each;
+Prints processor seconds of both, their ratio, the largest difference of an example's score and the peak memory of each;
 half a minute. Both sides run on one thread and start from tokenised texts, since the workflow tokenises once for
 all metrics; looking up the word vectors is measured on both. Tokenisation is inside the row that says so.
 
 The loop is written as evaluation scripts of the field commonly are (after Liu et al. 2016): a dictionary of vectors,
 one look-up a word, sums of vectors word by word, extrema dimension by dimension, greedy matching with one cosine for
-each pair of words, and NLTK's sentence_bleu.
+each example of words, and NLTK's sentence_bleu.
 """
 
 import os
@@ -27,19 +27,21 @@ from measure import head, row
 from nltk.translate.bleu_score import SmoothingFunction
 from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
 
-from pipeline_lib.config.tables import Significance
+from pipeline_lib.config.significance import Significance
 from pipeline_lib.metrics.average import Average
 from pipeline_lib.metrics.base import Metric
 from pipeline_lib.metrics.bleu import SentenceBleu
 from pipeline_lib.metrics.coherence import Coherence
 from pipeline_lib.metrics.extrema import Extrema
 from pipeline_lib.metrics.greedy import Greedy
-from pipeline_lib.metrics.items import Items, Likelihood
+from pipeline_lib.metrics.items import Items, ReferenceLikelihood
 from pipeline_lib.metrics.vectors import VectorSpace
-from pipeline_lib.significance import BETTER, RATIOS, Outputs, compare
+from pipeline_lib.significance.outputs import Outputs
+from pipeline_lib.significance.paired import compare
+from pipeline_lib.significance.statistics import BETTER, RATIOS
 
 PAIRS, WORDS, DIMENSION, SYSTEMS, SEEDS, TRIALS = 6_000, 10_000, 300, 9, 2, 1_000
-LOOP_MEMORY = 200  # pairs over which the loop's peak is taken: it holds one pair at a time, and tracing slows it
+LOOP_MEMORY = 200  # examples over which the loop's peak is taken: it holds one example at a time, and tracing slows it
 PER_ITEM = [name for name in BETTER if not name.startswith("distinct") and name not in RATIOS]
 Vectors = dict[str, np.ndarray]
 Tokens = list[str]
@@ -53,8 +55,8 @@ def main() -> None:
     matrix = rng.normal(size=(WORDS, DIMENSION)).astype(np.float32)
     columns = texts(words, rng), texts(words, rng), texts(words, rng)
     tokens = np.mean([len(text.split()) for text in columns[2]])
-    print(f"{PAIRS} pairs, {tokens:.1f} tokens, {DIMENSION} dimensions\n")
-    head("metric", "loop s", "pairs/s", "ours s", "ratio", "largest difference", "loop MB", "ours MB")
+    print(f"{PAIRS} examples, {tokens:.1f} tokens, {DIMENSION} dimensions\n")
+    head("metric", "loop s", "examples/s", "ours s", "ratio", "largest difference", "loop MB", "ours MB")
     compare_embedding_metrics(columns, VectorSpace(pa.array(words), matrix, "generated@0"))
     _, references, responses = columns
     report(
@@ -77,8 +79,10 @@ def compare_embedding_metrics(columns: Columns, space: VectorSpace) -> None:
     ]
 
     def loop(n: int, chosen: slice) -> Scores:
-        pairs = range(min(n, PAIRS))
-        return np.array([[pair(responses[i], other[i], lookup) for _, pair, other in both[chosen]] for i in pairs])
+        examples = range(min(n, PAIRS))
+        return np.array(
+            [[example(responses[i], other[i], lookup) for _, example, other in both[chosen]] for i in examples]
+        )
 
     def ours(chosen: slice) -> Scores:
         fresh = replace(items, _known={})  # vectors are looked up once for all metrics of one call, and not before
@@ -112,7 +116,7 @@ def scores(metric: Metric, items: Items) -> Scores:
 
 
 def report(name: str, slow: Callable[[int], Scores], fast: Callable[[], Scores]) -> None:
-    """One row; ``slow`` takes the number of pairs to score."""
+    """One row; ``slow`` takes the number of examples to score."""
     fast()  # imports happen once, and not in the measurement
     fast_seconds, ours = timed(fast, repeats=5)
     slow_seconds, theirs = timed(lambda: slow(PAIRS), repeats=1)
@@ -146,7 +150,7 @@ def peak(function: Callable[[], object]) -> float:
     return top
 
 
-# --- the usual loops, one pair at a time ---------------------------------------------------------------------------
+# --- the usual loops, one example at a time ---------------------------------------------------------------------------
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -216,7 +220,7 @@ def outputs(name: str, words: list[str], rng: np.random.Generator) -> Outputs:
             items.references,
             items.responses,
             items.reference_item,
-            Likelihood(items.references.lengths + 1.0, *nats),
+            ReferenceLikelihood(items.references.lengths + 1.0, *nats),
         )
     return Outputs(name, np.arange(PAIRS), seeds, {metric: rng.normal(size=PAIRS) for metric in PER_ITEM})
 

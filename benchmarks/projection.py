@@ -13,8 +13,8 @@ import torch
 from measure import head, python, row
 from torch.nn import functional as F
 
-from pipeline_lib.models import projection
-from pipeline_lib.training.device import keep_freed_memory
+from pipeline_lib.compute.device import keep_freed_memory
+from pipeline_lib.models.layers import projection
 
 VOCABULARY, HIDDEN, STEPS = 87_840, 300, 3
 TOKENS = (512, 1_024, 2_048)

@@ -14,10 +14,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from pipeline_lib.config.loading import load
 from pipeline_lib.config.run import Config
-from pipeline_lib.report.manifest import describe
+from pipeline_lib.files.formats import write_json, write_parquet
 from pipeline_lib.report.page import Contents, write_page
-from pipeline_lib.schema import RESPONSES
-from pipeline_lib.storage import write_json, write_parquet
+from pipeline_lib.runs.manifest import describe
+from pipeline_lib.schemas.responses import RESPONSES
 
 SYSTEMS = 9
 METRICS = ("length", "BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "Average", "Greedy", "Extrema", "coherence")
@@ -59,7 +59,7 @@ def items(folder: Path, config: Config, n: int) -> list[Path]:
     files = []
     for system in list(config.systems)[:SYSTEMS]:
         columns = {
-            "pair_id": pa.array(range(n)),
+            "example_id": pa.array(range(n)),
             "sample": pa.array(np.zeros(n), pa.int16()),
             "selection": pa.array(["none"] * n),
             "context": context,

@@ -1,11 +1,11 @@
-"""Time and peak memory of every stage before training, against the number of pairs: table, plot and slopes.
+"""Time and peak memory of every stage before training, against the number of examples: table, plot and slopes.
 
-    python benchmarks/scaling.py [--pairs 100000 500000 1000000 5000000] [--stages count_pairs …] [--out build/scaling]
+    python benchmarks/scaling.py [--examples 100000 500000 …] [--stages count_examples …] [--out build/scaling]
 
-Every stage runs as the workflow runs it, as a command line in processes of its own, on two threads. Pairs are those of
-consecutive subtitle lines, of the development data where they are at hand (``WORKBENCH_DATA``), else of the generated
-corpus; from the second repetition on, one word is exchanged in `EXCHANGED` of the lines. Vectors come from an invented
-file of GloVe 6B's size (400,000 rows of 300 numbers).
+Every stage runs as the workflow runs it, as a command line in processes of its own, on two threads. Examples are those
+of consecutive subtitle lines, of the development data where they are at hand (``WORKBENCH_DATA``), else of the
+generated corpus; from the second repetition on, one word is exchanged in `EXCHANGED` of the lines. Vectors come from an
+invented file of GloVe 6B's size (400,000 rows of 300 numbers).
 
 Writes scaling.csv, .md and .svg; rows that scaling.csv has for other sizes or stages are kept, so that sizes can be
 measured one by one.
@@ -28,17 +28,19 @@ from typing import Any, TypeAlias
 import numpy as np
 from measure import REPOSITORY, head, python, row
 
-from pipeline_lib.cluster.assign import METHODS
+from pipeline_lib.clusters.assign import METHODS
 from pipeline_lib.config.clustering import Clustering
+from pipeline_lib.config.corpora import RemoteFile, Source, Synthetic
 from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.config.sources import RemoteFile, Source, Synthetic
 from pipeline_lib.corpora.synthetic import generate
 from pipeline_lib.figures import style
-from pipeline_lib.schema import SPLITS, TOKENS
-from pipeline_lib.storage import read_json, read_parquet, sha256, write_json
+from pipeline_lib.files.checksums import sha256
+from pipeline_lib.files.formats import read_json, read_parquet, write_json
+from pipeline_lib.schemas.dialogues import SPLITS
+from pipeline_lib.schemas.tokens import TOKENS
 
 DATA = Path(os.environ.get("WORKBENCH_DATA", REPOSITORY.parent / "shared/data"))
 REAL_LINES = DATA / "en_subtitle_lines/en_tv_subtitles.txt.gz"
@@ -47,7 +49,7 @@ ROWS, DIMENSION = 400_000, 300  # of GloVe 6B
 DIFFERENT_ROWS = 5_000  # numbers are invented for so many and repeat
 LEAST_COUNT = 3  # tokens that occur less often are not in the invented file
 
-# part of the table: its stages, and what they may take at five million pairs
+# part of the table: its stages, and what they may take at five million examples
 PARTS = {
     "before training": (20, 4),  # minutes together, GiB each
     "clustering": (60, 8),
@@ -59,15 +61,15 @@ Command: TypeAlias = list[str | Path]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, nargs="+", default=[50_000, 100_000])
+    parser.add_argument("--examples", type=int, nargs="+", default=[50_000, 100_000])
     parser.add_argument("--stages", nargs="+", default=[], help="only these rules; what they need must be in --work")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "build/scaling")
     parser.add_argument("--work", type=Path, help="keep what the stages write here, for --stages")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     measured = read_rows(given.out / "scaling.csv")
-    head("pairs", "stage", "s", "processor s", "peak MiB")
-    for size in given.pairs:
+    head("examples", "stage", "s", "processor s", "peak MiB")
+    for size in given.examples:
         with tempfile.TemporaryDirectory() as temporary:
             folder = (given.work or Path(temporary)) / str(size)
             for part, stage, commands in stages(folder, size):
@@ -80,7 +82,7 @@ def main() -> None:
                     "peak_mib": f"{max(run.peak for run in runs):.0f}",
                 }
                 row(f"{size:,}", stage, *figures.values())
-                measured[size, stage] = {"pairs": str(size), "part": part, "stage": stage} | figures
+                measured[size, stage] = {"examples": str(size), "part": part, "stage": stage} | figures
                 write_rows(given.out / "scaling.csv", list(measured.values()))
             describe(folder)
     table = as_table(list(measured.values()))
@@ -96,7 +98,7 @@ def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
     """Part, name and command lines of each stage; what a stage needs is there when it is taken."""
     folder.mkdir(parents=True, exist_ok=True)
     dialogues, tokens, vectors = (folder / f"{name}.parquet" for name in ("dialogues", "tokens", "vectors"))
-    pairs = {split: folder / f"pairs/{split}.parquet" for split in SPLITS}
+    examples = {split: folder / f"examples/{split}.parquet" for split in SPLITS}
     kept = {split: folder / f"filtered/{split}.parquet" for split in SPLITS}
     keywords = {split: folder / f"keywords/{split}.parquet" for split in SPLITS}
     vocabulary, glove = folder / "vocabulary.parquet", folder / "glove.txt"
@@ -107,26 +109,30 @@ def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
     before = "before training"
     read = {"source": source, "manifest": folder / "manifest.json", "out": dialogues}
     yield before, "extract_dialogues", [command("extract_dialogues", read)]
-    yield before, "extract_pairs", [command("extract_pairs", {"dialogues": dialogues, "tokens": tokens} | pairs)]
+    yield (
+        before,
+        "extract_examples",
+        [command("extract_examples", {"dialogues": dialogues, "tokens": tokens} | examples)],
+    )
     write_vectors(tokens, glove)
     yield before, "select_vectors", [command("select_vectors", {"file": glove, "tokens": tokens, "out": vectors})]
     known = {"tokens": tokens, "vectors": vectors, "settings": Filtering(), "report": folder / "report.json"}
     outputs = {f"out-{split}": path for split, path in kept.items()}
-    yield before, "filter_pairs", [command("filter_pairs", pairs | known | outputs)]
+    yield before, "filter_examples", [command("filter_examples", examples | known | outputs)]
     numbered = {"train": kept["train"], "vectors": vectors, "out": vocabulary}
     yield before, "build_vocabulary", [command("build_vocabulary", numbered)]
-    counted = {"corpus": "benchmark", "pairs": [*kept.values()], "vocabulary": vocabulary}
-    yield before, "count_pairs", [command("count_pairs", counted | {"out": folder / "counts.json"})]
+    counted = {"corpus": "benchmark", "examples": [*kept.values()], "vocabulary": vocabulary}
+    yield before, "count_examples", [command("count_examples", counted | {"out": folder / "counts.json"})]
     shared = {"train": kept["train"], "settings": Keywords(), "threads": 2}
-    each = ({"pairs": kept[split], "out": keywords[split]} for split in SPLITS)
+    each = ({"examples": kept[split], "out": keywords[split]} for split in SPLITS)
     yield before, "extract_keywords", [command("extract_keywords", shared | own) for own in each]
-    encoded = {"pairs": kept["train"], "vocabulary": vocabulary, "out": folder / "train.arrow"}
-    yield before, "encode_pairs", [command("encode_pairs", encoded)]
+    encoded = {"examples": kept["train"], "vocabulary": vocabulary, "out": folder / "train.arrow"}
+    yield before, "encode_examples", [command("encode_examples", encoded)]
     for words, method in itertools.product(("all", "keywords"), METHODS):
         grouped = {"keywords": [*keywords.values()], "vectors": vectors, "method": method}
         own = {"settings": Clustering.model_validate({"words": words}), "out": folder / f"{method}-{words}.parquet"}
-        yield "clustering", f"cluster_pairs, {method}, {words}", [command("cluster_pairs", kept | grouped | own)]
-    trained = {"train": pairs["train"], "tokens": tokens, "settings": GloveTraining(min_count=LEAST_COUNT)}
+        yield "clustering", f"cluster_examples, {method}, {words}", [command("cluster_examples", kept | grouped | own)]
+    trained = {"train": examples["train"], "tokens": tokens, "settings": GloveTraining(min_count=LEAST_COUNT)}
     yield "own vectors", "train_vectors", [command("train_vectors", trained | {"out": folder / "native.parquet"})]
 
 
@@ -151,7 +157,7 @@ def write_lines(folder: Path, size: int) -> None:
 
 
 def lines(size: int) -> Iterator[str]:
-    """Utterances that make ``size`` pairs, and the empty lines between films."""
+    """Utterances that make ``size`` examples, and the empty lines between films."""
     generator = random.Random(1)
     original = original_lines()
     words = [word for line in original for word in line.split()]
@@ -200,7 +206,7 @@ def describe(folder: Path) -> None:
     if (folder / "counts.json").exists():
         train = read_json(folder / "counts.json")["splits"]["train"]
         print(
-            f"training split: {train['pairs']:,} pairs, {train['distinct_pairs']:,} different, "
+            f"training split: {train['examples']:,} examples, {train['distinct_pairs']:,} different, "
             f"{train['contexts']:,} contexts of which {train['one_to_many_contexts'] / train['contexts']:.1%} have "
             f"several responses; {read_json(folder / 'counts.json')['vocabulary']:,} words"
         )
@@ -213,14 +219,14 @@ def read_rows(path: Path) -> dict[tuple[int, str], Measured]:
     if not path.exists():
         return {}
     with open(path, encoding="utf-8", newline="") as file:
-        return {(int(own["pairs"]), own["stage"]): own for own in csv.DictReader(file)}
+        return {(int(own["examples"]), own["stage"]): own for own in csv.DictReader(file)}
 
 
 def write_rows(path: Path, rows: list[Measured]) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda own: int(own["pairs"])))
+        writer.writerows(sorted(rows, key=lambda own: int(own["examples"])))
 
 
 def slope(sizes: list[int], values: list[float]) -> str:
@@ -235,13 +241,13 @@ def curves(rows: list[Measured]) -> dict[tuple[str, str], tuple[list[int], list[
         own = [one for one in rows if one["part"] == part]
         names = list(dict.fromkeys(one["stage"] for one in own))
         for one in own:
-            found.setdefault((part, one["stage"]), {})[int(one["pairs"])] = (
+            found.setdefault((part, one["stage"]), {})[int(one["examples"])] = (
                 float(one["seconds"]),
                 float(one["peak_mib"]),
             )
         complete = [
             size
-            for size in sorted({int(one["pairs"]) for one in own})
+            for size in sorted({int(one["examples"]) for one in own})
             if all(size in found[part, name] for name in names)
         ]
         if len(names) > 1 and complete:
@@ -259,7 +265,7 @@ def curves(rows: list[Measured]) -> dict[tuple[str, str], tuple[list[int], list[
 
 
 def as_table(rows: list[Measured]) -> str:
-    sizes = sorted({int(own["pairs"]) for own in rows})
+    sizes = sorted({int(own["examples"]) for own in rows})
     lines = [
         "| stage | " + " | ".join(f"{size / 1e6:g} M" for size in sizes) + " | slope |",
         "| :-- " + "| --: " * (len(sizes) + 1) + "|",
@@ -274,8 +280,8 @@ def as_table(rows: list[Measured]) -> str:
 
 
 def draw(rows: list[Measured], out: Path) -> None:
-    """Seconds and memory against pairs, all axes logarithmic, with the slope of each stage's time in the legend."""
-    sizes = sorted({int(own["pairs"]) for own in rows})
+    """Seconds and memory against examples, all axes logarithmic, with the slope of each stage's time in the legend."""
+    sizes = sorted({int(own["examples"]) for own in rows})
     with style.drawing():
         figure = style.new_figure(style.PAGE, 6.4)
         panels = figure.subplots(2, 2, sharex=True, sharey="row")
@@ -294,7 +300,7 @@ def draw(rows: list[Measured], out: Path) -> None:
                 axes.axhline(bound, color=style.VERMILLION, linewidth=0.8, linestyle="--")
                 axes.annotate(f"bound at 5 M: {text}", (sizes[0], bound), fontsize=7, va="bottom")
             time.set_title("before training" if column == 0 else "clustering, and vectors trained here")
-            memory.set_xlabel("pairs, millions")
+            memory.set_xlabel("examples, millions")
             memory.legend(
                 *time.get_legend_handles_labels(),
                 loc="upper center",

@@ -1,6 +1,6 @@
 """SepaCVAE's training step at paper size: two-pass selection against the one-pass form and a plain implementation.
 
-All three see the same pairs: lengths drawn like DailyDialog's (log-normal, median 10, at most 25), a vocabulary of
+All three see the same examples: lengths drawn like DailyDialog's (log-normal, median 10, at most 25), a vocabulary of
 10,000, batch 64, 8 groups, 2-layer GRU 300. `one-pass` is ours but for the selection: every copy with gradient, the
 losers masked. `plain` is the obvious program: one pass, torch's GRU, everything padded to 25 tokens, batches as they
 come, every position projected to the vocabulary. Each form runs in processes of its own, the forms in turn, so that a
@@ -19,12 +19,15 @@ from measure import Run, head, python, row
 from torch import nn
 from torch.nn import functional as F
 
-from pipeline_lib.config.training import Network
-from pipeline_lib.models.base import Batch, Objective, create
-from pipeline_lib.models.layers import Gaussian, kl_divergence, valid_positions
+from pipeline_lib.compute.device import keep_freed_memory, seeded
+from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.examples.batch import Batch
+from pipeline_lib.examples.dataset import ExampleDataset, Texts
+from pipeline_lib.examples.order import BatchOrder
+from pipeline_lib.models.layers.distributions import Gaussian, kl_divergence
+from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.sepacvae import SepaCVAE, relationship_loss
-from pipeline_lib.training.batches import BatchOrder, PairDataset, Texts
-from pipeline_lib.training.device import keep_freed_memory, seeded
+from pipeline_lib.models.system import Objective, create
 
 VOCABULARY, BATCH, LONGEST = 10_000, 64, 25
 STEPS, ROUNDS = 8, 2
@@ -83,11 +86,15 @@ def seconds(form: str) -> float:
     random = np.random.default_rng(0)
     torch.manual_seed(0)
     model = create(
-        "pipeline_lib.models.sepacvae:SepaCVAE", {}, torch.randn(VOCABULARY, 300) * 0.3, Network(initial_range=0.05), 8
+        "pipeline_lib.models.sepacvae:SepaCVAE",
+        {},
+        torch.randn(VOCABULARY, 300) * 0.3,
+        Recurrent(initial_range=0.05),
+        8,
     )
     assert isinstance(model, SepaCVAE)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
-    dataset = PairDataset(_texts(random, BATCH * 50), _texts(random, BATCH * 50), None)
+    dataset = ExampleDataset(_texts(random, BATCH * 50), _texts(random, BATCH * 50), None)
     order = BatchOrder(dataset, BATCH, bucket_batches=1 if form == "plain" else 50, seed=0)
     objective = {
         "two-pass": model.objective,

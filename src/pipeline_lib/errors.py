@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+REMAKE = "delete the file and run the same command again; it will be remade"
 _LONGEST = 4_000  # characters of one part; a foreign file may have put anything of any length into it
 
 
@@ -33,7 +34,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in cut)
 
 
-def nearest(name: str, known: list[str]) -> str:
+def did_you_mean(name: str, known: list[str]) -> str:
     """A hint naming the closest of ``known``, else listing what there is."""
     from difflib import get_close_matches
 

@@ -28,7 +28,7 @@ MOST_RERUNS = 6
 FAILED = ("WRONG", "LOST", "UNCLEAR")  # how an outcome begins: other tables, none at all, or an error that says nothing
 UNREAD = ("logs", "benchmarks")  # what Snakemake and TensorBoard write: no table is made from them
 VOLATILE = {"seconds", "tokens_per_s"}  # of histories and summaries: how long it took
-STAGES = ("dialogues", "pairs", "vectors", "filtered", "vocabulary", "encoded", "clusters")  # of a corpus, in order
+STAGES = ("dialogues", "examples", "vectors", "filtered", "vocabulary", "encoded", "clusters")  # of a corpus, in order
 STAGES_OF_SYSTEM = ("models", "responses", "scores", "items")
 SUMMED_UP = ("scores/validation", "significance", "tables")
 

@@ -32,7 +32,7 @@ from workflow.tiny_workflow import TinyWorkflow  # noqa: E402
 
 DISK = 64  # MiB, of the file system that is filled
 TRAINED = ("k_cvae_bow", "sepacvae")
-REMADE = ("pairs", *(f"{stage}/embedded/{system}" for stage in ("models", "responses") for system in TRAINED))
+REMADE = ("examples", *(f"{stage}/embedded/{system}" for stage in ("models", "responses") for system in TRAINED))
 
 
 def main() -> None:

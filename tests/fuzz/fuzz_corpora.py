@@ -1,4 +1,4 @@
-"""Corpora as text: DailyDialog, OpenSubtitles and numbered pairs against parsers of a few lines of Python."""
+"""Corpora as text: DailyDialog, OpenSubtitles and numbered examples against parsers of a few lines of Python."""
 
 from collections import Counter
 from itertools import pairwise
@@ -10,9 +10,10 @@ from fuzz_promise import Reader, refused_or
 from fuzz_strategies import damaged, encoded, gunzipped, gzipped, perhaps_damaged, phrases, plain, zipped
 from hypothesis import strategies as st
 
-from pipeline_lib.config.sources import Source
-from pipeline_lib.corpora import archives, dailydialog, numbered, opensubtitles
-from pipeline_lib.schema import DIALOGUES, SPLITS
+from pipeline_lib.config.corpora import Source
+from pipeline_lib.corpora import dailydialog, numbered, opensubtitles
+from pipeline_lib.files import archives
+from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 
 Row = dict[str, Any]
 BLOCK = 4 << 20
@@ -154,10 +155,10 @@ _subtitle_file = st.one_of(
 )
 _opensubtitles = st.tuples(st.lists(_subtitle_file, min_size=1, max_size=2), BLOCKS)
 
-# --- numbered pairs ------------------------------------------------------------------------------------------------
+# --- numbered examples ------------------------------------------------------------------------------------------------
 
 
-def _pair(line: str) -> tuple[str, str] | None:
+def _example(line: str) -> tuple[str, str] | None:
     number, _, rest = line.partition(" ")
     sides = [side.strip().replace("\\'", "'") for side in rest.split("\t")]
     if number.isascii() and number.isdigit() and len(number) < 10 and len(sides) > 1 and all(sides[:2]):
@@ -173,9 +174,9 @@ def _check_numbered(folder: Path, case: tuple[list[tuple[bytes, bool]], int]) ->
         return False
     rows, skipped = result
     lines = [line for content in contents for line in _lines(content)]
-    expected = Counter(pair for line in lines if (pair := _pair(line)))
+    expected = Counter(example for line in lines if (example := _example(line)))
     turns = [[text for _, text in dialogue] for dialogue in dialogues(rows).values()]
-    assert Counter(pair for texts in turns for pair in pairwise(texts)) == expected
+    assert Counter(example for texts in turns for example in pairwise(texts)) == expected
     assert expected.total() + skipped["broken lines"] + skipped["empty lines"] == len(lines)
     return True
 
@@ -220,6 +221,6 @@ def _archives(draw: st.DrawFn) -> tuple[bytes, bytes]:
 READERS = [
     Reader("DailyDialog", _dailydialog, _check_dailydialog),
     Reader("OpenSubtitles", _opensubtitles, _check_opensubtitles),
-    Reader("numbered pairs", st.tuples(st.lists(_numbered_file, min_size=1, max_size=2), BLOCKS), _check_numbered),
+    Reader("numbered examples", st.tuples(st.lists(_numbered_file, min_size=1, max_size=2), BLOCKS), _check_numbered),
     Reader("zip archives", _archives(), _check_archive),
 ]

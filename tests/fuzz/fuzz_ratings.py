@@ -11,10 +11,10 @@ from fuzz_promise import Reader, refused_or
 from fuzz_strategies import HAZARDS, attempt, perhaps_damaged, phrases
 from hypothesis import strategies as st
 
-from pipeline_lib.config.human import Scale
-from pipeline_lib.human.draw import Draw, Item, Response, read_draw
-from pipeline_lib.human.ratings import read_ratings
-from pipeline_lib.human.sheets import csv_sheet
+from pipeline_lib.config.ratings import Scale
+from pipeline_lib.ratings.draw import Draw, Item, Response, read_draw
+from pipeline_lib.ratings.filled import read_ratings
+from pipeline_lib.ratings.sheets import csv_sheet
 
 SYSTEMS = ("a", "b")
 ASPECTS = ("fit", "flow")
@@ -24,7 +24,7 @@ def _draw() -> Draw:
     items = [
         Item(
             id=f"item{i}",
-            pair_id=i,
+            example_id=i,
             context=["hello, you", '"quoted"\nand broken', "=1+1"][i],
             responses=[Response(id=f"r{s}", system=s, text=["1", "2, 2", "<b>"][i]) for s in SYSTEMS],
         )

@@ -132,7 +132,16 @@ systems:
 """
 _FRAGMENTS = [
     *("a: &a [1]\nb: *a", "a: &a [*a]", "? [1]\n: 2", "? {a: 1}\n: 2", "!!python/object/apply:os.system [touch x]"),
-    *("!!binary x", "!!timestamp x", "!!int x", "!!float x", "!!bool x", "!!set {a}", "!!omap [a: 1]", "!!pairs [a]"),
+    *(
+        "!!binary x",
+        "!!timestamp x",
+        "!!int x",
+        "!!float x",
+        "!!bool x",
+        "!!set {a}",
+        "!!omap [a: 1]",
+        "!!examples [a]",
+    ),
     *("2024-99-99", "1:99:99", "0b2", "0o9", "1e999", ".nan", "-.inf", "'", '"\\ud800"', "%YAML 9.9", "---\na: 1\n---"),
     *(
         "{" * 300,

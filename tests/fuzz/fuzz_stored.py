@@ -13,9 +13,9 @@ from fuzz_promise import Reader, refused_or
 from fuzz_strategies import HAZARDS, damaged, perhaps_damaged, phrases
 from hypothesis import strategies as st
 
-from pipeline_lib import storage
 from pipeline_lib.corpora.readers import verified_files
-from pipeline_lib.schema import PAIRS
+from pipeline_lib.files.formats import iter_parquet, parquet_metadata, read_parquet
+from pipeline_lib.schemas.examples import EXAMPLES
 
 # --- manifests of fetched files ------------------------------------------------------------------------------------
 
@@ -54,14 +54,14 @@ _manifest_files = perhaps_damaged(st.one_of(_manifests, st.just(b"[" * 100_000),
 def _table() -> pa.Table:
     n = 12
     columns = {
-        "pair_id": range(n),
+        "example_id": range(n),
         "dialogue_id": [f"d{i}" for i in range(n)],
         "turn": [0] * n,
         "context": [f"hello {i}" for i in range(n)],
         "response": ["fine ."] * n,
         "label": [None] * n,
     }
-    return pa.table({name: list(values) for name, values in columns.items()}).cast(PAIRS)
+    return pa.table({name: list(values) for name, values in columns.items()}).cast(EXAMPLES)
 
 
 @cache
@@ -74,17 +74,17 @@ def _parquet() -> bytes:
 @cache
 def _other_schema() -> bytes:
     buffer = io.BytesIO()
-    pq.write_table(pa.table({"pair_id": [[1]], "context": [b"x"], "turn": [{"a": 1.0}]}), buffer)
+    pq.write_table(pa.table({"example_id": [[1]], "context": [b"x"], "turn": [{"a": 1.0}]}), buffer)
     return buffer.getvalue()
 
 
 def _check_parquet(folder: Path, content: bytes) -> bool:
     path = folder / "a.parquet"
     path.write_bytes(content)
-    whole = refused_or(lambda: storage.read_parquet(path, PAIRS))
-    batches = refused_or(lambda: list(storage.iter_parquet(path, PAIRS)))
-    refused_or(lambda: storage.parquet_metadata(path))
-    for table in (whole, pa.Table.from_batches(batches, PAIRS) if batches else None):
+    whole = refused_or(lambda: read_parquet(path, EXAMPLES))
+    batches = refused_or(lambda: list(iter_parquet(path, EXAMPLES)))
+    refused_or(lambda: parquet_metadata(path))
+    for table in (whole, pa.Table.from_batches(batches, EXAMPLES) if batches else None):
         assert table is None or table.replace_schema_metadata(None).equals(_table()), "damage went unnoticed"
     return whole is not None
 

@@ -15,10 +15,11 @@ from fuzz_promise import Reader, refused_or
 from fuzz_strategies import HAZARDS, attempt, gunzipped, gzipped, perhaps_damaged, phrases, plain
 from hypothesis import strategies as st
 
-from pipeline_lib import schema, storage
 from pipeline_lib.corpora import table
-from pipeline_lib.decoding.external import external
-from pipeline_lib.text.tokenise import tokenise
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.responses.external import external
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.text.tokenisers.english import tokenise
 
 Rows = list[dict[str, Any]]
 KINDS = st.sampled_from(["csv", "csv.gz", "jsonl", "jsonl.gz", "parquet"])
@@ -135,7 +136,7 @@ def _tables(draw: st.DrawFn) -> tuple[str, bytes]:
 CONTEXTS = ["how are you ?", "good night .", "how are you ?", "< b > !"]
 PAIRS = pa.table(
     {
-        "pair_id": [1, 2, 3, 9],
+        "example_id": [1, 2, 3, 9],
         "dialogue_id": ["a", "b", "c", "d"],
         "turn": [0, 0, 0, 0],
         "context": CONTEXTS,
@@ -147,10 +148,10 @@ PAIRS = pa.table(
 
 def _check_external(folder: Path, case: tuple[str, bytes]) -> bool:
     kind, content = case
-    path, pairs = folder / f"a.{kind}", folder / "pairs.parquet"
+    path, examples = folder / f"a.{kind}", folder / "examples.parquet"
     path.write_bytes(content)
-    storage.write_parquet(pairs, PAIRS, schema.PAIRS)
-    found = refused_or(lambda: external(path, pairs))
+    write_parquet(examples, PAIRS, EXAMPLES)
+    found = refused_or(lambda: external(path, examples))
     if found is None:
         return False
     rows = naive_rows(kind, content)
@@ -168,11 +169,11 @@ def _check_external(folder: Path, case: tuple[str, bytes]) -> bool:
         answers.sort(key=lambda answer: answer[0] or 0)
     assert set(given) == set(CONTEXTS)
     expected = Counter(
-        (pair, context, sample, answer[1])
-        for pair, context in zip([1, 2, 3, 9], CONTEXTS, strict=True)
+        (example, context, sample, answer[1])
+        for example, context in zip([1, 2, 3, 9], CONTEXTS, strict=True)
         for sample, answer in enumerate(given[context])
     )
-    columns = (found[name].to_pylist() for name in ("pair_id", "context", "sample", "response"))
+    columns = (found[name].to_pylist() for name in ("example_id", "context", "sample", "response"))
     assert Counter(zip(*columns, strict=True)) == expected, found.to_pylist()
     return True
 

@@ -8,7 +8,7 @@ from fuzz_promise import Reader, refused_or
 from fuzz_strategies import gunzipped, gzipped, perhaps_damaged, words, zipped
 from hypothesis import strategies as st
 
-from pipeline_lib.text.glove import select_vectors
+from pipeline_lib.vectors.glove import select_vectors
 
 WANTED = ["hello", "you", ".", "é"]
 _Case = tuple[str, bytes, bytes, int | None, bool]

@@ -18,16 +18,19 @@ from fuzz_settings import DEFAULT
 from fuzz_tables import CONTEXTS, PAIRS
 from fuzz_vectors import WANTED
 
-from pipeline_lib import schema, storage, user_tables
+from pipeline_lib.config.corpora import RemoteFile
 from pipeline_lib.config.loading import load, read_yaml
-from pipeline_lib.config.sources import RemoteFile
 from pipeline_lib.corpora import dailydialog, lines, numbered, table
 from pipeline_lib.corpora.readers import verified_files
-from pipeline_lib.decoding.external import external
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.human.draw import read_draw
-from pipeline_lib.human.ratings import read_ratings
-from pipeline_lib.text.glove import select_vectors
+from pipeline_lib.files import user_tables
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.ratings.draw import read_draw
+from pipeline_lib.ratings.filled import read_ratings
+from pipeline_lib.responses.external import external
+from pipeline_lib.schemas.dialogues import SPLITS
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.vectors.glove import select_vectors
 
 
 def put(path: Path, content: bytes | str) -> Path:
@@ -40,7 +43,7 @@ def put(path: Path, content: bytes | str) -> Path:
 
 def test_a_line_separator_inside_a_turn_does_not_end_its_dialogue(tmp_path: Path) -> None:
     text = "one\u2028still one __eou__ two\x85still two __eou__\n"
-    files = [put(tmp_path / f"dialogues_{split}.txt", text) for split in schema.SPLITS]
+    files = [put(tmp_path / f"dialogues_{split}.txt", text) for split in SPLITS]
     result = read(dailydialog, files)
     assert result is not None
     assert dialogues(result[0])["train-000001"] == [(0, "one\u2028still one"), (1, "two\x85still two")]
@@ -186,12 +189,12 @@ def test_a_header_of_a_hundred_thousand_names_is_checked_in_time_that_grows_with
 
 
 def test_responses_without_sample_numbers_keep_the_order_of_the_file(tmp_path: Path) -> None:
-    pairs = tmp_path / "pairs.parquet"
-    storage.write_parquet(pairs, PAIRS, schema.PAIRS)
+    examples = tmp_path / "examples.parquet"
+    write_parquet(examples, PAIRS, EXAMPLES)
     rows = [("how are you ?", ""), ("good night .", "eeccc g.bbg"), ("good night .", "?"), (CONTEXTS[3], "?")]
     text = io.StringIO()
     csv.writer(text).writerows([("context", "response"), *rows])
-    found = external(put(tmp_path / "a.csv", text.getvalue()), pairs)
+    found = external(put(tmp_path / "a.csv", text.getvalue()), examples)
     said = [row["response"] for row in found.to_pylist() if row["context"] == "good night ."]
     assert said == ["eeccc g.bbg", "?"]
 

@@ -16,13 +16,14 @@ import pyarrow as pa
 import pytest
 from fuzz_strategies import gzipped, zipped
 
-from pipeline_lib import schema, storage
 from pipeline_lib.config.loading import read_yaml
-from pipeline_lib.corpora import archives
-from pipeline_lib.corpora.archives import read_member
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.text.glove import select_vectors
-from pipeline_lib.user_tables import read_rows
+from pipeline_lib.files import archives
+from pipeline_lib.files.archives import read_member
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.files.user_tables import read_rows
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.vectors.glove import select_vectors
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*(ROOT / "src/pipeline_lib").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")])
@@ -162,7 +163,7 @@ def test_a_pickle_from_outside_is_refused_and_never_run(tmp_path: Path, form: st
     readers: dict[str, Callable[[Path], Any]] = {
         "model.safetensors": load_tensors,
         "model.pt": load_tensors,
-        "pairs.parquet": lambda path: storage.read_parquet(path, schema.PAIRS),
+        "examples.parquet": lambda path: read_parquet(path, EXAMPLES),
         "glove.txt": lambda path: select_vectors(path, pa.array(["hello"])),
         "glove.zip": lambda path: select_vectors(path, pa.array(["hello"])),
         "answers.pkl": lambda path: list(read_rows(path, {"context": "context"})),

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline_lib.config.training import Network, Training
-from pipeline_lib.models.base import ResponseModel, create
-from pipeline_lib.training.batches import PairDataset, Texts
-from pipeline_lib.training.device import seeded
+from pipeline_lib.compute.device import seeded
+from pipeline_lib.compute.ranks import Ranks
+from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.config.training import Training
+from pipeline_lib.examples.dataset import ExampleDataset, Texts
+from pipeline_lib.models.system import System, create
 from pipeline_lib.training.loop import Trainer
-from pipeline_lib.training.ranks import Ranks
 
 WORDS, WIDTH, GROUPS, SEED = 60, 12, 4, 7
-NETWORK = Network(hidden=10, decoder_layers=2, latent=6, bow_hidden=9, prior_hidden=8)
+NETWORK = Recurrent(hidden=10, decoder_layers=2, latent=6, bow_hidden=9, prior_hidden=8)
 SETTINGS = Training(
     batch_size=8, epochs=50, max_steps=50, annealing_steps=40, validate_every=20, checkpoint_every=1000, device="cpu"
 )
@@ -86,7 +87,7 @@ def digest(weights: dict[str, torch.Tensor]) -> str:
     return summed.hexdigest()[:16]
 
 
-def _recorded_losses(model: ResponseModel) -> list[float]:
+def _recorded_losses(model: System) -> list[float]:
     losses: list[float] = []
     objective = model.objective
 
@@ -105,7 +106,7 @@ def _embeddings() -> torch.Tensor:
     return vectors
 
 
-def _dataset(n: int, seed: int, clustering: int) -> PairDataset:
+def _dataset(n: int, seed: int, clustering: int) -> ExampleDataset:
     random = np.random.default_rng(seed)
 
     def texts() -> Texts:
@@ -114,4 +115,4 @@ def _dataset(n: int, seed: int, clustering: int) -> PairDataset:
         return Texts(random.integers(4, WORDS, starts[-1]).astype(np.int32), starts)
 
     context, response = texts(), texts()
-    return PairDataset(context, response, np.random.default_rng([seed, clustering]).integers(0, GROUPS, n))
+    return ExampleDataset(context, response, np.random.default_rng([seed, clustering]).integers(0, GROUPS, n))

@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipeline_lib.config.training import Network
-from pipeline_lib.models.base import Batch, ResponseModel, create
-from pipeline_lib.training.batches import PairDataset, Texts
+from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.examples.batch import Batch
+from pipeline_lib.examples.dataset import ExampleDataset, Texts
+from pipeline_lib.models.system import System, create
 
 VOCABULARY, EMBEDDING, GROUPS = 30, 16, 4
-NETWORK = Network(hidden=7, decoder_layers=2, latent=5, bow_hidden=11, prior_hidden=9)
+NETWORK = Recurrent(hidden=7, decoder_layers=2, latent=5, bow_hidden=11, prior_hidden=9)
 SYSTEMS = {
     "seq2seq": ("pipeline_lib.models.seq2seq:Seq2Seq", {}),
     "cvae": ("pipeline_lib.models.cvae:CVAE", {}),
@@ -21,7 +22,7 @@ SYSTEMS = {
 }
 
 
-def make_model(system: str, spread: float = 0.5, options: dict[str, Any] | None = None) -> ResponseModel:
+def make_model(system: str, spread: float = 0.5, options: dict[str, Any] | None = None) -> System:
     """A float64 model of small sizes, always the same; wide initial weights, so that no gradient is tiny."""
     path, own = SYSTEMS[system]
     torch.manual_seed(3)
@@ -31,7 +32,7 @@ def make_model(system: str, spread: float = 0.5, options: dict[str, Any] | None 
     return create(path, options, embeddings, NETWORK.model_copy(update={"initial_range": spread}), GROUPS).double()
 
 
-def make_dataset(n: int, seed: int = 0, longest: int = 9) -> PairDataset:
+def make_dataset(n: int, seed: int = 0, longest: int = 9) -> ExampleDataset:
     random = np.random.default_rng(seed)
 
     def texts() -> Texts:
@@ -39,7 +40,7 @@ def make_dataset(n: int, seed: int = 0, longest: int = 9) -> PairDataset:
         starts = np.concatenate([[0], lengths.cumsum()])
         return Texts(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts)
 
-    return PairDataset(texts(), texts(), random.integers(0, GROUPS, n))
+    return ExampleDataset(texts(), texts(), random.integers(0, GROUPS, n))
 
 
 def make_batch(n: int = 6, seed: int = 0) -> Batch:

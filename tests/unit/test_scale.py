@@ -1,4 +1,4 @@
-"""Stages before training in bounded memory: exact when they spill, and no larger on more pairs."""
+"""Stages before training in bounded memory: exact when they spill, and no larger on more examples."""
 
 import signal
 import subprocess
@@ -16,20 +16,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from pipeline_lib import schema, storage
-from pipeline_lib.cluster import assign, scratch
-from pipeline_lib.cluster.assign import cluster_pairs
+from pipeline_lib.clusters import assign
+from pipeline_lib.clusters.assign import cluster_examples
 from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.config.filtering import Filtering
-from pipeline_lib.corpora import counting, single_turn
-from pipeline_lib.corpora.single_turn import extract_pairs
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.storage import write_parquet
-from pipeline_lib.text import filtering, glove_training, keywords
-from pipeline_lib.text.filtering import filter_pairs, known_tokens
-from pipeline_lib.text.glove import write_vectors
-from pipeline_lib.text.glove_training import count_cooccurrences
+from pipeline_lib.examples import counting, filtering
+from pipeline_lib.examples import windows as single_turn
+from pipeline_lib.examples.filtering import filter_examples, known_tokens
+from pipeline_lib.examples.windows import extract_examples
+from pipeline_lib.files import scratch
+from pipeline_lib.files.formats import iter_parquet, write_parquet
+from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.text import keywords
 from pipeline_lib.text.keywords import extract_keywords
+from pipeline_lib.vectors import glove_training
+from pipeline_lib.vectors.glove import write_vectors
+from pipeline_lib.vectors.glove_training import count_cooccurrences
 
 PAIRS = 8_000
 Stage: TypeAlias = Callable[[dict[str, Path], Path], None]
@@ -41,17 +46,17 @@ def texts(n: int, generator: np.random.Generator, words: int = 10) -> pa.Array:
     return pc.binary_join(pa.ListArray.from_arrays(np.arange(0, n * words + 1, words, np.int32), drawn), " ")
 
 
-def write_pairs(path: Path, context: pa.Array, response: pa.Array) -> Path:
+def write_examples(path: Path, context: pa.Array, response: pa.Array) -> Path:
     n = len(context)
     columns = {
-        "pair_id": np.arange(n),
+        "example_id": np.arange(n),
         "dialogue_id": pa.repeat("d", n),
         "turn": pa.array(np.arange(n), pa.int32()),
         "context": context,
         "response": response,
         "label": pa.nulls(n, pa.int32()),
     }
-    write_parquet(path, pa.table(columns, schema=schema.PAIRS), schema.PAIRS)
+    write_parquet(path, pa.table(columns, schema=EXAMPLES), EXAMPLES)
     return path
 
 
@@ -65,14 +70,16 @@ def test_counts_beyond_the_memory_limit_are_spilled_and_equal_brute_force(
     several = texts(15_000, generator)
     context, response = (several.take(pa.array(generator.integers(15_000, size=60_000))) for _ in range(2))
     monkeypatch.setattr(counting, "MEMORY", "12MB")  # half of what the hash tables need: DuckDB then writes them out
-    found = counting.count_pairs(write_pairs(tmp_path / "pairs.parquet", context, response), tmp_path / "scratch")
+    found = counting.count_examples(
+        write_examples(tmp_path / "examples.parquet", context, response), tmp_path / "scratch"
+    )
 
     responses, contexts = defaultdict(set), defaultdict(set)
     for said, answer in zip(context.to_pylist(), response.to_pylist(), strict=True):
         responses[said].add(answer)
         contexts[answer].add(said)
-    assert found == counting.PairCounts(
-        pairs=60_000,
+    assert found == counting.ExampleCounts(
+        examples=60_000,
         distinct_pairs=sum(map(len, responses.values())),
         contexts=len(responses),
         responses=len(contexts),
@@ -86,28 +93,30 @@ def test_counts_beyond_the_memory_limit_are_spilled_and_equal_brute_force(
 def test_a_database_that_gives_up_is_an_error_that_names_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pairs = write_pairs(tmp_path / "pairs.parquet", texts(20_000, rng := np.random.default_rng(1)), texts(20_000, rng))
+    examples = write_examples(
+        tmp_path / "examples.parquet", texts(20_000, rng := np.random.default_rng(1)), texts(20_000, rng)
+    )
     monkeypatch.setattr(counting, "MEMORY", "1MB")  # too little even to spill: the database gives up
     with pytest.raises(PipelineError, match="DuckDB stopped") as caught:
-        counting.count_pairs(pairs, tmp_path / "scratch")
+        counting.count_examples(examples, tmp_path / "scratch")
     assert caught.value.where == str(tmp_path / "scratch")
     assert "results:" in caught.value.remedy
-    assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["pairs.parquet"]
+    assert [path.name for path in tmp_path.iterdir() if path.name[0] != "."] == ["examples.parquet"]
 
 
 def test_what_a_killed_count_left_on_disk_is_gone_after_the_next_one(tmp_path: Path) -> None:
     scratch, rng = tmp_path / "scratch", np.random.default_rng(1)
-    pairs = write_pairs(tmp_path / "pairs.parquet", texts(99, rng), texts(99, rng))
+    examples = write_examples(tmp_path / "examples.parquet", texts(99, rng), texts(99, rng))
     code = f"""
 import os, signal
 from pathlib import Path
-from pipeline_lib.corpora import counting
+from pipeline_lib.examples import counting
 counting.iter_parquet = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-counting.count_pairs(Path({str(pairs)!r}), Path({str(scratch)!r}))
+counting.count_examples(Path({str(examples)!r}), Path({str(scratch)!r}))
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
-    assert (scratch / "pairs.duckdb").exists()
-    assert counting.count_pairs(pairs, scratch).pairs == 99
+    assert (scratch / "examples.duckdb").exists()
+    assert counting.count_examples(examples, scratch).examples == 99
     assert not scratch.exists()
 
 
@@ -138,46 +147,46 @@ def test_a_full_temporary_folder_is_an_error_that_names_it(monkeypatch: pytest.M
 
 
 def extract(given: dict[str, Path], out: Path) -> None:
-    extract_pairs(given["dialogues"], {split: out / f"{split}.parquet" for split in schema.SPLITS}, out / "tokens")
+    extract_examples(given["dialogues"], {split: out / f"{split}.parquet" for split in SPLITS}, out / "tokens")
 
 
 def filtered(given: dict[str, Path], out: Path) -> None:
-    filter_pairs(
-        given["pairs"], known_tokens(given["tokens"], given["vectors"], Filtering()), Filtering(), out / "kept"
+    filter_examples(
+        given["examples"], known_tokens(given["tokens"], given["vectors"], Filtering()), Filtering(), out / "kept"
     )
 
 
 def cooccurring(given: dict[str, Path], out: Path) -> None:
-    count_cooccurrences(glove_training.sentences(given["pairs"]), WORDS, window=5)
+    count_cooccurrences(glove_training.sentences(given["examples"]), WORDS, window=5)
 
 
 def with_keywords(given: dict[str, Path], out: Path) -> None:
-    extract_keywords(given["pairs"], given["pairs"], most=5, threads=1, out=out / "keywords")
+    extract_keywords(given["examples"], given["examples"], most=5, threads=1, out=out / "keywords")
 
 
 def clustered(given: dict[str, Path], out: Path) -> None:
-    pairs = dict.fromkeys(schema.SPLITS, given["pairs"])
-    cluster_pairs(
-        pairs, [], given["vectors"], "agglomerative", Clustering(landmarks=20, exact_up_to=100), out / "clusters"
+    examples = dict.fromkeys(SPLITS, given["examples"])
+    cluster_examples(
+        examples, [], given["vectors"], "agglomerative", Clustering(landmarks=20, exact_up_to=100), out / "clusters"
     )
 
 
 @pytest.fixture(scope="module")
 def given_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """`PAIRS` pairs of two words and a long tail of words without content, as each stage reads them."""
+    """`PAIRS` examples of two words and a long tail of words without content, as each stage reads them."""
     folder, generator, n = tmp_path_factory.mktemp("scale"), np.random.default_rng(0), PAIRS
     tail = pa.scalar("the of and a " * 5 + "the")
     context, response = (pc.binary_join_element_wise(texts(n, generator, 2), tail, " ") for _ in range(2))
-    split = np.repeat(schema.SPLITS, [n - 20, 10, 10])
+    split = np.repeat(SPLITS, [n - 20, 10, 10])
     columns = {"dialogue_id": split, "turn": np.arange(n), "speaker": pa.nulls(n), "text": context, "split": split}
-    dialogues = pa.table(columns | {"label": pa.nulls(n)}).cast(schema.DIALOGUES)
-    files = {name: folder / name for name in ("dialogues", "pairs", "tokens", "vectors")}
-    write_parquet(files["dialogues"], dialogues, schema.DIALOGUES)
-    write_pairs(files["pairs"], context, response)
+    dialogues = pa.table(columns | {"label": pa.nulls(n)}).cast(DIALOGUES)
+    files = {name: folder / name for name in ("dialogues", "examples", "tokens", "vectors")}
+    write_parquet(files["dialogues"], dialogues, DIALOGUES)
+    write_examples(files["examples"], context, response)
     words = pa.concat_arrays([WORDS, pa.array(["the", "of", "and", "a"])])
     write_vectors(files["vectors"], words, generator.normal(size=(len(words), 8)).astype(np.float32), "made up")
     counts = pa.array(np.full(len(words), 9))
-    write_parquet(files["tokens"], pa.table([words, counts, counts], schema=schema.TOKENS), schema.TOKENS)
+    write_parquet(files["tokens"], pa.table([words, counts, counts], schema=TOKENS), TOKENS)
     return files
 
 
@@ -188,7 +197,7 @@ def test_what_a_stage_holds_does_not_grow_while_it_reads(
     held: list[int] = []
 
     def watched(path: Path, *arguments: Any, **options: Any) -> Iterator[pa.RecordBatch]:
-        for batch in storage.iter_parquet(path, *arguments, **options | {"batch_size": PAIRS // 40}):
+        for batch in iter_parquet(path, *arguments, **options | {"batch_size": PAIRS // 40}):
             held.append(pa.total_allocated_bytes() + tracemalloc.get_traced_memory()[0])
             yield batch
 

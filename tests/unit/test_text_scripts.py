@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_lib import schema
+from pipeline_lib.config.corpora import RemoteFile
 from pipeline_lib.config.embeddings import Embeddings
-from pipeline_lib.config.sources import RemoteFile
-from pipeline_lib.storage import read_parquet, write_parquet
-from pipeline_lib.text.vocabulary import Vocabulary
+from pipeline_lib.files.formats import read_parquet, write_parquet
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.keywords import KEYWORDS
+from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.schemas.vectors import vectors_schema
+from pipeline_lib.text.units import Vocabulary
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -26,20 +29,20 @@ def _run(script: str, **options: Path | str | int) -> subprocess.CompletedProces
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
-    """Pairs and tokens of a corpus of two dialogues, and a GloVe file that knows its words."""
+    """Examples and tokens of a corpus of two dialogues, and a GloVe file that knows its words."""
     utterances = ["the old train is late", "the doctor waits", "bread and soup", "good soup", "the train comes"]
     columns = {
-        "pair_id": pa.array(range(4), pa.int64()),
+        "example_id": pa.array(range(4), pa.int64()),
         "dialogue_id": ["d"] * 4,
         "turn": pa.array(range(4), pa.int32()),
         "context": utterances[:-1],
         "response": utterances[1:],
         "label": pa.nulls(4, pa.int32()),
     }
-    write_parquet(tmp_path / "train.parquet", pa.table(columns, schema=schema.PAIRS), schema.PAIRS)
+    write_parquet(tmp_path / "train.parquet", pa.table(columns, schema=EXAMPLES), EXAMPLES)
     words = sorted({word for text in utterances for word in text.split()})
     counts = {"token": words, "count": [2] * len(words), "train_count": [2] * len(words)}
-    write_parquet(tmp_path / "tokens.parquet", pa.table(counts, schema=schema.TOKENS), schema.TOKENS)
+    write_parquet(tmp_path / "tokens.parquet", pa.table(counts, schema=TOKENS), TOKENS)
     rows = "".join(f"{word} {n} 0.5\n" for n, word in enumerate([*words, "unused"]))
     (tmp_path / "mirror").mkdir()
     (tmp_path / "mirror" / "tiny.txt").write_text(rows)
@@ -50,7 +53,7 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
     settings = Embeddings(source="file", file=RemoteFile(name="tiny.txt")).model_dump_json()
     fetched = corpus / "raw" / "tiny.txt"
     answers = [
-        _run("download_vectors", settings=settings, mirrors=corpus / "mirror", out=fetched),
+        _run("fetch_vectors", settings=settings, mirrors=corpus / "mirror", out=fetched),
         _run("select_vectors", file=fetched, tokens=corpus / "tokens.parquet", dimension=2, out=corpus / "v.parquet"),
         _run(
             "build_vocabulary",
@@ -60,7 +63,7 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
         ),
         _run(
             "extract_keywords",
-            pairs=corpus / "train.parquet",
+            examples=corpus / "train.parquet",
             train=corpus / "train.parquet",
             settings='{"most": 2}',
             threads=1,
@@ -71,7 +74,7 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
     vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
     assert vocabulary.tokens[4:6] == ["soup", "the"]  # four times each
     assert np.all(vocabulary.matrix[4:, 1] == 0.5)
-    keywords = read_parquet(corpus / "keywords.parquet", schema.KEYWORDS)
+    keywords = read_parquet(corpus / "keywords.parquet", KEYWORDS)
     assert keywords["context_keywords"][0].as_py() == ["old", "train"]
 
 
@@ -85,7 +88,7 @@ def test_vectors_are_trained_from_the_command_line(corpus: Path) -> None:
         out=out,
     )
     assert answer.returncode == 0, answer.stderr
-    assert len(read_parquet(out, schema.vectors(5))) == 12
+    assert len(read_parquet(out, vectors_schema(5))) == 12
 
 
 def test_a_fault_ends_a_script_with_a_message_and_leaves_the_earlier_result(corpus: Path) -> None:

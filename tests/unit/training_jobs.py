@@ -11,10 +11,13 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from pipeline_lib import schema, storage
-from pipeline_lib.config.training import Network, Training
-from pipeline_lib.text.vocabulary import Vocabulary
-from pipeline_lib.training.encoded import encode_pairs
+from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.config.training import Training
+from pipeline_lib.examples.encoded import encode_examples
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.vocabulary import vocabulary_schema
+from pipeline_lib.text.units import Vocabulary
 
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"
 # 117 steps: the last one is no checkpoint
@@ -22,26 +25,26 @@ SETTINGS = Training(batch_size=4, epochs=11.7, annealing_steps=60, validate_ever
 
 
 def write_corpus(folder: Path) -> Path:
-    """Forty pairs, encoded too, and a vocabulary; gives ``folder``."""
+    """Forty examples, encoded too, and a vocabulary; gives ``folder``."""
     random = torch.Generator().manual_seed(0)
     tokens = ["<pad>", "<unk>", "<s>", "</s>", *(f"w{i}" for i in range(26))]
     vectors = torch.randn(30, 8, generator=random).tolist()
     words = {"token_id": range(30), "token": tokens, "count": [1] * 30, "known": [True] * 30, "vector": vectors}
-    storage.write_parquet(folder / "vocabulary.parquet", pa.table(words), schema.vocabulary(8))
+    write_parquet(folder / "vocabulary.parquet", pa.table(words), vocabulary_schema(8))
 
     def text(i: int, side: int) -> str:
         return " ".join(f"w{(7 * i + 3 * j + side) % 26}" for j in range(1 + (i + side) % 7))
 
-    pairs = {
-        "pair_id": range(40),
+    examples = {
+        "example_id": range(40),
         "dialogue_id": ["d"] * 40,
         "turn": range(40),
         "context": [text(i, 0) for i in range(40)],
         "response": [text(i, 5) for i in range(40)],
         "label": [None] * 40,
     }
-    storage.write_parquet(folder / "pairs.parquet", pa.table(pairs), schema.PAIRS)
-    encode_pairs(folder / "pairs.parquet", Vocabulary.read(folder / "vocabulary.parquet"), folder / "train.arrow")
+    write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
+    encode_examples(folder / "examples.parquet", Vocabulary.read(folder / "vocabulary.parquet"), folder / "train.arrow")
     return folder
 
 
@@ -49,7 +52,7 @@ def start(
     corpus: Path, out: Path, settings: Training = SETTINGS, options: dict[str, Any] | None = None, processes: int = 1
 ) -> subprocess.Popen[str]:
     """Train SepaCVAE on `write_corpus`'s corpus."""
-    network = Network(hidden=6, latent=4, bow_hidden=8).model_dump()
+    network = Recurrent(hidden=6, latent=4, bow_hidden=8).model_dump()
     model = {
         "model": "pipeline_lib.models.sepacvae:SepaCVAE",
         "options": {"groups": 2} | (options or {}),
@@ -58,7 +61,7 @@ def start(
     }
     arguments = {
         "--train": corpus / "train.arrow",
-        "--validation": corpus / "pairs.parquet",
+        "--validation": corpus / "examples.parquet",
         "--vocabulary": corpus / "vocabulary.parquet",
         "--description": json.dumps(model | {"network": network}),
         "--settings": settings.model_dump_json(),
@@ -71,8 +74,8 @@ def start(
         "--summary": out / "summary.json",
     }
     launch = ["--gpu", processes, "--nodes", 1, "--threads", 1, "--device", settings.device, SCRIPT]
-    given = ["--clusters", *(part for pair in arguments.items() for part in pair)]
-    command = [sys.executable, "-m", "pipeline_lib.training.launch", *launch, *given]
+    given = ["--clusters", *(part for example in arguments.items() for part in example)]
+    command = [sys.executable, "-m", "pipeline_lib.compute.launch", *launch, *given]
     return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from tiny_workflow import TinyWorkflow
 
-from pipeline_lib.storage import sha256
+from pipeline_lib.files.checksums import sha256
 
 SCREEN = 24  # lines
 DIALOGUES = "results/dialogues/own/dialogues.parquet"
@@ -149,7 +149,7 @@ def test_a_corpus_that_filtering_empties_is_refused(refusals):
     changes = {"filtering": {"response_length": [25, 25]}}
     message = refusals.message("results/tables/table2.csv", changes=changes, replaced="filtered/embedded/")
     assert "filtering leaves none of" in message
-    assert "results/pairs/embedded/train.parquet" in message
+    assert "results/examples/embedded/train.parquet" in message
     assert "response_too_short" in message
 
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from tiny_workflow import ROOT, TinyWorkflow
 
-from pipeline_lib.schema import RESPONSES
-from pipeline_lib.storage import read_json, read_parquet
+from pipeline_lib.files.formats import read_json, read_parquet
+from pipeline_lib.schemas.responses import RESPONSES
 
 FENCE = re.compile(r"^```(.+)\n((?:.*\n)*?)```$", re.MULTILINE)
 TITLE = re.compile(r'title="(.+)"')
@@ -108,14 +108,16 @@ def check_transformer(workflow: TinyWorkflow) -> None:
     """The likelihood of a whole response is that of its words, each given those before it and nothing after."""
     import torch
 
+    from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.models import saved
-    from pipeline_lib.text.vocabulary import Vocabulary
-    from pipeline_lib.training.batches import PairDataset
+    from pipeline_lib.text.units import Vocabulary
 
     vocabulary = Vocabulary.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
     folder = workflow.results / "models/embedded/transformer/seed1"
     model = saved.load(folder / "model.safetensors", vocabulary).eval()
-    batch = PairDataset.read(workflow.results / "filtered/embedded/validation.parquet", vocabulary).batch(np.arange(4))
+    batch = ExampleDataset.read(workflow.results / "filtered/embedded/validation.parquet", vocabulary).batch(
+        np.arange(4)
+    )
     with torch.no_grad():
         nll = model.likelihood(batch, torch.Generator()).nll
         memory, padding = model._encode(batch)
@@ -151,7 +153,7 @@ def test_the_page_on_corpora_leads_from_a_csv_to_tables_1_to_3(one_system):
         (row["scene"], row["line"], row["who"], row["says"]) for row in rows
     ]
     splits = read_json(results / "filtered/mine/counts.json")["splits"]
-    assert all(splits[split]["pairs"] > 0 for split in ("train", "validation", "test"))
+    assert all(splits[split]["examples"] > 0 for split in ("train", "validation", "test"))
     assert "My corpus" in screen
     assert "| Seq2Seq" in screen
     for name in ("table2", "table3"):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline_lib import storage
-from pipeline_lib.analysis.schemas import DISTANCES
+from pipeline_lib.files.formats import read_json, read_parquet
+from pipeline_lib.schemas.latents import DISTANCES
 
 SYSTEMS = ("k_cvae_bow", "sepacvae")  # of the tiny run: those that figures 4 and 5 show
 FIGURES = (
@@ -35,8 +35,8 @@ def test_a_figure_comes_as_svg_png_and_the_numbers_drawn(drawn, figure):
 def test_figure_4_has_a_row_for_each_batch_that_the_run_was_trained_on(drawn):
     for system in SYSTEMS:
         folder = f"embedded/{system}/seed1"
-        steps = storage.read_json(drawn.results / f"models/{folder}/summary.json")["steps"]
-        table = storage.read_parquet(drawn.results / f"latents/{folder}/distances.parquet", DISTANCES)
+        steps = read_json(drawn.results / f"models/{folder}/summary.json")["steps"]
+        table = read_parquet(drawn.results / f"latents/{folder}/distances.parquet", DISTANCES)
         assert table["batch"].to_pylist() == list(range(steps))
 
 

@@ -5,11 +5,22 @@ import json
 from pathlib import Path
 
 import pytest
+
 from numerics.record import RECORD, TABLES, TARGETS
 from numerics.trained import machine
 
 # what is no sum of many rounded numbers, or of few enough that another machine gives the same to six digits
-STEADY = ("corpus", "system", "label", "selection", "vocabulary", "train pairs", "validation pairs", "test pairs", "ppl")
+STEADY = (
+    "corpus",
+    "system",
+    "label",
+    "selection",
+    "vocabulary",
+    "train pairs",
+    "validation pairs",
+    "test pairs",
+    "ppl",
+)
 
 
 def read(path: Path) -> list[dict[str, str]]:

@@ -5,8 +5,8 @@ import csv
 import pytest
 from tiny_workflow import SYSTEMS
 
-from pipeline_lib.schema import SCORES
-from pipeline_lib.storage import read_parquet
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.schemas.scores import SCORES
 
 FIGURE = "results/figures/sweep.svg"
 CENTRE = {"one_to_many": [0.5], "many_to_one": [0.2], "systems": ["k_cvae_bow"], "seeds": [1]}  # the corpus of the run

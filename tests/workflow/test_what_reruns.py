@@ -17,7 +17,7 @@ SUMMED_UP = {
     "make_table table2",
     "make_table table3",
 }
-FILTERED = {"filter_pairs", "build_vocabulary", "encode_pairs", "count_pairs", "make_table table1"}
+FILTERED = {"filter_examples", "build_vocabulary", "encode_examples", "count_examples", "make_table table1"}
 
 
 def scored(*systems: str, seed: int = 1) -> set[str]:
@@ -37,7 +37,7 @@ def trained(*systems: str, seed: int = 1) -> set[str]:
     return jobs | answered(*systems, seed=seed)
 
 
-EVERY_SYSTEM = trained(*SYSTEMS) | {"cluster_pairs kmeans"} | SUMMED_UP
+EVERY_SYSTEM = trained(*SYSTEMS) | {"cluster_examples kmeans"} | SUMMED_UP
 
 CHANGES = {
     "most tokens of a response": (
@@ -50,18 +50,18 @@ CHANGES = {
     ),
     "number of clusters": (
         {"clustering": {"groups": 4}},
-        {"cluster_pairs kmeans"} | trained("k_cvae_bow") | SUMMED_UP,
+        {"cluster_examples kmeans"} | trained("k_cvae_bow") | SUMMED_UP,
     ),
     "words that are clustered": (
         {"clustering": {"words": "keywords"}},
         {f"extract_keywords {split}" for split in ("train", *SCORED_SPLITS)}
-        | {"cluster_pairs kmeans"}
+        | {"cluster_examples kmeans"}
         | trained("k_cvae_bow")
         | SUMMED_UP,
     ),
     "cluster method of a system": (
         {"systems": {"k_cvae_bow": {"clusters": "spectral"}}},
-        {"cluster_pairs spectral"} | trained("k_cvae_bow") | SUMMED_UP,
+        {"cluster_examples spectral"} | trained("k_cvae_bow") | SUMMED_UP,
     ),
     "learning rate of a system": (
         {"systems": {"sepacvae": {"training": {"learning_rate": 0.001}}}},

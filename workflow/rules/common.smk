@@ -12,9 +12,9 @@ from snakemake.exceptions import WorkflowError
 
 from pipeline_lib.config.loading import load, read_yaml
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.fingerprint import stage_fingerprint
-from pipeline_lib.schema import SPLITS
-from pipeline_lib.storage import report_full_disk
+from pipeline_lib.stage.fingerprint import stage_fingerprint
+from pipeline_lib.schemas.dialogues import SPLITS
+from pipeline_lib.files.disk import report_full_disk
 from pipeline_lib.training.state import forget_finished
 
 
@@ -224,7 +224,7 @@ SPLIT_OF_TABLE = {"table2": "validation", "table3": "test"}
 
 
 def of_table(path):
-    """``path`` with the split that a table of systems shows; Table 1 counts pairs and needs none."""
+    """``path`` with the split that a table of systems shows; Table 1 counts examples and needs none."""
 
     def files(wildcards):
         if wildcards.table not in SPLIT_OF_TABLE:
@@ -241,7 +241,7 @@ def counts_of_table(wildcards):
 
 
 def layout(wildcards):
-    """Rows of a table (pipeline_lib.tables.Layout), as JSON: what shows in it, so that nothing else remakes it."""
+    """Rows of a table (pipeline_lib.tables.cells.Layout), as JSON: what shows in it, so that nothing else remakes it."""
     of_systems = wildcards.table in SPLIT_OF_TABLE
     systems = {name: system.model_dump(include={"label", "model"}) for name, system in SYSTEMS.items()}
     return json.dumps(
@@ -369,7 +369,7 @@ def settings_of_draw():
 
 
 def judged_layout():
-    """Rows of Table 4 (pipeline_lib.tables.Layout), as JSON."""
+    """Rows of Table 4 (pipeline_lib.tables.cells.Layout), as JSON."""
     systems = {name: SYSTEMS[name].model_dump(include={"label", "model"}) for name in JUDGED}
     corpora = {name: CONFIG.sources[name].label for name in CONFIG.corpora}
     return lambda wildcards: json.dumps({"corpora": corpora, "systems": systems, "seeds": []})
@@ -416,20 +416,20 @@ ANSWERING = {name: system for name, system in SYSTEMS.items() if system.model !=
 
 
 def rows_of(systems, seeds):
-    """Rows of a table (pipeline_lib.tables.Layout) with options, as JSON; a label may hold braces, which mean nothing."""
+    """Rows of a table (pipeline_lib.tables.cells.Layout) with options, as JSON; a label may hold braces, which mean nothing."""
     shown = {name: system.model_dump(include={"label", "model", "options"}) for name, system in systems.items()}
     corpora = {name: CONFIG.sources[name].label for name in CONFIG.corpora}
     return lambda wildcards: json.dumps({"corpora": corpora, "systems": shown, "seeds": seeds})
 
 
 def measured_stages(wildcards):
-    """Where the benchmark files of this run lie (pipeline_lib.costs.Stages), as JSON."""
+    """Where the benchmark files of this run lie (pipeline_lib.tables.costs.Stages), as JSON."""
 
     def of_corpus(corpus):
         methods = dict.fromkeys(SYSTEMS[name].clusters for name in TRAINED)
         return {
             "dialogues": BENCHMARKS / f"dialogues/{corpus}.tsv",
-            "pairs": BENCHMARKS / f"pairs/{corpus}.tsv",
+            "examples": BENCHMARKS / f"examples/{corpus}.tsv",
             "word vectors": BENCHMARKS / f"vectors/{corpus}/{config_of(corpus).embeddings.source}.tsv",
             "filtering": BENCHMARKS / f"filtered/{corpus}.tsv",
             "encoding": BENCHMARKS / f"encoded/{corpus}.tsv",

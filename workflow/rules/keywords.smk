@@ -4,7 +4,7 @@
 rule extract_keywords:
     """TextRank keywords of contexts and responses, best first, at least one each."""
     input:
-        pairs=RESULTS / "filtered/{corpus}/{split}.parquet",
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
         train=RESULTS / "filtered/{corpus}/train.parquet",
     output:
         RESULTS / "keywords/{corpus}/{split}.parquet",
@@ -19,5 +19,5 @@ rule extract_keywords:
         settings=settings("keywords"),
         code=code_of("extract_keywords"),
     shell:
-        "python $SCRIPTS/extract_keywords.py --pairs {input.pairs:q} --train {input.train:q} "
+        "python $SCRIPTS/extract_keywords.py --examples {input.examples:q} --train {input.train:q} "
         "--settings {params.settings:q} --threads {threads} --out {output:q} &> {log:q}"

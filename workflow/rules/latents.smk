@@ -34,11 +34,11 @@ rule measure_latent_distances:
 
 
 rule encode_latents:
-    """Group and posterior mean of z of every pair of a split."""
+    """Group and posterior mean of z of every example of a split."""
     input:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
-        pairs=RESULTS / "filtered/{corpus}/{split}.parquet",
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
         clusters=clusters_of,
     output:
         RESULTS / "latents/{corpus}/{system}/seed{seed}/{split}.parquet",
@@ -58,5 +58,5 @@ rule encode_latents:
         code=lambda wildcards: code_of("encode_latents", module_of(wildcards.system)),
     shell:
         "python $SCRIPTS/encode_latents.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
-        "--pairs {input.pairs:q} --clusters {input.clusters:q} --device {params.device} --seed {wildcards.seed} "
+        "--examples {input.examples:q} --clusters {input.clusters:q} --device {params.device} --seed {wildcards.seed} "
         "--out {output:q} &> {log:q}"

@@ -7,7 +7,7 @@ rule describe_run:
     """Configuration, code, versions and checksums of the data: what makes two runs comparable."""
     input:
         raw=expand(RESULTS / "raw/{corpus}/manifest.json", corpus=FETCHED),
-        pairs=expand(RESULTS / "filtered/{corpus}/{split}.parquet", corpus=CONFIG.corpora, split=SPLITS),
+        examples=expand(RESULTS / "filtered/{corpus}/{split}.parquet", corpus=CONFIG.corpora, split=SPLITS),
     output:
         RESULTS / "manifest.json",
     log:
@@ -17,7 +17,7 @@ rule describe_run:
         code=code_of_stages(),
     shell:
         "python $SCRIPTS/describe_run.py --config {params.config:q} --code {params.code:q} --raw {input.raw:q} "
-        "--pairs {input.pairs:q} --out {output:q} &> {log:q}"
+        "--examples {input.examples:q} --out {output:q} &> {log:q}"
 
 
 rule make_report:

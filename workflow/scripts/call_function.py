@@ -3,14 +3,15 @@
 import json
 from pathlib import Path
 
-from pipeline_lib import schema, storage
-from pipeline_lib.cli import run
-from pipeline_lib.decoding.functions import respond_with
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.responses.functions import respond_with
+from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.stage.cli import run
 
 
-def main(function: str, options: str, train: Path, pairs: Path, vectors: Path, seed: int, out: Path) -> None:
-    responses = respond_with(function, json.loads(options), train, pairs, vectors, seed)
-    storage.write_parquet(out, responses, schema.RESPONSES)
+def main(function: str, options: str, train: Path, examples: Path, vectors: Path, seed: int, out: Path) -> None:
+    responses = respond_with(function, json.loads(options), train, examples, vectors, seed)
+    write_parquet(out, responses, RESPONSES)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
+from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.collection import collect
-from pipeline_lib.schema import SCORES
-from pipeline_lib.storage import write_parquet
+from pipeline_lib.schemas.scores import SCORES
+from pipeline_lib.stage.cli import run
 
 
 def main(files: list[Path], expect: list[str], out: Path) -> None:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
-from pipeline_lib.storage import write_parquet
-from pipeline_lib.sweep import POINT, point
+from pipeline_lib.analyses.one_to_many import POINT, point
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.stage.cli import run
 
 
 def main(

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.cli import run
-from pipeline_lib.config.tables import Significance
-from pipeline_lib.schema import SIGNIFICANCE
-from pipeline_lib.significance import compare, read_outputs
-from pipeline_lib.storage import write_parquet
+from pipeline_lib.config.significance import Significance
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.schemas.significance import SIGNIFICANCE
+from pipeline_lib.significance.outputs import read_outputs
+from pipeline_lib.significance.paired import compare
+from pipeline_lib.stage.cli import run
 
 
 def main(items: list[Path], competing: list[str], settings: Significance, out: Path) -> None:

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from pipeline_lib.cli import run
-from pipeline_lib.config.sources import Source
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.download import fetch_bundle
-from pipeline_lib.storage import write_json
+from pipeline_lib.files.formats import write_json
+from pipeline_lib.stage.cli import run
 
 
 def main(source: Source, mirrors: list[Path], out: Path) -> None:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run as run_stage
-from pipeline_lib.config.human import Human
-from pipeline_lib.human.draw import draw
-from pipeline_lib.storage import write_text
+from pipeline_lib.config.ratings import Human
+from pipeline_lib.files.formats import write_text
+from pipeline_lib.ratings.draw import draw
+from pipeline_lib.stage.cli import run as run_stage
 
 
 def main(

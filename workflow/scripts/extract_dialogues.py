@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-from pipeline_lib.cli import run
-from pipeline_lib.config.sources import Source
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.readers import read_dialogues
-from pipeline_lib.schema import DIALOGUES
-from pipeline_lib.storage import parquet_writer
+from pipeline_lib.files.formats import parquet_writer
+from pipeline_lib.schemas.dialogues import DIALOGUES
+from pipeline_lib.stage.cli import run
 
 
 def main(source: Source, out: Path, manifest: Path | None = None) -> None:

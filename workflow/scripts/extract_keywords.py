@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.config.keywords import Keywords
+from pipeline_lib.stage.cli import run
 from pipeline_lib.text.keywords import extract_keywords
 
 
-def main(pairs: Path, train: Path, settings: Keywords, threads: int, out: Path) -> None:
-    extract_keywords(pairs, train, settings.most, threads, out)
+def main(examples: Path, train: Path, settings: Keywords, threads: int, out: Path) -> None:
+    extract_keywords(examples, train, settings.most, threads, out)
 
 
 if __name__ == "__main__":

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from pipeline_lib.cases.contradictions import find_cases
-from pipeline_lib.cli import run
+from pipeline_lib.analyses.contradictions import find_cases
 from pipeline_lib.config.cases import Cases
-from pipeline_lib.schema import CASES
-from pipeline_lib.storage import write_parquet
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.schemas.cases import CASES
+from pipeline_lib.stage.cli import run
 
 
 def main(train: Path, validation: Path, test: Path, vectors: Path, settings: Cases, out: Path) -> None:
-    pairs = {"train": train, "validation": validation, "test": test}
-    write_parquet(out, find_cases(pairs, vectors, settings), CASES)
+    examples = {"train": train, "validation": validation, "test": test}
+    write_parquet(out, find_cases(examples, vectors, settings), CASES)
 
 
 if __name__ == "__main__":

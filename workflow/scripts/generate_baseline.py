@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from pipeline_lib import schema, storage
-from pipeline_lib.cli import run
-from pipeline_lib.decoding.baselines import baseline
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.responses.baselines import baseline
+from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.stage.cli import run
 
 
-def main(kind: str, train: Path, pairs: Path, seed: int, out: Path) -> None:
-    storage.write_parquet(out, baseline(kind, train, pairs, seed), schema.RESPONSES)
+def main(kind: str, train: Path, examples: Path, seed: int, out: Path) -> None:
+    write_parquet(out, baseline(kind, train, examples, seed), RESPONSES)
 
 
 if __name__ == "__main__":

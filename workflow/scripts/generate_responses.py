@@ -2,19 +2,20 @@
 
 from pathlib import Path
 
-from pipeline_lib import schema, storage
-from pipeline_lib.cli import run
+from pipeline_lib.compute.device import choose_device, keep_freed_memory
 from pipeline_lib.config.decoding import Decoding
-from pipeline_lib.decoding.responses import respond
+from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.models import saved
-from pipeline_lib.text.vocabulary import Vocabulary
-from pipeline_lib.training.device import choose_device, keep_freed_memory
+from pipeline_lib.responses.generate import respond
+from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.stage.cli import run
+from pipeline_lib.text.units import Vocabulary
 
 
 def main(
     model: Path,
     vocabulary: Path,
-    pairs: Path,
+    examples: Path,
     clusters: list[Path],
     split: str,
     settings: Decoding,
@@ -27,8 +28,8 @@ def main(
     network = saved.load(model, words).to(choose_device(device))
     # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
     selections = [name for name in network.selections if split == "validation" or name != "oracle"]
-    table, metadata = respond(network, words, pairs, clusters[0] if clusters else None, settings, seed, selections)
-    storage.write_parquet(out, table, schema.RESPONSES, metadata)
+    table, metadata = respond(network, words, examples, clusters[0] if clusters else None, settings, seed, selections)
+    write_parquet(out, table, RESPONSES, metadata)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from pipeline_lib.ablations import ablation_table, long_form
-from pipeline_lib.cli import run
-from pipeline_lib.config.tables import Significance
-from pipeline_lib.storage import write_text
-from pipeline_lib.table_text import latex, markdown
-from pipeline_lib.tables import Layout, write_csv
+from pipeline_lib.config.significance import Significance
+from pipeline_lib.files.formats import write_text
+from pipeline_lib.stage.cli import run
+from pipeline_lib.tables.ablations import ablation_table, long_form
+from pipeline_lib.tables.cells import Layout
+from pipeline_lib.tables.files import write_csv
+from pipeline_lib.tables.text import latex, markdown
 
 
 def main(

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
-from pipeline_lib.costs import Stages, latex, long_form, markdown, read_costs
-from pipeline_lib.storage import write_text
-from pipeline_lib.tables import Layout, write_csv
+from pipeline_lib.files.formats import write_text
+from pipeline_lib.stage.cli import run
+from pipeline_lib.tables.cells import Layout
+from pipeline_lib.tables.costs import Stages, latex, long_form, markdown, read_costs
+from pipeline_lib.tables.files import write_csv
 
 
 def main(layout: Layout, stages: Stages, csv: Path, md: Path, tex: Path) -> None:

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
-from pipeline_lib.config.human import Human
-from pipeline_lib.human.draw import read_draw
-from pipeline_lib.human.ratings import read_ratings
-from pipeline_lib.human.table import csv_of, human_table
-from pipeline_lib.storage import write_text
-from pipeline_lib.table_text import latex, markdown
-from pipeline_lib.tables import Layout
+from pipeline_lib.config.ratings import Human
+from pipeline_lib.files.formats import write_text
+from pipeline_lib.ratings.draw import read_draw
+from pipeline_lib.ratings.filled import read_ratings
+from pipeline_lib.stage.cli import run
+from pipeline_lib.tables.cells import Layout
+from pipeline_lib.tables.ratings import csv_of, human_table
+from pipeline_lib.tables.text import latex, markdown
 
 
 def main(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
-from pipeline_lib.human.draw import read_draw
-from pipeline_lib.human.sheets import write_sheets
+from pipeline_lib.ratings.draw import read_draw
+from pipeline_lib.ratings.sheets import write_sheets
+from pipeline_lib.stage.cli import run
 
 
 def main(keys: list[Path], out: Path) -> None:

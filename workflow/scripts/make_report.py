@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.report.page import Contents, write_page
+from pipeline_lib.stage.cli import run
 
 
 def main(

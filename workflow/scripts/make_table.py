@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.config.tables import Tables
-from pipeline_lib.storage import write_text
-from pipeline_lib.table_text import latex, markdown
-from pipeline_lib.tables import Layout, build, write_long_form
+from pipeline_lib.files.formats import write_text
+from pipeline_lib.stage.cli import run
+from pipeline_lib.tables.cells import Layout
+from pipeline_lib.tables.files import write_long_form
+from pipeline_lib.tables.scores import build
+from pipeline_lib.tables.text import latex, markdown
 
 
 def main(

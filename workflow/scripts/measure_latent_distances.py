@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
-from pipeline_lib import storage
-from pipeline_lib.analysis.latents import measure_distances
-from pipeline_lib.analysis.schemas import DISTANCES
-from pipeline_lib.cli import run
+from pipeline_lib.analyses.latents import measure_distances
+from pipeline_lib.compute.device import choose_device, keep_freed_memory
 from pipeline_lib.config.figures import LatentDistances
 from pipeline_lib.config.training import Training
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.examples.order import BatchOrder
+from pipeline_lib.files.formats import read_json, write_parquet
 from pipeline_lib.models import saved
-from pipeline_lib.text.vocabulary import Vocabulary
-from pipeline_lib.training.batches import BatchOrder, PairDataset
-from pipeline_lib.training.device import choose_device, keep_freed_memory
+from pipeline_lib.schemas.latents import DISTANCES
+from pipeline_lib.stage.cli import run
+from pipeline_lib.text.units import Vocabulary
 
 
 def main(
@@ -28,11 +29,11 @@ def main(
     keep_freed_memory()
     words = Vocabulary.read(vocabulary)
     network = saved.load(model, words).to(choose_device(training.device))
-    dataset = PairDataset.open(train, clusters[0] if clusters else None)
+    dataset = ExampleDataset.open(train, clusters[0] if clusters else None)
     order = BatchOrder(dataset, training.batch_size, training.bucket_batches, seed)
-    batches = min(settings.batches, storage.read_json(summary)["steps"])
+    batches = min(settings.batches, read_json(summary)["steps"])
     table = measure_distances(network, dataset, order, batches, settings.threshold, seed)
-    storage.write_parquet(out, table, DISTANCES)
+    write_parquet(out, table, DISTANCES)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.config.figures import LatentMap
 from pipeline_lib.figures.latent_map import plot
+from pipeline_lib.stage.cli import run
 
 
 def main(

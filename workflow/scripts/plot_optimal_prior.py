@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.figures.optimal_prior import plot
+from pipeline_lib.stage.cli import run
 
 
 def main(svg: Path, png: Path, csv: Path) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.figures.sweep import plot
+from pipeline_lib.stage.cli import run
 
 
 def main(

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.figures.training import plot
+from pipeline_lib.stage.cli import run
 
 
 def main(systems: list[str], labels: list[str], histories: list[Path], svg: Path, png: Path, csv: Path) -> None:

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from pipeline_lib import schema, storage
-from pipeline_lib.cli import run
-from pipeline_lib.decoding.external import external
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.responses.external import external
+from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.stage.cli import run
 
 
-def main(responses: Path, pairs: Path, out: Path) -> None:
-    storage.write_parquet(out, external(responses, pairs), schema.RESPONSES)
+def main(responses: Path, examples: Path, out: Path) -> None:
+    write_parquet(out, external(responses, examples), RESPONSES)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.cli import run
 from pipeline_lib.config.metrics import Metrics
+from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.suite import score_file
-from pipeline_lib.schema import SCORES
-from pipeline_lib.storage import write_parquet
+from pipeline_lib.schemas.scores import SCORES
+from pipeline_lib.stage.cli import run
 
 
 def main(

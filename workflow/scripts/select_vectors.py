@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from pipeline_lib.cli import run
-from pipeline_lib.schema import TOKENS
-from pipeline_lib.storage import read_parquet
-from pipeline_lib.text.glove import select_vectors
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.stage.cli import run
+from pipeline_lib.vectors.glove import select_vectors
 
 
 def main(file: Path, tokens: Path, out: Path, dimension: int | None = None) -> None:

@@ -1,6 +1,6 @@
 """Train one system with one seed; killed at any moment and started again, it ends with the same weights (on CPUs).
 
-Started by torchrun, its processes share every batch (pipeline_lib.training.launch does that).
+Started by torchrun, its processes share every batch (pipeline_lib.compute.launch does that).
 """
 
 import sys
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import torch
 
-from pipeline_lib import storage
-from pipeline_lib.cli import run
+from pipeline_lib.compute.device import choose_device, keep_freed_memory
+from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.training import Training
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.files.formats import write_json, write_text
 from pipeline_lib.models import saved
-from pipeline_lib.text.vocabulary import Vocabulary
-from pipeline_lib.training.batches import PairDataset
-from pipeline_lib.training.device import choose_device, keep_freed_memory
+from pipeline_lib.stage.cli import run
+from pipeline_lib.text.units import Vocabulary
 from pipeline_lib.training.loop import InterruptedTraining, Trainer
-from pipeline_lib.training.ranks import Ranks
 from pipeline_lib.training.state import claimed, run_folder
 
 
@@ -53,8 +53,8 @@ def main(
     with ranks.joined(device), claimed(folder, model) if ranks.rank == 0 else nullcontext():
         trainer = Trainer(
             network,
-            PairDataset.open(train, groups),
-            PairDataset.read(validation, words, groups),
+            ExampleDataset.open(train, groups),
+            ExampleDataset.read(validation, words, groups),
             settings,
             seed,
             folder,
@@ -69,8 +69,8 @@ def main(
             sys.exit(143)
     if ranks.rank == 0:
         saved.save(model, outcome.weights, description)
-        storage.write_text(history, outcome.history)
-        storage.write_json(summary, outcome.summary)
+        write_text(history, outcome.history)
+        write_json(summary, outcome.summary)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.config.embeddings import GloveTraining
-from pipeline_lib.text.glove import write_vectors
-from pipeline_lib.text.glove_training import count_cooccurrences, sentences, train_vectors, training_tokens
+from pipeline_lib.stage.cli import run
+from pipeline_lib.vectors.glove import write_vectors
+from pipeline_lib.vectors.glove_training import count_cooccurrences, sentences, train_vectors, training_tokens
 
 
 def main(train: Path, tokens: Path, settings: GloveTraining, out: Path) -> None:

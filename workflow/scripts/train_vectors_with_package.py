@@ -3,11 +3,11 @@
 import logging
 from pathlib import Path
 
-from pipeline_lib.cli import run
 from pipeline_lib.config.embeddings import GloveTraining
-from pipeline_lib.text.glove import write_vectors
-from pipeline_lib.text.glove_package import PACKAGE, train_with_package
-from pipeline_lib.text.glove_training import sentences, training_tokens
+from pipeline_lib.stage.cli import run
+from pipeline_lib.vectors.glove import write_vectors
+from pipeline_lib.vectors.glove_package import PACKAGE, train_with_package
+from pipeline_lib.vectors.glove_training import sentences, training_tokens
 
 
 def main(train: Path, tokens: Path, settings: GloveTraining, environment: Path, out: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.errors import PipelineError, nearest
+from pipeline_lib.errors import PipelineError, did_you_mean
 
 S = TypeVar("S", bound="Settings")
 _MOST_VALUES = 100_000
@@ -91,7 +91,7 @@ def _explained(error: ValidationError, where: str, root: type[Settings]) -> Pipe
         return PipelineError(
             f"unknown key {path!r}{more}",
             where=where,
-            expected=nearest(str(first["loc"][-1]), known),
+            expected=did_you_mean(str(first["loc"][-1]), known),
             remedy="rename or remove the key; config/README.md lists every key",
         )
     message = first["msg"].removeprefix("Value error, ")

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from pipeline_lib.config.corpora import RemoteFile
 from pipeline_lib.config.settings import AnyPath, Positive, Seed, Settings
-from pipeline_lib.config.sources import RemoteFile
 
 
 class GloveTraining(Settings):

@@ -28,8 +28,8 @@ class LatentMap(Settings):
     systems: list[Name] = Field(
         default=["sepacvae", "k_cvae_bow", "s_cvae_bow", "a_cvae_bow"], description="systems that are drawn"
     )
-    split: Literal["validation", "test"] = Field(default="test", description="split whose pairs are drawn")
-    pairs: Positive = Field(default=2_000, description="pairs at the most")
+    split: Literal["validation", "test"] = Field(default="test", description="split whose examples are drawn")
+    examples: Positive = Field(default=2_000, description="examples at the most")
     perplexity: float = Field(default=30.0, gt=1, description="of t-SNE")
     seed: Seed = Field(default=1, description="of t-SNE, and of the k-means that NMI compares with")
 

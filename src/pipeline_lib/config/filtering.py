@@ -1,4 +1,4 @@
-"""Which pairs are kept."""
+"""Which examples are kept."""
 
 from typing import Literal
 
@@ -8,10 +8,10 @@ from pipeline_lib.config.settings import Positive, Settings
 
 
 class Filtering(Settings):
-    """Which pairs are kept, by length and by the GloVe token list."""
+    """Which examples are kept, by length and by the GloVe token list."""
 
-    unknown: Literal["drop_pair", "drop_token", "unk"] = Field(
-        default="drop_pair", description="what to do with a token that has no vector"
+    unknown: Literal["drop_example", "drop_token", "unk"] = Field(
+        default="drop_example", description="what to do with a token that has no vector"
     )
     context_length: tuple[Positive, Positive] = Field(default=(1, 25), description="fewest and most tokens")
     response_length: tuple[Positive, Positive] = Field(

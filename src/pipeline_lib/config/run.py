@@ -7,21 +7,23 @@ from pydantic import Field, field_validator, model_validator
 from pipeline_lib.config.cases import Cases
 from pipeline_lib.config.checking import merge, overridden, validated
 from pipeline_lib.config.clustering import Clustering
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.config.embeddings import Embeddings
 from pipeline_lib.config.figures import Figures
 from pipeline_lib.config.filtering import Filtering
-from pipeline_lib.config.human import Human
 from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.config.metrics import Metrics
+from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.config.ratings import Human
 from pipeline_lib.config.report import Report
 from pipeline_lib.config.settings import AnyPath, Folder, Name, Seed, Settings
-from pipeline_lib.config.sources import Source
+from pipeline_lib.config.significance import Significance
 from pipeline_lib.config.sweep import Sweep, SweepPoint
-from pipeline_lib.config.systems import ExternalSystem, System
-from pipeline_lib.config.tables import Significance, Tables
-from pipeline_lib.config.training import Network, Training
-from pipeline_lib.errors import nearest
+from pipeline_lib.config.systems import ExternalSystem, SystemSettings
+from pipeline_lib.config.tables import Tables
+from pipeline_lib.config.training import Training
+from pipeline_lib.errors import did_you_mean
 
 
 class Config(Settings):
@@ -40,15 +42,15 @@ class Config(Settings):
     embeddings: Embeddings = Embeddings()
     keywords: Keywords = Keywords()
     clustering: Clustering = Clustering()
-    network: Network = Network()
+    network: Recurrent = Recurrent()
     training: Training = Training()
-    systems: dict[Name, System] = Field(min_length=1, description="rows of the tables, by name")
+    systems: dict[Name, SystemSettings] = Field(min_length=1, description="rows of the tables, by name")
     external_systems: dict[Name, ExternalSystem] = Field(default={}, description="rows made elsewhere, by name")
     decoding: Decoding = Decoding()
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
     tables: Tables = Tables()
-    ablations: dict[Name, System] = Field(
+    ablations: dict[Name, SystemSettings] = Field(
         default={},
         description="rows of the table of ablations, beside the systems of the same model; in no other table",
     )
@@ -73,22 +75,24 @@ class Config(Settings):
                 raise ValueError(f"{section}: {both[0]!r} is also the name of another system; each row needs its own")
         for corpus in self.corpora:
             if corpus not in self.sources:
-                raise ValueError(f"corpora: no source {corpus!r}; {nearest(corpus, list(self.sources))}")
+                raise ValueError(f"corpora: no source {corpus!r}; {did_you_mean(corpus, list(self.sources))}")
         for system in self.human.systems:
             if system not in self.systems:
-                raise ValueError(f"human.systems: no system {system!r}; {nearest(system, list(self.systems))}")
+                raise ValueError(f"human.systems: no system {system!r}; {did_you_mean(system, list(self.systems))}")
         if self.human.run is not None and self.human.run not in self.seeds:
             raise ValueError(f"human.run: there is no run with seed {self.human.run}; `seeds:` are {self.seeds}")
         if self.sweep and (self.sweep.source not in self.sources or not self.sources[self.sweep.source].synthetic):
             generated = [name for name, source in self.sources.items() if source.synthetic]
-            raise ValueError(f"sweep.source: {self.sweep.source!r} is no generated source; {nearest('', generated)}")
+            raise ValueError(
+                f"sweep.source: {self.sweep.source!r} is no generated source; {did_you_mean('', generated)}"
+            )
         return self
 
     @property
-    def rows(self) -> dict[str, System]:
+    def rows(self) -> dict[str, SystemSettings]:
         """Every system of the tables, those made elsewhere last."""
         made_elsewhere = {
-            name: System(label=system.label, model="external:responses")
+            name: SystemSettings(label=system.label, model="external:responses")
             for name, system in self.external_systems.items()
         }
         return self.systems | made_elsewhere
@@ -100,7 +104,7 @@ class Config(Settings):
         return [name for name in self.rows if name in chosen or name in self.external_systems]
 
     @property
-    def trainable(self) -> dict[str, System]:
+    def trainable(self) -> dict[str, SystemSettings]:
         """Every system that is trained, ablations last."""
         return {name: system for name, system in (self.systems | self.ablations).items() if system.trained}
 
@@ -129,10 +133,10 @@ class Config(Settings):
         override = self.sources[corpus].override
         return validated(Config, merge(self.model_dump(), override), f"sources.{corpus}.override") if override else self
 
-    def network_of(self, corpus: str, system: str) -> Network:
-        """Network sizes of one system on one corpus."""
+    def network_of(self, corpus: str, system: str) -> Recurrent:
+        """Recurrent sizes of one system on one corpus."""
         own = (self.systems | self.ablations)[system].network
-        return overridden(Network, self.for_corpus(corpus).network, own, f"systems.{system}.network")
+        return overridden(Recurrent, self.for_corpus(corpus).network, own, f"systems.{system}.network")
 
     def training_of(self, corpus: str, system: str) -> Training:
         """Training settings of one system on one corpus."""

@@ -5,10 +5,10 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from pipeline_lib.config.settings import AnyPath, Settings
-from pipeline_lib.errors import nearest
+from pipeline_lib.errors import did_you_mean
 
 
-class System(Settings):
+class SystemSettings(Settings):
     """One row of the tables."""
 
     label: str = Field(description="name in tables; published figures are matched by it")
@@ -29,7 +29,7 @@ class System(Settings):
     def _known_kind(cls, value: str) -> str:
         kind, _, name = value.partition(":")
         if kind == "baseline" and name not in ("random", "human"):
-            raise ValueError(f"no baseline {name!r}; {nearest(name, ['random', 'human'])}")
+            raise ValueError(f"no baseline {name!r}; {did_you_mean(name, ['random', 'human'])}")
         if kind == "function" and "." not in name:
             raise ValueError(f"{value!r} names no module; write function:module.name")
         return value

@@ -1,4 +1,4 @@
-"""Networks and their training."""
+"""Training jobs."""
 
 from typing import Literal
 
@@ -7,21 +7,10 @@ from pydantic import Field
 from pipeline_lib.config.settings import Positive, Settings
 
 
-class Network(Settings):
-    """Sizes shared by the systems of one table."""
-
-    hidden: Positive = Field(default=300, description="GRU units per direction and decoder units")
-    decoder_layers: Positive = Field(default=2, description="stacked GRU layers of the decoder")
-    latent: Positive = Field(default=64, description="dimensions of the latent variable z")
-    bow_hidden: Positive = Field(default=400, description="hidden units of the bag-of-words predictor")
-    prior_hidden: Positive = Field(default=100, description="least width of the prior's hidden layer")
-    initial_range: float = Field(default=0.08, gt=0, description="weights start uniform in +- this")
-
-
 class Training(Settings):
     """One training job. Steps are optimiser steps."""
 
-    batch_size: Positive = Field(default=64, description="pairs of one step")
+    batch_size: Positive = Field(default=64, description="examples of one step")
     epochs: float = Field(default=50, gt=0, description="passes over the training split; may be a fraction")
     max_steps: Positive | None = Field(default=None, description="ends training earlier; null: epochs alone count")
     learning_rate: float = Field(default=1e-3, gt=0, description="of Adam")
@@ -32,8 +21,8 @@ class Training(Settings):
         default="reconstruction",
         description="validation perplexity whose minimum selects the checkpoint (paper: reconstruction)",
     )
-    validation_pairs: Positive | None = Field(
-        default=None, description="pairs of the validation split used to select a checkpoint; null: all"
+    validation_examples: Positive | None = Field(
+        default=None, description="examples of the validation split used to select a checkpoint; null: all"
     )
     checkpoint_every: Positive = Field(default=500, description="steps between checkpoints for resumption")
     bucket_batches: Positive = Field(default=50, description="batches whose examples are sorted together by length")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.config.sources import Source
-from pipeline_lib.corpora.archives import read_member, read_text
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.lines import decode_strictly
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.schema import DIALOGUES, SPLITS
+from pipeline_lib.files.archives import read_member, read_text
+from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 
 _END_OF_TURN = "__eou__"
 _BATCH_DIALOGUES = 5_000
@@ -24,7 +24,7 @@ _BATCH_DIALOGUES = 5_000
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
     """Dialogues of all three splits.
 
-    An empty turn keeps its number, so that its neighbours do not become a pair that nobody spoke.
+    An empty turn keeps its number, so that its neighbours do not become an example that nobody spoke.
 
     Args:
         files: the release's zip, its three inner zips, or the three text files (may be ``.gz``).

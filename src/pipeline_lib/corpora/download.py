@@ -13,10 +13,12 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline_lib.config.sources import RemoteFile
+from pipeline_lib.config.corpora import RemoteFile
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.progress import Progress
-from pipeline_lib.storage import atomic, checksum_file, intact, is_disk_full, publish, sha256
+from pipeline_lib.files.atomic import atomic, publish
+from pipeline_lib.files.checksums import checksum_file, intact, sha256
+from pipeline_lib.files.disk import is_disk_full
+from pipeline_lib.stage.progress import ProgressBar
 
 log = logging.getLogger(__name__)
 
@@ -234,7 +236,7 @@ def _store(reply: Any, part: Path, version: _Version | None) -> None:
             version.etag, version.modified, version.total = found.etag, found.modified, found.total
     with (
         open(part, "ab" if start else "wb") as out,
-        Progress(part.name.removesuffix(".part"), total, "B", start) as bar,
+        ProgressBar(part.name.removesuffix(".part"), total, "B", start) as bar,
     ):
         while chunk := reply.read1(_CHUNK):  # what has arrived is kept should the next read stall
             out.write(chunk)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.corpora.archives import blocks
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.archives import blocks
 
 
 def subtitle_lines(path: Path, skipped: Counter[str]) -> Iterator[pa.Array]:

@@ -1,8 +1,9 @@
-r"""Numbered pairs as ParlAI builds write OpenSubtitles: ``N query<TAB>response``, N restarts with each film.
+r"""Numbered examples as ParlAI builds write OpenSubtitles: ``N query<TAB>response``, N restarts with each film.
 
-A line is a pair. Two lines are joined into one longer dialogue only where N goes up by one and the query is, word for
-word, the response of the line before; so the T-1 pairs of the dialogues are exactly the pairs of the file. (In the
-ParlAI files 2 % of the lines go on so; in a sliding-window build all do.) ``\'`` is an escaped apostrophe.
+A line is a query and its response. Two lines are joined into one longer dialogue only where N goes up by one and the
+query is, word for word, the response of the line before; so the T-1 examples of the dialogues are exactly the lines of
+the file. (In the ParlAI files 2 % of the lines go on so; in a sliding-window build all do.) ``\'`` is an escaped
+apostrophe.
 """
 
 from collections import Counter
@@ -13,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.config.sources import Source
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.lines import subtitle_lines
 from pipeline_lib.corpora.splits import hashed_split, official_splits
-from pipeline_lib.schema import DIALOGUES
+from pipeline_lib.schemas.dialogues import DIALOGUES
 
 # in RE2 syntax; white space around a side never reaches over a tab, or a further column would pass for an empty side
 _BLANK = r"[\n\v\f\r\x1c-\x20\x{85}\pZ]"
@@ -45,16 +46,16 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         for lines in subtitle_lines(path, skipped):
             parsed = pc.extract_regex(lines, _LINE)
             _count_broken(lines, parsed, skipped)
-            pairs = parsed.filter(parsed.is_valid())
-            if len(pairs) == 0:
+            examples = parsed.filter(parsed.is_valid())
+            if len(examples) == 0:
                 continue
-            numbers = pc.cast(pairs.field("number"), pa.int64()).to_numpy(zero_copy_only=False)
+            numbers = pc.cast(examples.field("number"), pa.int64()).to_numpy(zero_copy_only=False)
             restarts = np.diff(numbers, prepend=previous) <= 0
             films = film + np.cumsum(restarts)
             film, previous = int(films[-1]), int(numbers[-1])
             names = np.unique(films)
             splits = [official[index] if official else _split_of(name, source) for name in names]
-            yield _batch(pairs, numbers, films, restarts, pa.array(splits).take(pa.array(films - names[0])))
+            yield _batch(examples, numbers, films, restarts, pa.array(splits).take(pa.array(films - names[0])))
 
 
 def _split_of(film: int, source: Source) -> str:
@@ -68,10 +69,10 @@ def _count_broken(lines: pa.Array, parsed: pa.Array, skipped: Counter[str]) -> N
 
 
 def _batch(
-    pairs: pa.Array, numbers: np.ndarray, films: np.ndarray, restarts: np.ndarray, splits: pa.Array
+    examples: pa.Array, numbers: np.ndarray, films: np.ndarray, restarts: np.ndarray, splits: pa.Array
 ) -> pa.RecordBatch:
     """Rows of (L) parsed lines; lines of one film that lie in two batches are never joined across them."""
-    query, response = (pc.replace_substring(pairs.field(side), "\\'", "'") for side in ("query", "response"))
+    query, response = (pc.replace_substring(examples.field(side), "\\'", "'") for side in ("query", "response"))
     joined = np.zeros(len(numbers), bool)
     repeated = pc.equal(query.slice(1), response.slice(0, len(response) - 1)).to_numpy(zero_copy_only=False)
     joined[1:] = repeated & (np.diff(numbers) == 1) & ~restarts[1:]

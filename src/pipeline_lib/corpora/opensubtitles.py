@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.config.sources import Source
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.lines import subtitle_lines
 from pipeline_lib.corpora.splits import hashed_split, official_splits
-from pipeline_lib.schema import DIALOGUES
+from pipeline_lib.schemas.dialogues import DIALOGUES
 
 BLOCK_LINES = 1_000  # of a file without film boundaries
 _FILM_LINES = 20_000  # longer than any film: a bound on memory should boundaries end midway

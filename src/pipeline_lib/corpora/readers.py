@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
 
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.settings import FileName, Settings
-from pipeline_lib.config.sources import Source
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.schema import SPLITS
-from pipeline_lib.storage import sha256
+from pipeline_lib.files.checksums import sha256
+from pipeline_lib.schemas.dialogues import SPLITS
 
 log = logging.getLogger(__name__)
 

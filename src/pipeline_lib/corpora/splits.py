@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Literal
 
-from pipeline_lib.schema import SPLITS
+from pipeline_lib.schemas.dialogues import SPLITS
 
 _FILE_WORDS = {"train": "train", "valid": "validation", "dev": "validation", "test": "test"}
 

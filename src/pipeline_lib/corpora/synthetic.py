@@ -27,8 +27,8 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from pipeline_lib.config.sources import Source, Synthetic
-from pipeline_lib.schema import DIALOGUES
+from pipeline_lib.config.corpora import Source, Synthetic
+from pipeline_lib.schemas.dialogues import DIALOGUES
 
 T = TypeVar("T")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeio]|u(?!s))")  # an engine, an umbrella, but a used one

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.config.sources import Source
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.splits import hashed_split
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.schema import DIALOGUES, SPLITS
-from pipeline_lib.user_tables import read_rows
+from pipeline_lib.files.user_tables import read_rows
+from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 
 _REQUIRED = ("dialogue", "turn", "text")
 _LONGEST = 1_000_000  # turns of a dialogue, which is held in memory; real ones have some hundreds

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline_lib.models.layers import Decoder
-from pipeline_lib.text.vocabulary import END_ID, PAD_ID, START_ID
+from pipeline_lib.models.layers.recurrent import Decoder
+from pipeline_lib.text.units import END_ID, PAD_ID, START_ID
 
 
 def greedy(

@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib import storage
-from pipeline_lib.analysis.schemas import DISTANCES
 from pipeline_lib.figures import style
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.schemas.latents import DISTANCES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,11 +26,11 @@ def numbers(systems: dict[str, Path]) -> pa.Table:
         systems: system -> its distances.
     Returns:
         DISTANCES with ``system`` before and, behind, for each of inner, inter and gap (their difference) the running
-        mean and standard deviation (``…_mean``, ``…_sd``); null where no batch of the window has such a pair.
+        mean and standard deviation (``…_mean``, ``…_sd``); null where no batch of the window has such an example.
     """
     tables = []
     for system, path in systems.items():
-        table = storage.read_parquet(path, DISTANCES)
+        table = read_parquet(path, DISTANCES)
         inner, inter = (table[name].to_numpy().astype(np.float64) for name in ("inner", "inter"))
         table = table.add_column(0, "system", pa.array([system] * len(table)))
         for name, values in {"inner": inner, "inter": inter, "gap": inner - inter}.items():
@@ -89,7 +89,7 @@ def _draw_line(axes: "Axes", part: pa.Table, name: str, system: str, label: str)
 
 
 def _described(part: pa.Table, label: str) -> str:
-    """A system in the legend: its means, and how many batches had no pair to show."""
+    """A system in the legend: its means, and how many batches had no example to show."""
     from pyarrow import compute as pc
 
     means = (pc.mean(part[name]).as_py() for name in ("inner", "inter"))

@@ -7,23 +7,23 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib import storage
-from pipeline_lib.analysis.schemas import latents
-from pipeline_lib.analysis.separation import Separation, plane, separation
+from pipeline_lib.analyses.separation import Separation, plane, separation
 from pipeline_lib.config.figures import LatentMap
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures import style
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.schemas.latents import latents_schema
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_FEWEST = 4  # pairs; t-SNE of fewer shows nothing
+_FEWEST = 4  # examples; t-SNE of fewer shows nothing
 _PANELS_IN_ROW = 4
 MAP = pa.schema(
     [
         pa.field("system", pa.string(), nullable=False),
-        pa.field("pair_id", pa.int64(), nullable=False),
+        pa.field("example_id", pa.int64(), nullable=False),
         pa.field("group", pa.int16()),  # null where the system has no groups
         pa.field("label", pa.int32()),
         pa.field("x", pa.float32(), nullable=False),  # of t-SNE
@@ -37,9 +37,9 @@ MAP = pa.schema(
 
 
 class Latents(NamedTuple):
-    """Pairs of one system: ids and groups (n,), labels (n,) or None, posterior means (n, Z) float32."""
+    """Examples of one system: ids and groups (n,), labels (n,) or None, posterior means (n, Z) float32."""
 
-    pair_id: NDArray[np.int64]
+    example_id: NDArray[np.int64]
     group: NDArray[np.int64] | None
     label: NDArray[np.int64] | None
     mean: NDArray[np.float32]
@@ -47,7 +47,7 @@ class Latents(NamedTuple):
     def at(self, rows: NDArray[np.int64]) -> "Latents":
         """Those of ``rows``."""
         group, label = (None if values is None else values[rows] for values in (self.group, self.label))
-        return Latents(self.pair_id[rows], group, label, self.mean[rows])
+        return Latents(self.example_id[rows], group, label, self.mean[rows])
 
 
 def read_latents(path: Path) -> Latents:
@@ -56,52 +56,52 @@ def read_latents(path: Path) -> Latents:
     Raises:
         PipelineError: missing, damaged or something else.
     """
-    table = storage.read_parquet(path)
+    table = read_parquet(path)
     kind = table.schema.field("posterior_mean").type if "posterior_mean" in table.column_names else pa.null()
     size = kind.list_size if pa.types.is_fixed_size_list(kind) else 1
-    if table.schema.remove_metadata() != latents(size):
+    if table.schema.remove_metadata() != latents_schema(size):
         raise PipelineError(
-            f"no latents: columns are {', '.join(f'{f.name} ({f.type})' for f in table.schema)}",
+            f"no latents_schema: columns are {', '.join(f'{f.name} ({f.type})' for f in table.schema)}",
             where=path,
-            expected="pair_id, group, label and posterior_mean (fixed-size list of float32)",
+            expected="example_id, group, label and posterior_mean (fixed-size list of float32)",
             remedy="delete the file and run the same command again; it will be remade",
         )
     mean = table["posterior_mean"].combine_chunks().flatten().to_numpy().reshape(-1, size)
     group, label = (
         None if table[name].null_count else table[name].to_numpy().astype(np.int64) for name in ("group", "label")
     )
-    return Latents(table["pair_id"].to_numpy(), group, label, mean)
+    return Latents(table["example_id"].to_numpy(), group, label, mean)
 
 
 def numbers(systems: dict[str, Path], settings: LatentMap) -> pa.Table:
-    """t-SNE and separation of each system, over the same pairs.
+    """t-SNE and separation of each system, over the same examples.
 
     Args:
-        systems: system -> its latents.
+        systems: system -> its latents_schema.
     Returns:
         MAP table.
     Raises:
-        PipelineError: the systems do not cover the same pairs, or there are fewer than four.
+        PipelineError: the systems do not cover the same examples, or there are fewer than four.
     """
     found = {system: read_latents(path) for system, path in systems.items()}
-    first = next(iter(found.values())).pair_id
+    first = next(iter(found.values())).example_id
     for system, path in systems.items():
-        if not np.array_equal(found[system].pair_id, first):
+        if not np.array_equal(found[system].example_id, first):
             raise PipelineError(
-                f"{system} was encoded on other pairs than the systems beside it",
+                f"{system} was encoded on other examples than the systems beside it",
                 where=path,
-                expected="the same pairs in the same order",
+                expected="the same examples in the same order",
                 remedy="delete the file and run the same command again; it will be remade",
             )
     if len(first) < _FEWEST:
         raise PipelineError(
-            f"{len(first)} pairs",
+            f"{len(first)} examples",
             where=next(iter(systems.values())),
             expected=f"at least {_FEWEST}, to see anything on a map",
             remedy="take another split in `figures.latent_map.split`, or loosen `filtering:`",
         )
     random = np.random.default_rng(settings.seed)
-    rows = np.sort(random.choice(len(first), min(settings.pairs, len(first)), replace=False))
+    rows = np.sort(random.choice(len(first), min(settings.examples, len(first)), replace=False))
     return pa.concat_tables(_mapped(system, found[system].at(rows), settings) for system in systems)
 
 
@@ -138,7 +138,7 @@ def _mapped(system: str, drawn: Latents, settings: LatentMap) -> pa.Table:
     n = len(x)
     columns = {
         "system": pa.array([system] * n),
-        "pair_id": drawn.pair_id,
+        "example_id": drawn.example_id,
         "group": pa.nulls(n, pa.int16()) if drawn.group is None else pa.array(drawn.group, pa.int16()),
         "label": pa.nulls(n, pa.int32()) if drawn.label is None else pa.array(drawn.label, pa.int32()),
         "x": x,
@@ -184,7 +184,7 @@ def _add_legend(figure: "Figure", groups: list[int]) -> None:
 
 
 def _look(group: int) -> tuple[str, str]:
-    """Colour and marker of a group; -1 of pairs without one. 64 groups look different."""
+    """Colour and marker of a group; -1 of examples without one. 64 groups look different."""
     if group < 0:
         return style.GREY, "o"
     number, colours = len(style.MARKERS), len(style.PALETTE)
@@ -194,6 +194,6 @@ def _look(group: int) -> tuple[str, str]:
 def plot(
     systems: list[str], labels: list[str], files: list[Path], settings: LatentMap, svg: Path, png: Path, csv: Path
 ) -> None:
-    """Write the figure of these systems, whose latents are ``files``, and its numbers."""
+    """Write the figure of these systems, whose latents_schema are ``files``, and its numbers."""
     table = numbers(dict(zip(systems, files, strict=True)), settings)
     style.save(draw(table, dict(zip(systems, labels, strict=True))), svg, png, csv, table)

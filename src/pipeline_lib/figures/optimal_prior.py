@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.analysis.optimal_prior import Gaussian, kl, optimal_prior
+from pipeline_lib.analyses.optimal_prior import UnivariateGaussian, kl, optimal_prior
 from pipeline_lib.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-POSTERIORS = [Gaussian(-2.0, 0.5), Gaussian(2.0, 0.8)]  # of the two responses
+POSTERIORS = [UnivariateGaussian(-2.0, 0.5), UnivariateGaussian(2.0, 0.8)]  # of the two responses
 _Z = np.linspace(-6, 6, 481)
 _APART = np.linspace(0, 8, 81)
 _COLOURS = (style.BLUE, style.ORANGE)
 
 
-def cost(posteriors: list[Gaussian], priors: list[Gaussian]) -> float:
+def cost(posteriors: list[UnivariateGaussian], priors: list[UnivariateGaussian]) -> float:
     """Mean KL of the posteriors to their priors, nats per response."""
     return float(np.mean([kl(q, p) for q, p in zip(posteriors, priors, strict=True)]))
 
@@ -31,7 +31,9 @@ def numbers() -> pa.Table:
     curves = [("shared", name, _Z, g.density(_Z)) for name, g in (densities | {"prior": shared}).items()]
     grouped = densities | {"prior 1": POSTERIORS[0], "prior 2": POSTERIORS[1]}
     curves += [("grouped", name, _Z, g.density(_Z)) for name, g in grouped.items()]
-    apart = [[Gaussian(-d / 2, POSTERIORS[0].sd), Gaussian(d / 2, POSTERIORS[1].sd)] for d in _APART]
+    apart = [
+        [UnivariateGaussian(-d / 2, POSTERIORS[0].sd), UnivariateGaussian(d / 2, POSTERIORS[1].sd)] for d in _APART
+    ]
     costs = {
         "one prior": np.array([cost(pair, [optimal_prior(pair)] * 2) for pair in apart]),
         "one prior per group": np.array([cost(pair, pair) for pair in apart]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline_lib.storage import atomic
+from pipeline_lib.files.atomic import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

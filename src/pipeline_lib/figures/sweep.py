@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_lib.analyses.one_to_many import INFERRED, POINT, UPTAKE
 from pipeline_lib.figures import style
-from pipeline_lib.storage import read_parquet
-from pipeline_lib.sweep import INFERRED, POINT, UPTAKE
+from pipeline_lib.files.formats import read_parquet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

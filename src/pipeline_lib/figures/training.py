@@ -1,4 +1,4 @@
-"""Training curves: what a system was worth on validation pairs while it trained, averaged over its runs."""
+"""Training curves: what a system was worth on validation examples while it trained, averaged over its runs."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures import style
-from pipeline_lib.storage import read_text
+from pipeline_lib.files.formats import read_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ class Score:
     Attributes:
         mean: the figure for tables; None where the metric is undefined for these items.
         per_item: (B,) float64, one per response; None for metrics of the whole set.
-        n: pairs that count in ``mean``; several responses to one pair count as their average.
+        n: examples that count in ``mean``; several responses to one example count as their average.
         n_empty: responses scored 0 because a side has nothing to compare.
         n_oov: responses scored 0 because a side has words, but none with a vector.
     """
@@ -28,9 +28,9 @@ class Score:
 
     @classmethod
     def of_items(cls, items: Items, per_item: np.ndarray, n_empty: int = 0, n_oov: int = 0) -> "Score":
-        """The average over pairs of (B,) values of the responses; undefined when there is none."""
-        mean = float(items.by_pair(per_item).mean()) if len(per_item) else None
-        return cls(mean, per_item.astype(np.float64, copy=False), items.n_pairs, n_empty, n_oov)
+        """The average over examples of (B,) values of the responses; undefined when there is none."""
+        mean = float(items.by_example(per_item).mean()) if len(per_item) else None
+        return cls(mean, per_item.astype(np.float64, copy=False), items.n_examples, n_empty, n_oov)
 
 
 @runtime_checkable
@@ -48,10 +48,10 @@ class Metric(Protocol):
 
 @runtime_checkable
 class RatioMetric(Metric, Protocol):
-    """A metric of the whole set that depends on its items only through sums, so it can be resampled by pair."""
+    """A metric of the whole set that depends on its items only through sums, so it can be resampled by example."""
 
     def parts(self, items: Items) -> np.ndarray | None:
-        """(n, P) float64, what each pair adds to the sums; None where the metric is undefined."""
+        """(n, P) float64, what each example adds to the sums; None where the metric is undefined."""
         ...
 
     def value(self, sums: np.ndarray) -> np.ndarray:

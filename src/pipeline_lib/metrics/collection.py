@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.schema import SCORES
-from pipeline_lib.storage import read_parquet
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.schemas.scores import SCORES
 
 
 def collect(files: list[Path], expect: list[str]) -> pa.Table:

@@ -15,12 +15,12 @@ class CorpusBleu:
 
     def __call__(self, items: Items) -> Score:
         value = float(self.value(self.parts(items).sum(axis=0)))
-        return Score(value, None, items.n_pairs, n_empty=int((items.responses.lengths == 0).sum()))
+        return Score(value, None, items.n_examples, n_empty=int((items.responses.lengths == 0).sum()))
 
     def parts(self, items: Items) -> np.ndarray:
         """(n, 10) float64: matches and n-grams of orders 1 to 4, response and reference length."""
         found = items.matches
-        return items.by_pair(
+        return items.by_example(
             np.column_stack(
                 [
                     found.numerators[:, :MAX_ORDER],

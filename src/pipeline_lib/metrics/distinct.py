@@ -21,4 +21,4 @@ class Distinct:
     def __call__(self, items: Items) -> Score:
         grams, _, _ = ngram_ids(items.responses, self.order, len(items.vocabulary))
         ratio = len(np.unique(grams)) / len(grams) if len(grams) else 0.0
-        return Score(ratio, None, items.n_pairs, n_empty=int((items.responses.lengths < self.order).sum()))
+        return Score(ratio, None, items.n_examples, n_empty=int((items.responses.lengths < self.order).sum()))

@@ -4,8 +4,8 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.ngrams import Ragged
 from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, cosines, count_unscored
+from pipeline_lib.text.ragged import Ragged
 
 CHUNK = 2_048  # tokens whose vectors are worked on at once: three arrays of 0.3 MB stay in the cache
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.ngrams import Ragged
 from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, count_unscored
+from pipeline_lib.text.ragged import Ragged
 
 CELLS = 1_600_000  # floats of the word vectors of one chunk: 6 MB
 

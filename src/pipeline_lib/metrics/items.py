@@ -10,13 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.metrics.ngrams import Matches, Ragged, count_matches
+from pipeline_lib.metrics.ngrams import Matches, count_matches
+from pipeline_lib.text.ragged import Ragged
 
 Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
 
 
 @dataclass(frozen=True)
-class Likelihood:
+class ReferenceLikelihood:
     """What a model says about the references, nats per item, (B,) float64; None where it has no such figure."""
 
     tokens: np.ndarray  # end token counted
@@ -28,9 +29,9 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Items:
-    """B responses to n pairs, tokenised once for all metrics; most systems give one response to a pair, and B is n.
+    """B responses to n examples, tokenised once for all metrics; where each example has one response, B is n.
 
-    Token ids index ``vocabulary``, which all three columns share. The unit of every statistic is the pair.
+    Token ids index ``vocabulary``, which all three columns share. The unit of every statistic is the example.
     """
 
     vocabulary: pa.Array  # (V,) string
@@ -38,10 +39,10 @@ class Items:
     references: Ragged
     responses: Ragged
     reference_item: np.ndarray  # (R,) int64 ascending: the response that a reference is held against
-    likelihood: Likelihood | None = None
+    likelihood: ReferenceLikelihood | None = None
     group: np.ndarray | None = None  # (B,) int64, the group that the system used; -1 where unknown
     label: np.ndarray | None = None  # (B,) int64, the reference's latent group; -1 where unknown
-    pair: np.ndarray | None = None  # (B,) int64, 0 to n-1 by ascending pair id; None: a response is a pair
+    example: np.ndarray | None = None  # (B,) int64, 0 to n-1 by ascending example id; None: a response is an example
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -60,27 +61,27 @@ class Items:
         Raises:
             PipelineError: a likelihood column is null, NaN or infinite in some rows.
         """
-        likelihood = Likelihood(
+        likelihood = ReferenceLikelihood(
             table["tokens"].to_numpy().astype(np.float64),
             *(_complete(table, name) for name in ("nll", "kl", "bound", "nll_importance")),
         )
         plain = cls.of(table["context"], table["reference"], table["response"])
         groups, labels = _groups(table["group"]), _groups(table["label"])
-        return replace(plain, likelihood=likelihood, group=groups, label=labels, pair=_pairs(table))
+        return replace(plain, likelihood=likelihood, group=groups, label=labels, example=_examples(table))
 
     def __len__(self) -> int:
         return len(self.responses)
 
     @property
-    def n_pairs(self) -> int:
-        return len(self) if self.pair is None else int(self.pair.max()) + 1
+    def n_examples(self) -> int:
+        return len(self) if self.example is None else int(self.example.max()) + 1
 
-    def by_pair(self, values: np.ndarray) -> np.ndarray:
-        """(B,) or (B, P) values of the responses to (n,) or (n, P) float64, the mean over each pair's responses."""
-        if self.pair is None:
+    def by_example(self, values: np.ndarray) -> np.ndarray:
+        """(B,) or (B, P) values of the responses to (n,) or (n, P) float64, the mean over each example's responses."""
+        if self.example is None:
             return values
-        columns = [np.bincount(self.pair, weights=column) for column in values.reshape(len(self), -1).T]
-        means = np.stack(columns, axis=1) / np.bincount(self.pair)[:, None]
+        columns = [np.bincount(self.example, weights=column) for column in values.reshape(len(self), -1).T]
+        means = np.stack(columns, axis=1) / np.bincount(self.example)[:, None]
         return means.reshape(-1, *values.shape[1:])
 
     @cached_property
@@ -121,10 +122,10 @@ def _groups(column: pa.ChunkedArray) -> np.ndarray | None:
     return None if column.null_count == len(column) else column.cast(pa.int64()).fill_null(-1).to_numpy()
 
 
-def _pairs(table: pa.Table) -> np.ndarray | None:
+def _examples(table: pa.Table) -> np.ndarray | None:
     if not pc.any(pc.greater(table["sample"], 0)).as_py():
         return None
-    return np.unique(table["pair_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+    return np.unique(table["example_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)
 
 
 def _complete(table: pa.Table, name: str) -> np.ndarray | None:
@@ -136,7 +137,7 @@ def _complete(table: pa.Table, name: str) -> np.ndarray | None:
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         raise PipelineError(
             f"column {name!r} is {column[row].as_py()} in {int((~np.isfinite(values)).sum())} of {len(values)} rows",
-            where=f"first at pair {table['pair_id'][row].as_py()}",
+            where=f"first at example {table['example_id'][row].as_py()}",
             expected="a finite number in every row, or null in every row",
             remedy="if the responses come from a foreign system, complete the column or leave it out; else the run "
             "diverged: lower its learning rate and train again",

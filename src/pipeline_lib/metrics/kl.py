@@ -15,5 +15,5 @@ class KL:
 
     def __call__(self, items: Items) -> Score:
         if items.likelihood is None or items.likelihood.kl is None or not is_latent(items.likelihood):
-            return Score(None, None, items.n_pairs)
+            return Score(None, None, items.n_examples)
         return Score.of_items(items, items.likelihood.kl)

@@ -4,38 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline_lib.text.ragged import Ragged
+
 ORDERS = 5  # BLEU to 4, and the 5-grams that smoothing method 5 looks ahead to
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """B sequences of token ids, one after the other."""
-
-    ids: np.ndarray  # (N,) int64
-    offsets: np.ndarray  # (B+1,) int64
-
-    @classmethod
-    def of_lengths(cls, ids: np.ndarray, lengths: np.ndarray) -> "Ragged":
-        return cls(ids, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """(B,) int64 tokens of each text."""
-        return np.diff(self.offsets)
-
-    @property
-    def text(self) -> np.ndarray:
-        """(N,) int64, the text of each token."""
-        return np.repeat(np.arange(len(self)), self.lengths)
-
-    def keep(self, mask: np.ndarray) -> "Ragged":
-        """Only the tokens where ``mask`` (N,) holds."""
-        if mask.all():
-            return self
-        return Ragged.of_lengths(self.ids[mask], np.bincount(self.text[mask], minlength=len(self)))
 
 
 @dataclass(frozen=True)

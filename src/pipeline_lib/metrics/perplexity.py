@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 from pipeline_lib.metrics.base import Score
-from pipeline_lib.metrics.items import Items, Likelihood
+from pipeline_lib.metrics.items import Items, ReferenceLikelihood
 
 Kind = Literal["reconstruction", "bound", "importance"]
 NAMES: dict[Kind, str] = {"reconstruction": "ppl", "bound": "ppl-bound", "importance": "ppl-importance"}
@@ -29,25 +29,25 @@ class Perplexity:
 
     def __call__(self, items: Items) -> Score:
         parts = self.parts(items)
-        return Score(None if parts is None else float(self.value(parts.sum(axis=0))), None, items.n_pairs)
+        return Score(None if parts is None else float(self.value(parts.sum(axis=0))), None, items.n_examples)
 
     def parts(self, items: Items) -> np.ndarray | None:
         """(n, 2) float64: nats and tokens; None for a system without a likelihood."""
         if items.likelihood is None or not len(items):
             return None
         nats = self._nats(items.likelihood)
-        return None if nats is None else items.by_pair(np.column_stack([nats, items.likelihood.tokens]))
+        return None if nats is None else items.by_example(np.column_stack([nats, items.likelihood.tokens]))
 
     def value(self, sums: np.ndarray) -> np.ndarray:
         """(…, 2) sums to (…) perplexities."""
         return np.exp(sums[..., 0] / sums[..., 1])
 
-    def _nats(self, likelihood: Likelihood) -> np.ndarray | None:
+    def _nats(self, likelihood: ReferenceLikelihood) -> np.ndarray | None:
         if self.kind == "reconstruction" or not is_latent(likelihood):
             return likelihood.nll
         return likelihood.bound if self.kind == "bound" else likelihood.nll_importance
 
 
-def is_latent(likelihood: Likelihood) -> bool:
+def is_latent(likelihood: ReferenceLikelihood) -> bool:
     """Whether the system has a latent variable: one without has no KL, or nothing but zeros."""
     return likelihood.kl is not None and bool(likelihood.kl.any())

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.metrics.average import Average
 from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.bleu import MAX_ORDER, SentenceBleu, Smoothing, Weights
@@ -25,8 +26,7 @@ from pipeline_lib.metrics.kl import KL
 from pipeline_lib.metrics.length import Length
 from pipeline_lib.metrics.perplexity import Perplexity
 from pipeline_lib.metrics.vectors import VectorSpace
-from pipeline_lib.schema import RESPONSES
-from pipeline_lib.storage import parquet_metadata, read_parquet
+from pipeline_lib.schemas.responses import RESPONSES
 
 ACTIVE_UNITS = "active-units|variance:>0.01|v:1"  # measured where the model is, when responses are generated
 
@@ -59,21 +59,21 @@ def score_file(responses: Path, vectors: Path, settings: Metrics, seed: int) -> 
         seed: of the bootstrap.
     Returns:
         rows of `schema.SCORES` without corpus, split, system and seed; the responses with one float64 column more
-        per per-item metric, in order of pair_id and sample, for paired tests.
+        per per-item metric, in order of example_id and sample, for paired tests.
     Raises:
         PipelineError: no responses, one of them twice, or likelihoods in only some rows.
     """
     table = read_parquet(responses, RESPONSES)
     if not len(table):
         raise PipelineError(
-            "no responses", where=responses, expected="one row per pair", remedy="delete the file and generate again"
+            "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
     metrics = all_metrics(VectorSpace.read(vectors), settings)
     active_units = parquet_metadata(responses).get("active_units")
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
-        _check_pairs(chosen, responses)
+        _check_examples(chosen, responses)
         items = Items.from_table(chosen)
         scores = [metric(items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
@@ -84,7 +84,12 @@ def score_file(responses: Path, vectors: Path, settings: Metrics, seed: int) -> 
         if active_units is not None:
             rows.append(
                 _row(
-                    selection, "active-units", Score(float(active_units), None, items.n_pairs), ACTIVE_UNITS, None, None
+                    selection,
+                    "active-units",
+                    Score(float(active_units), None, items.n_examples),
+                    ACTIVE_UNITS,
+                    None,
+                    None,
                 )
             )
         tables.append(_per_item(chosen, metrics, scores))
@@ -101,14 +106,14 @@ def _bleu(settings: Metrics) -> list[SentenceBleu]:
     ]
 
 
-def _check_pairs(table: pa.Table, path: Path) -> None:
-    counts = table.group_by(["pair_id", "sample"]).aggregate([([], "count_all")])
+def _check_examples(table: pa.Table, path: Path) -> None:
+    counts = table.group_by(["example_id", "sample"]).aggregate([([], "count_all")])
     if len(counts) != len(table):
         repeated = next(row for row in counts.to_pylist() if row["count_all"] > 1)
         raise PipelineError(
-            f"sample {repeated['sample']} of pair {repeated['pair_id']} stands more than once",
+            f"sample {repeated['sample']} of example {repeated['example_id']} stands more than once",
             where=f"{path}, selection {table['selection'][0].as_py()!r}",
-            expected="one response per pair, sample and selection",
+            expected="one response per example, sample and selection",
             remedy="remove the repeated rows, or delete the file and generate again",
         )
 
@@ -116,11 +121,11 @@ def _check_pairs(table: pa.Table, path: Path) -> None:
 def _limits(
     metrics: Sequence[Metric], scores: Sequence[Score], items: Items, times: int, seed: int
 ) -> list[tuple[float | None, float | None]]:
-    """Interval of each metric over pairs, all from the same resamples; none for distinct and group recovery."""
+    """Interval of each metric over examples, all from the same resamples; none for distinct and group recovery."""
     parts: dict[str, np.ndarray] = {}
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None:
-            parts[metric.name] = items.by_pair(score.per_item)[:, None]
+            parts[metric.name] = items.by_example(score.per_item)[:, None]
         elif isinstance(metric, RatioMetric) and (part := metric.parts(items)) is not None:
             parts[metric.name] = part
     sums = dict(zip(parts, bootstrap_sums(list(parts.values()), times, seed), strict=True))
@@ -129,7 +134,7 @@ def _limits(
         if metric.name not in sums
         else interval(metric.value(sums[metric.name]))
         if isinstance(metric, RatioMetric)
-        else interval(sums[metric.name][:, 0] / items.n_pairs)
+        else interval(sums[metric.name][:, 0] / items.n_examples)
         for metric in metrics
     ]
 
@@ -154,4 +159,4 @@ def _per_item(table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None and metric.name not in table.column_names:  # kl is there already
             table = table.append_column(metric.name, pa.array(score.per_item))
-    return table.sort_by([("pair_id", "ascending"), ("sample", "ascending")])
+    return table.sort_by([("example_id", "ascending"), ("sample", "ascending")])

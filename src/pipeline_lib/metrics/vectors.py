@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.ngrams import Ragged
-from pipeline_lib.storage import parquet_metadata, read_parquet
+from pipeline_lib.text.ragged import Ragged
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,18 @@
 """Conditional variational autoencoders (Sohn et al. 2015; Zhao et al. 2017), without and with cluster knowledge."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline_lib.compute.precision import at_least_float32
+from pipeline_lib.compute.sharing import mean, normal
+from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.config.training import Network
 from pipeline_lib.decoding.greedy import greedy
-from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, ResponseModel
-from pipeline_lib.models.layers import BagOfWords, Decoder, Encoder, Gaussian, kl_divergence
-from pipeline_lib.models.precision import at_least_float32
-from pipeline_lib.models.sharing import mean, normal
+from pipeline_lib.examples.batch import Batch
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
+from pipeline_lib.models.layers.recurrent import BagOfWords, Decoder, Encoder
+from pipeline_lib.models.system import Generated, Likelihood, Objective, System
 
 
 class PriorNetwork(nn.Sequential):
@@ -23,13 +23,13 @@ class PriorNetwork(nn.Sequential):
         super().__init__(nn.Linear(context_size, hidden), nn.Tanh(), nn.Linear(hidden, 2 * latent))
 
 
-class CVAE(ResponseModel):
+class CVAE(System):
     """z given context and response (recognition), given context (prior); the decoder starts from [c; z]."""
 
     class Options(Settings):
         bow: bool = False
 
-    def __init__(self, embeddings: Tensor, network: Network, groups: int, options: Options) -> None:
+    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Options) -> None:
         super().__init__(embeddings, network, groups, options)
         self.latent = network.latent
         self.encoder = Encoder(embeddings.shape[1], network.hidden)
@@ -42,7 +42,7 @@ class CVAE(ResponseModel):
     def _recognition(self, extra: int = 0) -> nn.Linear:
         return nn.Linear(2 * self.encoder.size + extra, 2 * self.latent)
 
-    def _decoder(self, network: Network, extra: int = 0) -> Decoder:
+    def _decoder(self, network: Recurrent, extra: int = 0) -> Decoder:
         """``extra`` values stand beside every input word and beside [c; z]."""
         vocabulary_size, embedding_size = self.embeddings.shape
         condition_size = self.encoder.size + self.latent + extra
@@ -101,13 +101,8 @@ class CVAE(ResponseModel):
         return Generated(greedy(self.decoder, self.embeddings, torch.cat([context, z], -1), max_length))
 
 
-def importance_estimate(log_weights: Tensor) -> Tensor:
-    """(S, B) log importance weights -> -log of their mean, (B,) (Burda et al. 2016, eq. 8)."""
-    return -(log_weights.logsumexp(0) - math.log(len(log_weights)))
-
-
 class ClusterCVAE(CVAE):
-    """K-, S-, A-CVAE(+BOW): kgCVAE with the cluster of a pair as the knowledge y (Zhao et al. 2017, section 3.3).
+    """K-, S-, A-CVAE(+BOW): kgCVAE with the cluster of an example as the knowledge y (Zhao et al. 2017, section 3.3).
 
     The true y's embedding enters recognition and decoder in training; decoding takes the expectation of the
     embedding under the predicted p(y | c, z). The bound includes -log p(y | c, z): it is one on
@@ -119,7 +114,7 @@ class ClusterCVAE(CVAE):
         group_size: int = 30  # size of y's embedding, and of the layer through which recognition reads it
         predictor_hidden: int = 400
 
-    def __init__(self, embeddings: Tensor, network: Network, groups: int, options: Options) -> None:
+    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Options) -> None:
         super().__init__(embeddings, network, groups, CVAE.Options(bow=options.bow))
         size, hidden = options.group_size, options.predictor_hidden
         self.group_embedding = nn.Embedding(groups, size)

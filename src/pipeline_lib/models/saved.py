@@ -7,12 +7,12 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.config.training import Network
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.models.base import ResponseModel, create
+from pipeline_lib.models.system import System, create
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
-from pipeline_lib.text.vocabulary import Vocabulary
+from pipeline_lib.text.units import Vocabulary
 
 
 class Description(Settings):
@@ -20,11 +20,11 @@ class Description(Settings):
 
     model: str
     options: dict[str, Any]
-    network: Network
+    network: Recurrent
     groups: int
 
 
-def build(description: Description, vocabulary: Vocabulary) -> ResponseModel:
+def build(description: Description, vocabulary: Vocabulary) -> System:
     """A fresh network, initialised from torch's current seed."""
     embeddings = torch.from_numpy(vocabulary.matrix.copy())
     return create(description.model, description.options, embeddings, description.network, description.groups)
@@ -35,7 +35,7 @@ def save(path: Path, weights: dict[str, Tensor], description: Description) -> No
     save_tensors(path, weights, {"description": description.model_dump_json()})
 
 
-def load(path: Path, vocabulary: Vocabulary) -> ResponseModel:
+def load(path: Path, vocabulary: Vocabulary) -> System:
     """Read what `save` wrote.
 
     Raises:

@@ -14,16 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline_lib.compute.precision import at_least_float32
+from pipeline_lib.compute.sharing import drawn, gathered, mean, normal
+from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.config.training import Network
 from pipeline_lib.decoding.greedy import greedy, word_lengths
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.models import projection
-from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective
-from pipeline_lib.models.cvae import CVAE, importance_estimate
-from pipeline_lib.models.layers import Gaussian, kl_divergence, sum_by_example, valid_positions
-from pipeline_lib.models.precision import at_least_float32
-from pipeline_lib.models.sharing import drawn, gathered, mean, normal
+from pipeline_lib.examples.batch import Batch
+from pipeline_lib.models.cvae import CVAE
+from pipeline_lib.models.layers import projection
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
+from pipeline_lib.models.layers.recurrent import sum_by_example, valid_positions
+from pipeline_lib.models.system import Generated, Likelihood, Objective
 
 _FAITHFUL_CONTEXT_LENGTH = 25  # the released code reads every context as this many tokens: padding carries y too
 
@@ -128,7 +130,7 @@ class SepaCVAE(CVAE):
 
     selections: ClassVar[tuple[str, ...]] = ("oracle", "context")
 
-    def __init__(self, embeddings: Tensor, network: Network, groups: int, options: Options) -> None:
+    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Options) -> None:
         super().__init__(embeddings, network, groups, CVAE.Options(bow=False))
         self.options, self.groups, self.faithful = options, options.groups, options.faithful
         self.group_vectors: Tensor

@@ -3,18 +3,19 @@
 import torch
 from torch import Tensor
 
+from pipeline_lib.compute.sharing import mean
+from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.config.training import Network
 from pipeline_lib.decoding.greedy import greedy
-from pipeline_lib.models.base import Batch, Generated, Likelihood, Objective, ResponseModel
-from pipeline_lib.models.layers import Decoder, Encoder
-from pipeline_lib.models.sharing import mean
+from pipeline_lib.examples.batch import Batch
+from pipeline_lib.models.layers.recurrent import Decoder, Encoder
+from pipeline_lib.models.system import Generated, Likelihood, Objective, System
 
 
-class Seq2Seq(ResponseModel):
+class Seq2Seq(System):
     """Bidirectional GRU encoder, GRU decoder started from a linear map of the context's encoding."""
 
-    def __init__(self, embeddings: Tensor, network: Network, groups: int, options: Settings) -> None:
+    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Settings) -> None:
         super().__init__(embeddings, network, groups, options)
         vocabulary_size, embedding_size = embeddings.shape
         self.encoder = Encoder(embedding_size, network.hidden)

@@ -9,19 +9,20 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline_lib import storage
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import REMAKE, PipelineError
+from pipeline_lib.files.atomic import atomic
+from pipeline_lib.files.checksums import verify
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """Write tensors (moved to the CPU) and string metadata atomically as safetensors."""
-    with storage.atomic(path) as temporary, _disk_errors():
+    with atomic(path) as temporary, _disk_errors():
         save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata)
 
 
 @contextmanager
 def _disk_errors() -> Iterator[None]:
-    """What went wrong with the disk, as the error that `storage.atomic` knows: safetensors has its own for it."""
+    """What went wrong with the disk, as the error that `atomic` knows: safetensors has its own for it."""
     try:
         yield
     except SafetensorError as error:
@@ -35,7 +36,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         PipelineError: changed since it was written, or no whole safetensors file (a pickled checkpoint is refused too:
             it can run code).
     """
-    storage.verify(path)
+    verify(path)
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -45,7 +46,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
             f"not a readable safetensors file: {error}",
             where=path,
             expected="weights written by this workflow",
-            remedy=storage.REMAKE,
+            remedy=REMAKE,
         ) from error
 
 

@@ -13,10 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.report.script_data import packed
-from pipeline_lib.schema import RESPONSES
-from pipeline_lib.significance import ORACLE
-from pipeline_lib.storage import parquet_metadata, read_parquet
+from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
 # per item, a perplexity is that of its reference alone
 PERPLEXITIES = {"ppl": "nll", "ppl-bound": "bound", "ppl-importance": "nll_importance"}
@@ -50,21 +49,21 @@ def pack(files: Sequence[Path]) -> dict[str, Any]:
     Args:
         files: of one corpus, split and seed, with `schema.RESPONSES` and per-item metrics.
     Returns:
-        ``texts``, joined by line feeds; ``context``, ``reference`` (numbers of texts) and ``label`` per pair;
+        ``texts``, joined by line feeds; ``context``, ``reference`` (numbers of texts) and ``label`` per example;
         ``answers``, for each system and selection its ``responses`` (one column per sample), ``group`` and
         ``metrics``, averaged over samples. Columns are those of `script_data.packed`.
     Raises:
-        PipelineError: two systems answered different pairs.
+        PipelineError: two systems answered different examples.
     """
     answers = [answer for file in files for answer in _answers(file)]
     first = answers[0]
     for other in answers[1:]:
-        if not np.array_equal(first.pairs, other.pairs):
-            shared = len(np.intersect1d(first.pairs, other.pairs))
+        if not np.array_equal(first.examples, other.examples):
+            shared = len(np.intersect1d(first.examples, other.examples))
             raise PipelineError(
-                f"{len(other.pairs)} pairs, {shared} of them in {first.file}",
+                f"{len(other.examples)} examples, {shared} of them in {first.file}",
                 where=other.file,
-                expected=f"the same {len(first.pairs)} pairs",
+                expected=f"the same {len(first.examples)} examples",
                 remedy="delete the responses of one of the two and run the same command again",
             )
     columns = [first.context, first.reference, *(response for answer in answers for response in answer.responses)]
@@ -72,7 +71,7 @@ def pack(files: Sequence[Path]) -> dict[str, Any]:
     numbers = numbered.indices.to_numpy().reshape(len(columns), -1)
     taken = iter(numbers[2:])
     return {
-        "pair_id": packed(first.pairs, "<f8"),  # a JavaScript number, exact to 2^53
+        "example_id": packed(first.examples, "<f8"),  # a JavaScript number, exact to 2^53
         "context": packed(numbers[0], "<u4"),
         "reference": packed(numbers[1], "<u4"),
         "label": None if first.label is None else packed(first.label, "<i4"),
@@ -92,15 +91,15 @@ def pack(files: Sequence[Path]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Answer:
-    """The responses of one system under one selection, a row per pair; -1 is an unknown group or label."""
+    """The responses of one system under one selection, a row per example; -1 is an unknown group or label."""
 
     file: Path
     system: str
     selection: str
-    pairs: np.ndarray  # (n,) int64 ascending
+    examples: np.ndarray  # (n,) int64 ascending
     context: pa.Array
     reference: pa.Array
-    responses: list[pa.Array]  # per sample; where a pair has fewer, its first stands again
+    responses: list[pa.Array]  # per sample; where an example has fewer, its first stands again
     label: np.ndarray | None
     group: np.ndarray | None  # of the first sample
     metrics: dict[str, np.ndarray]  # (n,) float64
@@ -113,9 +112,9 @@ def _answers(file: Path) -> Iterator[_Answer]:
     names = [name for name in table.column_names if name not in RESPONSES.names and "|" not in name]
     for selection in sorted(pc.unique(table["selection"]).to_pylist(), key=lambda name: (name != ORACLE, name)):
         chosen = table.filter(pc.equal(table["selection"], selection)).sort_by(
-            [("pair_id", "ascending"), ("sample", "ascending")]
+            [("example_id", "ascending"), ("sample", "ascending")]
         )
-        pairs, starts, counts = np.unique(chosen["pair_id"].to_numpy(), return_index=True, return_counts=True)
+        examples, starts, counts = np.unique(chosen["example_id"].to_numpy(), return_index=True, return_counts=True)
         first = chosen.take(starts)
         samples = [starts + np.where(counts > i, i, 0) for i in range(int(counts.max()))]
         measured = {name: chosen[name] for name in names} | _perplexities(chosen)
@@ -125,13 +124,13 @@ def _answers(file: Path) -> Iterator[_Answer]:
             file,
             system,
             selection,
-            pairs,
+            examples,
             first["context"].combine_chunks(),
             first["reference"].combine_chunks(),
             [chosen["response"].take(sample).combine_chunks() for sample in samples],
             _numbers(first["label"]),
             _numbers(first["group"]),
-            {name: _by_pair(values, starts, counts) for name, values in measured.items()},
+            {name: _by_example(values, starts, counts) for name, values in measured.items()},
         )
 
 
@@ -143,7 +142,7 @@ def _perplexities(table: pa.Table) -> dict[str, pa.ChunkedArray]:
     }
 
 
-def _by_pair(values: pa.ChunkedArray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _by_example(values: pa.ChunkedArray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """(n,) averages over samples."""
     return np.add.reduceat(values.to_numpy().astype(np.float64), starts) / counts
 

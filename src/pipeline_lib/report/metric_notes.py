@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline_lib.significance import BETTER
+from pipeline_lib.metrics.directions import BETTER
 
 MEANING = {
     "ppl": "Perplexity of the reconstruction: z drawn from the posterior, KL left out",

@@ -12,16 +12,18 @@ from markupsafe import Markup, escape
 
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.atomic import atomic
+from pipeline_lib.files.checksums import verify
+from pipeline_lib.files.formats import read_json, read_text, write_text
 from pipeline_lib.report.captions import caption_html
 from pipeline_lib.report.item_files import item_sets, pack
-from pipeline_lib.report.manifest import Manifest
 from pipeline_lib.report.metric_notes import metric_notes
 from pipeline_lib.report.script_data import write_call
 from pipeline_lib.report.shown_cases import read_cases
 from pipeline_lib.report.shown_tables import ShownTable, read_table
-from pipeline_lib.significance import ORACLE
-from pipeline_lib.storage import atomic, read_json, read_text, verify, write_text
-from pipeline_lib.tables import SPLIT_OF
+from pipeline_lib.runs.manifest import Manifest
+from pipeline_lib.schemas.responses import ORACLE
+from pipeline_lib.tables.scores import SPLIT_OF
 
 STYLES = ("vendor/tabulator_simple.min.css", "static/report.css")
 # in the order in which they are run; the data come last and start the page
@@ -65,7 +67,7 @@ def write_page(contents: Contents, index: Path) -> None:
     """Write the page and, into the folder ``files`` beside it, what it loads.
 
     Raises:
-        PipelineError: a table, figure or caption is missing or not readable, or systems answered different pairs.
+        PipelineError: a table, figure or caption is missing or not readable, or systems answered different examples.
     """
     folder = index.parent / "files"
     manifest: Manifest = read_json(contents.manifest)

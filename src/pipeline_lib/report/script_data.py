@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline_lib.storage import write_text
+from pipeline_lib.files.formats import write_text
 
 # `<` could begin a tag where a script stands in a page; the separators end a line in older engines
 _UNSAFE = {"<": "\\u003c", "\u2028": "\\u2028", "\u2029": "\\u2029"}

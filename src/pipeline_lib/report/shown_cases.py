@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.storage import verify
+from pipeline_lib.files.checksums import verify
 
 REFERENCE = "Reference"
 
@@ -31,7 +31,7 @@ class Case:
     corpus: str
     number: int
     context: str
-    responses: dict[str, int] = field(default_factory=dict)  # text -> pairs of train
+    responses: dict[str, int] = field(default_factory=dict)  # text -> examples of train
     near: list[Near] = field(default_factory=list)
 
     @property
@@ -41,7 +41,7 @@ class Case:
 
 
 def read_cases(path: Path, corpora: Mapping[str, str]) -> list[Case]:
-    """Cases from the long form of Table 5 (`pipeline_lib.cases.table.ROWS`).
+    """Cases from the long form of Table 5 (`pipeline_lib.tables.texts.ROWS`).
 
     Args:
         corpora: name -> label.
@@ -58,7 +58,7 @@ def read_cases(path: Path, corpora: Mapping[str, str]) -> list[Case]:
         raise PipelineError(
             f"not readable as Table 5: {error!r}",
             where=path,
-            expected="columns corpus, case, split, context, similarity, pair_id, role, label, count and text",
+            expected="columns corpus, case, split, context, similarity, example_id, role, label, count and text",
             remedy="delete the file and run the same command again; it will be remade",
         ) from error
 
@@ -69,10 +69,10 @@ def _case(corpus: str, number: int, rows: list[dict[str, str]]) -> Case:
     for row in of_train:
         case.responses[row["text"]] = int(row["count"])
     others = (row for row in rows if row["split"] != "train")
-    for (split, pair), own in groupby(others, key=lambda row: (row["split"], row["pair_id"])):
+    for (split, example), own in groupby(others, key=lambda row: (row["split"], row["example_id"])):
         answers = list(own)
         first = answers[0]
-        address = "#items?" + urlencode({"corpus": first["corpus"], "split": split, "pair": pair})
+        address = "#items?" + urlencode({"corpus": first["corpus"], "split": split, "example": example})
         near = Near(split, first["context"], float(first["similarity"]), address)
         for row in answers:
             label = REFERENCE if row["role"] == "reference" else row["label"]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.storage import read_text, verify
-from pipeline_lib.table_text import FEWER_DIGITS
+from pipeline_lib.files.checksums import verify
+from pipeline_lib.files.formats import read_text
+from pipeline_lib.tables.text import FEWER_DIGITS
 
 # columns that say what a row is; what identifies a row is shown as its label
 KEYS = ("corpus", "system", "label", "selection", "collapsed")

@@ -27,46 +27,47 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.progress import Progress
-from pipeline_lib.schema import KEYWORDS, PAIRS
-from pipeline_lib.storage import iter_parquet, parquet_writer
-from pipeline_lib.text.vocabulary import count_tokens, flatten
+from pipeline_lib.files.formats import iter_parquet, parquet_writer
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.keywords import KEYWORDS
+from pipeline_lib.stage.progress import ProgressBar
+from pipeline_lib.text.ragged import count_tokens, flatten
 
 # summa imports scipy, which is slow; it is imported by the functions that need it
 
 DAMPING = 0.85
 _CLITICS = {"n't", "ca", "wo"}  # the parts of can't and won't, which summa's stop words do not know
-_PAIRS_AT_ONCE = 32_768  # bounds memory
+_EXAMPLES_AT_ONCE = 32_768  # bounds memory
 _BATCHES_HERE = 4  # a file of fewer is done sooner than processes have started
 _BATCHES_AHEAD = 2  # of each process
 
 
-def extract_keywords(pairs: Path, train: Path, most: int, threads: int, out: Path) -> None:
-    """Write the keywords of both sides of every pair, batch by batch in bounded memory.
+def extract_keywords(examples: Path, train: Path, most: int, threads: int, out: Path) -> None:
+    """Write the keywords of both sides of every example, batch by batch in bounded memory.
 
     Args:
-        pairs: of `schema.PAIRS`.
-        train: pairs of the training split, from which idf is counted.
+        examples: of `EXAMPLES`.
+        train: examples of the training split, from which idf is counted.
         most: keywords of one utterance at the most.
         threads: processes to use; the result does not depend on it.
-        out: of `schema.KEYWORDS`, in the order of ``pairs``.
+        out: of `schema.KEYWORDS`, in the order of ``examples``.
     Raises:
-        PipelineError: ``pairs`` or ``train`` is damaged; one of the processes was killed.
+        PipelineError: ``examples`` or ``train`` is damaged; one of the processes was killed.
     """
     extractor = Extractor(InverseDocumentFrequency.count(train), most)
-    batches = iter_parquet(pairs, PAIRS, ["pair_id", "context", "response"], batch_size=_PAIRS_AT_ONCE)
+    batches = iter_parquet(examples, EXAMPLES, ["example_id", "context", "response"], batch_size=_EXAMPLES_AT_ONCE)
     first = list(islice(batches, _BATCHES_HERE))
     every = chain(first, batches)
     worth_processes = threads > 1 and len(first) == _BATCHES_HERE
     extracted = _by_processes(extractor, every, threads) if worth_processes else map(extractor, every)
-    with parquet_writer(out, KEYWORDS) as writer, Progress("keywords", None, "pairs") as progress:
+    with parquet_writer(out, KEYWORDS) as writer, ProgressBar("keywords", None, "examples") as progress:
         for batch in extracted:
             writer.write_batch(batch)
             progress.advance(len(batch))
 
 
 class Extractor:
-    """Keywords of batches of pairs.
+    """Keywords of batches of examples.
 
     Args:
         idf: of the training split.
@@ -76,13 +77,13 @@ class Extractor:
     def __init__(self, idf: "InverseDocumentFrequency", most: int) -> None:
         self._idf, self._most = idf, most
 
-    def __call__(self, pairs: pa.RecordBatch) -> pa.RecordBatch:
-        """From (pair_id, context, response) to `schema.KEYWORDS`."""
-        # most responses are the next pair's context: half of the texts stand there twice
-        both = pa.concat_arrays([pairs["context"], pairs["response"]]).dictionary_encode()
+    def __call__(self, examples: pa.RecordBatch) -> pa.RecordBatch:
+        """From (example_id, context, response) to `schema.KEYWORDS`."""
+        # most responses are the next example's context: half of the texts stand there twice
+        both = pa.concat_arrays([examples["context"], examples["response"]]).dictionary_encode()
         words = [rank(text)[: self._most] or self._idf.best_word(text) for text in both.dictionary.to_pylist()]
         keywords = pa.array(words, pa.list_(pa.string())).take(both.indices)
-        columns = [pairs["pair_id"], keywords[: len(pairs)], keywords[len(pairs) :]]
+        columns = [examples["example_id"], keywords[: len(examples)], keywords[len(examples) :]]
         return pa.RecordBatch.from_arrays(columns, schema=KEYWORDS)
 
 
@@ -123,8 +124,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _extract(pairs: pa.RecordBatch) -> pa.RecordBatch:
-    return _extractor(pairs)
+def _extract(examples: pa.RecordBatch) -> pa.RecordBatch:
+    return _extractor(examples)
 
 
 def rank(text: str) -> list[str]:
@@ -155,9 +156,9 @@ class InverseDocumentFrequency:
 
     @classmethod
     def count(cls, train: Path) -> "InverseDocumentFrequency":
-        """Count over both sides of the training pairs."""
+        """Count over both sides of the training examples."""
         documents: Counter[str] = Counter()
-        for batch in iter_parquet(train, PAIRS, columns=["context", "response"]):
+        for batch in iter_parquet(train, EXAMPLES, columns=["context", "response"]):
             for side in batch.columns:
                 documents.update(_document_counts(side))
         return cls(documents)

@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pipeline_lib import storage
+from pipeline_lib.files.atomic import keep
+from pipeline_lib.files.checksums import checksum_file, intact, verify
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 
 CURRENT, PREVIOUS = "checkpoint.safetensors", "previous.safetensors"
@@ -37,11 +38,11 @@ def newest(folder: Path) -> Path | None:
     """
     found = [path for path in (folder / CURRENT, folder / PREVIOUS) if path.exists()]
     for path in found:
-        if storage.intact(path):
+        if intact(path):
             return path
         print(f"{path}: damaged; it is not used", file=sys.stderr)
     for path in found:
-        storage.verify(path)
+        verify(path)
     return None
 
 
@@ -55,7 +56,7 @@ def save(
 ) -> None:
     """Write the whole state atomically, and keep the one that was there."""
     if (folder / CURRENT).exists():
-        storage.keep(folder / CURRENT, folder / PREVIOUS)
+        keep(folder / CURRENT, folder / PREVIOUS)
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
     for index, values in optimiser.state_dict()["state"].items():
         tensors |= {f"{_OPTIMISER}{index}/{name}": torch.as_tensor(value) for name, value in values.items()}
@@ -65,7 +66,7 @@ def save(
 def finish(folder: Path, progress: Progress, best: dict[str, Tensor], history: str) -> None:
     """Keep of a job that has done its last step what it needs to write its outputs: a quarter of a checkpoint."""
     _write(folder, {}, progress, best, history)
-    for left in (folder / PREVIOUS, storage.checksum_file(folder / PREVIOUS)):
+    for left in (folder / PREVIOUS, checksum_file(folder / PREVIOUS)):
         left.unlink(missing_ok=True)
 
 

@@ -10,17 +10,19 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from pipeline_lib.compute.device import seeded
+from pipeline_lib.compute.precision import precise
+from pipeline_lib.compute.ranks import Ranks
+from pipeline_lib.compute.sharing import holding, mean
 from pipeline_lib.config.training import Training
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.models.base import Objective, ResponseModel
-from pipeline_lib.models.sharing import holding, mean
-from pipeline_lib.progress import Progress as ProgressBar
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.examples.order import BatchOrder
+from pipeline_lib.models.system import Objective, System
+from pipeline_lib.stage.progress import ProgressBar as ProgressBar
 from pipeline_lib.training import checkpoint
-from pipeline_lib.training.batches import BatchOrder, PairDataset
 from pipeline_lib.training.checkpoint import Progress
-from pipeline_lib.training.device import precise, seeded
 from pipeline_lib.training.history import History
-from pipeline_lib.training.ranks import Ranks
 from pipeline_lib.training.schedules import linear
 from pipeline_lib.training.validation import validate
 
@@ -44,7 +46,7 @@ class Trainer:
 
     Args:
         model: on its device, initialised from the seed.
-        train, validation: encoded pairs.
+        train, validation: encoded examples.
         settings: the training section.
         seed: decides batch order and noise; with the step it decides them completely, so resuming needs no generator
             state.
@@ -55,9 +57,9 @@ class Trainer:
 
     def __init__(
         self,
-        model: ResponseModel,
-        train: PairDataset,
-        validation: PairDataset,
+        model: System,
+        train: ExampleDataset,
+        validation: ExampleDataset,
         settings: Training,
         seed: int,
         state: Path,
@@ -166,7 +168,7 @@ class Trainer:
             self.validation,
             2 * self.settings.batch_size,
             self.seed,
-            self.settings.validation_pairs,
+            self.settings.validation_examples,
             self.ranks,
         )
         self._record("validation", self.progress.step, values)

@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline_lib import storage
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.checksums import sha256
 
 _MODEL = "model"  # file that names what is trained in its folder
 _LOCK = "lock"
@@ -21,7 +21,7 @@ def run_folder(root: Path, *parts: str, files: list[Path]) -> Path:
     Snakemake deletes declared outputs before it starts a job again, so the state is not one; and since the name
     changes with every setting, input and line of code, a changed run can never pick up old weights.
     """
-    digest = hashlib.sha256("\n".join([*parts, version("torch"), *map(storage.sha256, files)]).encode())
+    digest = hashlib.sha256("\n".join([*parts, version("torch"), *map(sha256, files)]).encode())
     return root / digest.hexdigest()[:16]
 
 

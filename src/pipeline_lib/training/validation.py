@@ -1,14 +1,14 @@
-"""What a model is worth on held-out pairs while it trains: perplexities, KL, active units."""
+"""What a model is worth on held-out examples while it trains: perplexities, KL, active units."""
 
 import math
 
 import torch
 
-from pipeline_lib.models.base import Likelihood, ResponseModel
-from pipeline_lib.models.sharing import holding
-from pipeline_lib.training.batches import PairDataset
-from pipeline_lib.training.device import seeded
-from pipeline_lib.training.ranks import Ranks
+from pipeline_lib.compute.device import seeded
+from pipeline_lib.compute.ranks import Ranks
+from pipeline_lib.compute.sharing import holding
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.models.system import Likelihood, System
 
 ACTIVE_VARIANCE = 0.01  # a latent unit is active if the variance of its posterior mean over examples exceeds this
 COLLAPSED_KL = 0.1  # nats: below this the posterior has collapsed onto the prior
@@ -16,9 +16,9 @@ _NOISE = 7_919  # marks the noise of validation apart from that of training step
 
 
 def validate(
-    model: ResponseModel, dataset: PairDataset, batch_size: int, seed: int, limit: int | None, ranks: Ranks
+    model: System, dataset: ExampleDataset, batch_size: int, seed: int, limit: int | None, ranks: Ranks
 ) -> dict[str, float]:
-    """Perplexities pooled over tokens, mean KL (nats per example) and active units on the first ``limit`` pairs.
+    """Perplexities pooled over tokens, mean KL (nats per example) and active units on the first ``limit`` examples.
 
     The noise is the same at each call, so that two validations differ by the weights alone.
     """

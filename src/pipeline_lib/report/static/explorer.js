@@ -54,14 +54,14 @@ Report.Explorer = class {
     this.form.addEventListener("input", () => this.changed());
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.order = new Uint32Array(0);
-    this.pair = null;
+    this.example = null;
     this.grid = null;
     this.turn = 0;
   }
 
   value(name) { return this.form.elements[name].value; }
 
-  /** Show what an address asks for: parameters of `itemsBehind`, and pair, query and the other controls. */
+  /** Show what an address asks for: parameters of `itemsBehind`, and example, query and the other controls. */
   async open(parameters = new URLSearchParams()) {
     const sets = Report.data.item_sets;
     const wanted = (name) => parameters.get(name);
@@ -80,8 +80,8 @@ Report.Explorer = class {
     this.offerGroups(system, wanted("group"));
     for (const name of ["query", "scope"]) if (wanted(name) !== null) this.form.elements[name].value = wanted(name);
     this.form.elements.several.checked = wanted("several") ? wanted("several") === "1" : this.form.elements.several.checked;
-    this.pair = wanted("pair") === null ? null : this.items.pairId.indexOf(Number(wanted("pair")));
-    if (this.pair === -1) this.pair = null;
+    this.example = wanted("example") === null ? null : this.items.exampleId.indexOf(Number(wanted("example")));
+    if (this.example === -1) this.example = null;
     this.refresh();
   }
 
@@ -124,7 +124,7 @@ Report.Explorer = class {
   }
 
   async changed() {
-    this.pair = null; // another order or filter, another first context
+    this.example = null; // another order or filter, another first context
     const parameters = this.parameters();
     const name = `${this.value("corpus")}-${this.value("split")}-seed${this.value("seed")}`;
     if (name !== this.name) return this.open(parameters);
@@ -138,7 +138,7 @@ Report.Explorer = class {
     for (const name of ["corpus", "split", "seed", "system", "against", "metric", "order", "query", "scope", "group", "label"])
       if (this.value(name)) parameters.set(name, this.value(name));
     if (this.form.elements.several.checked) parameters.set("several", "1");
-    if (this.pair !== null) parameters.set("pair", this.items.pairId[this.pair]);
+    if (this.example !== null) parameters.set("example", this.items.exampleId[this.example]);
     return parameters;
   }
 
@@ -148,21 +148,21 @@ Report.Explorer = class {
     const a = this.items.answers.get(this.value("system")).metric(metric);
     const b = this.value("against") ? this.items.answers.get(this.value("against")).metric(metric) : null;
     const sign = Report.data.metrics[metric]?.better === "lower" ? -1 : 1;
-    return { a, b, lead: a && b ? Float32Array.from(a, (value, pair) => sign * (value - b[pair])) : null };
+    return { a, b, lead: a && b ? Float32Array.from(a, (value, example) => sign * (value - b[example])) : null };
   }
 
   refresh() {
     const items = this.items;
     this.query = this.value("query").trim().toLowerCase();
     const keys = this.value("against") ? [this.value("system"), this.value("against")] : [this.value("system")];
-    const pairs = items.chosen({
+    const examples = items.chosen({
       query: this.query, scope: this.value("scope"), keys: [...items.answers.keys()], key: this.value("system"),
       group: this.value("group"), label: this.value("label"), several: this.form.elements.several.checked,
     });
     this.values = this.columns();
     const [field, direction] = this.value("order").split(" ");
-    this.order = this.values[field] ? Report.Items.sorted(pairs, this.values[field], direction) : pairs;
-    if (this.pair === null && this.order.length) this.pair = this.order[0];
+    this.order = this.values[field] ? Report.Items.sorted(examples, this.values[field], direction) : examples;
+    if (this.example === null && this.order.length) this.example = this.order[0];
     this.summarise(keys);
     this.showGrid(keys);
     this.show();
@@ -174,7 +174,7 @@ Report.Explorer = class {
     const metric = this.value("metric");
     const count = (number) => number.toLocaleString("en-GB");
     const average = (values) => {
-      const known = values ? [...this.order].map((pair) => values[pair]).filter((value) => value === value) : [];
+      const known = values ? [...this.order].map((example) => values[example]).filter((value) => value === value) : [];
       if (!known.length) return null;
       const ratio = metric.startsWith("ppl"); // of perplexities, the geometric mean
       const sum = known.reduce((total, value) => total + (ratio ? Math.log(value) : value), 0);
@@ -203,7 +203,7 @@ Report.Explorer = class {
       ajaxURL: "items",
       ajaxRequestFunc: async (_url, _config, { page, size }) => ({
         last_page: Math.max(1, Math.ceil(this.order.length / size)),
-        data: [...this.order.subarray((page - 1) * size, page * size)].map((pair) => ({ pair })),
+        data: [...this.order.subarray((page - 1) * size, page * size)].map((example) => ({ example })),
       }),
       progressiveLoad: "scroll",
       progressiveLoadScrollMargin: 600,
@@ -211,7 +211,7 @@ Report.Explorer = class {
       dataLoader: false,
       placeholder: "No context passes these filters",
       columnDefaults: { headerSort: false, resizable: true },
-      rowFormatter: (row) => row.getElement().classList.toggle("chosen", row.getData().pair === this.pair),
+      rowFormatter: (row) => row.getElement().classList.toggle("chosen", row.getData().example === this.example),
       columns: this.gridColumns(keys),
     });
     this.ready = new Promise((resolve) => this.grid.on("tableBuilt", resolve));
@@ -221,7 +221,7 @@ Report.Explorer = class {
       if (!step) return;
       event.preventDefault();
       const rows = this.grid.getRows();
-      const at = rows.findIndex((row) => row.getData().pair === this.pair);
+      const at = rows.findIndex((row) => row.getData().example === this.example);
       const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
       if (next) { this.choose(next); next.scrollTo("nearest", false).catch(() => {}); }
     });
@@ -231,14 +231,14 @@ Report.Explorer = class {
     const metric = this.value("metric");
     const [field, direction] = this.value("order").split(" ");
     const text = (title, numbers, grow = 2) => ({
-      title, field: "pair", minWidth: 130, widthGrow: grow,
+      title, field: "example", minWidth: 130, widthGrow: grow,
       formatter: (cell) => {
         const full = this.items.texts[numbers()[cell.getValue()]];
         return Report.element("span", "", Report.marked(Report.nearMatch(full, this.query), this.query));
       },
     });
     const number = (title, column, sign) => ({
-      title: field === column ? `${title} ${direction === "desc" ? "↓" : "↑"}` : title, field: "pair", hozAlign: "right", headerHozAlign: "right", minWidth: 76, width: 104,
+      title: field === column ? `${title} ${direction === "desc" ? "↓" : "↑"}` : title, field: "example", hozAlign: "right", headerHozAlign: "right", minWidth: 76, width: 104,
       headerTooltip: () => Report.aboutMetric(metric),
       headerClick: () => this.reorder(column),
       cssClass: "sorts",
@@ -259,14 +259,14 @@ Report.Explorer = class {
   }
 
   show() {
-    this.view.show(this.items, this.pair, this.query, [this.value("system"), this.value("against")], this.value("metric"));
+    this.view.show(this.items, this.example, this.query, [this.value("system"), this.value("against")], this.value("metric"));
   }
 
   choose(row) {
-    const before = this.pair;
-    this.pair = row.getData().pair;
-    for (const one of this.grid.getRows("visible").concat(row)) one.getElement().classList.toggle("chosen", one.getData().pair === this.pair);
-    if (before !== this.pair) this.show();
+    const before = this.example;
+    this.example = row.getData().example;
+    for (const one of this.grid.getRows("visible").concat(row)) one.getElement().classList.toggle("chosen", one.getData().example === this.example);
+    if (before !== this.example) this.show();
     Report.remember("items?" + this.parameters());
   }
 };

@@ -9,28 +9,28 @@ Report.ItemView = class {
     element.append(this.texts, this.grid);
   }
 
-  /** Show `pair` of `items`; `query` is marked, the rows of `chosen` stand out, `metric` is the first of the figures. */
-  show(items, pair, query, chosen, metric) {
-    this.element.hidden = pair === null;
-    if (pair === null) return;
-    const references = [...items.referencesOf(pair)].map(([text, times]) => {
-      const own = text === items.texts[items.reference[pair]];
+  /** Show `example` of `items`; `query` is marked, the rows of `chosen` stand out, `metric` is the first of the figures. */
+  show(items, example, query, chosen, metric) {
+    this.element.hidden = example === null;
+    if (example === null) return;
+    const references = [...items.referencesOf(example)].map(([text, times]) => {
+      const own = text === items.texts[items.reference[example]];
       const line = Report.element("li", own ? "own" : "", Report.marked(text, query));
       if (times > 1) line.append(Report.element("span", "muted", ` ×${times}`));
       if (own) line.title = "the reference that the figures are measured against";
       return line;
     });
-    const label = items.label && items.label[pair] >= 0 ? `, label ${items.label[pair]}` : "";
+    const label = items.label && items.label[example] >= 0 ? `, label ${items.label[example]}` : "";
     this.texts.replaceChildren(
-      Report.element("div", "", Report.element("h3", "", `Context`, Report.element("span", "muted", ` pair ${items.pairId[pair]}${label}`)),
-        Report.element("p", "context", Report.marked(items.texts[items.context[pair]], query))),
+      Report.element("div", "", Report.element("h3", "", `Context`, Report.element("span", "muted", ` example ${items.exampleId[example]}${label}`)),
+        Report.element("p", "context", Report.marked(items.texts[items.context[example]], query))),
       Report.element("div", "", Report.element("h3", "", references.length > 1 ? `${references.length} references` : "Reference"), Report.element("ul", "references", ...references)));
     const rows = [...items.answers].map(([key, answer]) => ({
       key,
       system: Report.labelOf(key),
-      responses: answer.textsOf(pair, items.texts),
-      group: answer.group() && answer.group()[pair] >= 0 ? answer.group()[pair] : null,
-      ...Object.fromEntries(answer.metrics.map((name) => [`metric.${name}`, answer.metric(name)[pair]])),
+      responses: answer.textsOf(example, items.texts),
+      group: answer.group() && answer.group()[example] >= 0 ? answer.group()[example] : null,
+      ...Object.fromEntries(answer.metrics.map((name) => [`metric.${name}`, answer.metric(name)[example]])),
     }));
     this.query = query;
     this.chosen = chosen;

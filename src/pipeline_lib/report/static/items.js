@@ -4,35 +4,35 @@
 Report.Items = class {
   /** `raw`: what item_files.pack made. */
   constructor(raw) {
-    this.pairId = Report.column(raw.pair_id, Float64Array);
-    this.size = this.pairId.length;
+    this.exampleId = Report.column(raw.example_id, Float64Array);
+    this.size = this.exampleId.length;
     this.texts = raw.texts.split("\n");
     this.context = Report.column(raw.context, Uint32Array);
     this.reference = Report.column(raw.reference, Uint32Array);
     this.label = raw.label && Report.column(raw.label, Int32Array);
     this.answers = new Map(raw.answers.map((answer) => [`${answer.system}/${answer.selection}`, new Answer(answer, this)]));
-    /** Text number of a context -> pairs that have it. */
-    this.pairsOf = Report.once(() => {
+    /** Text number of a context -> examples that have it. */
+    this.examplesOf = Report.once(() => {
       const found = new Map();
-      this.context.forEach((text, pair) => found.has(text) ? found.get(text).push(pair) : found.set(text, [pair]));
+      this.context.forEach((text, example) => found.has(text) ? found.get(text).push(example) : found.set(text, [example]));
       return found;
     });
-    /** Per pair, whether its context comes with different references. */
-    this.several = Report.once(() => Uint8Array.from(this.context, (text, pair) =>
-      this.pairsOf().get(text).some((other) => this.reference[other] !== this.reference[pair])));
+    /** Per example, whether its context comes with different references. */
+    this.several = Report.once(() => Uint8Array.from(this.context, (text, example) =>
+      this.examplesOf().get(text).some((other) => this.reference[other] !== this.reference[example])));
   }
 
-  /** References of a pair's context: text -> how often. */
-  referencesOf(pair) {
+  /** References of an example's context: text -> how often. */
+  referencesOf(example) {
     const counts = new Map();
-    for (const other of this.pairsOf().get(this.context[pair])) {
+    for (const other of this.examplesOf().get(this.context[example])) {
       const text = this.texts[this.reference[other]];
       counts.set(text, (counts.get(text) || 0) + 1);
     }
     return counts;
   }
 
-  /** Pairs that pass: {query, scope, keys (whose responses are searched), key and group, label, several}. */
+  /** Examples that pass: {query, scope, keys (whose responses are searched), key and group, label, several}. */
   chosen({ query, scope, keys, key, group, label, several }) {
     const hit = query && Uint8Array.from(this.texts, (text) => text.includes(query));
     const searched = [
@@ -42,22 +42,22 @@ Report.Items = class {
     ];
     const groups = group === "" ? null : this.answers.get(key).group();
     const out = [];
-    for (let pair = 0; pair < this.size; pair++) {
-      if (several && !this.several()[pair]) continue;
-      if (label !== "" && this.label && this.label[pair] !== Number(label)) continue;
-      if (groups && groups[pair] !== Number(group)) continue;
-      if (hit && !searched.some((column) => hit[column[pair]])) continue;
-      out.push(pair);
+    for (let example = 0; example < this.size; example++) {
+      if (several && !this.several()[example]) continue;
+      if (label !== "" && this.label && this.label[example] !== Number(label)) continue;
+      if (groups && groups[example] !== Number(group)) continue;
+      if (hit && !searched.some((column) => hit[column[example]])) continue;
+      out.push(example);
     }
     return Uint32Array.from(out);
   }
 
-  /** `pairs` by `values`, descending or ascending; equal ones as in the corpus, those without a value last. */
-  static sorted(pairs, values, direction) {
+  /** `examples` by `values`, descending or ascending; equal ones as in the corpus, those without a value last. */
+  static sorted(examples, values, direction) {
     const sign = direction === "desc" ? -1 : 1;
-    const [known, unknown] = [pairs.filter((pair) => values[pair] === values[pair]), pairs.filter((pair) => values[pair] !== values[pair])];
+    const [known, unknown] = [examples.filter((example) => values[example] === values[example]), examples.filter((example) => values[example] !== values[example])];
     known.sort((a, b) => sign * (values[a] - values[b]) || a - b);
-    const out = new Uint32Array(pairs.length);
+    const out = new Uint32Array(examples.length);
     out.set(known);
     out.set(unknown, known.length);
     return out;
@@ -82,13 +82,13 @@ class Answer {
     });
   }
 
-  /** (pairs,) values of a metric; null where this system has none. */
+  /** (examples,) values of a metric; null where this system has none. */
   metric(name) {
     return this.columns[name] ? this.columns[name]() : null;
   }
 
-  /** Different responses to one pair, usually one. */
-  textsOf(pair, texts) {
-    return [...new Set(this.responses().map((column) => texts[column[pair]]))];
+  /** Different responses to one example, usually one. */
+  textsOf(example, texts) {
+    return [...new Set(this.responses().map((column) => texts[column[example]]))];
   }
 }

@@ -1,0 +1,51 @@
+"""How far the groups of a system lie apart in its latent space, and whether they are groups of anything known."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Separation(NamedTuple):
+    """None where undefined: fewer than two groups, or no known labels."""
+
+    silhouette: float | None  # -1 to 1 (Rousseeuw 1987), Euclidean, of the groups in the latent space
+    nmi_clusters: float | None  # 0 to 1, of the groups with as many k-means clusters of z
+    nmi_labels: float | None  # 0 to 1, of the groups with the corpus's known labels
+
+
+def separation(
+    means: NDArray[np.float32], groups: NDArray[np.int64], labels: NDArray[np.int64] | None, seed: int
+) -> Separation:
+    """Measure the groups of n examples.
+
+    Args:
+        means: (n, Z) posterior means.
+        groups: (n,).
+        labels: (n,) known latent groups, or None.
+        seed: of k-means.
+    """
+    from sklearn.cluster import KMeans  # sklearn takes a second to import, which planning need not pay
+    from sklearn.metrics import normalized_mutual_info_score, silhouette_score
+
+    number = len(np.unique(groups))
+    if not 2 <= number < len(groups):
+        return Separation(None, None, None)
+    clusters = KMeans(number, n_init=10, random_state=seed).fit_predict(means)
+    return Separation(
+        float(silhouette_score(means, groups)),
+        float(normalized_mutual_info_score(groups, clusters)),
+        None if labels is None else float(normalized_mutual_info_score(groups, labels)),
+    )
+
+
+def plane(means: NDArray[np.float32], perplexity: float, seed: int) -> NDArray[np.float32]:
+    """t-SNE (van der Maaten and Hinton 2008) of (n, Z), n at least 4, from the first two principal components: (n, 2).
+
+    A perplexity above (n - 1) / 3 asks for more neighbours than there are and is lowered to that.
+    """
+    from sklearn.manifold import TSNE
+
+    fitting = min(perplexity, (len(means) - 1) / 3)
+    reduction = TSNE(perplexity=fitting, init="pca", learning_rate="auto", random_state=seed, n_jobs=1)
+    return reduction.fit_transform(means).astype(np.float32)

@@ -1,1 +1,0 @@
-"""What latent variables hold: measured on trained systems, and in closed form."""

@@ -1,0 +1,92 @@
+"""Corpora: readers, files, generators."""
+
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from pipeline_lib.config.settings import AnyPath, FileName, Fraction, Positive, Seed, Settings
+from pipeline_lib.errors import did_you_mean
+
+# sections that mean something for one corpus alone; the rest describes the run or is given for each system
+OVERRIDABLE = ("filtering", "embeddings", "keywords", "clustering", "network", "training", "decoding", "metrics")
+
+
+class RemoteFile(Settings):
+    """One file of a source: where it may be had and how to know that it is the right one."""
+
+    name: FileName = Field(description="file name in the mirror and in results/raw")
+    urls: list[str] = Field(default=[], description="tried in order")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="hex digest; null: not verified")
+
+
+class Synthetic(Settings):
+    """The generated corpus: dialogues from hand-written topics and templates with known latent groups."""
+
+    dialogues: Positive = Field(default=1200, description="how many, over all splits")
+    turns: tuple[Positive, Positive] = Field(default=(4, 8), description="fewest and most turns of a dialogue")
+    one_to_many: Fraction = Field(default=0.5, description="how often a context gets a response of another group")
+    many_to_one: Fraction = Field(
+        default=0.2, description="how often a response is a generic one that fits any context"
+    )
+    groups: Positive = Field(default=8, le=8, description="latent groups of responses")
+    validation: Fraction = Field(default=0.1, description="share of dialogues")
+    test: Fraction = Field(default=0.1, description="share of dialogues")
+    seed: Seed = Field(default=1, description="of the generator")
+
+    @field_validator("turns")
+    @classmethod
+    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if not 2 <= value[0] <= value[1]:
+            raise ValueError(f"a dialogue has at least 2 turns and fewest ({value[0]}) is at most most ({value[1]})")
+        return value
+
+
+class Source(Settings):
+    """A corpus: a reader, its files or its generator, and what differs for it from the rest of the configuration."""
+
+    reader: Literal["synthetic", "dailydialog", "opensubtitles", "numbered", "table"] = Field(
+        description="synthetic: generated; dailydialog: the release's zips or text files; opensubtitles: OPUS plain "
+        "text, one utterance a line, an empty line between films; numbered: `N query<TAB>response`, N restarts with "
+        "each film; table: CSV, JSONL or Parquet with columns dialogue id, turn, text[, speaker][, split]"
+    )
+    label: str = Field(description="name in tables; published figures are matched by it")
+    licence: str = Field(description="of the text, for the reader of the tables")
+    mirror: AnyPath | None = Field(default=None, description="local folder that is tried before any URL")
+    bundles: list[list[RemoteFile]] = Field(
+        default=[], description="alternative sets of files; the first one that can be completed is taken"
+    )
+    columns: dict[Literal["dialogue", "turn", "text", "speaker", "split"], str] = Field(
+        default={"dialogue": "dialogue", "turn": "turn", "text": "text"}, description="column names of a table"
+    )
+    splits: dict[Literal["validation", "test"], Fraction] = Field(
+        default={"validation": 0.05, "test": 0.05},
+        description="shares of dialogues held out where the corpus has no official splits",
+    )
+    split_seed: Seed = Field(default=1, description="decides which dialogues are held out")
+    synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
+    override: dict[str, Any] = Field(
+        default={}, description="sections (filtering, training, ...) and values of theirs that differ for this corpus"
+    )
+
+    def content(self) -> "Source":
+        """What decides the dialogues: files by name and checksum, reader and splits, not where the files lie."""
+        bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
+        return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles})
+
+    @field_validator("override")
+    @classmethod
+    def _only_sections(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for key in value:
+            if key not in OVERRIDABLE:
+                raise ValueError(f"{key!r} cannot differ between corpora; {did_you_mean(key, list(OVERRIDABLE))}")
+        return value
+
+    @model_validator(mode="after")
+    def _has_content(self) -> "Source":
+        if self.reader == "synthetic" and self.synthetic is None:
+            raise ValueError("reader 'synthetic' needs a `synthetic:` section")
+        if self.reader != "synthetic" and not self.bundles:
+            raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
+        if sum(self.splits.values()) >= 1:
+            raise ValueError("`splits:` hold out every dialogue; nothing is left to train on")
+        return self

@@ -1,0 +1,16 @@
+"""Sizes of networks."""
+
+from pydantic import Field
+
+from pipeline_lib.config.settings import Positive, Settings
+
+
+class Recurrent(Settings):
+    """Sizes shared by the systems of one table."""
+
+    hidden: Positive = Field(default=300, description="GRU units per direction and decoder units")
+    decoder_layers: Positive = Field(default=2, description="stacked GRU layers of the decoder")
+    latent: Positive = Field(default=64, description="dimensions of the latent variable z")
+    bow_hidden: Positive = Field(default=400, description="hidden units of the bag-of-words predictor")
+    prior_hidden: Positive = Field(default=100, description="least width of the prior's hidden layer")
+    initial_range: float = Field(default=0.08, gt=0, description="weights start uniform in +- this")

@@ -1,0 +1,109 @@
+"""Examples as token ids in an Arrow file that training maps into memory: encoded once, shared by all jobs of a corpus.
+
+One uncompressed record batch, so that each column is one flat array which needs no copy. It is assembled from files on
+disk, so that writing it takes no more memory than reading it does.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.atomic import atomic
+from pipeline_lib.files.checksums import verify
+from pipeline_lib.files.formats import iter_parquet
+from pipeline_lib.schemas.encoded import ENCODED
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.text.units import Vocabulary
+
+Flat = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids of all texts, one after the other, and where each starts
+SIDES = ("context", "response")
+
+
+def encode_examples(examples: Path, vocabulary: Vocabulary, out: Path) -> None:
+    """Write the examples of one split (`EXAMPLES`) as token ids (`schema.ENCODED`), in their order.
+
+    Raises:
+        PipelineError: a file is missing or damaged.
+    """
+    parts = out.with_name(f".{out.name}.parts")
+    shutil.rmtree(parts, ignore_errors=True)  # of a job that was killed
+    parts.mkdir(parents=True)
+    try:
+        columns = _Columns(parts)
+        for batch in iter_parquet(examples, EXAMPLES, ["example_id", *SIDES]):
+            columns.append(batch, vocabulary)
+        with atomic(out) as temporary, pa.ipc.new_file(temporary, ENCODED) as writer:
+            writer.write_batch(columns.assembled())
+    finally:
+        shutil.rmtree(parts)
+
+
+def read_encoded(path: Path) -> tuple[NDArray[np.int64], Flat, Flat]:
+    """Example ids (n,), and context and response as (ids int32, starts (n + 1,) int64); all memory-mapped.
+
+    Raises:
+        PipelineError: the file is missing, damaged or of another schema.
+    """
+    verify(path)
+    try:
+        with pa.memory_map(str(path)) as source, pa.ipc.open_file(source) as file:
+            batch = file.get_batch(0)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, str(error)) from error
+    if batch.schema != ENCODED:
+        raise _damaged(path, f"columns {', '.join(batch.schema.names)}")
+    context, response = ((batch[side].values.to_numpy(), batch[side].offsets.to_numpy()) for side in SIDES)
+    return batch["example_id"].to_numpy(), context, response
+
+
+class _Columns:
+    """Growing columns on disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ends = dict.fromkeys(SIDES, 0)
+        for side in SIDES:
+            self._append(f"{side} starts", np.zeros(1, np.int64))
+            self._append(f"{side} ids", np.empty(0, np.int32))
+        self._append("example_id", np.empty(0, np.int64))
+
+    def append(self, batch: pa.RecordBatch, vocabulary: Vocabulary) -> None:
+        self._append("example_id", batch["example_id"].to_numpy())
+        for side in SIDES:
+            ids, starts = vocabulary.encode(batch[side])
+            self._append(f"{side} ids", ids)
+            self._append(f"{side} starts", starts[1:] + self._ends[side])
+            self._ends[side] += len(ids)
+
+    def assembled(self) -> pa.RecordBatch:
+        """All of it as one record batch of `schema.ENCODED`, memory-mapped."""
+        sides = [
+            pa.LargeListArray.from_arrays(
+                self._mapped(f"{side} starts", pa.int64()), self._mapped(f"{side} ids", pa.int32())
+            )
+            for side in SIDES
+        ]
+        return pa.RecordBatch.from_arrays([self._mapped("example_id", pa.int64()), *sides], schema=ENCODED)
+
+    def _append(self, name: str, values: NDArray[np.integer]) -> None:
+        with open(self._folder / name, "ab") as file:
+            values.tofile(file)
+
+    def _mapped(self, name: str, kind: pa.DataType) -> pa.Array:
+        path = self._folder / name
+        size = path.stat().st_size
+        buffer = pa.memory_map(str(path)).read_buffer() if size else pa.py_buffer(b"")
+        return pa.Array.from_buffers(kind, size // (kind.bit_width // 8), [None, buffer])
+
+
+def _damaged(path: Path, found: str) -> PipelineError:
+    return PipelineError(
+        f"not a file of encoded examples: {found}",
+        where=path,
+        expected="an Arrow file written by this workflow",
+        remedy="delete the file and run the same command again; it will be remade",
+    )

@@ -1,0 +1,234 @@
+"""Tables that people bring: CSV, JSON lines or Parquet, with columns of their own names.
+
+CSV and JSON lines are read by Python's own strict parsers, a line at a time: Arrow's are faster, but take a quotation
+mark that is never closed for a text with all further rows in it, and guess the types of columns that nobody asked for.
+"""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.files.archives import opened
+
+T = TypeVar("T")
+
+_LONGEST = 1 << 20  # bytes of one line or text; an utterance has some hundreds
+_ROWS = 10_000  # of a batch
+_BATCH_BYTES = 64 << 20  # of the lines of a batch, or, of Parquet, of one column
+
+
+def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
+    """Rows of ``.csv``, ``.jsonl`` (both also ``.gz``) or ``.parquet``, in bounded memory.
+
+    Args:
+        columns: what a column is for -> its name in the file.
+        optional: names of columns that come with them, if the file has them.
+    Returns:
+        Batches of these columns; texts are valid UTF-8.
+    Raises:
+        PipelineError: another kind of file, not readable, or a column is missing (names the nearest).
+    """
+    kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    openers = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
+    if kind not in openers:
+        raise PipelineError(
+            f"no reader for a table of kind {kind!r}",
+            where=path,
+            expected=".csv, .jsonl (both also .gz) or .parquet",
+            remedy="convert the table, or correct the file's name in the configuration",
+        )
+    try:
+        yield from openers[kind](path, columns, optional)
+    except (pa.ArrowException, OSError, UnicodeError, MemoryError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, problem: str, line: int | None = None) -> PipelineError:
+    return PipelineError(
+        f"not readable as a table: {problem}",
+        where=f"{path}, line {line}" if line else path,
+        expected="CSV, JSON lines or Parquet, as its name says, texts in UTF-8",
+        remedy="mend the file; a CSV needs a header line and quotes around texts with commas, quotes or line ends",
+    )
+
+
+# --- CSV -----------------------------------------------------------------------------------------------------------
+
+
+def _csv(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    with opened(path) as file:
+        lines = _Lines(file, path)
+        reader = csv.reader(lines, strict=True)
+        rows = _rows(reader, path)
+        header = next(rows, None)
+        if header is None:
+            raise _unreadable(path, "the file is empty")
+        _check_columns(header, columns, path)
+        names = [*columns.values(), *(name for name in optional if name in header)]
+        places = {name: header.index(name) for name in names}
+
+        def whole() -> Iterator[list[str]]:
+            for row in rows:
+                if len(row) != len(header):
+                    raise _unreadable(path, f"{len(row)} cells, but {len(header)} columns", reader.line_num)
+                yield row
+
+        for batch in _batches(whole(), lines):
+            yield pa.record_batch({name: pa.array([row[at] for row in batch]) for name, at in places.items()})
+
+
+def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
+    """Rows that are not empty."""
+    csv.field_size_limit(_LONGEST)
+    try:
+        yield from filter(None, reader)
+    except csv.Error as error:
+        raise _unreadable(path, str(error), reader.line_num) from error
+
+
+class _Lines:
+    """Lines with their ends, in UTF-8, without a byte order mark; ``bytes`` counts what was read of them."""
+
+    def __init__(self, file: Any, path: Path) -> None:
+        self._file, self._path, self.bytes = file, path, 0
+
+    def __iter__(self) -> Iterator[str]:
+        number = 0
+        while line := self._file.readline(_LONGEST + 1):
+            number += 1
+            self.bytes += len(line)
+            if len(line) > _LONGEST:
+                raise _unreadable(self._path, f"a line longer than {_LONGEST:,} bytes", number)
+            try:
+                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                raise _unreadable(self._path, f"byte 0x{line[error.start]:02x} is not UTF-8", number) from error
+
+
+def _batches(rows: Iterator[T], lines: _Lines) -> Iterator[list[T]]:
+    """``rows``, made of ``lines``, up to ``_ROWS`` at a time; fewer where their lines come to ``_BATCH_BYTES``."""
+    batch: list[T] = []
+    start = lines.bytes
+    for row in rows:
+        batch.append(row)
+        if len(batch) == _ROWS or lines.bytes - start >= _BATCH_BYTES:
+            yield batch
+            batch, start = [], lines.bytes
+    if batch:
+        yield batch
+
+
+# --- JSON lines ----------------------------------------------------------------------------------------------------
+
+
+def _jsonl(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    names: list[str] = []
+    kinds: dict[str, pa.DataType] = {}
+    with opened(path) as file:
+        lines = _Lines(file, path)
+        for batch in _batches(_objects(lines, path), lines):
+            if not names:
+                _, first = batch[0]
+                _check_columns(list(first), columns, path)
+                names = [*columns.values(), *(name for name in optional if name in first)]
+                kinds = {name: pa.int64() if type(first[name]) is int else pa.string() for name in names}
+            yield pa.record_batch({name: _column(batch, name, kinds[name], path) for name in names})
+
+
+def _objects(lines: _Lines, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(line, object) of the lines that are not blank."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, object_pairs_hook=_without_repeats)
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(path, str(error), number) from error
+        if not isinstance(value, dict):
+            raise _unreadable(path, "no object, such as {…}", number)
+        yield number, value
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(values := dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return values
+
+
+def _column(batch: list[tuple[int, dict[str, Any]]], name: str, kind: pa.DataType, path: Path) -> pa.Array:
+    """Values of the kind that the first row has; a value that lacks is null."""
+    of_kind = int if kind == pa.int64() else str
+    values = [value.get(name) for _, value in batch]
+    for (number, _), value in zip(batch, values, strict=True):
+        if value is not None and type(value) is not of_kind:
+            raise _unreadable(
+                path, f"{name} is {value!r:.80}, which is no {of_kind.__name__} as in the first row", number
+            )
+    try:
+        return pa.array(values, kind)
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise _unreadable(path, f"{name}: {error}", batch[0][0]) from error
+
+
+# --- Parquet -------------------------------------------------------------------------------------------------------
+
+
+def _parquet(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Batches, made small enough that a long text of a dictionary, which stands in the file once, fits in every row."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        header = file.schema_arrow.names
+        _check_columns(header, columns, path)
+        wanted = [*columns.values(), *(name for name in optional if name in header)]
+        for name in wanted:
+            if pa.types.is_nested(kind := file.schema_arrow.field(name).type):
+                raise _unreadable(path, f"column {name!r} is of type {kind}")
+    with pq.ParquetFile(path, read_dictionary=wanted, pre_buffer=False) as file:
+        for batch in file.iter_batches(columns=wanted, batch_size=_ROWS):
+            batch.validate(full=True)
+            longest = max((_longest_text(column) for column in batch.columns), default=0)
+            if longest > _LONGEST:
+                raise _unreadable(path, f"a text of {longest:,} bytes")
+            rows = max(1, _BATCH_BYTES // max(longest, 1))
+            for start in range(0, len(batch), rows):
+                part = batch.slice(start, rows)
+                plain = [
+                    column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+                    for column in part.columns
+                ]
+                yield pa.record_batch(plain, part.schema.names)
+
+
+def _longest_text(column: pa.Array) -> int:
+    if not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type):
+        return 0
+    return pc.max(pc.binary_length(column.dictionary)).as_py() or 0
+
+
+# --- columns -------------------------------------------------------------------------------------------------------
+
+
+def _check_columns(found: list[str], columns: dict[str, str], path: Path) -> None:
+    for key, name in columns.items():
+        if name not in found:
+            raise PipelineError(
+                f"no column {name!r}",
+                where=path,
+                expected=did_you_mean(name, found),
+                remedy=f"name the column for {key!r} in the configuration, or rename it in the file",
+            )
+    if repeated := [name for name, times in Counter(found).items() if times > 1]:
+        raise PipelineError(
+            f"column {repeated[0]!r} stands twice",
+            where=path,
+            expected="columns of different names",
+            remedy="rename or remove one of them",
+        )

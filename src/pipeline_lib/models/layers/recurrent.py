@@ -1,0 +1,82 @@
+"""The building blocks that the systems of the SepaCVAE paper share (its section 4 and the released code).
+
+B examples, T tokens, E embedding size, H hidden units, Z latent size, V vocabulary size.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline_lib.compute.precision import at_least_float32
+from pipeline_lib.models.layers import projection
+from pipeline_lib.models.layers.gru import GRU
+
+
+class Encoder(nn.Module):
+    """Bidirectional GRU; a text is the concatenation of the two directions' last states."""
+
+    def __init__(self, embedding_size: int, hidden: int) -> None:
+        super().__init__()
+        self.gru = GRU(embedding_size, hidden, bidirectional=True)
+        self.size = 2 * hidden
+
+    def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
+        """(B, T, E) texts of ``lengths`` (B,) int64 tokens, all at least 1, -> (B, 2H); padding is never read."""
+        return self.gru.last_states(embedded, lengths)
+
+    def copies(self, embedded: Tensor, lengths: Tensor, marks: Tensor) -> Tensor:
+        """Encode N copies of each text, copy j with ``marks[j]`` (N, E) added to its every word: (B * N, 2H)."""
+        return self.gru.last_states_of_copies(embedded, lengths, marks)
+
+
+def valid_positions(lengths: Tensor, width: int) -> Tensor:
+    """(B, width) bool, true where a token is no padding."""
+    return torch.arange(width, device=lengths.device) < lengths.unsqueeze(1)
+
+
+class Decoder(nn.Module):
+    """GRU language model whose initial states are a linear map of what the response is conditioned on."""
+
+    def __init__(self, input_size: int, hidden: int, layers: int, vocabulary_size: int, condition_size: int) -> None:
+        super().__init__()
+        self.gru = GRU(input_size, hidden, layers)
+        self.initial = nn.Linear(condition_size, layers * hidden)
+        self.output = nn.Linear(hidden, vocabulary_size)
+
+    def initial_state(self, condition: Tensor) -> Tensor:
+        """(B, C) condition -> (layers, B, H)."""
+        state = self.initial(condition).unflatten(-1, (self.gru.num_layers, self.gru.hidden_size))
+        return state.transpose(0, 1).contiguous()
+
+    def forward(self, inputs: Tensor, condition: Tensor, copies: int = 1) -> Tensor:
+        """Teacher forcing: (B, T, input) embedded previous words -> hidden states (B * copies, T, H).
+
+        ``condition`` (B * copies, C): each response is read under ``copies`` conditions, which stand together.
+        """
+        return self.gru.outputs(inputs, self.initial_state(condition), copies)
+
+    def negative_log_likelihood(self, hidden: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """``-sum_t log p(y_t | y_<t)`` per example, nats, (B,); only non-pad positions are projected to V."""
+        valid = valid_positions(lengths, targets.shape[1])
+        nll = projection.likelihood(hidden[valid], self.output, targets[valid])
+        return sum_by_example(nll, lengths)
+
+
+def sum_by_example(values: Tensor, lengths: Tensor) -> Tensor:
+    """Sum the values of consecutive non-pad positions: (sum of lengths,) -> (B,)."""
+    examples = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
+    return torch.zeros(len(lengths), dtype=values.dtype, device=values.device).index_add(0, examples, values)
+
+
+class BagOfWords(nn.Module):
+    """Predicts the response's words, unordered, from context and latent variable (Zhao et al. 2017)."""
+
+    def __init__(self, condition_size: int, hidden: int, vocabulary_size: int) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Linear(condition_size, hidden), nn.Tanh(), nn.Linear(hidden, vocabulary_size))
+
+    def forward(self, condition: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
+        """``-sum_t log softmax(b)_{y_t}`` per example, nats, (B,)."""
+        log_probabilities = F.log_softmax(at_least_float32(self.network(condition)), dim=-1)
+        token_nll = -log_probabilities.gather(1, targets)
+        return token_nll.masked_fill(~valid_positions(lengths, targets.shape[1]), 0.0).sum(1)

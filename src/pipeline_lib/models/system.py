@@ -1,0 +1,123 @@
+"""What every trained system offers: an objective, a likelihood, responses."""
+
+import importlib
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.examples.batch import Batch
+
+
+class Objective(NamedTuple):
+    """``loss`` to minimise (scalar) and what to log: each entry a detached scalar or a (B,) tensor that is averaged."""
+
+    loss: Tensor
+    log: dict[str, Tensor]
+
+
+class Likelihood(NamedTuple):
+    """The reference's likelihood per example, nats, each (B,).
+
+    ``nll`` reconstruction with z from the posterior; ``kl`` posterior to prior; ``bound`` the negative evidence lower
+    bound with every term that belongs to log p(response | context). Where the system has them: ``posterior_mean``
+    (B, Z), ``group`` (B,), and ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z].
+    """
+
+    nll: Tensor
+    kl: Tensor
+    bound: Tensor
+    posterior_mean: Tensor | None = None
+    group: Tensor | None = None
+    condition: Tensor | None = None
+
+
+class Generated(NamedTuple):
+    """Responses as (B, T) int64, ended by the end token where it was reached, and the group each was made with."""
+
+    tokens: Tensor
+    group: Tensor | None = None
+
+
+class System(nn.Module, ABC):
+    """Base of every system; subclasses say how a response depends on its context.
+
+    Args:
+        embeddings: (V, E) float32, frozen word vectors; rows 0-3 are padding, unknown, start and end.
+        network: sizes.
+        groups: number of clusters where the system is conditioned on them.
+        options: the system's own options, an instance of its ``Options``.
+    """
+
+    class Options(Settings):
+        """Options of the configuration's ``systems.<name>.options``."""
+
+    selections: ClassVar[tuple[str, ...]] = ("none",)
+
+    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Settings) -> None:
+        super().__init__()
+        self.embeddings: Tensor
+        self.register_buffer("embeddings", embeddings, persistent=False)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        return nn.functional.embedding(tokens, self.embeddings)
+
+    def initialise(self, spread: float) -> None:
+        """Draw every parameter from U(-spread, spread)."""
+        for parameter in self.parameters():
+            nn.init.uniform_(parameter, -spread, spread)
+
+    @abstractmethod
+    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        """The training loss; ``weight`` in [0, 1] is the annealed weight of the KL term."""
+
+    @abstractmethod
+    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
+        """How likely the references are, with un-annealed terms."""
+
+    @abstractmethod
+    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
+        """Importance-weighted estimate of -log p(response | context), nats, (B,)."""
+
+    @abstractmethod
+    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
+        """Respond to each context; ``selection`` is one of ``selections``; only `oracle` looks at the reference."""
+
+
+def create(path: str, options: dict[str, Any], embeddings: Tensor, network: Recurrent, groups: int) -> System:
+    """Build the model that a configuration entry names as ``module:Class``, initialised from torch's current seed.
+
+    Raises:
+        PipelineError: no such module or class, or options that it does not know.
+    """
+    module, _, name = path.partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), name)
+        if not (isinstance(kind, type) and issubclass(kind, System)):
+            raise ImportError(f"{name} is no ResponseModel")
+    except (ImportError, AttributeError) as error:
+        raise PipelineError(
+            f"no model {path!r}: {error}",
+            where="systems.<name>.model",
+            expected="an importable module:Class, for example pipeline_lib.models.cvae:CVAE",
+            remedy="correct the entry, or put the module's folder on PYTHONPATH",
+        ) from error
+    try:
+        checked = kind.Options.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise PipelineError(
+            f"option {key!r} of {path}: {first['msg']}",
+            where="systems.<name>.options",
+            expected=did_you_mean(key, list(kind.Options.model_fields)),
+            remedy="correct the option",
+        ) from None
+    model: System = kind(embeddings, network, groups, checked)
+    model.initialise(network.initial_range)
+    return model

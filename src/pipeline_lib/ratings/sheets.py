@@ -1,0 +1,73 @@
+"""The two forms of a rating sheet: a CSV for spreadsheets, and a page for the browser that exports the same CSV."""
+
+import base64
+import csv
+import hashlib
+import io
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+
+from pipeline_lib.config.ratings import SHEET_COLUMNS
+from pipeline_lib.files.formats import write_text
+from pipeline_lib.ratings.draw import Draw
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that starts so for a formula
+_SCRIPTS = ("sheet.js", "answers.js", "csv.js", "grid.js", "page.js")
+
+
+def write_sheets(folder: Path, draw: Draw) -> None:
+    """Write ``sheet.csv`` and ``sheet.html`` into ``folder``."""
+    write_text(folder / "sheet.csv", csv_sheet(draw))
+    write_text(folder / "sheet.html", page(draw))
+
+
+def csv_sheet(draw: Draw) -> str:
+    """One row for each item and response, with an empty cell for the rater and for each aspect."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([*SHEET_COLUMNS, *draw.aspects])
+    for item in draw.items:
+        for response in item.responses:
+            shown = (_inert(item.context), _inert(response.text))
+            writer.writerow([draw.sheet, "", item.id, response.id, *shown, *("" for _ in draw.aspects)])
+    return "\ufeff" + text.getvalue()  # without the mark Excel takes UTF-8 for the local code page
+
+
+def page(draw: Draw) -> str:
+    """One HTML file that works from disk: no request leaves it, and its policy allows no script but its own."""
+    script = "\n".join(["(() => {", '"use strict";', *(_asset(name) for name in _SCRIPTS), "})();"])
+    style = _asset("page.css")
+    shown = {
+        "sheet": draw.sheet,
+        "scale": draw.scale.model_dump(),
+        "aspects": [{"name": name, "criterion": criterion} for name, criterion in draw.aspects.items()],
+        "columns": [*SHEET_COLUMNS, *draw.aspects],
+        "items": [
+            {"id": i.id, "context": i.context, "responses": [{"id": r.id, "text": r.text} for r in i.responses]}
+            for i in draw.items
+        ],
+    }
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(_asset("page.html")).render(
+        draw=draw,
+        shown=shown,
+        script=script,
+        style=style,
+        script_digest=_digest(script),
+        style_digest=_digest(style),
+    )
+
+
+def _asset(name: str) -> str:
+    return files("pipeline_lib").joinpath("ratings/page", name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    """Source expression of a content security policy."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _inert(text: str) -> str:
+    return "'" + text if text.startswith(_FORMULA) else text

@@ -1,0 +1,147 @@
+"""Responses of a system that was not trained here (say, a language model's), as one more row of every table."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.files.user_tables import read_rows
+from pipeline_lib.responses.baselines import without_likelihood
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.text.tokenisers.english import tokenise_array
+
+_COLUMNS = {"context": "context", "response": "response"}
+_SAMPLE = "sample"
+
+
+def external(responses: Path, examples: Path) -> pa.Table:
+    """Read the responses, one or several, to each context of a split.
+
+    Args:
+        responses: CSV, JSON lines or Parquet with columns ``context`` and ``response``. A context that the split has
+            several times is answered once for all of them. With a column ``sample`` (whole numbers) a response is what
+            one sample says; without it the different responses to a context are numbered as they stand in the file.
+        examples: EXAMPLES, whose contexts (``results/filtered``) were to be answered.
+    Returns:
+        RESPONSES without likelihoods, in the order of ``examples``, the samples of an example together.
+    Raises:
+        PipelineError: an empty place, contexts without a response, contexts that the split does not have, or two
+            different responses of one sample.
+    """
+    texts = read_parquet(examples, EXAMPLES)
+    answers = _answers(responses)
+    contexts = pc.unique(texts["context"])
+    _check(contexts, answers["context"], responses, f"{{}} of {len(contexts)} contexts have no response")
+    _check(answers["context"], contexts, responses, f"{{}} contexts are none of {examples}")
+
+    first, counts = _runs(answers["context"])
+    of_example = pc.index_in(texts["context"], value_set=answers["context"].take(pa.array(first))).to_numpy()
+    counts, first = counts[of_example], first[of_example]
+    sample = _positions(counts)
+    repeated = texts.take(pa.array(np.repeat(np.arange(len(texts)), counts)))
+    return without_likelihood(repeated, answers["response"].take(pa.array(np.repeat(first, counts) + sample)), sample)
+
+
+def _answers(path: Path) -> pa.Table:
+    """Different (context, response[, sample]), tokenised, the responses to a context together and in order."""
+    batches = list(read_rows(path, _COLUMNS, optional=[_SAMPLE]))
+    if not sum(map(len, batches)):
+        raise PipelineError(
+            "no responses", where=path, expected="a row for each response", remedy="write the responses into the file"
+        )
+    rows = pa.Table.from_batches(batches)
+    numbered = _SAMPLE in rows.column_names
+    answers = pa.table({name: tokenise_array(_texts(rows, name, path)) for name in _COLUMNS})
+    answers = answers.append_column(_SAMPLE, _numbers(rows, path) if numbered else pa.nulls(len(rows), pa.int64()))
+    keys = ["context", "response", _SAMPLE]
+    places = answers.append_column("place", pa.array(np.arange(len(answers))))
+    # groups come in no order that Arrow promises, and in fact not in that of the file
+    distinct = places.group_by(keys, use_threads=False).aggregate([("place", "min")]).sort_by("place_min").select(keys)
+    if numbered:
+        distinct = distinct.sort_by(_SAMPLE)
+    order = pc.array_sort_indices(pc.index_in(distinct["context"], value_set=pc.unique(distinct["context"])))
+    distinct = distinct.take(order)
+    if numbered:
+        _check_samples(distinct, path)
+    return distinct
+
+
+def _texts(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
+    try:
+        column = rows[name].cast(pa.string())
+    except pa.ArrowException as error:
+        raise PipelineError(
+            f"column {name!r}: {error}", where=path, expected="text", remedy="write the column as text"
+        ) from error
+    if column.null_count:
+        row = pc.index(column.is_null(), True).as_py() + 1
+        raise PipelineError(
+            f"{name} is missing in {column.null_count} of {len(column)} rows",
+            where=f"{path}, first in row {row}",
+            expected="text",
+            remedy='write "" where the system says nothing; such a response scores 0',
+        )
+    return column
+
+
+def _numbers(rows: pa.Table, path: Path) -> pa.ChunkedArray:
+    column = rows[_SAMPLE]
+    try:
+        numbers = column.cast(pa.int64())
+    except pa.ArrowException as error:
+        raise _bad_sample(str(error), path) from error
+    if numbers.null_count:
+        raise _bad_sample(f"missing in {numbers.null_count} rows", path)
+    return numbers
+
+
+def _bad_sample(problem: str, path: Path) -> PipelineError:
+    return PipelineError(
+        f"column 'sample': {problem}",
+        where=path,
+        expected="a whole number in every row, 0, 1, …, that tells the responses to one context apart",
+        remedy="number them, or leave the column out",
+    )
+
+
+def _check_samples(answers: pa.Table, path: Path) -> None:
+    counts = answers.group_by(["context", _SAMPLE], use_threads=False).aggregate([([], "count_all")])
+    several = counts.filter(pc.greater(counts["count_all"], 1))
+    if len(several):
+        first = several.slice(0, 1).to_pylist()[0]
+        raise PipelineError(
+            f"sample {first[_SAMPLE]} of context {first['context']!r} has {first['count_all']} different responses",
+            where=path,
+            expected="one response for each context and sample",
+            remedy="give each response to a context a sample number of its own, or leave the column out",
+        )
+
+
+def _runs(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(C,) where each run of equal values begins, and its length."""
+    runs = pc.run_end_encode(column.combine_chunks(), pa.int64())
+    ends = runs.run_ends.to_numpy()
+    lengths = np.diff(ends, prepend=0)
+    return ends - lengths, lengths
+
+
+def _positions(counts: NDArray[np.int64]) -> NDArray[np.int16]:
+    """0, 1, …, counts[0] - 1, 0, 1, …, counts[1] - 1, …"""
+    starts = np.cumsum(counts) - counts
+    return (np.arange(counts.sum()) - np.repeat(starts, counts)).astype(np.int16)
+
+
+def _check(wanted: pa.ChunkedArray, known: pa.ChunkedArray, path: Path, problem: str) -> None:
+    absent = pc.unique(wanted.filter(pc.invert(pc.is_in(wanted, value_set=known))))
+    if len(absent):
+        examples = "; ".join(repr(text) for text in absent[:3].to_pylist())
+        raise PipelineError(
+            f"{problem.format(len(absent))}, such as {examples}",
+            where=path,
+            expected="exactly the contexts of results/filtered/<corpus>/<split>.parquet, as they are written there",
+            remedy="answer the missing contexts, remove the others",
+        )

@@ -1,0 +1,135 @@
+"""A system's responses to every context of a split, with the likelihood of the references."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor
+
+from pipeline_lib.compute.device import seeded
+from pipeline_lib.config.decoding import Decoding
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.models.system import Likelihood, System
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.stage.progress import ProgressBar
+from pipeline_lib.text.units import END_ID, PAD_ID, Vocabulary
+from pipeline_lib.training.validation import active_units
+
+
+def respond(
+    model: System,
+    vocabulary: Vocabulary,
+    examples: Path,
+    clusters: Path | None,
+    settings: Decoding,
+    seed: int,
+    selections: list[str],
+) -> tuple[pa.Table, dict[str, str]]:
+    """Generate and score.
+
+    Args:
+        selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
+    Returns:
+        (RESPONSES table in the order of ``examples``, metadata with `active_units` where the model has a latent).
+    """
+    dataset = ExampleDataset.read(examples, vocabulary, clusters)
+    texts = read_parquet(examples, EXAMPLES)
+    rows = list(dataset.by_length(settings.batch_size))
+    model.eval()
+    with torch.no_grad():
+        likelihood, importance = _likelihoods(model, dataset, rows, settings, seed)
+        tables = [
+            _table(
+                texts,
+                dataset,
+                likelihood,
+                importance,
+                selection,
+                *_generate(model, vocabulary, dataset, rows, selection, settings, seed),
+            )
+            for selection in selections
+        ]
+    latent = likelihood["posterior_mean"]
+    metadata = {} if latent is None else {"active_units": str(active_units(torch.from_numpy(latent)))}
+    return pa.concat_tables(tables), metadata
+
+
+def _likelihoods(
+    model: System, dataset: ExampleDataset, batches: list[Any], settings: Decoding, seed: int
+) -> tuple[dict[str, np.ndarray | None], np.ndarray]:
+    device = model.embeddings.device
+    generator = seeded(device, seed, 1)
+    parts: list[Likelihood] = []
+    importance: list[Tensor] = []
+    with ProgressBar("likelihood", len(dataset), "examples") as bar:
+        for rows in batches:
+            batch = dataset.batch(rows).to(device)
+            parts.append(model.likelihood(batch, generator)._replace(condition=None))  # the largest, and not kept
+            importance.append(model.importance_nll(batch, generator, settings.importance_samples))
+            bar.advance(len(rows))
+    order = np.argsort(np.concatenate(batches))
+    joined = {
+        name: None if values[0] is None else torch.cat(list(values)).cpu().numpy()[order]
+        for name, values in zip(Likelihood._fields, zip(*parts, strict=True), strict=True)
+    }
+    return joined, torch.cat(importance).cpu().numpy()[order]
+
+
+def _generate(
+    model: System,
+    vocabulary: Vocabulary,
+    dataset: ExampleDataset,
+    batches: list[Any],
+    selection: str,
+    settings: Decoding,
+    seed: int,
+) -> tuple[list[str], np.ndarray | None]:
+    device = model.embeddings.device
+    generator = seeded(device, seed, 2)
+    texts: list[str] = []
+    groups: list[Tensor] = []
+    with ProgressBar("decoding", len(dataset), "contexts") as bar:
+        for rows in batches:
+            generated = model.generate(dataset.batch(rows).to(device), selection, settings.max_length, generator)
+            texts += [_text(ids, vocabulary) for ids in generated.tokens.cpu().tolist()]
+            if generated.group is not None:
+                groups.append(generated.group)
+            bar.advance(len(rows))
+    order = np.argsort(np.concatenate(batches))
+    return [texts[i] for i in order], torch.cat(groups).cpu().numpy()[order] if groups else None
+
+
+def _text(ids: list[int], vocabulary: Vocabulary) -> str:
+    ends = next((i for i, token in enumerate(ids) if token in (END_ID, PAD_ID)), len(ids))
+    return " ".join(vocabulary.decode(ids[:ends]))
+
+
+def _table(
+    texts: pa.Table,
+    dataset: ExampleDataset,
+    likelihood: dict[str, np.ndarray | None],
+    importance: np.ndarray,
+    selection: str,
+    responses: list[str],
+    group: np.ndarray | None,
+) -> pa.Table:
+    columns = {
+        "example_id": texts["example_id"],
+        "sample": pa.array(np.zeros(len(texts), np.int16)),
+        "selection": pa.array([selection] * len(texts)),
+        "context": texts["context"],
+        "reference": texts["response"],
+        "response": pa.array(responses),
+        "group": pa.array(group, pa.int16()) if group is not None else pa.nulls(len(texts), pa.int16()),
+        "label": texts["label"],
+        "tokens": pa.array(np.diff(dataset.response.starts) + 1, pa.int32()),
+        "nll": pa.array(likelihood["nll"], pa.float32()),
+        "kl": pa.array(likelihood["kl"], pa.float32()),
+        "bound": pa.array(likelihood["bound"], pa.float32()),
+        "nll_importance": pa.array(importance, pa.float32()),
+    }
+    return pa.table(columns).cast(RESPONSES)

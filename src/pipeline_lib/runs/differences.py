@@ -1,0 +1,273 @@
+"""What differs between two runs: settings, code, data, and which figures moved, with intervals and paired tests.
+
+A run is a results folder. Of its settings speaks ``manifest.json``, of its figures ``scores/<split>/scores.parquet``,
+and the paired tests compare what it answered to each example, ``items/``.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline_lib.config.significance import Significance
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import read_json, read_parquet
+from pipeline_lib.metrics.directions import WITH_TEST
+from pipeline_lib.metrics.intervals import LEVEL
+from pipeline_lib.schemas.responses import ORACLE
+from pipeline_lib.schemas.scores import SCORES
+from pipeline_lib.significance.outputs import Outputs, read_outputs
+from pipeline_lib.significance.paired import compare_with, difference_intervals, holm
+from pipeline_lib.stage.progress import ProgressBar
+
+TESTS = Significance(trials=10_000)  # so many, that a p can fall below the level though hundreds are corrected for
+INTERVALS = Significance(trials=1_000)
+RECORDED = ("config", "revision", "modified", "code", "python", "platform", "packages", "data")  # of a manifest
+ABSENT = object()
+
+
+class Key(NamedTuple):
+    """Which figure."""
+
+    corpus: str
+    split: str
+    system: str
+    selection: str
+    metric: str
+
+
+@dataclass(frozen=True)
+class Run:
+    """One results folder."""
+
+    folder: Path
+    manifest: dict[str, Any] | None  # None where the run has none
+    values: dict[Key, dict[int, float]]  # seed -> value; undefined figures are left out
+    signatures: dict[Key, str]
+    counts: dict[str, Any]  # of table 1, by corpus
+
+    @classmethod
+    def read(cls, folder: Path) -> "Run":
+        """Read what the tables were made of.
+
+        Raises:
+            PipelineError: the folder is no run, or a file of it is damaged.
+        """
+        files = sorted(folder.glob("scores/*/scores.parquet"))
+        if not files:
+            raise PipelineError(
+                "no run: " + ("there are no scores in this folder" if folder.is_dir() else "there is no such folder"),
+                where=folder,
+                expected=f"a results folder, with {folder / 'scores/test/scores.parquet'} or the same of another split",
+                remedy="name the folder that `results:` of a run gives, and make its tables first",
+            )
+        values: dict[Key, dict[int, float]] = {}
+        signatures: dict[Key, str] = {}
+        for row in pa.concat_tables([read_parquet(file, SCORES) for file in files]).to_pylist():
+            if row["value"] is not None and "|" not in row["metric"]:  # such names are variants that no table shows
+                key = Key(*(row[name] for name in Key._fields))
+                values.setdefault(key, {})[row["seed"]] = row["value"]
+                signatures[key] = row["signature"]
+        manifest = folder / "manifest.json"
+        counts = {file.parent.name: read_json(file) for file in sorted(folder.glob("filtered/*/counts.json"))}
+        return cls(folder, read_json(manifest) if manifest.is_file() else None, values, signatures, counts)
+
+
+class ScoreChange(NamedTuple):
+    """One entry that differs; ``ABSENT`` on the side that lacks it."""
+
+    key: str  # dotted
+    first: Any
+    second: Any
+
+
+def changes(first: Any, second: Any, key: str = "") -> Iterator[ScoreChange]:
+    """Entries of two nested dictionaries that differ; what only one side has stands as a whole."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        for name in dict.fromkeys([*first, *second]):
+            dotted = f"{key}.{name}" if key else str(name)
+            yield from changes(first.get(name, ABSENT), second.get(name, ABSENT), dotted)
+    elif first != second:
+        yield ScoreChange(key, first, second)
+
+
+def recorded_changes(first: Run, second: Run) -> dict[str, list[ScoreChange]]:
+    """What differs between two manifests, part by part (`RECORDED`), but for where the results lie."""
+    if first.manifest is None or second.manifest is None:
+        return {}
+    pairs = {part: (first.manifest.get(part), second.manifest.get(part)) for part in RECORDED}
+    found = {part: list(changes(*both, key="" if isinstance(both[0], dict) else part)) for part, both in pairs.items()}
+    found["config"] = [change for change in found["config"] if change.key != "results"]
+    return {part: list_ for part, list_ in found.items() if list_}
+
+
+# --- figures -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class MovedCell:
+    """One figure of both runs, each averaged over its seeds."""
+
+    key: Key
+    first: float
+    second: float
+    seeds: tuple[int, int]  # how many
+    low: float | None = None  # 95 % interval of the difference
+    high: float | None = None
+    over: str = ""  # what the interval is over: seeds (Welch's t) or items (bootstrap)
+    p: float | None = None  # paired test over items
+    p_adjusted: float | None = None  # Holm, over all cells that are tested
+    note: str = ""  # why there is no interval or no test
+
+    @property
+    def difference(self) -> float:
+        return self.second - self.first
+
+    @property
+    def size(self) -> float:
+        """The difference in units of half its interval; 0 where there is none."""
+        if self.low is None or self.high is None:
+            return 0.0
+        half = (self.high - self.low) / 2
+        return abs(self.difference) / half if half else float(np.inf)
+
+    @property
+    def beyond_interval(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+    @property
+    def passes_test(self) -> bool:
+        return self.p_adjusted is not None and self.p_adjusted < TESTS.level
+
+
+def moved_cells(first: Run, second: Run) -> list[MovedCell]:
+    """Figures that both runs have and that are not the same, those that moved most for their interval first."""
+    common = [key for key in first.values if key in second.values]
+    cells = [_cell(first, second, key) for key in common if first.values[key] != second.values[key]]
+    groups: dict[tuple[str, ...], list[MovedCell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.key[:4], []).append(cell)
+    if not groups:
+        return []
+    tested: list[MovedCell] = []
+    with ProgressBar("paired tests", len(groups), "systems") as bar:
+        for group in groups.values():
+            tested += _with_tests(first, second, group)
+            bar.advance()
+    return sorted(_adjusted(tested), key=lambda cell: (-cell.size, 1.0 if cell.p is None else cell.p, cell.key))
+
+
+def _cell(first: Run, second: Run, key: Key) -> MovedCell:
+    values = [np.array(list(run.values[key].values())) for run in (first, second)]
+    cell = MovedCell(key, float(values[0].mean()), float(values[1].mean()), (len(values[0]), len(values[1])))
+    if first.signatures[key] != second.signatures[key]:
+        return replace(cell, note="measured under other settings of the metric")
+    half = _welch(*values)
+    if half is None:
+        return cell
+    return replace(cell, low=cell.difference - half, high=cell.difference + half, over="seeds")
+
+
+def _welch(first: np.ndarray, second: np.ndarray) -> float | None:
+    """Half the 95 % interval of a difference of means (Welch 1947); None where the seeds tell of no spread."""
+    if min(len(first), len(second)) < 2:
+        return None
+    from scipy.special import stdtrit  # here: it takes a third of a second
+
+    errors = np.array([values.var(ddof=1) / len(values) for values in (first, second)])
+    if not errors.sum():
+        return None
+    freedom = errors.sum() ** 2 / (errors**2 / [len(first) - 1, len(second) - 1]).sum()
+    return float(stdtrit(freedom, (1 + LEVEL) / 2) * errors.sum() ** 0.5)
+
+
+def _with_tests(first: Run, second: Run, cells: Sequence[MovedCell]) -> list[MovedCell]:
+    """The cells of one system, with what pairing the runs' answers to the same items tells."""
+    fit = [cell.key.metric for cell in cells if not cell.note and cell.key.metric in WITH_TEST]
+    both = _paired(first, second, cells[0].key) if fit else "not tested"
+    if isinstance(both, str):
+        return [replace(cell, note=cell.note or both) for cell in cells]
+    p = {found.metric: found.p for found in compare_with(both[0], [both[1]], TESTS, fit)}
+    without = [cell.key.metric for cell in cells if cell.low is None and cell.key.metric in fit]
+    limits = difference_intervals(*both, INTERVALS, without)
+    return [_with_test(cell, p.get(cell.key.metric), limits.get(cell.key.metric)) for cell in cells]
+
+
+def _with_test(cell: MovedCell, p: float | None, limits: tuple[float, float] | None) -> MovedCell:
+    if limits is not None:
+        cell = replace(cell, low=limits[0], high=limits[1], over="items")
+    return replace(cell, p=p, note=cell.note or ("not tested" if p is None else ""))
+
+
+def _paired(first: Run, second: Run, key: Key) -> tuple[Outputs, Outputs] | str:
+    """What both runs answered to the same examples with the same seeds, or why there is nothing to example."""
+    seeds = sorted(first.values[key].keys() & second.values[key].keys())
+    if not seeds:
+        return "unpaired: no seed in common"
+    outputs = []
+    questions: list[pa.Table] = []
+    for run in (first, second):
+        folder = run.folder / "items" / key.corpus / key.system
+        files = [folder / f"seed{seed}" / f"{key.split}.parquet" for seed in seeds]
+        if not all(file.is_file() for file in files):
+            return f"unpaired: {run.folder} lacks items"
+        questions.append(_questions(files[0]))
+        outputs.append(read_outputs(files, [key.system], oracle=key.selection == ORACLE)[2][0])
+    if not questions[0].equals(questions[1]):
+        return "unpaired: the runs have other examples"
+    return outputs[0], outputs[1]
+
+
+def _questions(file: Path) -> pa.Table:
+    """What was to be answered: each example with its context and reference."""
+    columns = ["example_id", "context", "reference"]
+    distinct = read_parquet(file, columns=columns).group_by(columns).aggregate([])
+    return distinct.sort_by("example_id").combine_chunks()
+
+
+def _adjusted(cells: Sequence[MovedCell]) -> list[MovedCell]:
+    tested = [cell.p for cell in cells if cell.p is not None]
+    adjusted = iter(holm(np.array(tested)).tolist())
+    return [cell if cell.p is None else replace(cell, p_adjusted=next(adjusted)) for cell in cells]
+
+
+def only_in(run: Run, other: Run) -> dict[str, list[str]]:
+    """What only ``run`` has: whole corpora, else splits, systems, selections or metrics, by what they are."""
+    own, theirs = set(run.values), set(other.values)
+    found: dict[str, list[str]] = {}
+    for field in Key._fields:
+        taken = _field(field)
+        known = {taken(key) for key in theirs}
+        if extra := {taken(key) for key in own} - known:
+            found[field] = sorted(extra)
+            own = {key for key in own if taken(key) in known}
+    return found
+
+
+def _field(name: str) -> Callable[[Key], str]:
+    return lambda key: str(getattr(key, name))
+
+
+def as_rows(cells: Sequence[MovedCell]) -> list[Mapping[str, Any]]:
+    """One flat record per cell, for CSV."""
+    return [
+        {
+            **cell.key._asdict(),
+            "a": cell.first,
+            "b": cell.second,
+            "difference": cell.difference,
+            "low": cell.low,
+            "high": cell.high,
+            "interval over": cell.over,
+            "seeds a": cell.seeds[0],
+            "seeds b": cell.seeds[1],
+            "p": cell.p,
+            "p adjusted": cell.p_adjusted,
+            "note": cell.note,
+        }
+        for cell in cells
+    ]

@@ -1,0 +1,25 @@
+"""What a system answers, and how likely it finds the references."""
+
+import pyarrow as pa
+
+RESPONSES = pa.schema(
+    [
+        pa.field("example_id", pa.int64(), nullable=False),
+        pa.field("sample", pa.int16(), nullable=False),  # 0-based, where a context has several responses; else 0
+        pa.field("selection", pa.string(), nullable=False),  # how the group was chosen: none, oracle or context
+        pa.field("context", pa.string(), nullable=False),
+        pa.field("reference", pa.string(), nullable=False),
+        pa.field("response", pa.string(), nullable=False),
+        pa.field("group", pa.int16()),  # 0-based group that the system used or chose
+        pa.field("label", pa.int32()),  # the reference's known latent group, where there is one
+        pa.field("tokens", pa.int32(), nullable=False),  # reference tokens, end token counted
+        # likelihood of the reference, nats; null for systems without a likelihood
+        pa.field("nll", pa.float32()),  # reconstruction, z drawn from the posterior
+        pa.field("kl", pa.float32()),  # posterior to prior
+        pa.field("bound", pa.float32()),  # negative evidence lower bound on log p(response | context), all terms
+        pa.field("nll_importance", pa.float32()),  # importance-weighted estimate of -log p(response | context)
+    ]
+)
+
+
+ORACLE = "oracle"  # a selection that has seen the reference: it competes in no column

@@ -1,0 +1,110 @@
+"""Turns a stage's ``main`` into its command line: one option per parameter, by its annotation."""
+
+import argparse
+import inspect
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import ValidationError
+
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.errors import PipelineError
+
+SCHEDULER = "PIPELINE_SCHEDULER"  # host:number of the process that started this job; set by the workflow
+
+
+def run(main: Callable[..., None]) -> None:
+    """Parse ``sys.argv`` for ``main`` and call it.
+
+    ``Path``, ``str``, ``int`` and ``float`` parameters become options of that type, ``list`` parameters take several
+    values, a `Settings` parameter takes its JSON. Errors: see `report`.
+
+    A job whose scheduler was killed stops as after SIGTERM: the next run starts it again, and two of one job would
+    train into one folder. So does a process of a training job whose torchrun was.
+    """
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
+    host, _, scheduler = os.environ.get(SCHEDULER, "").partition(":")
+    if host == socket.gethostname():  # not a process of a training job that lies on another node
+        _stop_when(lambda: _has_ended(int(scheduler)))
+    if "LOCAL_RANK" in os.environ:
+        torchrun = os.getppid()
+        _stop_when(lambda: os.getppid() != torchrun)
+    report(lambda: main(**_arguments(main)))
+
+
+def report(work: Callable[[], None]) -> None:
+    """Do ``work``; a `PipelineError` or full disk is printed to stderr without a traceback and ends with status 1."""
+    try:
+        work()
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        from pipeline_lib.files.disk import disk_full, is_disk_full  # here: a launcher need not wait for Arrow
+
+        if not is_disk_full(error):
+            raise
+        print(
+            disk_full(error.filename or "a log or a file in progress", "room for what this job writes"), file=sys.stderr
+        )
+        sys.exit(1)
+
+
+def _stop_when(ended: Callable[[], bool]) -> None:
+    def watch() -> None:
+        while not ended():
+            time.sleep(0.5)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the one that sleeps or reads
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _has_ended(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # asks whether it lives
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass  # the number is another user's process by now, or the scheduler is: nothing can be told
+    return False
+
+
+def _arguments(main: Callable[..., None]) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description=sys.modules[main.__module__].__doc__)
+    hints = typing.get_type_hints(main)
+    for name, parameter in inspect.signature(main).parameters.items():
+        optional = parameter.default is not inspect.Parameter.empty
+        kind = hints[name]
+        several = typing.get_origin(kind) is list
+        if optional:
+            kind = next((a for a in typing.get_args(kind) if a is not type(None)), kind)
+        parser.add_argument(
+            "--" + name.replace("_", "-"),
+            dest=name,
+            type=_parser_of(typing.get_args(kind)[0] if several else kind),
+            nargs="*" if several else None,
+            required=not optional,
+            default=parameter.default if optional else None,
+        )
+    return vars(parser.parse_args())
+
+
+def _parser_of(kind: Any) -> Callable[[str], Any]:
+    if not (isinstance(kind, type) and issubclass(kind, Settings)):
+        return kind
+
+    def parse(text: str) -> Settings:
+        try:
+            return kind.model_validate_json(text)
+        except ValidationError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse

@@ -1,0 +1,289 @@
+"""What every stage and every system cost: time and memory as Snakemake measured them, and training step by step.
+
+Snakemake samples a job's memory and CPU time twice a second, after half a minute once in half a minute; a job that ends
+before the first sample has neither.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import read_json, read_text
+from pipeline_lib.tables.cells import Layout, spread_of
+from pipeline_lib.tables.markup import escape_latex, escape_markdown, latex_table, pipe_table, tabular
+
+TITLE = "Runtime and memory"
+TRAINING = "training"
+SPLITS = ("validation", "test")
+MIB = 2**20
+MEASURED = {"seconds": "seconds", "CPU seconds": "cpu_seconds", "memory MiB": "memory"}  # column -> field of Job
+TRAINED = {  # column -> field of TrainingRun
+    "parameters": "parameters",
+    "steps": "steps",
+    "step seconds": "step_seconds",
+    "tokens/s": "tokens_per_s",
+    "GPU memory MiB": "gpu_memory",
+}
+RELATIVE = {"relative step": "step_seconds", "relative memory": "memory"}
+
+
+class Stages(Settings):
+    """Where the measurements lie; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
+
+    shared: dict[str, dict[str, str]]  # corpus -> stage -> benchmark file
+    of_systems: dict[str, str]  # stage -> benchmark file; the stage `training`, and others for each split
+    summary: str  # of a training job: summary.json
+    history: str  # history.jsonl
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job took; None where it was not measured."""
+
+    seconds: float | None = None
+    cpu_seconds: float | None = None
+    memory: float | None = None  # MiB, the largest resident set that was sampled
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """What one training job says about itself."""
+
+    parameters: int
+    steps: int
+    step_seconds: float  # wall time, validations and checkpoints left out
+    tokens_per_s: float  # median over the logged steps
+    gpu_memory: float | None  # MiB
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """One stage on one corpus, for one system where it is a system's: a job for each seed."""
+
+    corpus: str
+    stage: str
+    jobs: list[Job]
+    system: str = ""
+    label: str = ""
+    training: tuple[TrainingRun, ...] = ()
+
+    def mean(self, name: str) -> float | None:
+        """Mean over seeds of an attribute of `Job` or `TrainingRun`, over the runs that have it."""
+        return _mean(self._values(name))
+
+    def sd(self, name: str) -> float | None:
+        """Standard deviation over seeds, n - 1 in the divisor; None for a single one."""
+        values = self._values(name)
+        return float(np.std(values, ddof=1)) if len(values) > 1 else None
+
+    def _values(self, name: str) -> list[float]:
+        of = self.training if name in TrainingRun.__dataclass_fields__ else self.jobs
+        return [value for value in (getattr(one, name) for one in of) if value is not None]
+
+
+def read_costs(layout: Layout, stages: Stages) -> list[CostRow]:
+    """Every stage of a run, in the order of the work.
+
+    Raises:
+        PipelineError: a measurement is not readable. A benchmark file that is absent is none.
+    """
+    rows = []
+    for corpus in layout.corpora:
+        rows += [CostRow(corpus, name, [read_benchmark(Path(path))]) for name, path in stages.shared[corpus].items()]
+        for stage, pattern in stages.of_systems.items():
+            for name, system in layout.systems.items():
+                if stage == TRAINING and not system.trained:
+                    continue
+                places = [{"corpus": corpus, "system": name, "seed": seed} for seed in layout.seeds]
+                runs = [
+                    _training_run(Path(stages.summary.format(**place)), Path(stages.history.format(**place)))
+                    for place in places
+                    if stage == TRAINING
+                ]
+                jobs = [read_benchmark(Path(pattern.format(**place))) for place in places]
+                rows.append(CostRow(corpus, stage, jobs, name, system.label, tuple(runs)))
+    return rows
+
+
+def read_benchmark(path: Path) -> Job:
+    """A benchmark file of Snakemake; without one, nothing is known: the outputs were kept from an earlier run.
+
+    Raises:
+        PipelineError: the file is no table with the columns s, max_rss and cpu_time.
+    """
+    if not path.exists():
+        return Job()
+    try:
+        row = next(csv.DictReader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
+        return Job(*(_measured(row[column]) for column in ("s", "cpu_time", "max_rss")))
+    except (StopIteration, KeyError, ValueError, AttributeError) as error:
+        raise PipelineError(
+            f"not readable as a benchmark: {error!r}",
+            where=path,
+            expected="a header and a line of tab-separated figures, among them s, max_rss and cpu_time",
+            remedy="delete the file; its figures are then shown as unknown until the stage runs again",
+        ) from error
+
+
+# --- cells ---------------------------------------------------------------------------------------------------------
+
+
+def long_form(rows: Sequence[CostRow]) -> pa.Table:
+    """One line for each stage and system: what the .csv holds."""
+    records = []
+    for row in rows:
+        base = _base(rows, row.corpus)
+        record: dict[str, Any] = {
+            "corpus": row.corpus,
+            "stage": row.stage,
+            "system": row.system or None,
+            "label": row.label or "all systems",
+            "runs": len(row.jobs),
+        }
+        for column, name in (MEASURED | TRAINED).items():
+            record |= {column: row.mean(name), f"{column} sd": row.sd(name)}
+        record |= {column: _relative(row, base, name) for column, name in RELATIVE.items()}
+        records.append(record)
+    return pa.Table.from_pylist(records)
+
+
+def markdown(rows: Sequence[CostRow], layout: Layout) -> str:
+    """Three tables for each corpus: training, responses and scores, stages that the systems share."""
+    lines = [f"# {TITLE}", ""]
+    for corpus, label in layout.corpora.items():
+        lines += [f"## {escape_markdown(label)}", ""]
+        for title, table in _blocks(rows, corpus):
+            cells = [[escape_markdown(cell) for cell in line] for line in table]
+            lines += [f"### {title}", "", *pipe_table(cells), ""]
+    return "\n".join([*lines, *(f"- {note}" for note in _notes(layout)), ""])
+
+
+def latex(rows: Sequence[CostRow], layout: Layout) -> str:
+    """The same as floats, one for each corpus."""
+    floats = []
+    for corpus, label in layout.corpora.items():
+        blocks = [
+            tabular([(title, [[escape_latex(cell) for cell in line] for line in table])])
+            for title, table in _blocks(rows, corpus)
+        ]
+        floats.append(latex_table(f"{TITLE}, {label}", blocks, _notes(layout)))
+    return "\n".join(["% needs \\usepackage{booktabs}", *floats])
+
+
+def _blocks(rows: Sequence[CostRow], corpus: str) -> Iterator[tuple[str, list[list[str]]]]:
+    own = [row for row in rows if row.corpus == corpus]
+    if trained := [row for row in own if row.stage == TRAINING]:
+        yield "Training", _training_table(trained)
+    systems = {row.system: row.label for row in own if row.system}
+    later = {(row.stage, row.system): row for row in own if row.system and row.stage != TRAINING}
+    if systems:
+        yield "Responses and scores", _later_table(systems, later)
+    shared = [row for row in own if not row.system]
+    places = {"seconds": 1, "cpu_seconds": 1, "memory": 0}
+    lines = [[row.stage, *(_figure(row, name, digits) for name, digits in places.items())] for row in shared]
+    yield "Stages that the systems share", [["Stage", "time, s", "CPU, s", "memory, MiB"], *lines]
+
+
+def _training_table(rows: Sequence[CostRow]) -> list[list[str]]:
+    base = rows[0]
+    on_gpu = any(row.mean("gpu_memory") is not None for row in rows)
+    header = ["System", "parameters", "steps", "step, ms", f"× {base.label}", "tokens/s", "job, s", "CPU, s"]
+    header += ["memory, MiB", f"× {base.label}"] + (["GPU, MiB"] if on_gpu else [])
+    lines = [header]
+    for row in rows:
+        lines.append(
+            [
+                row.label,
+                _figure(row, "parameters", 0),
+                _figure(row, "steps", 0),
+                _figure(row, "step_seconds", 1, 1_000),
+                _ratio(row, base, "step_seconds"),
+                _figure(row, "tokens_per_s", 0),
+                _figure(row, "seconds", 1),
+                _figure(row, "cpu_seconds", 1),
+                _figure(row, "memory", 0),
+                _ratio(row, base, "memory"),
+                *([_figure(row, "gpu_memory", 0)] if on_gpu else []),
+            ]
+        )
+    return lines
+
+
+def _later_table(systems: Mapping[str, str], rows: Mapping[tuple[str, str], CostRow]) -> list[list[str]]:
+    stages = list(dict.fromkeys(stage for stage, _ in rows))
+    lines = [["System", *(f"{stage}, s" for stage in stages), "largest memory, MiB"]]
+    for system, label in systems.items():
+        of_system = [rows[stage, system] for stage in stages]
+        largest = max(of_system, key=lambda row: row.mean("memory") or 0)
+        lines.append([label, *(_figure(row, "seconds", 1) for row in of_system), _figure(largest, "memory", 0)])
+    return lines
+
+
+def _figure(row: CostRow, name: str, places: int, scale: float = 1) -> str:
+    mean, sd = row.mean(name), row.sd(name)
+    if mean is None:
+        return "–"
+    same = sd is None or (name in ("parameters", "steps") and sd == 0)
+    return f"{mean * scale:,.{places}f}" + ("" if same or sd is None else f"±{sd * scale:,.{places}f}")
+
+
+def _ratio(row: CostRow, base: CostRow, name: str) -> str:
+    value = _relative(row, base, name)
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _relative(row: CostRow, base: CostRow | None, name: str) -> float | None:
+    """Cost of a system's training against that of the first trained system."""
+    if base is None or row.stage != TRAINING:
+        return None
+    value, unit = row.mean(name), base.mean(name)
+    return value / unit if value is not None and unit else None
+
+
+def _base(rows: Sequence[CostRow], corpus: str) -> CostRow | None:
+    return next((row for row in rows if (row.corpus, row.stage) == (corpus, TRAINING)), None)
+
+
+def _notes(layout: Layout) -> list[str]:
+    return [
+        f"Of a system's jobs: {spread_of(layout)}. Time is wall time, on a machine that may have had other work as "
+        "well; a job that was stopped and went on counts from where it went on, its steps count in full.",
+        "step: wall time of one optimiser step, no validation; tokens/s: of responses, median of the logged steps.",
+        "CPU and memory (largest resident set) as Snakemake sampled them: every half second, after half a minute every "
+        "half minute.",
+        "– Not measured: the stage has no benchmark, its outputs are of an earlier run, or it ended before the first "
+        "sample.",
+    ]
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def _training_run(summary: Path, history: Path) -> TrainingRun:
+    values = read_json(summary)
+    records = [json.loads(line) for line in read_text(history).splitlines()]
+    speeds = [record["tokens_per_s"] for record in records if record["kind"] == "train"]
+    gpu = values["gpu_peak_bytes"]
+    return TrainingRun(
+        parameters=values["parameters"],
+        steps=values["steps"],
+        step_seconds=values["seconds"] / max(values["steps"], 1),
+        tokens_per_s=float(np.median(speeds)),
+        gpu_memory=None if gpu is None else gpu / MIB,
+    )
+
+
+def _measured(text: str) -> float | None:
+    return None if text.strip() in ("NA", "-", "") else float(text)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if values else None

@@ -1,0 +1,80 @@
+"""Many texts as flat tokens and the offsets at which each begins."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def flatten(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
+    """The tokens of many texts in one array.
+
+    Args:
+        texts: (N) string: tokens joined by one space.
+    Returns:
+        tokens: (T) string.
+        offsets: (N + 1) int64; text n has the tokens ``tokens[offsets[n]:offsets[n + 1]]``, none if it is empty.
+    """
+    if isinstance(texts, pa.ChunkedArray):
+        texts = texts.combine_chunks()
+    lists = pc.split_pattern(texts.cast(pa.large_string()).fill_null(""), " ")
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    tokens = lists.values.slice(offsets[0], offsets[-1] - offsets[0]).cast(pa.string())
+    offsets -= offsets[0]
+    empty = pc.equal(tokens, "").to_numpy(zero_copy_only=False)  # an empty text is split into one empty token
+    if not empty.any():
+        return tokens, offsets
+    return tokens.filter(pa.array(~empty)), np.concatenate([[0], np.cumsum(~empty)])[offsets]
+
+
+def keep_tokens(texts: pa.Array, known: pa.Array) -> pa.Array:
+    """``texts`` (N, string) without the tokens that are not in ``known``."""
+    tokens, offsets = flatten(texts)
+    inside = pc.is_in(tokens, known)
+    running = np.concatenate([[0], np.cumsum(inside.to_numpy(zero_copy_only=False))])
+    return join(tokens.filter(inside), running[offsets])
+
+
+def join(tokens: pa.Array, offsets: np.ndarray) -> pa.Array:
+    """The inverse of `flatten`: (N) texts from their tokens and (N + 1) offsets."""
+    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), tokens), " ")
+
+
+def count_tokens(tokens: pa.Array) -> Counter[str]:
+    """How often each of ``tokens`` (T, string) occurs."""
+    counted = pc.value_counts(tokens)
+    pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
+    return Counter(dict(pairs))
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """B sequences of token ids, one after the other."""
+
+    ids: np.ndarray  # (N,) int64
+    offsets: np.ndarray  # (B+1,) int64
+
+    @classmethod
+    def of_lengths(cls, ids: np.ndarray, lengths: np.ndarray) -> "Ragged":
+        return cls(ids, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(B,) int64 tokens of each text."""
+        return np.diff(self.offsets)
+
+    @property
+    def text(self) -> np.ndarray:
+        """(N,) int64, the text of each token."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def keep(self, mask: np.ndarray) -> "Ragged":
+        """Only the tokens where ``mask`` (N,) holds."""
+        if mask.all():
+            return self
+        return Ragged.of_lengths(self.ids[mask], np.bincount(self.text[mask], minlength=len(self)))

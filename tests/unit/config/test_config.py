@@ -1,0 +1,250 @@
+"""The configuration: strict, and helpful where it is wrong."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline_lib.config import reference as config_reference
+from pipeline_lib.config.corpora import OVERRIDABLE
+from pipeline_lib.config.loading import load, read_yaml
+from pipeline_lib.config.run import Config
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.errors import PipelineError
+
+ROOT = Path(__file__).parents[3]
+
+
+def values(**changes: Any) -> dict[str, Any]:
+    """A small valid configuration."""
+    return {
+        "corpora": ["small"],
+        "seeds": [1, 2],
+        "sources": {
+            "small": {"reader": "synthetic", "label": "Small", "licence": "own", "synthetic": {}},
+            "large": {
+                "reader": "table",
+                "label": "Large",
+                "licence": "own",
+                "bundles": [[{"name": "a.csv"}]],
+                "override": {"training": {"batch_size": 32}, "embeddings": {"training": {"window": 5}}},
+            },
+        },
+        "systems": {"seq2seq": {"label": "Seq2Seq", "model": "pipeline_lib.models.seq2seq:Seq2Seq"}},
+        **changes,
+    }
+
+
+def source(**changes: Any) -> dict[str, Any]:
+    return {"sources": {"small": values()["sources"]["small"] | changes}}
+
+
+def system(**changes: Any) -> dict[str, Any]:
+    return {"systems": {"seq2seq": values()["systems"]["seq2seq"] | changes}}
+
+
+def fault(changes: dict[str, Any]) -> PipelineError:
+    with pytest.raises(PipelineError) as caught:
+        load(values(**changes))
+    assert caught.value.where
+    assert caught.value.expected
+    assert caught.value.remedy
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "close"),
+    [
+        ({"trainig": {}}, "trainig", "training"),
+        ({"training": {"batchsize": 3}}, "training.batchsize", "batch_size"),
+        ({"embeddings": {"training": {"windw": 3}}}, "embeddings.training.windw", "window"),
+        ({"embeddings": {"file": {"nam": "x", "name": "y"}}}, "embeddings.file.nam", "name"),
+        (system(trainng={}), "systems.seq2seq.trainng", "training"),
+        (source(synthetic={"dialogs": 3}), "sources.small.synthetic.dialogs", "dialogues"),
+        (source(bundles=[[{"name": "a", "url": []}]]), "sources.small.bundles.0.0.url", "urls"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_nearest_known_one(changes, key, close):
+    error = fault(changes)
+    assert error.problem == f"unknown key {key!r}"
+    assert error.expected == f"did you mean {close!r}?"
+    assert error.where == "config.yaml"
+
+
+def test_an_unknown_key_like_no_other_lists_what_there_is():
+    assert fault({"keywords": {"zzz": 1}}).expected == "known: most"
+
+
+def test_a_misspelt_required_key_is_called_unknown_rather_than_missing():
+    wrong = {("corpra" if key == "corpora" else key): value for key, value in values().items()}
+    with pytest.raises(PipelineError, match=r"unknown key 'corpra' \(1 more\)") as caught:
+        load(wrong)
+    assert caught.value.expected == "did you mean 'corpora'?"
+
+
+@pytest.mark.parametrize(
+    ("changes", "where", "key", "close"),
+    [
+        (system(training={"epoch": 1}), "systems.seq2seq.training", "epoch", "epochs"),
+        (system(network={"hiden": 1}), "systems.seq2seq.network", "hiden", "hidden"),
+        (source(override={"filtering": {"unknwn": 1}}), "sources.small.override", "filtering.unknwn", "unknown"),
+    ],
+)
+def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(changes, where, key, close):
+    error = fault(changes)
+    assert (error.where, error.problem) == (where, f"unknown key {key!r}")
+    assert error.expected == f"did you mean {close!r}?"
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem", "expected"),
+    [
+        ({"seeds": [1, 2, 1]}, "seeds: 1 stands more than once", "found '[1, 2, 1]'"),
+        ({"seeds": []}, "seeds: List should have at least 1 item", "seeds"),
+        ({"seeds": [-1]}, "seeds.0: Input should be greater than or equal to 0", "found '-1'"),
+        ({"corpora": ["small", "small"]}, "corpora: 'small' stands more than once", "corpora"),
+        ({"corpora": ["smal"]}, "corpora: no source 'smal'; did you mean 'small'?", "config/README.md"),
+        ({"training": {"batch_size": "many"}}, "training.batch_size: Input should be a valid integer", "found 'many'"),
+        ({"training": {"batch_size": 0}}, "training.batch_size: Input should be greater than 0", "found '0'"),
+        ({"training": 3}, "training: Input should be a valid dictionary", "found '3'"),
+        ({"filtering": {"context_length": [9, 2]}}, "filtering.context_length: fewest (9) is more than most", "[9, 2]"),
+        ({"filtering": {"context_length": [9]}}, "filtering.context_length.1: Field required", "context_length"),
+        ({"filtering": {"unknown": "drop"}}, "filtering.unknown: Input should be 'drop_example'", "found 'drop'"),
+        ({"clustering": {"groups": 1}}, "clustering.groups: Input should be greater than or equal to 2", "found '1'"),
+        ({"embeddings": {"source": "file"}}, "embeddings: source 'file' needs `file:`", "embeddings"),
+        (source(synthetic=None), "sources.small: reader 'synthetic' needs", "sources.small"),
+        (source(reader="table"), "sources.small: reader 'table' needs `bundles:`", "sources.small"),
+        (source(label=None), "sources.small.label: Input should be a valid string", "found 'None'"),
+        (source(splits={"test": 0.6, "validation": 0.4}), "sources.small: `splits:` hold out every", "sources.small"),
+        (source(override={"seeds": [3]}), "sources.small.override: 'seeds' cannot differ between corpora", "override"),
+        (system(model="Seq2Seq"), "systems.seq2seq.model: String should match pattern", "found 'Seq2Seq'"),
+        (system(training={"clip": -1}), "clip: Input should be greater than 0", "found '-1'"),
+        ({"systems": {}}, "systems: Dictionary should have at least 1 item", "systems"),
+        ({"systems": {"a/b": system()["systems"]["seq2seq"]}}, "systems.a/b.[key]: String should match", "a/b"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_was_expected_and_found(changes, problem, expected):
+    error = fault(changes)
+    assert error.problem.startswith(problem)
+    assert expected in error.expected
+
+
+def test_a_missing_key_is_named():
+    wrong = values()
+    del wrong["sources"]["small"]["licence"]
+    with pytest.raises(PipelineError, match=r"sources.small.licence: Field required"):
+        load(wrong)
+
+
+def test_settings_cannot_be_changed_after_they_were_checked():
+    with pytest.raises(ValueError, match="frozen"):
+        load(values()).training.batch_size = 3  # type: ignore[misc]
+
+
+def test_the_values_of_a_corpus_and_then_of_a_system_override_the_common_ones():
+    config = load(
+        values(
+            corpora=["small", "large"],
+            training={"batch_size": 16, "clip": 2.0},
+            systems={
+                "plain": system()["systems"]["seq2seq"],
+                "own": system(training={"clip": 1.0}, network={"latent": 9})["systems"]["seq2seq"],
+            },
+        )
+    )
+    found = {
+        (corpus, name): (training.batch_size, training.clip, config.network_of(corpus, name).latent)
+        for corpus in ("small", "large")
+        for name in ("plain", "own")
+        if (training := config.training_of(corpus, name))
+    }
+    assert found == {
+        ("small", "plain"): (16, 2.0, 64),
+        ("small", "own"): (16, 1.0, 9),
+        ("large", "plain"): (32, 2.0, 64),
+        ("large", "own"): (32, 1.0, 9),
+    }
+    assert config.for_corpus("large").embeddings.training.window == 5
+    assert config.for_corpus("large").embeddings.training.epochs == config.embeddings.training.epochs
+    assert config.training.batch_size == 16
+    assert config.for_corpus("small") is config
+
+
+def test_every_section_survives_the_command_line():
+    config = load(values(corpora=["large"]))
+    sections = [value for _, value in config if isinstance(value, Settings)]
+    sections += [*config.sources.values(), *config.systems.values(), config.training_of("large", "seq2seq"), config]
+    assert len(sections) > 12
+    for section in sections:
+        assert type(section).model_validate_json(section.model_dump_json()) == section
+
+
+def test_every_overridable_section_is_a_section():
+    for name in OVERRIDABLE:
+        assert isinstance(getattr(load(values()), name), Settings)
+
+
+@pytest.mark.parametrize(
+    "path", [ROOT / "config.yaml", *sorted((ROOT / "config").rglob("*.yaml"))], ids=lambda path: path.name
+)
+def test_the_configurations_of_the_repository_are_valid(path):
+    base, over = read_yaml(ROOT / "config.yaml"), read_yaml(path)
+    from snakemake.utils import update_config  # lays an overlay over the default run
+
+    update_config(base, over)
+    assert load(base, path.name).corpora
+
+
+@pytest.mark.parametrize(
+    ("content", "problem", "line"),
+    [
+        (b"seeds: [1,\n", "not readable as YAML", ":2"),
+        (b"a: b: c\n", "not readable as YAML", ":1"),
+        (b"\xff", "not readable as YAML", ""),
+        (b"- a\n- b\n", "holds a list", ""),
+    ],
+)
+def test_a_file_that_is_no_yaml_mapping_is_named_with_the_line(tmp_path, content, problem, line):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(content)
+    with pytest.raises(PipelineError, match=problem) as caught:
+        read_yaml(path)
+    assert caught.value.where == f"{path}{line}"
+
+
+def test_a_missing_file_is_named_and_an_empty_one_holds_nothing(tmp_path):
+    with pytest.raises(PipelineError, match="No such file") as caught:
+        read_yaml(tmp_path / "none.yaml")
+    assert caught.value.where == str(tmp_path / "none.yaml")
+    (tmp_path / "empty.yaml").write_text("# nothing yet\n")
+    assert read_yaml(tmp_path / "empty.yaml") == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        (config_reference.SCHEMA, config_reference.schema_text),
+        (config_reference.README, config_reference.readme_text),
+    ],
+    ids=["schema", "README"],
+)
+def test_generated_files_are_in_step_with_the_code(path, text):
+    remedy = "run `python -m pipeline_lib.config.reference`"
+    assert path.read_text(encoding="utf-8") == text(), remedy
+
+
+def test_the_reference_has_a_meaning_for_every_key():
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| (.*) \|$", config_reference.readme_text(), re.MULTILINE)
+    assert [row for row in rows if not all(cell.strip() for cell in row)] == []
+    assert {key for key, *_ in rows} >= {*Config.model_fields, "x_max", "sha256", "dialogues"}
+
+
+def test_the_schema_accepts_and_refuses_what_the_code_does():
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(json.loads(config_reference.schema_text()))
+    assert validator.is_valid(values())
+    assert validator.is_valid(read_yaml(ROOT / "config.yaml"))
+    for wrong in ({"trainig": {}}, system(trainng={}), {"seeds": []}, {"training": {"batch_size": 0}}):
+        assert not validator.is_valid(values(**wrong))

@@ -1,0 +1,190 @@
+"""Filtering and vocabulary: the same answers as plain Python over small tables."""
+
+import collections
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline_lib.config.filtering import Filtering
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.filtering import filter_examples, known_tokens
+from pipeline_lib.files.formats import read_json, read_parquet, write_parquet
+from pipeline_lib.schemas.dialogues import SPLITS
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.schemas.vocabulary import vocabulary_schema
+from pipeline_lib.text.ragged import flatten, join
+from pipeline_lib.text.units import SPECIALS, Vocabulary, build
+from pipeline_lib.vectors.glove import write_vectors
+
+ROOT = Path(__file__).parents[3]
+TEXTS = st.lists(st.sampled_from(["a", "b", "c", "x", "y"]), max_size=5).map(" ".join)
+
+
+def _examples(path: Path, rows: list[tuple[str, str]]) -> Path:
+    n = len(rows)
+    columns = {
+        "example_id": pa.array(range(n), pa.int64()),
+        "dialogue_id": ["d"] * n,
+        "turn": pa.array(range(n), pa.int32()),
+        "context": [row[0] for row in rows],
+        "response": [row[1] for row in rows],
+        "label": pa.nulls(n, pa.int32()),
+    }
+    write_parquet(path, pa.table(columns, schema=EXAMPLES), EXAMPLES)
+    return path
+
+
+def _plain_filter(rows: list[tuple[str, str]], known: set[str], rule: Filtering) -> tuple[list, collections.Counter]:
+    kept, counts = [], collections.Counter(read=len(rows))
+    for row in rows:
+        sides, reason = [], None
+        for text in row:
+            tokens = text.split()
+            if rule.unknown == "drop_example" and any(token not in known for token in tokens):
+                reason = "unknown_token"
+            if rule.unknown == "drop_token":
+                tokens = [token for token in tokens if token in known]
+            if rule.unknown == "unk":
+                tokens = [token if token in known else "<unk>" for token in tokens]
+            sides.append(tokens)
+        for side, tokens in zip(("context", "response"), sides, strict=True):
+            fewest, most = getattr(rule, f"{side}_length")
+            if len(tokens) < fewest:
+                reason = reason or f"{side}_too_short"
+            elif len(tokens) > most:
+                reason = reason or f"{side}_too_long"
+        counts[reason or "kept"] += 1
+        if not reason:
+            kept.append(tuple(" ".join(tokens) for tokens in sides))
+    return kept, counts
+
+
+@given(
+    st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20),
+    st.sampled_from(["drop_example", "drop_token", "unk"]),
+    st.tuples(st.integers(1, 3), st.integers(3, 5)),
+)
+@settings(max_examples=60, deadline=None)
+def test_filtering_equals_a_plain_loop(tmp_path_factory, rows, policy, length) -> None:
+    folder = tmp_path_factory.mktemp("filtering")
+    rule = Filtering(unknown=policy, context_length=length, response_length=(1, 4))
+    expected, counts = _plain_filter(rows, {"a", "b", "c"}, rule)
+    examples, out = _examples(folder / "examples.parquet", rows), folder / "out.parquet"
+    if not expected:
+        with pytest.raises(PipelineError):
+            filter_examples(examples, pa.array(["a", "b", "c"]), rule, out)
+        return
+    found = filter_examples(examples, pa.array(["a", "b", "c"]), rule, out)
+    table = read_parquet(out, EXAMPLES)
+    assert list(zip(table["context"].to_pylist(), table["response"].to_pylist(), strict=True)) == expected
+    assert {name: number for name, number in found.items() if number} == {k: v for k, v in counts.items() if v}
+
+
+def test_a_corpus_that_filtering_empties_is_an_error_that_counts_each_rule(tmp_path: Path) -> None:
+    examples = _examples(tmp_path / "examples.parquet", [("a x", "b"), ("a", "b b b"), ("", "b")])
+    out = tmp_path / "out.parquet"
+    out.write_text("earlier")
+    with pytest.raises(PipelineError) as caught:
+        filter_examples(examples, pa.array(["a", "b"]), Filtering(response_length=(1, 2)), out)
+    message = str(caught.value)
+    assert "none of 3 examples" in message
+    assert str(examples) in message
+    for rule in ("1 unknown_token", "1 response_too_long", "1 context_too_short"):
+        assert rule in message
+    assert "filtering" in caught.value.remedy
+    assert out.read_text() == "earlier"
+
+
+def _inputs(folder: Path) -> dict[str, Path]:
+    splits = {
+        "train": _examples(folder / "train.parquet", [("b a a", "c"), ("a c", "b q")]),
+        "validation": _examples(folder / "validation.parquet", [("a", "b")]),
+        "test": _examples(folder / "test.parquet", [("a rare", "b"), ("a", "b")]),
+    }
+    tokens = pa.table(
+        {"token": ["a", "b", "c", "q", "rare"], "count": [7, 5, 2, 1, 1], "train_count": [3, 2, 2, 1, 0]},
+        schema=TOKENS,
+    )
+    write_parquet(folder / "tokens.parquet", tokens, TOKENS)
+    vectors = np.arange(8, dtype=np.float32).reshape(4, 2)
+    write_vectors(folder / "vectors.parquet", pa.array(["b", "rare", "a", "c"]), vectors, "test")
+    return splits | {"tokens": folder / "tokens.parquet", "vectors": folder / "vectors.parquet"}
+
+
+def test_a_known_token_has_a_vector_and_enough_training_occurrences(tmp_path: Path) -> None:
+    given_files = _inputs(tmp_path)
+    known = known_tokens(given_files["tokens"], given_files["vectors"], Filtering(min_count=1))
+    assert known.to_pylist() == ["a", "b", "c"]
+    known = known_tokens(given_files["tokens"], given_files["vectors"], Filtering(min_count=3))
+    assert known.to_pylist() == ["a"]
+
+
+def test_the_script_filters_three_splits_and_reports_what_it_dropped(tmp_path: Path) -> None:
+    files = _inputs(tmp_path)
+    command = [sys.executable, str(ROOT / "workflow/scripts/filter_examples.py"), "--settings", "{}"]
+    for name, path in files.items():
+        command += [f"--{name}", str(path)]
+    for split in SPLITS:
+        command += [f"--out-{split}", str(tmp_path / f"out_{split}.parquet")]
+    subprocess.run([*command, "--report", str(tmp_path / "report.json")], check=True, capture_output=True)
+    report = read_json(tmp_path / "report.json")
+    assert report["train"]["kept"] == 1
+    assert report["train"]["unknown_token"] == 1
+    assert report["test"]["kept"] == 1
+    assert report == json.loads(json.dumps(report))
+    assert len(read_parquet(tmp_path / "out_test.parquet", EXAMPLES)) == 1
+
+
+def test_the_vocabulary_is_ordered_by_count_then_alphabetically_and_joined_with_vectors(tmp_path: Path) -> None:
+    files = _inputs(tmp_path)
+    train = _examples(tmp_path / "kept.parquet", [("c b <unk>", "z"), ("a b", "a <unk>")])
+    table = build(train, files["vectors"])
+    write_parquet(tmp_path / "vocabulary.parquet", table, vocabulary_schema(2))
+    vocabulary = Vocabulary.read(tmp_path / "vocabulary.parquet")
+    assert vocabulary.tokens == [*SPECIALS, "a", "b", "c", "z"]
+    assert len(vocabulary) == 8
+    assert table["count"].to_pylist() == [0, 2, 0, 0, 2, 2, 1, 1]
+    assert table["known"].to_pylist() == [False] * 4 + [True, True, True, False]
+    expected = np.array([[0, 0]] * 4 + [[4, 5], [0, 1], [6, 7], [0, 0]], np.float32)
+    np.testing.assert_array_equal(vocabulary.matrix, expected)
+    assert vocabulary.matrix.dtype == np.float32
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "new", "<unk>"]), max_size=4), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[str]]) -> None:
+    tokens = [*SPECIALS, "a", "b"]
+    columns = {
+        "token_id": pa.array(range(6), pa.int32()),
+        "token": tokens,
+        "count": pa.array([0] * 6, pa.int64()),
+        "known": [False] * 6,
+        "vector": pa.array([[0.0, 0.0]] * 6, pa.list_(pa.float32(), 2)),
+    }
+    vocabulary = Vocabulary(pa.table(columns, schema=vocabulary_schema(2)))
+    joined = pa.array([" ".join(text) for text in texts], pa.string())
+    ids, offsets = vocabulary.encode(joined)
+    assert ids.dtype == np.int32
+    assert offsets.dtype == np.int64
+    assert len(offsets) == len(texts) + 1
+    for n, text in enumerate(texts):
+        part = ids[offsets[n] : offsets[n + 1]]
+        assert part.tolist() == [tokens.index(token) if token in tokens else 1 for token in text]
+        assert vocabulary.decode(part) == [token if token in tokens else "<unk>" for token in text]
+    assert join(*flatten(joined)).equals(joined)
+    assert np.array_equal(vocabulary.encode(joined.slice(1))[0], ids[offsets[min(1, len(texts))] :])
+
+
+def test_a_file_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:
+    examples = _examples(tmp_path / "examples.parquet", [("a", "b")])
+    with pytest.raises(PipelineError, match="not a vocabulary") as caught:
+        Vocabulary.read(examples)
+    assert caught.value.where == str(examples)

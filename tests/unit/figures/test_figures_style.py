@@ -1,0 +1,76 @@
+"""What holds for every figure: looks, and files that are written whole and the same each time."""
+
+import xml.etree.ElementTree as ET
+from itertools import combinations
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import yaml
+from pyarrow import csv
+
+from pipeline_lib.figures import style
+
+CONFIG = Path(__file__).parents[3] / "config.yaml"
+SYSTEMS = list(yaml.safe_load(CONFIG.read_text())["systems"])
+
+
+def example():
+    with style.drawing():
+        figure = style.new_figure(style.COLUMN, 2)
+        axes = figure.subplots()
+        axes.plot([0, 1], [1, 2], label="a <b> & $c_1$", **style.look_of("sepacvae").line())
+        axes.fill_between([0, 1], [0, 1], [1, 2], alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def write(folder):
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"figure.{kind}" for kind in ("svg", "png", "csv")]
+    style.save(example(), *paths, pa.table({"label": ["x, y"], "value": [0.1]}))
+    return paths
+
+
+def test_the_same_figure_is_the_same_bytes(tmp_path):
+    first, second = (write(tmp_path / name) for name in "ab")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_a_figure_does_not_depend_on_the_settings_of_the_user(tmp_path):
+    import matplotlib
+
+    first = write(tmp_path / "a")
+    with matplotlib.rc_context({"font.size": 20, "axes.facecolor": "black", "text.usetex": True}):
+        second = write(tmp_path / "b")
+    assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
+
+
+def test_text_of_an_svg_stays_text_and_labels_are_taken_literally(tmp_path):
+    svg, _, numbers = write(tmp_path)
+    texts = ["".join(node.itertext()) for node in ET.parse(svg).iter("{http://www.w3.org/2000/svg}text")]
+    assert "a <b> & $c_1$" in texts
+    assert csv.read_csv(numbers).to_pylist() == [{"label": "x, y", "value": 0.1}]
+
+
+def test_a_failed_write_leaves_the_earlier_figure_as_it_was(tmp_path):
+    paths = write(tmp_path)
+    before = [path.read_bytes() for path in paths]
+    broken = example()
+    broken.axes[0].plot([0, 1], [0, 1], marker="o", markevery="nonsense")
+    with pytest.raises(ValueError, match="markevery"):
+        style.save(broken, *paths, pa.table({"value": [1]}))
+    assert [path.read_bytes() for path in paths] == before
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["figure.csv", "figure.png", "figure.svg"]
+
+
+def test_the_systems_of_the_paper_differ_in_colour_and_in_dashes_or_marker():
+    for one, other in combinations(map(style.look_of, SYSTEMS), 2):
+        assert (one.dashes, one.marker) != (other.dashes, other.marker)
+        assert (one.colour, one.dashes) != (other.colour, other.dashes)
+
+
+def test_a_system_of_the_user_has_the_same_look_in_every_run():
+    assert style.look_of("my_transformer") == style.look_of("my_transformer")
+    looks = {style.look_of(f"system{i}") for i in range(40)}
+    assert len(looks) > 30

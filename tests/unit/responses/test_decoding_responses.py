@@ -1,0 +1,167 @@
+"""Responses of a split: each beside its own context, with the likelihood of its own reference."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from pipeline_lib.compute.device import choose_device
+from pipeline_lib.compute.precision import precise
+from pipeline_lib.compute.ranks import Ranks
+from pipeline_lib.config.decoding import Decoding
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.files.formats import read_parquet, write_parquet
+from pipeline_lib.models import saved
+from pipeline_lib.responses.baselines import baseline
+from pipeline_lib.responses.generate import respond
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.schemas.vocabulary import vocabulary_schema
+from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.training.validation import validate
+from unit.model_fixtures import NETWORK, SYSTEMS
+
+WORDS = [f"w{i}" for i in range(26)]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Nineteen examples of different lengths, in no order of length."""
+    folder = tmp_path_factory.mktemp("corpus")
+    random = np.random.default_rng(0)
+    table = {
+        "token_id": range(30),
+        "token": ["<pad>", "<unk>", "<s>", "</s>", *WORDS],
+        "count": [1] * 30,
+        "known": [True] * 30,
+        "vector": random.normal(size=(30, 16)).tolist(),
+    }
+    write_parquet(folder / "vocabulary.parquet", pa.table(table), vocabulary_schema(16))
+
+    def text():
+        return " ".join(random.choice(WORDS, random.integers(1, 9)))
+
+    examples = {
+        "example_id": range(100, 119),
+        "dialogue_id": ["d"] * 19,
+        "turn": range(19),
+        "context": [text() for _ in range(19)],
+        "response": [text() for _ in range(19)],
+        "label": [i % 3 for i in range(19)],
+    }
+    write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
+    return folder
+
+
+def built(system, vocabulary):
+    path, options = SYSTEMS[system]
+    torch.manual_seed(1)
+    network = NETWORK.model_copy(update={"initial_range": 0.5})
+    return saved.build(saved.Description(model=path, options=options, network=network, groups=4), vocabulary)
+
+
+def answers(corpus, system, selections, batch_size=4):
+    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    settings = Decoding(max_length=6, batch_size=batch_size, importance_samples=4)
+    return respond(built(system, vocabulary), vocabulary, corpus / "examples.parquet", None, settings, 1, selections)
+
+
+def test_rows_stand_in_the_order_of_the_pairs_whatever_the_batches(corpus):
+    examples = read_parquet(corpus / "examples.parquet")
+    alone, metadata = answers(corpus, "seq2seq", ["none"], batch_size=1)
+    together, _ = answers(corpus, "seq2seq", ["none"], batch_size=8)
+    assert alone.schema == RESPONSES
+    for column, source in (
+        ("example_id", "example_id"),
+        ("context", "context"),
+        ("reference", "response"),
+        ("label", "label"),
+    ):
+        assert together[column].to_pylist() == examples[source].to_pylist()
+    assert together["response"].to_pylist() == alone["response"].to_pylist()
+    assert together["tokens"].to_pylist() == [len(text.split()) + 1 for text in examples["response"].to_pylist()]
+    np.testing.assert_allclose(together["nll"].to_numpy(), alone["nll"].to_numpy(), rtol=1e-5)
+    assert metadata == {}
+
+
+def test_no_response_is_longer_than_the_limit_or_holds_a_special_token(corpus):
+    table, metadata = answers(corpus, "sepacvae", ["oracle", "context"])
+    assert table["selection"].to_pylist() == ["oracle"] * 19 + ["context"] * 19
+    words = [text.split() for text in table["response"].to_pylist()]
+    assert max(map(len, words)) <= 6
+    assert {word for text in words for word in text} <= {*WORDS, "<unk>"}
+    assert set(table["group"].to_pylist()) <= set(range(4))
+    assert 0 <= int(metadata["active_units"]) <= NETWORK.latent
+
+
+def test_a_saved_model_answers_as_it_did_before(corpus, tmp_path):
+    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    model = built("cvae_bow", vocabulary)
+    path, options = SYSTEMS["cvae_bow"]
+    description = saved.Description(model=path, options=options, network=NETWORK, groups=4)
+    saved.save(tmp_path / "model.safetensors", model.state_dict(), description)
+    again = saved.load(tmp_path / "model.safetensors", vocabulary)
+    examples, settings = corpus / "examples.parquet", Decoding(max_length=6)
+    one, other = (respond(m, vocabulary, examples, None, settings, 1, ["none"])[0] for m in (model, again))
+    assert one.equals(other)
+
+
+def test_weights_of_another_vocabulary_are_refused(corpus, tmp_path):
+    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    path, options = SYSTEMS["seq2seq"]
+    description = saved.Description(model=path, options=options, network=NETWORK, groups=4)
+    weights = built("seq2seq", vocabulary).state_dict()
+    weights["decoder.output.bias"] = weights["decoder.output.bias"][:-1]
+    saved.save(tmp_path / "model.safetensors", weights, description)
+    with pytest.raises(PipelineError, match="of another model") as error:
+        saved.load(tmp_path / "model.safetensors", vocabulary)
+    assert "model.safetensors" in str(error.value)
+
+
+def test_validation_perplexity_pools_over_tokens(corpus):
+    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    table, _ = answers(corpus, "seq2seq", ["none"])
+    dataset = ExampleDataset.read(corpus / "examples.parquet", vocabulary)
+    found = validate(built("seq2seq", vocabulary), dataset, batch_size=5, seed=1, limit=None, ranks=Ranks())
+    expected = math.exp(sum(table["nll"].to_pylist()) / sum(table["tokens"].to_pylist()))
+    assert found["ppl"] == pytest.approx(expected, rel=1e-5)
+    assert found["ppl_bound"] == found["ppl"]
+    assert found["kl"] == 0
+
+
+def test_baselines_answer_with_the_reference_or_with_seeded_training_responses(corpus):
+    examples = corpus / "examples.parquet"
+    human, random = baseline("human", examples, examples, 1), baseline("random", examples, examples, 1)
+    assert human["response"].to_pylist() == human["reference"].to_pylist()
+    assert set(random["response"].to_pylist()) <= set(human["reference"].to_pylist())
+    assert random["response"].to_pylist() != human["response"].to_pylist()
+    assert random.equals(baseline("random", examples, examples, 1))
+    assert not random.equals(baseline("random", examples, examples, 2))
+
+
+@pytest.mark.parametrize("system", ["cvae_bow", "k_cvae_bow", "sepacvae"])
+def test_bfloat16_autocast_gives_nearly_the_float32_loss_and_gradient(corpus, system):
+    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    model = built(system, vocabulary)
+    dataset = ExampleDataset.read(corpus / "examples.parquet", vocabulary)
+    dataset.group = np.arange(19) % 4
+    losses, norms = [], []
+    for precision in ("float32", "bfloat16"):
+        with precise(torch.device("cpu"), precision):
+            loss = model.objective(dataset.batch(np.arange(19)), 0.5, torch.Generator().manual_seed(3)).loss
+        model.zero_grad()
+        loss.backward()
+        losses.append(loss.item())
+        norms.append(float(torch.nn.utils.get_total_norm([p.grad for p in model.parameters()])))
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert norms[1] == pytest.approx(norms[0], rel=0.05)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_asking_for_a_gpu_where_there_is_none_says_what_to_do():
+    with pytest.raises(PipelineError, match="no CUDA device") as error:
+        choose_device("cuda")
+    assert "device: auto" in str(error.value)

@@ -1,0 +1,198 @@
+"""Paired tests: against scipy, on data where the null holds, and where it does not."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline_lib.config.significance import Significance
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.metrics.items import Items
+from pipeline_lib.significance.draws import Occurrences, Resamples, Swaps
+from pipeline_lib.significance.outputs import Outputs, read_outputs
+from pipeline_lib.significance.paired import _p_value, compare, holm
+from pipeline_lib.significance.statistics import DistinctRatio, Sums
+
+
+def means(*systems):
+    n = len(systems[0])
+    return Sums([np.asarray(s, float)[None, :, None] for s in systems], lambda sums: sums[..., 0] / n)
+
+
+def texts(rng, n=80, words=60):
+    return [" ".join(f"w{i}" for i in rng.integers(0, words, rng.integers(0, 9))) for _ in range(n)]
+
+
+def outputs(name, responses, per_item=None, seed=1):
+    items = Items.of([""] * len(responses), ["w1 w2"] * len(responses), responses)
+    return Outputs(name, np.arange(len(responses)), {seed: items}, per_item or {})
+
+
+def test_randomisation_agrees_with_scipy_on_a_small_case():
+    from scipy.stats import permutation_test
+
+    rng = np.random.default_rng(5)
+    a = rng.normal(0.4, 1, 12)
+    b = rng.normal(0.0, 1, 12)
+    exact = permutation_test(
+        (a, b),
+        lambda x, y, axis: np.mean(x - y, axis=axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+        vectorized=True,
+    ).pvalue
+    found = _p_value(means(a, b), 0, 1, Swaps(12, 20_000, seed=1))
+    assert found == pytest.approx(exact, abs=0.012)  # three standard errors at 20,000 trials
+
+
+@pytest.mark.parametrize("kind", [Swaps, Resamples])
+def test_p_values_are_uniform_where_the_systems_do_not_differ(kind):
+    from scipy.stats import kstest
+
+    rng = np.random.default_rng(0)
+    p = [_p_value(means(rng.normal(size=150), rng.normal(size=150)), 0, 1, kind(150, 200, seed)) for seed in range(300)]
+    assert kstest(p, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("kind", [Swaps, Resamples])
+def test_a_large_difference_gets_the_smallest_possible_p(kind):
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=200)
+    assert _p_value(means(a + 1, a), 0, 1, kind(200, 99, 1)) == pytest.approx(1 / 100)
+
+
+def test_equal_systems_get_p_one():
+    a = np.random.default_rng(0).normal(size=50)
+    assert _p_value(means(a, a), 0, 1, Swaps(50, 100, 1)) == 1.0
+
+
+def brute_distinct(chosen, order):
+    grams = [tuple(t.split()[i : i + order]) for t in chosen for i in range(len(t.split()) - order + 1)]
+    return len(set(grams)) / len(grams)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_swapping_outputs_counts_distinct_again_as_one_trial_at_a_time_would(order):
+    rng = np.random.default_rng(2)
+    a, b = texts(rng), texts(rng)
+    items = Items.of([""] * len(a), a, b)
+    statistic = DistinctRatio([[items.references], [items.responses]], len(items.vocabulary), order)
+    draws = Swaps(len(a), 70, seed=3)
+    here, there = statistic.resampled(0, 1, draws)
+    swapped = np.unpackbits(draws._bits.view(np.uint8), axis=1)[:, :70].astype(bool)
+    for trial in range(70):
+        first = [y if s else x for x, y, s in zip(a, b, swapped[:, trial], strict=True)]
+        second = [x if s else y for x, y, s in zip(a, b, swapped[:, trial], strict=True)]
+        assert here[trial] == pytest.approx(brute_distinct(first, order), abs=1e-12)
+        assert there[trial] == pytest.approx(brute_distinct(second, order), abs=1e-12)
+    assert statistic.observed(0) == pytest.approx(brute_distinct(a, order), abs=1e-12)
+
+
+def test_drawing_items_counts_distinct_again_as_one_trial_at_a_time_would():
+    rng = np.random.default_rng(2)
+    a, b = texts(rng), texts(rng)
+    items = Items.of([""] * len(a), a, b)
+    draws = Resamples(len(a), 70, seed=3)
+    _, there = DistinctRatio([[items.references], [items.responses]], len(items.vocabulary), 2).resampled(0, 1, draws)
+    for trial in range(70):
+        drawn = [text for text, times in zip(b, draws._counts[trial], strict=True) for _ in range(times)]
+        assert there[trial] == pytest.approx(brute_distinct(drawn, 2), abs=1e-12)
+
+
+def test_a_ratio_is_recomputed_from_swapped_sums():
+    rng = np.random.default_rng(4)
+    a, b = rng.uniform(1, 5, (30, 2)), rng.uniform(1, 5, (30, 2))
+    draws = Swaps(30, 64, seed=1)
+    here, _ = Sums([a[None], b[None]], lambda s: np.exp(s[..., 0] / s[..., 1])).resampled(0, 1, draws)
+    swapped = np.unpackbits(draws._bits.view(np.uint8), axis=1).astype(bool)
+    for trial in range(64):
+        mixed = np.where(swapped[:, trial, None], b, a)
+        assert here[trial] == pytest.approx(np.exp(mixed[:, 0].sum() / mixed[:, 1].sum()))
+
+
+def test_holm_is_the_textbook_example():
+    np.testing.assert_allclose(holm(np.array([0.01, 0.04, 0.03, 0.005])), [0.03, 0.06, 0.06, 0.02])
+
+
+def test_the_lead_is_tested_against_the_runner_up_and_all_others():
+    rng = np.random.default_rng(0)
+    base = rng.normal(size=400)
+    systems = [
+        outputs("a", ["w1"] * 400, {"coherence": base}),
+        outputs("b", ["w1"] * 400, {"coherence": base + 1}),
+        outputs("c", ["w1"] * 400, {"coherence": rng.permutation(base + 1)}),
+    ]
+    rows = compare(systems, Significance(trials=200), ["coherence"])
+    assert {row["best"] for row in rows} == {"b"} or {row["best"] for row in rows} == {"c"}
+    runner_up = next(row for row in rows if row["runner_up"])
+    assert not runner_up["significant"]
+    assert next(row for row in rows if row["other"] == "a")["significant"]
+
+
+def responses_file(path, system, seed, selection="none", examples=range(20), kl=None):
+    n = len(examples)
+    rng = np.random.default_rng(seed)
+    table = pa.table(
+        {
+            "example_id": pa.array(examples, pa.int64()),
+            "sample": pa.array([0] * n, pa.int16()),
+            "selection": [selection] * n,
+            "context": ["w1"] * n,
+            "reference": ["w2"] * n,
+            "response": ["w1 w2"] * n,
+            "group": pa.nulls(n, pa.int16()),
+            "label": pa.nulls(n, pa.int32()),
+            "tokens": pa.array([3] * n, pa.int32()),
+            "nll": pa.array(rng.uniform(1, 2, n), pa.float32()),
+            "kl": pa.nulls(n, pa.float32()) if kl is None else pa.array([kl] * n, pa.float32()),
+            "bound": pa.nulls(n, pa.float32()) if kl is None else pa.array(rng.uniform(2, 3, n), pa.float32()),
+            "nll_importance": pa.nulls(n, pa.float32()),
+            "coherence": rng.normal(size=n),
+        }
+    )
+    write_parquet(path, table, table.schema, {"corpus": "c", "split": "test", "system": system, "seed": str(seed)})
+    return path
+
+
+def test_a_seed_that_one_system_lacks_is_an_error(tmp_path):
+    files = [responses_file(tmp_path / f"{s}{k}", s, k) for s, k in [("a", 1), ("a", 2), ("b", 1)]]
+    with pytest.raises(PipelineError) as error:
+        read_outputs(files, ["a", "b"])
+    assert "b has seeds [1], a has [1, 2]" in error.value.problem
+    assert error.value.remedy
+
+
+def test_other_test_items_are_an_error(tmp_path):
+    files = [responses_file(tmp_path / "a", "a", 1), responses_file(tmp_path / "b", "b", 1, examples=range(1, 21))]
+    with pytest.raises(PipelineError, match="other examples"):
+        read_outputs(files, ["a", "b"])
+
+
+def test_oracle_outputs_and_baselines_do_not_compete(tmp_path):
+    files = [
+        responses_file(tmp_path / "a", "a", 1),
+        responses_file(tmp_path / "b", "b", 1, selection="oracle"),
+        responses_file(tmp_path / "h", "human", 1),
+    ]
+    assert [s.system for s in read_outputs(files, ["a", "b"])[2]] == ["a"]
+
+
+def test_reconstruction_perplexity_is_compared_among_latent_systems_alone(tmp_path):
+    files = [
+        responses_file(tmp_path / "seq2seq", "seq2seq", 1),
+        responses_file(tmp_path / "cvae", "cvae", 1, kl=1.0),
+        responses_file(tmp_path / "sepa", "sepa", 1, kl=2.0),
+    ]
+    systems = read_outputs(files, ["seq2seq", "cvae", "sepa"])[2]
+    rows = compare(systems, Significance(trials=50), ["ppl", "ppl-bound"])
+    named = {
+        m: {name for r in rows if r["metric"] == m for name in (r["best"], r["other"])} for m in ("ppl", "ppl-bound")
+    }
+    assert named == {"ppl": {"cvae", "sepa"}, "ppl-bound": {"seq2seq", "cvae", "sepa"}}
+
+
+def test_an_n_gram_counts_once_for_each_text_that_has_it():
+    items = Items.of([""] * 2, ["w1 w1 w2", "w3"], ["w2", "w2 w4"])
+    occurrences = Occurrences.of(items.references, items.responses, 1, len(items.vocabulary))
+    assert len(occurrences.start) == 4
+    assert len(occurrences.item) == 6  # the repeated w1 counts once

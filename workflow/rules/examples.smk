@@ -1,0 +1,99 @@
+# Dialogues, single-turn examples, and the examples that the GloVe token list and the length limits leave.
+
+
+rule extract_dialogues:
+    """Read a corpus, whatever its format, into one table of utterances with their splits."""
+    input:
+        manifest_of,
+    output:
+        RESULTS / "dialogues/{corpus}/dialogues.parquet",
+    log:
+        LOGS / "dialogues/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "dialogues/{corpus}.tsv"
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
+        manifest=lambda wildcards, input: f"--manifest {shlex.quote(input[0])}" if input else "",
+        code=lambda wildcards: code_of(
+            "extract_dialogues",
+            f"pipeline_lib.corpora.{CONFIG.sources[wildcards.corpus].reader}",
+        ),
+    shell:
+        "python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
+        "&> {log:q}"
+
+
+rule extract_examples:
+    """T-1 (context, response) examples of every T-turn dialogue, tokenised, and the token counts."""
+    input:
+        RESULTS / "dialogues/{corpus}/dialogues.parquet",
+    output:
+        train=RESULTS / "examples/{corpus}/train.parquet",
+        validation=RESULTS / "examples/{corpus}/validation.parquet",
+        test=RESULTS / "examples/{corpus}/test.parquet",
+        tokens=RESULTS / "examples/{corpus}/tokens.parquet",
+    log:
+        LOGS / "examples/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "examples/{corpus}.tsv"
+    threads: 2
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        code=code_of("extract_examples"),
+    shell:
+        "python $SCRIPTS/extract_examples.py --dialogues {input:q} --train {output.train:q} "
+        "--validation {output.validation:q} --test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
+
+
+rule filter_examples:
+    """Keep the examples whose tokens have vectors and whose lengths fit, by the configured policy."""
+    input:
+        train=RESULTS / "examples/{corpus}/train.parquet",
+        validation=RESULTS / "examples/{corpus}/validation.parquet",
+        test=RESULTS / "examples/{corpus}/test.parquet",
+        tokens=RESULTS / "examples/{corpus}/tokens.parquet",
+        vectors=vectors_of,
+    output:
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        validation=RESULTS / "filtered/{corpus}/validation.parquet",
+        test=RESULTS / "filtered/{corpus}/test.parquet",
+        report=RESULTS / "filtered/{corpus}/report.json",
+    log:
+        LOGS / "filtered/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "filtered/{corpus}.tsv"
+    threads: 2
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        settings=settings("filtering"),
+        code=code_of("filter_examples"),
+    shell:
+        "python $SCRIPTS/filter_examples.py --train {input.train:q} --validation {input.validation:q} "
+        "--test {input.test:q} --tokens {input.tokens:q} --vectors {input.vectors:q} --settings {params.settings:q} "
+        "--out-train {output.train:q} --out-validation {output.validation:q} --out-test {output.test:q} "
+        "--report {output.report:q} &> {log:q}"
+
+
+rule count_examples:
+    """Vocabulary, examples, one-to-many and many-to-one counts and maxima of every split (Table 1)."""
+    input:
+        examples=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
+        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+    output:
+        RESULTS / "filtered/{corpus}/counts.json",
+    log:
+        LOGS / "counts/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "counts/{corpus}.tsv"
+    threads: 2
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        code=code_of("count_examples"),
+    shell:
+        "python $SCRIPTS/count_examples.py --corpus {wildcards.corpus} --examples {input.examples:q} "
+        "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"

@@ -1,0 +1,94 @@
+# Responses of every system to the contexts of a split.
+
+
+rule generate_responses:
+    """Answer every context with a trained system, and score the references under it."""
+    input:
+        model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
+        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
+        clusters=clusters_of,
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    benchmark:
+        BENCHMARKS / "responses/{corpus}/{system}/seed{seed}/{split}.tsv"
+    wildcard_constraints:
+        system=one_of(TRAINABLE),
+    threads: 1
+    resources:
+        mem_mb=attempts_of(4_000),
+        runtime=120,
+        gpu=1,
+    params:
+        settings=settings("decoding"),
+        device=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).device,
+        code=lambda wildcards: code_of("generate_responses", module_of(wildcards.system)),
+    shell:
+        "python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
+        "--examples {input.examples:q} --clusters {input.clusters:q} --split {wildcards.split} "
+        "--settings {params.settings:q} --device {params.device} --seed {wildcards.seed} --out {output:q} &> {log:q}"
+
+
+rule generate_baseline:
+    """The rows that frame every table: random training responses and the human references."""
+    input:
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    wildcard_constraints:
+        system=one_of(BASELINES),
+    params:
+        kind=lambda wildcards: SYSTEMS[wildcards.system].model.partition(":")[2],
+        code=code_of("generate_baseline"),
+    shell:
+        "python $SCRIPTS/generate_baseline.py --kind {params.kind} --train {input.train:q} --examples {input.examples:q} "
+        "--seed {wildcards.seed} --out {output:q} &> {log:q}"
+
+
+rule call_function:
+    """Responses of a system that is one function: no training, no likelihood."""
+    input:
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
+        vectors=vectors_of,
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    benchmark:
+        BENCHMARKS / "responses/{corpus}/{system}/seed{seed}/{split}.tsv"
+    wildcard_constraints:
+        system=one_of(FUNCTIONS),
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        function=lambda wildcards: function_of(wildcards.system),
+        options=lambda wildcards: json.dumps(SYSTEMS[wildcards.system].options),
+        code=lambda wildcards: code_of("call_function", module_of_function(wildcards.system)),
+    shell:
+        "python $SCRIPTS/call_function.py --function {params.function} --options {params.options:q} "
+        "--train {input.train:q} --examples {input.examples:q} --vectors {input.vectors:q} --seed {wildcards.seed} "
+        "--out {output:q} &> {log:q}"
+
+
+rule read_external_responses:
+    """Take in the responses of a system that was not trained here."""
+    input:
+        responses=external_file,
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    wildcard_constraints:
+        system=one_of(EXTERNAL),
+    params:
+        code=code_of("read_external_responses"),
+    shell:
+        "python $SCRIPTS/read_external_responses.py --responses {input.responses:q} --examples {input.examples:q} "
+        "--out {output:q} &> {log:q}"

@@ -1,0 +1,106 @@
+# Word vectors: rows of a GloVe file, or vectors trained on the training split; then vocabulary and embedding matrix.
+
+
+rule fetch_vectors:
+    """Fetch and verify a GloVe file."""
+    output:
+        RESULTS / "raw/glove/{name}",
+    log:
+        LOGS / "raw/glove/{name}.log",
+    wildcard_constraints:
+        name=one_of(embeddings.file.name for embeddings in EMBEDDINGS_FROM_FILE.values()),
+    resources:
+        embeddings=lambda wildcards: embeddings_of_name(wildcards.name)[0].model_dump_json(),
+        mirrors=MIRRORS,
+    params:
+        sha256=lambda wildcards: [e.file.sha256 for e in embeddings_of_name(wildcards.name)][0],
+    shell:
+        "python $SCRIPTS/fetch_vectors.py --settings {resources.embeddings:q} --mirrors {resources.mirrors} "
+        "--out {output:q} &> {log:q}"
+
+
+rule select_vectors:
+    """The rows of a GloVe file that the corpus uses."""
+    input:
+        file=vectors_file,
+        tokens=RESULTS / "examples/{corpus}/tokens.parquet",
+    output:
+        RESULTS / "vectors/{corpus}/file.parquet",
+    log:
+        LOGS / "vectors/{corpus}/file.log",
+    benchmark:
+        BENCHMARKS / "vectors/{corpus}/file.tsv"
+    wildcard_constraints:
+        corpus=one_of(EMBEDDINGS_FROM_FILE),
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        dimension=dimension_of,
+        code=code_of("select_vectors"),
+    shell:
+        "python $SCRIPTS/select_vectors.py --file {input.file:q} --tokens {input.tokens:q} {params.dimension} "
+        "--out {output:q} &> {log:q}"
+
+
+rule train_vectors:
+    """GloVe trained on the training split."""
+    input:
+        train=RESULTS / "examples/{corpus}/train.parquet",
+        tokens=RESULTS / "examples/{corpus}/tokens.parquet",
+    output:
+        RESULTS / "vectors/{corpus}/native.parquet",
+    log:
+        LOGS / "vectors/{corpus}/native.log",
+    benchmark:
+        BENCHMARKS / "vectors/{corpus}/native.tsv"
+    threads: 2
+    resources:
+        mem_mb=attempts_of(4_000),
+        runtime=240,
+    params:
+        settings=lambda wildcards: config_of(wildcards.corpus).embeddings.training.model_dump_json(),
+        code=code_of("train_vectors"),
+    shell:
+        "python $SCRIPTS/train_vectors.py --train {input.train:q} --tokens {input.tokens:q} "
+        "--settings {params.settings:q} --out {output:q} &> {log:q}"
+
+
+rule train_vectors_with_package:
+    """GloVe trained on the training split by glove-python-binary, in an environment of its own (Python 3.6-3.8)."""
+    input:
+        train=RESULTS / "examples/{corpus}/train.parquet",
+        tokens=RESULTS / "examples/{corpus}/tokens.parquet",
+    output:
+        RESULTS / "vectors/{corpus}/package.parquet",
+    log:
+        LOGS / "vectors/{corpus}/package.log",
+    benchmark:
+        BENCHMARKS / "vectors/{corpus}/package.tsv"
+    threads: 2
+    resources:
+        mem_mb=attempts_of(4_000),
+        runtime=240,
+    params:
+        settings=lambda wildcards: config_of(wildcards.corpus).embeddings.training.model_dump_json(),
+        code=code_of("train_vectors_with_package"),
+    shell:
+        "python $SCRIPTS/train_vectors_with_package.py --train {input.train:q} --tokens {input.tokens:q} "
+        "--settings {params.settings:q} --environment .venv-glove --out {output:q} &> {log:q}"
+
+
+rule build_vocabulary:
+    """Token ids of the filtered training split with their embeddings."""
+    input:
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        vectors=vectors_of,
+    output:
+        RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+    log:
+        LOGS / "vocabulary/{corpus}.log",
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        code=code_of("build_vocabulary"),
+    shell:
+        "python $SCRIPTS/build_vocabulary.py --train {input.train:q} --vectors {input.vectors:q} --out {output:q} "
+        "&> {log:q}"

@@ -1,0 +1,35 @@
+"""Keep the examples whose lengths and tokens the settings allow."""
+
+import logging
+from pathlib import Path
+
+from pipeline_lib.config.filtering import Filtering
+from pipeline_lib.examples.filtering import filter_examples, known_tokens
+from pipeline_lib.files.formats import write_json
+from pipeline_lib.stage.cli import run
+
+
+def main(
+    train: Path,
+    validation: Path,
+    test: Path,
+    tokens: Path,
+    vectors: Path,
+    settings: Filtering,
+    out_train: Path,
+    out_validation: Path,
+    out_test: Path,
+    report: Path,
+) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    known = known_tokens(tokens, vectors, settings)
+    counts = {
+        "train": filter_examples(train, known, settings, out_train),
+        "validation": filter_examples(validation, known, settings, out_validation),
+        "test": filter_examples(test, known, settings, out_test),
+    }
+    write_json(report, counts)
+
+
+if __name__ == "__main__":
+    run(main)
