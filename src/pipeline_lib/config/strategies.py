@@ -1,0 +1,45 @@
+"""Decoding strategies: how the words of a response are chosen."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from pipeline_lib.config.settings import Positive, Settings
+
+
+class Greedy(Settings):
+    """The likeliest next word, until the end."""
+
+    kind: Literal["greedy"] = Field(default="greedy", description="greedy: the likeliest next word at every position")
+    max_length: Positive = Field(default=25, description="tokens after which a response is cut off")
+
+
+class Sampling(Settings):
+    """Words drawn from the model's distribution."""
+
+    kind: Literal["sampling"] = Field(default="sampling", description="sampling: every next word is drawn at random")
+    max_length: Positive = Field(default=25, description="tokens after which a response is cut off")
+    temperature: float = Field(
+        default=1.0, gt=0, description="logits are divided by it; below 1 likely words become likelier"
+    )
+
+
+class Beam(Settings):
+    """The best sentence that a beam search finds."""
+
+    kind: Literal["beam"] = Field(default="beam", description="beam: the best sentence that a beam search finds")
+    size: Positive = Field(default=4, description="hypotheses that are kept at every position")
+    min_length: int = Field(default=0, ge=0, lt=2**31, description="fewest tokens of a response")
+    max_length: Positive = Field(default=25, description="most tokens of a response")
+    length_penalty: float = Field(
+        default=1.0, ge=0, description="power of the length that divides log p; 0: none, 1: mean over tokens"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Beam":
+        if self.min_length > self.max_length:
+            raise ValueError(f"min_length ({self.min_length}) is more than max_length ({self.max_length})")
+        return self
+
+
+Strategy = Annotated[Greedy | Sampling | Beam, Field(discriminator="kind")]

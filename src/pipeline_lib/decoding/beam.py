@@ -1,0 +1,134 @@
+"""Beam search over many contexts at once, also with barred words and with forced words.
+
+B contexts, W hypotheses of each that still grow (at most K, the beam size), V vocabulary size, T positions.
+
+At every position the K likeliest continuations of a context's growing hypotheses are kept. Those that end leave the
+beam for a list of the n best, and only there is the length penalty applied: growing hypotheses are equally long. An
+ended sentence takes no place from growing hypotheses, and is never lost to prefixes that look better and end worse.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline_lib.decoding.steps import Ids, Steps
+
+FREE = -1  # in ``forced``: a position whose word is to be found
+
+
+class Hypotheses(NamedTuple):
+    """Several hypotheses of each context."""
+
+    words: Tensor  # (B, N, T) int64
+    scores: Tensor  # (B, N); minus infinity where there is no hypothesis
+
+
+@dataclass(frozen=True)
+class Beam:
+    """Searches for the sentence with the greatest ``log p / tokens ** length_penalty``.
+
+    Probabilities are the model's own, over all V words: barring a word gives nothing to the others. The end token
+    counts, both in p and in the tokens. After ``max_length`` words it is the only continuation, so that whole
+    sentences are compared with whole sentences; there, as in greedy decoding, it is not returned.
+
+    A beam of 1 finds the greedy words, a beam that can hold all prefixes the best sentence.
+
+    Args:
+        size: K, continuations of a context that are kept at each position.
+        max_length: most words before the end token.
+        min_length: fewest words before the end token.
+        length_penalty: 0 ranks by log p, 1 by its mean over the tokens.
+    """
+
+    ids: Ids
+    size: int
+    max_length: int
+    min_length: int = 0
+    length_penalty: float = 1.0
+
+    def __call__(self, steps: Steps, forced: Tensor | None = None, barred: Tensor | None = None) -> Tensor:
+        """Return the best sentence of each context, (B, T) int64, see `Decode`. For the arguments see `n_best`."""
+        return self.n_best(steps, 1, forced, barred).words[:, 0]
+
+    def n_best(self, steps: Steps, n: int, forced: Tensor | None = None, barred: Tensor | None = None) -> Hypotheses:
+        """Return the ``n`` best of the sentences that the beam finds, best first.
+
+        The search stops when no growing hypothesis can enter the list any more: log p only falls, so the score of one
+        will be at most ``(log p so far) / (most tokens) ** length_penalty``. Stopping therefore changes no result.
+
+        Args:
+            forced: (B, T) int64, the words to emit, or `FREE`; their probability counts. Every sentence then has T
+                words, whatever ``min_length`` and ``max_length``; a shorter one has a forced end token after its last.
+            barred: (V,) bool, words that are not emitted unless they are forced.
+        Returns:
+            Words of at most ``max_length`` positions (T with forced words), laid out as `Decode` says.
+        """
+        contexts, device = steps.rows, steps.device
+        if forced is None:
+            fewest, longest = self.min_length, self.max_length
+            forced = torch.full((contexts, longest), FREE, device=device)
+        else:
+            fewest = longest = forced.shape[1]
+        forced = F.pad(forced, (0, 1), value=self.ids.end)
+
+        growing = Hypotheses(forced.new_empty(contexts, 1, 0), torch.zeros(contexts, 1, device=device))
+        ended = Hypotheses(forced.new_empty(contexts, n, 0), torch.full((contexts, n), -torch.inf, device=device))
+        last = torch.full((contexts,), self.ids.start, device=device)
+        for position in range(longest + 1):
+            totals = steps.next(last).log_softmax(-1).unflatten(0, growing.scores.shape)
+            allowed = self._allowed(forced[:, position], barred, position >= fewest, totals.shape[-1])
+            totals.masked_fill_(~allowed.unsqueeze(1), -torch.inf).add_(growing.scores.unsqueeze(-1))
+            kept, parents = _likeliest(growing.words, totals, self.size)
+
+            over = kept.words[..., -1] == self.ids.end
+            penalised = kept.scores / (position + 1) ** self.length_penalty
+            ended = self._best(ended, Hypotheses(kept.words, penalised.masked_fill(~over, -torch.inf)))
+            growing = Hypotheses(kept.words, kept.scores.masked_fill(over, -torch.inf))
+            within_reach = growing.scores.amax(1) / (longest + 1) ** self.length_penalty
+            if bool((ended.scores[:, -1] >= within_reach).all()):
+                break
+            steps.keep(parents)
+            last = kept.words[..., -1].flatten()
+        nothing = (ended.scores == -torch.inf).unsqueeze(-1)
+        return Hypotheses(ended.words.masked_fill(nothing, self.ids.pad)[..., :longest], ended.scores)
+
+    def _allowed(self, forced: Tensor, barred: Tensor | None, may_end: bool, vocabulary: int) -> Tensor:
+        """(B,) forced words of one position -> (B, V) bool."""
+        words = torch.arange(vocabulary, device=forced.device)
+        free = (words != self.ids.pad) & (words != self.ids.start)
+        if barred is not None:
+            free &= ~barred
+        if not may_end:
+            free &= words != self.ids.end
+        return torch.where(forced.unsqueeze(1) == FREE, free, words == forced.unsqueeze(1))
+
+    def _best(self, ended: Hypotheses, more: Hypotheses) -> Hypotheses:
+        """The n best of ``ended`` (n, T - 1 words) and ``more`` (T words); of equals, what was there first stays."""
+        words = torch.cat([F.pad(ended.words, (0, 1), value=self.ids.pad), more.words], 1)
+        scores, order = torch.cat([ended.scores, more.scores], 1).sort(dim=1, descending=True, stable=True)
+        n = ended.scores.shape[1]
+        return Hypotheses(_take(words, order[:, :n]), scores[:, :n])
+
+
+def _likeliest(prefixes: Tensor, totals: Tensor, size: int) -> tuple[Hypotheses, Tensor]:
+    """The ``size`` likeliest of the continuations of each context.
+
+    Args:
+        prefixes: (B, W, T), ``totals``: (B, W, V), log-probability of each prefix with each word after it.
+    Returns:
+        N <= size continuations (B, N, T + 1) and, (B * N,), the row of the prefix of each among all B * W.
+    """
+    contexts, width, vocabulary = totals.shape
+    scores, index = totals.flatten(1).topk(min(size, width * vocabulary))
+    parents, words = index // vocabulary, index % vocabulary
+    grown = torch.cat([_take(prefixes, parents), words.unsqueeze(-1)], -1)
+    first = width * torch.arange(contexts, device=totals.device).unsqueeze(1)
+    return Hypotheses(grown, scores), (first + parents).flatten()
+
+
+def _take(words: Tensor, rows: Tensor) -> Tensor:
+    """(B, W, T) and, for each context, rows (B, N) -> (B, N, T)."""
+    return words.gather(1, rows.unsqueeze(-1).expand(-1, -1, words.shape[-1]))

@@ -1,0 +1,19 @@
+"""Greedy decoding: the likeliest next word, until the end token."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from pipeline_lib.decoding.steps import Ids, Steps, word_by_word
+
+
+@dataclass(frozen=True)
+class Greedy:
+    """One response a row, of at most ``max_length`` words."""
+
+    ids: Ids
+    max_length: int
+
+    def __call__(self, steps: Steps) -> Tensor:
+        """(R, T) int64, see `Decode`."""
+        return word_by_word(steps, self.ids, self.max_length, lambda logits, position: logits.argmax(-1))

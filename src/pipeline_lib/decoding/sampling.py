@@ -1,0 +1,41 @@
+"""Ancestral sampling: each word is drawn from the model's distribution given the words before it."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pipeline_lib.decoding.steps import Ids, Steps, word_by_word
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """One random response a row, of at most ``max_length`` words.
+
+    A call takes ``max_length`` random numbers a row from the generator, row after row, however long the responses
+    turn out. So a row's draws depend neither on the other rows nor on where they end; on CPUs, whose generator is
+    sequential, a batch gives the same responses as its rows decoded one at a time.
+
+    Args:
+        temperature: logits are divided by it; below 1 likely words become likelier.
+        generator: on the device of the steps; a call advances it.
+    """
+
+    ids: Ids
+    max_length: int
+    temperature: float
+    generator: torch.Generator
+
+    def __call__(self, steps: Steps) -> Tensor:
+        """(R, T) int64, see `Decode`."""
+        noise = torch.rand(
+            (steps.rows, self.max_length), dtype=torch.float64, generator=self.generator, device=steps.device
+        )
+
+        def draw(logits: Tensor, position: int) -> Tensor:
+            cumulative = (logits / self.temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
+            # noise < 1 keeps the threshold below the last sum; right=True passes over words of probability 0
+            threshold = noise[:, position, None] * cumulative[:, -1:]
+            return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
+
+        return word_by_word(steps, self.ids, self.max_length, draw)

@@ -1,0 +1,77 @@
+"""What a model and a decoding strategy agree on: hypotheses that grow by a word at a time.
+
+A model offers `Steps`; a strategy (`greedy`, `sampling`, `beam`) walks them and knows nothing else of the model.
+R hypotheses, T positions, V vocabulary size.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Steps(Protocol):
+    """R hypotheses, each with all that the model needs to continue it (states of a GRU, cached keys and values)."""
+
+    @property
+    def rows(self) -> int:
+        """R: at the start one hypothesis for each response that is wanted, afterwards as many as `keep` left."""
+        ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    def next(self, words: Tensor) -> Tensor:
+        """Append a word to every hypothesis: (R,) int64, the start token first -> (R, V) logits of the word after it.
+
+        Logits are float32 or float64 and not normalised: the argmax of log-probabilities can differ from that of the
+        logits by rounding. The strategy may overwrite them.
+        """
+        ...
+
+    def keep(self, rows: Tensor) -> None:
+        """Continue with the hypotheses ``rows`` (R',) int64, in this order; one may occur several times or never."""
+        ...
+
+
+Decode = Callable[[Steps], Tensor]
+"""Steps -> (R, T) int64 words; after the last word the end token, then padding. A full row has no end token."""
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Tokens that a strategy has to know; of these it emits only the end."""
+
+    pad: int
+    start: int
+    end: int
+
+
+def word_by_word(steps: Steps, ids: Ids, max_length: int, choose: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """Grow every hypothesis by the word that ``choose`` picks, until all have ended.
+
+    Args:
+        max_length: most words; a hypothesis that long has no end token.
+        choose: (R, V) logits and the position, from 0 -> (R,) int64. Pad and start have logits of minus infinity.
+    Returns:
+        (R, T) int64 with T <= max_length, as `Decode` returns them.
+    """
+    word = torch.full((steps.rows,), ids.start, device=steps.device)
+    ended = torch.zeros(steps.rows, dtype=torch.bool, device=steps.device)
+    words: list[Tensor] = []
+    for position in range(max_length):
+        logits = steps.next(word)
+        logits[:, [ids.pad, ids.start]] = -torch.inf  # they could win only in an untrained network
+        word = choose(logits, position).masked_fill(ended, ids.pad)
+        words.append(word)
+        ended |= word == ids.end
+        if bool(ended.all()):
+            break
+    return torch.stack(words, dim=1)
+
+
+def word_lengths(tokens: Tensor, ids: Ids) -> Tensor:
+    """Words before the end token (or padding) in each row of (R, T): (R,) int64."""
+    return ((tokens != ids.end) & (tokens != ids.pad)).long().cumprod(1).sum(1)
