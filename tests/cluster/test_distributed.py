@@ -12,7 +12,7 @@ from cluster_workflow import ClusterWorkflow
 from local_slurm import LocalSlurm
 
 LOOPBACK = {"GLOO_SOCKET_IFNAME": "lo"}
-TWO_NODES: dict[str, int | str] = {  # as profiles/README.md has it
+TWO_NODES: dict[str, int | str] = {  # as docs/operations/clusters.md has it
     "nodes": 2,
     "gpu": 2,
     "mpi": "srun",

@@ -1,4 +1,4 @@
-"""A few of the faults of docs/faults.md: the tables come back, or an error names the damaged file."""
+"""A few of the faults of docs/operations/faults.md: the tables come back, or an error names the damaged file."""
 
 from pathlib import Path
 

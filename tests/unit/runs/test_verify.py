@@ -12,7 +12,7 @@ from pipeline_lib.files.formats import write_json, write_text
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    write_json(tmp_path / "results/filtered/own/counts.json", {"examples": 3})
+    write_json(tmp_path / "results/filtered/own/counts.json", {"pairs": 3})
     write_text(tmp_path / "results/tables/table2.csv", "system,BLEU-1\nours,12.5\n")
     (tmp_path / "results/logs").mkdir()
     (tmp_path / "results/logs/own.log").write_text("without a checksum")
@@ -60,7 +60,7 @@ def test_a_damaged_checksum_is_told_from_a_damaged_file(results: Path) -> None:
 
 @pytest.mark.parametrize("damaged", [False, True])
 def test_the_documented_line_deletes_what_changed_and_nothing_else(results: Path, damaged: bool) -> None:
-    faults = (Path(__file__).parents[3] / "docs/faults.md").read_text(encoding="utf-8")
+    faults = (Path(__file__).parents[3] / "docs/operations/faults.md").read_text(encoding="utf-8")
     line = re.search(r"`python (-m pipeline_lib\.verify) results (\| xargs [^`]+)`", faults)
     assert line
     before = {path for path in results.rglob("*") if path.is_file()}
