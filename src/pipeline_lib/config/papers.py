@@ -1,0 +1,125 @@
+"""What a paper declares: its systems, and its tables, figures and analyses as data.
+
+A *kind* is a module: ``kind: scores`` of a table is `pipeline_lib.tables.scores`, ``kind: latent_map`` of a figure
+`pipeline_lib.figures.latent_map`, ``kind: latents`` of an analysis `pipeline_lib.analyses.latents`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from pipeline_lib.config.ratings import Scale
+from pipeline_lib.config.settings import Name, Positive, Settings
+from pipeline_lib.config.systems import SystemSettings
+
+Split = Literal["train", "validation", "test"]
+
+
+class TableSpec(Settings):
+    """What every kind of table declares."""
+
+    title: str = Field(description="printed above the table")
+    caption: str = Field(default="", description="a sentence or two for the reports; may be reStructuredText")
+    number: str | None = Field(default=None, description="as the paper counts; null: a table that the paper lacks")
+    corpora: list[Name] | None = Field(default=None, description="corpora of the table; null: those of the run")
+    systems: list[Name] | dict[Name, str] | None = Field(
+        default=None,
+        description="rows, in order; a mapping gives a row the label that the paper uses here; null: all of `systems:`",
+    )
+    digits: Positive = Field(default=3, description="decimals of a cell")
+    notes: list[str] = Field(default=[], description="further notes below the table")
+
+
+class CountTable(TableSpec):
+    """Counts of corpora, a row for each."""
+
+    kind: Literal["counts"]
+    columns: dict[str, str] = Field(
+        description="column, as the paper heads it: the count it shows, such as vocabulary or train.examples"
+    )
+
+
+class ScoreTable(TableSpec):
+    """Metrics of systems, a row for each system on a corpus."""
+
+    kind: Literal["scores"]
+    splits: list[Split] = Field(min_length=1, description="splits whose responses are scored")
+    columns: list[str] = Field(min_length=1, description="metrics of the published shape, in its order")
+    extra: list[str] = Field(default=[], description="metrics beyond the published shape, after it")
+    beside: Literal["published", "first row"] = Field(
+        default="published", description="what a value is compared with: the published one, or the first row's"
+    )
+    from_: Name | None = Field(
+        default=None, alias="from", description="an analysis that makes the scores; null: responses"
+    )
+    as_: dict[str, str] = Field(
+        default={}, alias="as", description="metric: the column under which the paper prints it"
+    )
+
+
+class TextTable(TableSpec):
+    """Texts that an analysis picked or made."""
+
+    kind: Literal["texts"]
+    from_: Name = Field(alias="from", description="the analysis that makes them")
+
+
+class RatingTable(TableSpec):
+    """What human judges filled in."""
+
+    kind: Literal["ratings"]
+    aspects: dict[Name, str] = Field(
+        min_length=1, description="what is judged, with the criterion that the rater reads"
+    )
+    scale: Scale = Field(default=Scale(), description="how a rater answers")
+
+
+class SettingTable(TableSpec):
+    """Settings of systems."""
+
+    kind: Literal["settings"]
+    columns: dict[str, str] = Field(description="column: the setting it shows, such as network.hidden or options.keep")
+
+
+class CostTable(TableSpec):
+    """Runtime and memory of every stage and system."""
+
+    kind: Literal["costs"]
+
+
+AnyTable = Annotated[
+    CountTable | ScoreTable | TextTable | RatingTable | SettingTable | CostTable, Field(discriminator="kind")
+]
+
+
+class FigureSpec(Settings):
+    """A figure."""
+
+    kind: Name = Field(description="module of pipeline_lib.figures that draws it")
+    title: str = Field(description="printed above the figure")
+    caption: str = Field(default="", description="a sentence or two for the reports; may be reStructuredText")
+    number: str | None = Field(default=None, description="as the paper counts; null: a figure that the paper lacks")
+    of: Name | None = Field(default=None, description="the analysis that it draws; null: the kind needs none")
+    systems: list[Name] | None = Field(default=None, description="systems that are drawn; null: all trained ones")
+    options: dict[str, Any] = Field(default={}, description="the kind's own options")
+
+
+class AnalysisSpec(Settings):
+    """Something computed of a corpus or of a trained system, beside its scores."""
+
+    kind: Name = Field(description="module of pipeline_lib.analyses that computes it")
+    of: Name | None = Field(default=None, description="another analysis that this one continues; null: none")
+    corpus: Name | None = Field(default=None, description="the corpus it is computed on; null: every one of the run")
+    options: dict[str, Any] = Field(default={}, description="the kind's own options")
+
+
+class Paper(Settings):
+    """``papers/<paper>/paper.yaml``."""
+
+    title: str = Field(description="of the paper")
+    citation: str = Field(description="authors, year, venue")
+    published: str = Field(description="how published.csv names the paper")
+    systems: dict[Name, SystemSettings] = Field(min_length=1, description="rows of the tables, by name")
+    tables: dict[Name, AnyTable] = Field(min_length=1, description="by the name of their files")
+    figures: dict[Name, FigureSpec] = Field(default={}, description="by the name of their files")
+    analyses: dict[Name, AnalysisSpec] = Field(default={}, description="by name")
