@@ -181,10 +181,10 @@ def description_of(wildcards):
     return json.dumps(
         {
             "model": system.model,
-            "options": system.options,
+            # ignored by systems without clusters: leaving the number out keeps it from retraining them
+            "options": ({"groups": config_of(wildcards.corpus).clustering.groups} if system.clusters else {})
+            | system.options,
             "network": CONFIG.network_of(wildcards.corpus, wildcards.system).model_dump(),
-            # of no matter, and so no cause to train again, where a system knows no clusters
-            "groups": config_of(wildcards.corpus).clustering.groups if system.clusters else 0,
         }
     )
 

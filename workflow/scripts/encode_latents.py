@@ -9,14 +9,14 @@ from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.models import saved
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 
 def main(
     model: Path, vocabulary: Path, examples: Path, clusters: list[Path], device: str, seed: int, out: Path
 ) -> None:
     keep_freed_memory()
-    words = Vocabulary.read(vocabulary)
+    words = Words.read(vocabulary)
     network = saved.load(model, words).to(choose_device(device))
     dataset = ExampleDataset.read(examples, words, clusters[0] if clusters else None)
     texts = read_parquet(examples, EXAMPLES, ["example_id", "label"])

@@ -12,7 +12,7 @@ from pipeline_lib.files.formats import read_json, write_parquet
 from pipeline_lib.models import saved
 from pipeline_lib.schemas.latents import DISTANCES
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 
 def main(
@@ -27,7 +27,7 @@ def main(
     out: Path,
 ) -> None:
     keep_freed_memory()
-    words = Vocabulary.read(vocabulary)
+    words = Words.read(vocabulary)
     network = saved.load(model, words).to(choose_device(training.device))
     dataset = ExampleDataset.open(train, clusters[0] if clusters else None)
     order = BatchOrder(dataset, training.batch_size, training.bucket_batches, seed)

@@ -5,7 +5,13 @@ from pydantic import Field
 from pipeline_lib.config.settings import Positive, Settings
 
 
-class Recurrent(Settings):
+class Sizes(Settings):
+    """What every network is built from."""
+
+    initial_range: float = Field(default=0.08, gt=0, description="weights start uniform in +- this")
+
+
+class Recurrent(Sizes):
     """Sizes shared by the systems of one table."""
 
     hidden: Positive = Field(default=300, description="GRU units per direction and decoder units")
@@ -13,4 +19,3 @@ class Recurrent(Settings):
     latent: Positive = Field(default=64, description="dimensions of the latent variable z")
     bow_hidden: Positive = Field(default=400, description="hidden units of the bag-of-words predictor")
     prior_hidden: Positive = Field(default=100, description="least width of the prior's hidden layer")
-    initial_range: float = Field(default=0.08, gt=0, description="weights start uniform in +- this")

@@ -8,7 +8,7 @@ from pipeline_lib.config.cases import Cases
 from pipeline_lib.config.checking import merge, overridden, validated
 from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.config.corpora import Source
-from pipeline_lib.config.decoding import Decoding
+from pipeline_lib.config.decoding import Decoding, Greedy
 from pipeline_lib.config.embeddings import Embeddings
 from pipeline_lib.config.figures import Figures
 from pipeline_lib.config.filtering import Filtering
@@ -46,7 +46,7 @@ class Config(Settings):
     training: Training = Training()
     systems: dict[Name, SystemSettings] = Field(min_length=1, description="rows of the tables, by name")
     external_systems: dict[Name, ExternalSystem] = Field(default={}, description="rows made elsewhere, by name")
-    decoding: Decoding = Decoding()
+    decoding: Decoding = Greedy()
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
     tables: Tables = Tables()
