@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from pipeline_lib.config.settings import Positive, Settings
+from pipeline_lib.config.settings import Fraction, Positive, Settings
 
 
 class Sizes(Settings):
@@ -19,3 +19,13 @@ class Recurrent(Sizes):
     latent: Positive = Field(default=64, description="dimensions of the latent variable z")
     bow_hidden: Positive = Field(default=400, description="hidden units of the bag-of-words predictor")
     prior_hidden: Positive = Field(default=100, description="least width of the prior's hidden layer")
+
+
+class LanguageModel(Sizes):
+    """Sizes of a language model of single sentences, with or without a latent variable; words are learnt."""
+
+    embedding: Positive = Field(default=256, description="components of a word's embedding, shared by both sides")
+    hidden: Positive = Field(default=256, description="LSTM units of the encoder and of the decoder")
+    latent: Positive = Field(default=16, description="dimensions of the latent variable z")
+    dropout: Fraction = Field(default=0.0, description="share of the decoder's inputs and outputs that are dropped")
+    z_input: bool = Field(default=False, description="whether the decoder also reads z with every word")

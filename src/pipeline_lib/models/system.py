@@ -31,7 +31,8 @@ class Likelihood(NamedTuple):
     ``nll`` reconstruction with z from the posterior; ``kl`` posterior to prior; ``bound`` the negative evidence lower
     bound with every term that belongs to log p(response | context), both None for an implicit prior. Where the system
     has them: ``posterior_mean``
-    (B, Z), ``group`` (B,), and ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z].
+    (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z], and
+    ``end`` (B,), the end token's share of ``nll``.
     """
 
     nll: Tensor
@@ -40,6 +41,7 @@ class Likelihood(NamedTuple):
     posterior_mean: Tensor | None = None
     group: Tensor | None = None
     condition: Tensor | None = None
+    end: Tensor | None = None
 
 
 class Generated(NamedTuple):
