@@ -54,7 +54,7 @@ TRAINED = [name for name in SYSTEMS if name in TRAINABLE]
 EXTERNAL = list(CONFIG.external_systems)
 FUNCTIONS = [name for name in SYSTEMS if SYSTEMS[name].model.startswith("function:")]
 BASELINES = [name for name in SYSTEMS if name not in TRAINED + EXTERNAL + FUNCTIONS]
-FETCHED = [name for name in CONFIG.corpora if CONFIG.sources[name].reader != "synthetic"]
+FETCHED = [name for name in CONFIG.corpora if not CONFIG.sources[name].generated]
 
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated, and end with it
 shell.prefix(
@@ -137,7 +137,7 @@ def mirrored_files(wildcards):
 
 
 def manifest_of(wildcards):
-    generated = CONFIG.sources[wildcards.corpus].reader == "synthetic"
+    generated = CONFIG.sources[wildcards.corpus].generated
     return [] if generated else RESULTS / f"raw/{wildcards.corpus}/manifest.json"
 
 

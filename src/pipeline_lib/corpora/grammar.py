@@ -13,10 +13,10 @@ from typing import TypeVar
 
 import pyarrow as pa
 
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.grammar import Grammar
-from pipeline_lib.config.sources import Source
 from pipeline_lib.corpora.grammar_rules import OTHER_THING, Phrase, SentenceGrammar, grammar_of
-from pipeline_lib.schema import DIALOGUES, SPLITS
+from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 
 T = TypeVar("T")
 _BATCH_SENTENCES = 10_000
@@ -24,9 +24,8 @@ _BATCH_SENTENCES = 10_000
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
     """Return the sentences of all splits; same settings, same bytes. ``files`` and ``skipped`` are unused."""
-    settings: Grammar | None = source.grammar  # type: ignore[attr-defined]  # until `Source` has this section
-    assert settings is not None  # the configuration checks it
-    yield from generate(settings)
+    assert source.grammar is not None  # the configuration checks it
+    yield from generate(source.grammar)
 
 
 def generate(settings: Grammar) -> Iterator[pa.RecordBatch]:

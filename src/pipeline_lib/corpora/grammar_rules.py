@@ -23,7 +23,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline_lib.config.grammar import Grammar
-from pipeline_lib.text.tokenise import tokenise_array
+from pipeline_lib.text.tokenisers.english import tokenise_array
 
 Phrase = tuple[str, ...]  # tokens that fill a slot: ("soup",) or ("over", "the", "weekend")
 Filling = Mapping[str, Phrase]  # slot -> what fills it

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.config.sources import Source
-from pipeline_lib.corpora.archives import read_member, read_text
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.lines import decode_strictly
 from pipeline_lib.corpora.sentences import sentence_batch
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.archives import read_member, read_text
 
 _FILES = {"train": "ptb.train.txt", "validation": "ptb.valid.txt", "test": "ptb.test.txt"}
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.config.sources import Source
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.lines import subtitle_lines
 from pipeline_lib.corpora.splits import hashed_split, official_splits
-from pipeline_lib.schema import DIALOGUES
+from pipeline_lib.schemas.dialogues import DIALOGUES
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:

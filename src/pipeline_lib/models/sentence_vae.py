@@ -75,7 +75,9 @@ class SentenceDecoder(nn.Module):
     def _by_position(self, targets: Tensor, valid: Tensor, noise: torch.Generator) -> Tensor:
         """Without words and without z all sentences share their states: T rows are projected in place of B * T."""
         words = torch.full((1, targets.shape[1]), self.ids.unknown, device=targets.device)
-        log_probabilities = torch.log_softmax(at_least_float32(self.output(self._hidden(words, None, None, noise)[0])), -1)
+        log_probabilities = torch.log_softmax(
+            at_least_float32(self.output(self._hidden(words, None, None, noise)[0])), -1
+        )
         return -log_probabilities.gather(1, targets.t()).t()[valid]
 
 

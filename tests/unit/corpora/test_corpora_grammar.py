@@ -29,8 +29,8 @@ from pipeline_lib.corpora.positional import (
     unigram_optimum,
     without_end,
 )
-from pipeline_lib.schema import DIALOGUES
-from pipeline_lib.text.tokenise import tokenise_array
+from pipeline_lib.schemas.dialogues import DIALOGUES
+from pipeline_lib.text.tokenisers.english import tokenise_array
 
 Sentence = tuple[str, ...]
 

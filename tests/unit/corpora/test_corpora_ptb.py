@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pipeline_lib.config.sources import Source
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora import ptb, sentences
 from pipeline_lib.corpora.positional import count_positions, positional_optimum, without_end
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.schema import DIALOGUES
+from pipeline_lib.schemas.dialogues import DIALOGUES
 
 SOURCE = Source(reader="table", label="x", licence="none", bundles=[[]], splits={"validation": 0.2, "test": 0.2})
 TEXTS = {
