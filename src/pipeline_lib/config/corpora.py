@@ -12,6 +12,9 @@ from pipeline_lib.errors import did_you_mean
 OVERRIDABLE = ("filtering", "embeddings", "keywords", "clustering", "network", "training", "decoding", "metrics")
 
 
+Reader = Literal["synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences"]
+
+
 class RemoteFile(Settings):
     """One file of a source: where it may be had and how to know that it is the right one."""
 
@@ -45,9 +48,8 @@ class Synthetic(Settings):
 class Source(Settings):
     """A corpus: a reader, its files or its generator, and what differs for it from the rest of the configuration."""
 
-    reader: Literal["synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences"] = (
-        Field(
-            description="synthetic: generated dialogues; grammar: generated sentences; dailydialog: the release's zips or "
+    reader: Reader = Field(
+        description="synthetic: generated dialogues; grammar: generated sentences; dailydialog: the release's zips or "
         "text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
         "`N query<TAB>response`, N restarts with each film; table: CSV, JSONL or Parquet with columns dialogue id, "
         "turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
