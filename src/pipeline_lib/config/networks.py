@@ -1,5 +1,7 @@
 """Sizes of networks."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from pipeline_lib.config.settings import Fraction, Positive, Settings
@@ -8,7 +10,9 @@ from pipeline_lib.config.settings import Fraction, Positive, Settings
 class Sizes(Settings):
     """What every network is built from."""
 
-    initial_range: float = Field(default=0.08, gt=0, description="weights start uniform in +- this")
+    initial_range: Annotated[float, Field(gt=0)] | None = Field(
+        default=0.08, description="initial weights are uniform in ± this; null: as torch starts each layer"
+    )
 
 
 class Recurrent(Sizes):

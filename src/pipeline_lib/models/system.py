@@ -163,5 +163,6 @@ def create(path: str, options: dict[str, Any], units: Units, network: Sizes) -> 
             remedy="give the system a `network:` of its own",
         )
     model: System = kind(units, network, checked)
-    model.initialise(network.initial_range)
+    if network.initial_range is not None:
+        model.initialise(network.initial_range)
     return model
