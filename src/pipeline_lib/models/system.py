@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.config.networks import AnyNetwork
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.batch import Batch
@@ -59,7 +59,7 @@ class System(nn.Module, ABC):
 
     selections: ClassVar[tuple[str, ...]] = ("none",)
 
-    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Settings) -> None:
+    def __init__(self, embeddings: Tensor, network: AnyNetwork, groups: int, options: Settings) -> None:
         super().__init__()
         self.embeddings: Tensor
         self.register_buffer("embeddings", embeddings, persistent=False)
@@ -89,7 +89,7 @@ class System(nn.Module, ABC):
         """Respond to each context; ``selection`` is one of ``selections``; only `oracle` looks at the reference."""
 
 
-def create(path: str, options: dict[str, Any], embeddings: Tensor, network: Recurrent, groups: int) -> System:
+def create(path: str, options: dict[str, Any], embeddings: Tensor, network: AnyNetwork, groups: int) -> System:
     """Build the model that a configuration entry names as ``module:Class``, initialised from torch's current seed.
 
     Raises:
