@@ -64,7 +64,7 @@ def measure_distances(
 
     from pipeline_lib.compute.device import seeded
 
-    device = model.embeddings.device
+    device = model.device
     measured = []
     model.eval()
     with torch.no_grad(), ProgressBar("distances", batches, "batches") as bar:

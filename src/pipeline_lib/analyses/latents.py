@@ -34,10 +34,10 @@ class Options(Settings):
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
     """Return a `latents_schema` table, a row for each example of the split; errors as `encode`."""
     from pipeline_lib.examples.dataset import ExampleDataset
-    from pipeline_lib.text.units import Vocabulary
+    from pipeline_lib.text.units import Words
 
     examples = data.examples[options.split]
-    dataset = ExampleDataset.read(examples, Vocabulary.read(data.vocabulary), data.clusters)
+    dataset = ExampleDataset.read(examples, Words.read(data.vocabulary), data.clusters)
     return encode(model, read_parquet(examples, EXAMPLES, ["example_id", "label"]), dataset, seed)
 
 
@@ -55,7 +55,7 @@ def encode(model: "System", texts: pa.Table, dataset: "ExampleDataset", seed: in
 
     from pipeline_lib.compute.device import seeded
 
-    device = model.embeddings.device
+    device = model.device
     generator = seeded(device, seed, 3)
     batches = list(dataset.by_length(_BATCH))
     groups, means = [], []

@@ -28,9 +28,8 @@ class Stages(Settings):
 
 
 class Description(Settings):
-    """Everything but the vocabulary that a network is built from."""
+    """Everything but the units that a network is built from."""
 
     model: str
     options: dict[str, Any]
     network: AnyNetwork
-    groups: int

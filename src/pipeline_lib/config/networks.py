@@ -7,7 +7,13 @@ from pydantic import Field
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 
 
-class Recurrent(Settings):
+class Sizes(Settings):
+    """What every network is built from."""
+
+    initial_range: float = Field(default=0.08, gt=0, description="initial weights are uniform in ± this")
+
+
+class Recurrent(Sizes):
     """Sizes of a recurrent encoder and decoder over given word vectors."""
 
     kind: Literal["recurrent"] = Field(
@@ -18,20 +24,19 @@ class Recurrent(Settings):
     latent: Positive = Field(default=64, description="dimensions of the latent variable z")
     bow_hidden: Positive = Field(default=400, description="hidden units of the bag-of-words predictor")
     prior_hidden: Positive = Field(default=100, description="least width of the prior's hidden layer")
-    initial_range: float = Field(default=0.08, gt=0, description="initial weights are uniform in ± this")
 
 
-class LanguageModel(Settings):
+class LanguageModel(Sizes):
     """Sizes of a language model of single sentences, with or without a latent variable; words are learnt."""
 
-    kind: Literal["language_model"] = Field(description="language_model: LSTMs over embeddings that are learnt")
+    kind: Literal["language_model"] = Field(
+        default="language_model", description="language_model: LSTMs over embeddings that are learnt"
+    )
     embedding: Positive = Field(default=256, description="components of a word's embedding, shared by both sides")
     hidden: Positive = Field(default=256, description="LSTM units of the encoder and of the decoder")
     latent: Positive = Field(default=16, description="dimensions of the latent variable z")
-    cell: Literal["lstm"] = Field(default="lstm", description="recurrent cell")
     dropout: Fraction = Field(default=0.0, description="share of the decoder's inputs and outputs that are dropped")
     z_input: bool = Field(default=False, description="whether the decoder also reads z with every word")
-    initial_range: float = Field(default=0.08, gt=0, description="initial weights are uniform in ± this")
 
 
 AnyNetwork = Annotated[Recurrent | LanguageModel, Field(discriminator="kind")]

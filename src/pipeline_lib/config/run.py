@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline_lib.config.checking import overridden, validated
 from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.config.corpora import Source
-from pipeline_lib.config.decoding import Decoding
+from pipeline_lib.config.decoding import Decoding, Greedy
 from pipeline_lib.config.embeddings import Embeddings
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.config.keywords import Keywords
@@ -46,7 +46,7 @@ class Config(Paper):
     clustering: Clustering = Clustering()
     network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
     training: Training = Training()
-    decoding: Decoding = Decoding()
+    decoding: Decoding = Field(default=Greedy(), description="how responses are made")
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
     ratings: Study = Study()
@@ -99,12 +99,10 @@ class Config(Paper):
     def description(self, corpus: str, system: str) -> Description:
         """What the network of one system is built from."""
         settings = self.systems[system]
+        # systems without groups ignore their number: leaving it out keeps it from retraining them
+        groups = {"groups": self.for_corpus(corpus).clustering.groups} if "group" in settings.reads else {}
         return Description(
-            model=settings.model or "",
-            options=settings.options,
-            network=self.network_of(corpus, system),
-            # ignored by systems without groups; 0 keeps another number of clusters from retraining them
-            groups=self.for_corpus(corpus).clustering.groups if "group" in settings.reads else 0,
+            model=settings.model or "", options=groups | settings.options, network=self.network_of(corpus, system)
         )
 
     def network_of(self, corpus: str, system: str) -> AnyNetwork:
@@ -265,7 +263,10 @@ class Config(Paper):
         if not override:
             return self
         where = f"sources.{corpus}.override"
-        kinds = {section: type(getattr(self, section)) for section in override} | {"network": AnyNetwork}
+        kinds = {section: type(getattr(self, section)) for section in override} | {
+            "network": AnyNetwork,
+            "decoding": Decoding,
+        }
         changed = {
             section: overridden(kinds[section], getattr(self, section), own, where, section)
             for section, own in override.items()

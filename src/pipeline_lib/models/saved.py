@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -10,13 +9,12 @@ from pipeline_lib.config.layout import Description
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.system import System, create
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Units
 
 
-def build(description: Description, vocabulary: Vocabulary) -> System:
+def build(description: Description, units: Units) -> System:
     """A fresh network, initialised from torch's current seed."""
-    embeddings = torch.from_numpy(vocabulary.matrix.copy())
-    return create(description.model, description.options, embeddings, description.network, description.groups)
+    return create(description.model, description.options, units, description.network)
 
 
 def save(path: Path, weights: dict[str, Tensor], description: Description) -> None:
@@ -24,11 +22,11 @@ def save(path: Path, weights: dict[str, Tensor], description: Description) -> No
     save_tensors(path, weights, {"description": description.model_dump_json()})
 
 
-def load(path: Path, vocabulary: Vocabulary) -> System:
+def load(path: Path, units: Units) -> System:
     """Read what `save` wrote.
 
     Raises:
-        PipelineError: the file is damaged or foreign, or the vocabulary is not the one it was trained with.
+        PipelineError: the file is damaged or foreign, or the units are not those it was trained with.
     """
     weights, metadata = load_tensors(path)
     try:
@@ -40,6 +38,6 @@ def load(path: Path, vocabulary: Vocabulary) -> System:
             expected="a model written by this workflow",
             remedy="delete the file and run the same command again; it will be remade",
         ) from error
-    model = build(description, vocabulary)
+    model = build(description, units)
     load_weights(model, weights, path)
     return model

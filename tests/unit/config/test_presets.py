@@ -31,7 +31,7 @@ def comment_of(paper: str, preset: str) -> str:
     return (ROOT / "papers" / paper / f"{preset}.yaml").read_text(encoding="utf-8").split("\n\n")[0]
 
 
-# --- every preset of every paper ---------------------------------------------------------------------------------------
+# --- every preset of every paper -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("paper", "preset"), PRESETS)
@@ -66,7 +66,7 @@ def test_every_published_value_of_a_paper_is_a_number_or_a_bound_at_one_place(pa
     assert all(re.fullmatch(r">?-?[\d.]+", row["value"]) for row in rows)
 
 
-# --- SepaCVAE ----------------------------------------------------------------------------------------------------------
+# --- SepaCVAE --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,9 @@ def test_an_ablation_differs_from_sepacvae_in_one_option():
     for name in config.systems_of("ablations")[1:]:
         ablation = config.systems[name]
         assert ablation.model == whole.model
-        differing = {key for key in {**whole.options, **ablation.options} if ablation.options.get(key) != whole.options.get(key)}
+        differing = {
+            key for key in {**whole.options, **ablation.options} if ablation.options.get(key) != whole.options.get(key)
+        }
         assert len(differing) == 1, name
 
 

@@ -11,17 +11,17 @@ from pydantic import TypeAdapter, ValidationError
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from pipeline_lib.config import strategies as settings_of
+from pipeline_lib.config import decoding as settings_of
 from pipeline_lib.decoding.beam import FREE, Beam
-from pipeline_lib.decoding.greedy import greedy as greedy_of_before
-from pipeline_lib.decoding.greedy2 import Greedy
+from pipeline_lib.decoding.greedy import Greedy
 from pipeline_lib.decoding.sampling import Sampling
-from pipeline_lib.decoding.steps import Ids, word_lengths
+from pipeline_lib.decoding.steps import word_lengths
 from pipeline_lib.decoding.strategies import strategy
-from pipeline_lib.models.layers import Decoder
+from pipeline_lib.models.layers.recurrent import Decoder, DecoderSteps
+from pipeline_lib.text.ids import Ids
 
 PAD, UNKNOWN, START, END, A, B, C, D = range(8)
-IDS = Ids(PAD, START, END)
+IDS = Ids(pad=PAD, start=START, end=END)
 WORDS = (UNKNOWN, A, B, C, D)  # all that a sentence can hold
 HOLDS_ALL = len(WORDS) ** 4  # the size of a beam that prunes nothing up to four words
 
@@ -105,27 +105,6 @@ class TableSteps:
         self.rows = len(rows)
 
 
-class GruSteps:
-    """The decoder of the SepaCVAE paper's systems, a word at a time."""
-
-    def __init__(self, decoder, embeddings, condition, constant_input):
-        self.decoder, self.embeddings, self.constant_input = decoder, embeddings, constant_input
-        self.state = decoder.initial_state(condition)
-        self.rows, self.device = len(condition), condition.device
-
-    def next(self, words):
-        embedded = F.embedding(words, self.embeddings)
-        if self.constant_input is not None:
-            embedded = torch.cat([embedded, self.constant_input], -1)
-        hidden, self.state = self.decoder.gru(embedded.unsqueeze(1), self.state)
-        return self.decoder.output(hidden.squeeze(1)).float()
-
-    def keep(self, rows):
-        self.state, self.rows = self.state[:, rows], len(rows)
-        if self.constant_input is not None:
-            self.constant_input = self.constant_input[rows]
-
-
 def sentence(row):
     """Words of a row before its end; whatever follows the end must be padding."""
     words = row.tolist()
@@ -149,20 +128,24 @@ def assert_same_ranking(ours, expected):
 
 
 @pytest.mark.parametrize("constant", [0, 3])
-@pytest.mark.parametrize("seed", range(5))
-def test_greedy_words_are_those_of_the_decoder_of_before_to_the_bit(seed, constant):
-    torch.manual_seed(seed)
+def test_a_decoder_goes_on_with_the_hypotheses_that_are_kept(constant):
+    torch.manual_seed(constant)
     decoder = Decoder(6 + constant, 16, layers=2, vocabulary_size=40, condition_size=5)
-    for weight in decoder.parameters():
-        torch.nn.init.normal_(weight)
-    decoder.output.bias.data[END] += 7  # responses of several lengths
-    embeddings, condition = torch.randn(40, 6), torch.randn(30, 5)
-    constant_input = torch.randn(30, constant) if constant else None
+    embeddings, condition = torch.randn(40, 6), torch.randn(4, 5)
+    beside = torch.randn(4, constant) if constant else None
+    kept = torch.tensor([2, 2, 0])
+    first, second = torch.tensor([4, 5, 6, 7]), torch.tensor([8, 9, 10])
     with torch.no_grad():
-        before = greedy_of_before(decoder, embeddings, condition, 12, constant_input)
-        ours = Greedy(IDS, 12)(GruSteps(decoder, embeddings, condition, constant_input))
-    assert len(set(word_lengths(before, IDS).tolist())) > 3
-    assert torch.equal(ours, before)
+        steps = DecoderSteps(decoder, embeddings, condition, beside)
+        steps.next(first)
+        steps.keep(kept)
+        found = steps.next(second)
+        inputs = embeddings[torch.stack([first[kept], second], 1)]
+        if beside is not None:
+            inputs = torch.cat([inputs, beside[kept].unsqueeze(1).expand(-1, 2, -1)], -1)
+        whole = decoder.output(decoder(inputs, condition[kept]))[:, -1]
+    assert steps.rows == 3
+    assert_close(found, whole)
 
 
 # Beam
@@ -415,13 +398,13 @@ def test_after_the_end_there_is_only_padding(kind):
     ],
 )
 def test_settings_name_the_strategy(written, expected):
-    read = TypeAdapter(settings_of.Strategy).validate_python(written)
+    read = TypeAdapter(settings_of.Decoding).validate_python(written)
     assert strategy(read, IDS, torch.Generator()) == expected
 
 
 def test_sampling_draws_from_the_generator_of_the_caller():
     generator = torch.Generator()
-    read = TypeAdapter(settings_of.Strategy).validate_python({"kind": "sampling", "temperature": 0.5, "max_length": 3})
+    read = TypeAdapter(settings_of.Decoding).validate_python({"kind": "sampling", "temperature": 0.5, "max_length": 3})
     assert strategy(read, IDS, generator) == Sampling(IDS, 3, 0.5, generator)
 
 
@@ -433,9 +416,9 @@ def test_sampling_draws_from_the_generator_of_the_caller():
         {"kind": "beam", "length_penalty": -1.0},
         {"kind": "sampling", "temperature": 0.0},
         {"kind": "nucleus"},
-        {"max_length": 25},
+        {"size": 4},
     ],
 )
 def test_settings_of_no_strategy_are_refused(written):
     with pytest.raises(ValidationError):
-        TypeAdapter(settings_of.Strategy).validate_python(written)
+        TypeAdapter(settings_of.Decoding).validate_python(written)
