@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 from pipeline_lib.config.loading import load, read_yaml
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.stage.fingerprint import stage_fingerprint
+from pipeline_lib.stage.kinds import module_of as module_of_kind
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.files.disk import report_full_disk
 from pipeline_lib.training.state import forget_finished
@@ -337,7 +338,7 @@ def code_of_stages():
     for system in FUNCTIONS:
         code[f"call_function {system}"] = code_of("call_function", module_of_function(system))
     for corpus in CONFIG.corpora:
-        reader = f"pipeline_lib.corpora.{CONFIG.sources[corpus].reader}"
+        reader = module_of_kind("pipeline_lib.corpora", CONFIG.sources[corpus].reader)
         code[f"extract_dialogues {corpus}"] = code_of("extract_dialogues", reader)
     return json.dumps(code)
 

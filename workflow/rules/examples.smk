@@ -18,7 +18,7 @@ rule extract_dialogues:
         manifest=lambda wildcards, input: f"--manifest {shlex.quote(input[0])}" if input else "",
         code=lambda wildcards: code_of(
             "extract_dialogues",
-            f"pipeline_lib.corpora.{CONFIG.sources[wildcards.corpus].reader}",
+            module_of_kind("pipeline_lib.corpora", CONFIG.sources[wildcards.corpus].reader),
         ),
     shell:
         "python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "

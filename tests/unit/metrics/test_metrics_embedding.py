@@ -128,7 +128,9 @@ def test_vectors_of_any_size_have_the_cosines_of_their_directions(metric, scale)
 def test_a_power_of_two_changes_no_bit_of_a_cosine(space, items):
     doubled = VectorSpace(space.tokens, space.matrix * np.float32(2**40), space.label)
     for metric in (Average, Extrema, Greedy, Coherence):
-        assert metric(space)(Items.of(*items)).per_item.tobytes() == metric(doubled)(Items.of(*items)).per_item.tobytes()
+        assert (
+            metric(space)(Items.of(*items)).per_item.tobytes() == metric(doubled)(Items.of(*items)).per_item.tobytes()
+        )
 
 
 def test_a_vector_of_zeros_counts_as_unknown():
