@@ -15,6 +15,7 @@ def main(
     responses: Path,
     vectors: Path,
     settings: Metrics,
+    metrics: list[str],
     corpus: str,
     split: str,
     system: str,

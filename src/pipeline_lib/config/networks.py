@@ -1,6 +1,6 @@
-"""Sizes of networks."""
+"""Sizes of networks, one class for each kind."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,9 +16,12 @@ class Sizes(Settings):
 
 
 class Recurrent(Sizes):
-    """Sizes shared by the systems of one table."""
+    """Sizes of a recurrent encoder and decoder over given word vectors."""
 
-    hidden: Positive = Field(default=300, description="GRU units per direction and decoder units")
+    kind: Literal["recurrent"] = Field(
+        default="recurrent", description="recurrent: encoder and decoder are GRUs; without a kind, this one"
+    )
+    hidden: Positive = Field(default=300, description="GRU units per direction of the encoder, and of the decoder")
     decoder_layers: Positive = Field(default=2, description="stacked GRU layers of the decoder")
     latent: Positive = Field(default=64, description="dimensions of the latent variable z")
     bow_hidden: Positive = Field(default=400, description="hidden units of the bag-of-words predictor")
@@ -28,8 +31,14 @@ class Recurrent(Sizes):
 class LanguageModel(Sizes):
     """Sizes of a language model of single sentences, with or without a latent variable; words are learnt."""
 
+    kind: Literal["language_model"] = Field(
+        default="language_model", description="language_model: LSTMs over embeddings that are learnt"
+    )
     embedding: Positive = Field(default=256, description="components of a word's embedding, shared by both sides")
     hidden: Positive = Field(default=256, description="LSTM units of the encoder and of the decoder")
     latent: Positive = Field(default=16, description="dimensions of the latent variable z")
     dropout: Fraction = Field(default=0.0, description="share of the decoder's inputs and outputs that are dropped")
     z_input: bool = Field(default=False, description="whether the decoder also reads z with every word")
+
+
+AnyNetwork = Annotated[Recurrent | LanguageModel, Field(discriminator="kind")]

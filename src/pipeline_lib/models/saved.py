@@ -1,25 +1,15 @@
 """A trained model on disk: its weights and, in the same file, what it takes to build the network again."""
 
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from torch import Tensor
 
-from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.layout import Description
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.system import System, create
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 from pipeline_lib.text.units import Units
-
-
-class Description(Settings):
-    """Everything but the units that a network is built from."""
-
-    model: str
-    options: dict[str, Any]
-    network: Recurrent
 
 
 def build(description: Description, units: Units) -> System:
