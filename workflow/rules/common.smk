@@ -57,7 +57,8 @@ SYSTEMS = CONFIG.systems
 TRAINED = list(CONFIG.trainable)
 FUNCTIONS = [name for name, system in SYSTEMS.items() if system.function]
 EXTERNAL = [name for name, system in SYSTEMS.items() if system.responses]
-BASELINES = [name for name, system in SYSTEMS.items() if system.baseline]
+BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "human")]
+EXACT = [name for name, system in SYSTEMS.items() if system.baseline in ("truth", "positions")]
 FETCHED = [name for name in CORPORA if not CONFIG.sources[name].generated]
 
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated, and end with it

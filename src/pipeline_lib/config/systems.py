@@ -27,10 +27,11 @@ class SystemSettings(Settings):
         description="path of responses made elsewhere: CSV, JSON lines or Parquet with columns context and response "
         "(and sample, where a context has several responses); {corpus} and {split} stand for their names",
     )
-    baseline: Literal["random", "human"] | None = Field(
+    baseline: Literal["random", "human", "truth", "positions"] | None = Field(
         default=None,
         description="a reference row. random: training responses drawn at random (floor); human: the references "
-        "themselves (ceiling)",
+        "themselves (ceiling); truth: the distribution of generated sentences, which no model can beat; positions: the "
+        "best distribution that knows a word's position alone",
     )
     like: str | None = Field(
         default=None,
