@@ -106,6 +106,12 @@ def clusters_of(wildcards):
     return [RESULTS / f"clusters/{wildcards.corpus}/{method}.parquet"] if method else []
 
 
+def start_of(wildcards):
+    """The trained model whose weights a system begins with, of the same corpus and seed."""
+    first = TRAINABLE[wildcards.system].starts_from
+    return [RESULTS / f"models/{wildcards.corpus}/{first}/seed{wildcards.seed}/model.safetensors"] if first else []
+
+
 EMBEDDINGS_FROM_FILE = {
     corpus: config_of(corpus).embeddings for corpus in CORPORA if config_of(corpus).embeddings.source == "file"
 }

@@ -32,7 +32,7 @@ def measure_distances(
     Raises:
         PipelineError: the system has no latent variable.
     """
-    device = model.embeddings.device
+    device = model.device
     measured = []
     model.eval()
     with torch.no_grad(), ProgressBar("distances", batches, "batches") as bar:
@@ -57,7 +57,7 @@ def encode(model: System, texts: pa.Table, dataset: ExampleDataset, seed: int) -
     Raises:
         PipelineError: the system has no latent variable.
     """
-    device = model.embeddings.device
+    device = model.device
     generator = seeded(device, seed, 3)
     batches = list(dataset.by_length(_BATCH))
     groups, means = [], []

@@ -53,12 +53,19 @@ def _not_plain(path: str, part: str, value: Any, where: str) -> PipelineError:
 
 
 def merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with the values of ``over`` in place of its own, section within section."""
+    """Return ``base`` with the values of ``over`` in place of its own, section within section.
+
+    A section of another ``kind`` replaces the one before it as a whole, whose keys the new kind may not have.
+    """
     merged = dict(base)
     for key, value in over.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = merge(merged[key], value) if both else value
+        merged[key] = merge(merged[key], value) if both and _same_kind(merged[key], value) else value
     return merged
+
+
+def _same_kind(base: dict[str, Any], over: dict[str, Any]) -> bool:
+    return "kind" not in base or over.get("kind", base["kind"]) == base["kind"]
 
 
 def overridden(kind: type[S], base: S, own: dict[str, Any], where: str) -> S:

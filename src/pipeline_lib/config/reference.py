@@ -46,8 +46,8 @@ def _section(path: str, section: dict[str, Any], known: dict[str, Any]) -> Itera
     rows, inner = [], []
     for key, field in section["properties"].items():
         suffix, name = _subsection(field)
-        if name:
-            inner.append((f"{path}.{key}{suffix}".lstrip("."), known[name]))
+        for kind, one in _kinds(field) or [("", name)] if name else ():
+            inner.append((f"{path}.{key}{suffix}".lstrip(".") + kind, known[one]))
         is_section = name and not suffix and "default" in field and field["default"] is not None
         default = "required" if key in section.get("required", ()) else _default(field, bool(is_section))
         meaning = field.get("description") or (known[name]["description"].splitlines()[0] if name else "")
@@ -72,16 +72,27 @@ def _subsection(field: dict[str, Any]) -> tuple[str, str]:
     if isinstance(values, dict):
         suffix, name = _subsection(next(iter(values.values())) if "patternProperties" in field else values)
         return ".<name>" + suffix, name
-    return next((found for option in field.get("anyOf", ()) if (found := _subsection(option))[1]), ("", ""))
+    options = (*field.get("anyOf", ()), *field.get("oneOf", ()))
+    return next((found for option in options if (found := _subsection(option))[1]), ("", ""))
+
+
+def _kinds(field: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a section may be that has several kinds: how the heading names each, and its name."""
+    mapping = field.get("discriminator", {}).get("mapping", {})
+    return [(f": {{kind: {kind}}}", reference.rpartition("/")[2]) for kind, reference in mapping.items()]
 
 
 def _type(field: dict[str, Any]) -> str:
     if "anyOf" in field:
         return " or ".join(_type(option) for option in field["anyOf"])
+    if "oneOf" in field:
+        return "section"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if "prefixItems" in field:
         return f"[{', '.join(_type(item) for item in field['prefixItems'])}]"
+    if "const" in field:
+        return f"`{field['const']}`"
     kind = "section" if "$ref" in field else field.get("type", "any")
     if kind == "array":
         return f"list of {_type(field['items'])}"

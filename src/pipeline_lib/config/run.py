@@ -76,6 +76,12 @@ class Config(Settings):
         for corpus in self.corpora:
             if corpus not in self.sources:
                 raise ValueError(f"corpora: no source {corpus!r}; {did_you_mean(corpus, list(self.sources))}")
+        for name, row in self.trainable.items():
+            if row.starts_from is not None and row.starts_from not in self.trainable:
+                raise ValueError(
+                    f"systems.{name}.starts_from: no trained system {row.starts_from!r}; "
+                    f"{did_you_mean(row.starts_from, list(self.trainable))}"
+                )
         for system in self.human.systems:
             if system not in self.systems:
                 raise ValueError(f"human.systems: no system {system!r}; {did_you_mean(system, list(self.systems))}")

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from pipeline_lib.config.settings import AnyPath, Settings
+from pipeline_lib.config.settings import AnyPath, Name, Settings
 from pipeline_lib.errors import did_you_mean
 
 
@@ -23,6 +23,12 @@ class SystemSettings(Settings):
     )
     network: dict[str, Any] = Field(default={}, description="values of `network:` that differ for this system")
     training: dict[str, Any] = Field(default={}, description="values of `training:` that differ for this system")
+
+    starts_from: Name | None = Field(
+        default=None,
+        description="another trained system, whose weights of the same seed are the beginning of the training; "
+        "null: weights are drawn",
+    )
 
     @field_validator("model")
     @classmethod

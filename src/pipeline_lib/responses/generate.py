@@ -61,7 +61,7 @@ def respond(
 def _likelihoods(
     model: System, dataset: ExampleDataset, batches: list[Any], settings: Decoding, seed: int
 ) -> tuple[dict[str, np.ndarray | None], np.ndarray]:
-    device = model.embeddings.device
+    device = model.device
     generator = seeded(device, seed, 1)
     parts: list[Likelihood] = []
     importance: list[Tensor] = []
@@ -88,7 +88,7 @@ def _generate(
     settings: Decoding,
     seed: int,
 ) -> tuple[list[str], np.ndarray | None]:
-    device = model.embeddings.device
+    device = model.device
     generator = seeded(device, seed, 2)
     texts: list[str] = []
     groups: list[Tensor] = []

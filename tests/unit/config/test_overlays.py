@@ -66,9 +66,9 @@ def test_a_paper_overlay_carries_the_published_sizes(overlays, corpus, batch):
         network, training = config.network_of(corpus, system), config.training_of(corpus, system)
         assert (network.hidden, network.decoder_layers, network.latent, network.bow_hidden) == (300, 2, 64, 400)
         assert network.initial_range == 0.08
-        assert (training.batch_size, training.learning_rate, training.clip) == (batch, 1e-3, 5)
-        assert (training.epochs, training.max_steps, training.annealing_steps) == (50, None, 10_000)
-        assert (training.validate_every, training.select) == (100, "reconstruction")
+        assert (training.batch_size, training.optimiser.learning_rate, training.optimiser.clip) == (batch, 1e-3, 5)
+        assert (training.epochs, training.max_steps, training.annealing.steps) == (50, None, 10_000)
+        assert (training.validate_every, training.select, training.kl_floor) == (100, "ppl", None)
 
 
 def test_the_papersize_overlay_changes_the_window_of_lengths_and_nothing_else():
