@@ -72,6 +72,9 @@ class Config(Paper):
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
         for name, analysis in self.analyses.items():
             _check_names(f"analyses.{name}.of", [analysis.of] if analysis.of else (), "analysis", self.analyses)
+        for name, system in self.trainable.items():
+            first = [system.starts_from] if system.starts_from else ()
+            _check_names(f"systems.{name}.starts_from", first, "trained system", self.trainable)
         _check_names("report.tables", self.report.tables or (), "table", self.tables)
         _check_names("report.figures", self.report.figures or (), "figure", self.figures)
         if len(rated := [name for name, table in self.tables.items() if isinstance(table, RatingTable)]) > 1:
