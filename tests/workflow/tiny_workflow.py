@@ -57,10 +57,16 @@ class TinyWorkflow:
         path = self.folder / f"papers/{paper}/paper.yaml"
         declared = yaml.safe_load(path.read_text())
         declared["systems"] = {name: declared["systems"][name] for name in names}
-        options = [analysis.get("options", {}) for analysis in declared["analyses"].values()]
-        for spec in [*declared["tables"].values(), *declared["figures"].values(), *options]:
-            if "systems" in spec:
-                spec["systems"] = [name for name in spec["systems"] if name in names]
+        for section in ("tables", "figures", "analyses"):
+            for name, spec in list(declared[section].items()):
+                own = spec.get("options", {}) if section == "analyses" else spec
+                if "systems" in own:
+                    own["systems"] = [system for system in own["systems"] if system in names]
+                    if not own["systems"]:
+                        del declared[section][name]
+        for section in ("tables", "figures"):
+            shown = declared["report"][section]
+            declared["report"][section] = [name for name in shown if name in declared[section]]
         path.write_text(yaml.safe_dump(declared, sort_keys=False))
 
     def copy(self, folder: Path) -> "TinyWorkflow":

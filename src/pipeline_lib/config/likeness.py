@@ -7,6 +7,7 @@ from pipeline_lib.config.checking import merge
 from pipeline_lib.errors import PipelineError, did_you_mean
 
 Entries = Mapping[str, Any]  # systems as YAML has them, by name
+_LONGEST = 32  # entries of a chain
 
 
 def resolved(systems: Entries, paper: str, entries_of: Callable[[str], Entries]) -> dict[str, Any]:
@@ -22,9 +23,10 @@ def resolved(systems: Entries, paper: str, entries_of: Callable[[str], Entries])
     def entry(of: str, name: str, seen: tuple[str, ...]) -> Any:
         known = systems if of == paper else entries_of(of)
         label = name if of == paper else f"{of}/{name}"
-        if label in seen:
+        if label in seen or len(seen) > _LONGEST:
+            shown = " → ".join([*seen, label] if label in seen else [*seen[:3], "…"])
             raise PipelineError(
-                f"systems are like each other in a circle: {' → '.join([*seen, label])}",
+                f"systems are like each other {'in a circle' if label in seen else 'in too long a chain'}: {shown}",
                 where=f"systems.{seen[0]}.like",
                 expected="a chain that ends with a system without `like:`",
                 remedy="remove `like:` from one of them",

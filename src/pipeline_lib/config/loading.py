@@ -153,7 +153,7 @@ def load(layers: Sequence[Layer], papers: Path | None = None) -> Config:
 
     def entries_of(paper: str) -> Mapping[str, Any]:
         declared = read_yaml(folder_of(papers or Path("papers"), paper) / DECLARATION)
-        return dict(declared.get("systems") or {})
+        return systems if isinstance(systems := declared.get("systems"), dict) else {}
 
     if isinstance(values.get("systems"), dict):
         values = values | {"systems": resolved(values["systems"], str(values.get("paper")), entries_of)}

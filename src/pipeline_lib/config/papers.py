@@ -24,6 +24,7 @@ class TableSpec(Settings):
     corpora: list[Name] | None = Field(default=None, description="corpora of the table; null: those of the run")
     systems: list[Name] | dict[Name, str] | None = Field(
         default=None,
+        min_length=1,
         description="rows, in order; a mapping gives each row the label that the paper uses here; null: every system "
         "that is not `only_named`, as far as this kind of table has a row for it",
     )
@@ -102,7 +103,9 @@ class FigureSpec(Settings):
         "kind draws nothing but its options",
     )
     systems: list[Name] | None = Field(
-        default=None, description="systems that are drawn; null: every trained one that is not `only_named`"
+        default=None,
+        min_length=1,
+        description="systems that are drawn; null: every trained one that is not `only_named`",
     )
     options: dict[str, Any] = Field(default={}, description="the kind's own options")
 

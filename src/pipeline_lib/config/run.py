@@ -200,8 +200,8 @@ class Config(Paper):
 
     @property
     def metrics_shown(self) -> list[str]:
-        """Every metric that some table shows."""
-        return list(dict.fromkeys(metric for table in self.tables for metric in self.metrics_of(table)))
+        """Every metric that some table shows, in an order that does not depend on the tables'."""
+        return sorted({metric for table in self.tables for metric in self.metrics_of(table)})
 
     @property
     def tested(self) -> list[str]:

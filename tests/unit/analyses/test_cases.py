@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 import pytest
-from pipeline_lib.config.cases import Cases
 
-from pipeline_lib.analyses.contradictions import _count_new, _mean_cosine, _nearest, find_cases
+from pipeline_lib.analyses.contradictions import Options, _count_new, _mean_cosine, _nearest, find_cases
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
@@ -17,7 +17,6 @@ from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vectors import vectors_schema
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import write_csv
 from pipeline_lib.tables.texts import EMPTY, SHOWN, case_rows, latex, markdown
 
@@ -58,7 +57,7 @@ def find(tmp_path):
             schema=vectors_schema(2),
         )
         write_parquet(tmp_path / "vectors.parquet", table, vectors_schema(2), {"source": "made", "sha256": "0" * 64})
-        return find_cases(files, tmp_path / "vectors.parquet", Cases(**settings)).to_pylist()
+        return find_cases(files, tmp_path / "vectors.parquet", Options(**settings)).to_pylist()
 
     return run
 

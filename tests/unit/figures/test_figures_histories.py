@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from pipeline_lib.figures.training import curves, draw, plot
 from pyarrow import csv
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.figures.histories import Options, curves, draw, plot
 
 
 def history(path, *records):
@@ -49,7 +49,7 @@ def test_a_system_without_a_latent_variable_has_no_curve_of_one(histories):
 def test_what_is_drawn_is_what_the_csv_says(histories, tmp_path):
     labels = {"cvae": "CVAE", "seq2seq": "Seq2Seq"}
     paths = [tmp_path / f"figure.{kind}" for kind in ("svg", "png", "csv")]
-    plot(list(labels), list(labels.values()), [p for runs in histories.values() for p in runs], *paths)
+    plot(labels, [p for runs in histories.values() for p in runs], Options(), *paths)
     table = csv.read_csv(paths[2])
     assert table.to_pylist() == curves(histories).to_pylist()
     panel = draw(curves(histories), labels).axes[0]
@@ -57,6 +57,14 @@ def test_what_is_drawn_is_what_the_csv_says(histories, tmp_path):
         ("CVAE", [[100.0, 25.0]]),
         ("Seq2Seq", [[100.0, 40.0]]),
     ]
+
+
+def test_the_quantities_that_are_asked_for_are_drawn_in_their_order(histories, tmp_path):
+    paths = [tmp_path / f"figure.{kind}" for kind in ("svg", "png", "csv")]
+    plot({"cvae": "CVAE"}, histories["cvae"], Options(quantities=["weight", "kl"]), *paths)
+    assert csv.read_csv(paths[2])["quantity"].unique().to_pylist() == ["weight", "kl"]
+    titles = [axes.get_title(loc="left") for axes in draw(curves(histories, ["weight", "kl"]), {"cvae": "CVAE"}).axes]
+    assert titles[:2] == ["annealing weight α", "KL to the prior (nats)"]
 
 
 def test_a_system_without_a_latent_variable_has_no_empty_panels_of_its_own(histories):

@@ -17,7 +17,7 @@ HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load
 LAYOUT = Layout(
     corpora={"dd": "Daily|Dialog"},
     systems={
-        "random": SystemSettings(label="Random_response", model="baseline:random"),
+        "random": SystemSettings(label="Random_response", baseline="random"),
         "seq2seq": SystemSettings(label="Seq2Seq", model="m:Seq2Seq"),
         "sepacvae": SystemSettings(label="SepaCVAE", model="m:SepaCVAE"),
     },

@@ -19,7 +19,7 @@ from pipeline_lib.tables.text import latex, markdown
 from unit.ratings.human_fixtures import filled, save, small_draw
 
 LABELS = {"seq2seq": "Seq2Seq", "cvae_bow": "CVAE+BOW", "k_cvae_bow": "K-CVAE+BOW", "sepacvae": "SepaCVAE"}
-HUMAN = SystemSettings(label="Human reference", model="baseline:human")
+HUMAN = SystemSettings(label="Human reference", baseline="human")
 SYSTEMS = {"human": HUMAN} | {name: SystemSettings(label=label, model="m:M") for name, label in LABELS.items()}
 LAYOUT = Layout(corpora={"small": "DailyDialog"}, systems=SYSTEMS, seeds=[])
 NAN = float("nan")

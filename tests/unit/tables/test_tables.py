@@ -22,7 +22,7 @@ from pipeline_lib.tables.text import latex, markdown
 SYSTEMS = {
     "seq2seq": SystemSettings(label="Seq2Seq", model="m:Seq2Seq"),
     "sepacvae": SystemSettings(label="SepaCVAE", model="m:SepaCVAE"),
-    "random": SystemSettings(label="Random response", model="baseline:random"),
+    "random": SystemSettings(label="Random response", baseline="random"),
 }
 LAYOUT = Layout(corpora={"dd": "DailyDialog"}, systems=SYSTEMS, seeds=[1, 2])
 COLUMNS = ["ppl", "BLEU-1", "coherence"]
