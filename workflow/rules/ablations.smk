@@ -2,10 +2,11 @@
 
 
 rule make_ablation_table:
-    """Every ablation beside the system that it changes, with the difference and whether it is real."""
+    """Every ablation beside the system that it changes, with the difference and whether it is significant."""
     input:
         scores=of_ablations(RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet"),
         per_item=of_ablations(RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"),
+        published=PUBLISHED,
     output:
         csv=report(
             RESULTS / "tables/ablations.csv",
@@ -25,6 +26,7 @@ rule make_ablation_table:
             category="Tables",
             labels={"table": "ablations", "format": "tex"},
         ),
+        json=RESULTS / "tables/ablations.json",
     log:
         LOGS / "tables/ablations.log",
     benchmark:
@@ -32,11 +34,12 @@ rule make_ablation_table:
     resources:
         mem_mb=attempts_of(4_000),
     params:
+        spec=spec_of("ablations"),
         layout=rows_of(ablated(), CONFIG.seeds),
-        significance=CONFIG.significance.model_dump_json(),
-        digits=CONFIG.tables.digits,
-        code=code_of("make_ablation_table"),
+        test=CONFIG.significance.model_dump_json(),
+        code=code_of_metrics("make_score_table", SPECS["ablations"].metrics),
     shell:
-        "python $SCRIPTS/make_ablation_table.py --scores {input.scores:q} --items {input.per_item:q} "
-        "--layout {params.layout:q} --significance {params.significance:q} --digits {params.digits} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} &> {log:q}"
+        "python $SCRIPTS/make_score_table.py --name ablations --spec {params.spec:q} --layout {params.layout:q} "
+        "--scores {input.scores:q} --significance --items {input.per_item:q} --test {params.test:q} "
+        "--published {input.published:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"

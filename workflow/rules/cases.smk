@@ -54,12 +54,14 @@ rule make_case_table:
             category="Tables",
             labels={"table": "5", "format": "tex"},
         ),
+        json=RESULTS / "tables/table5.json",
     log:
         LOGS / "tables/table5.log",
     params:
+        spec=spec_of("table5"),
         layout=rows_of(ANSWERING, CONFIG.seeds[:1]),
-        contexts=CONFIG.cases.contexts,
-        code=code_of("make_case_table"),
+        code=code_of("make_text_table"),
     shell:
-        "python $SCRIPTS/make_case_table.py --cases {input.cases:q} --items {input.answers:q} --layout {params.layout:q} "
-        "--contexts {params.contexts} --csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} &> {log:q}"
+        "python $SCRIPTS/make_text_table.py --name table5 --spec {params.spec:q} --layout {params.layout:q} "
+        "--analysis {input.cases:q} --items {input.answers:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"

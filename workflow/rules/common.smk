@@ -8,14 +8,18 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from pydantic import TypeAdapter
 from snakemake.exceptions import WorkflowError
 
+from pipeline_lib.analyses.one_to_many import SCORED as SWEPT_METRICS
+from pipeline_lib.config.papers import AnyTable
 from pipeline_lib.config.loading import load, read_yaml
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.stage.fingerprint import stage_fingerprint
 from pipeline_lib.stage.kinds import module_of as module_of_kind
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.files.disk import report_full_disk
+from pipeline_lib.tables import published as published_tables
 from pipeline_lib.training.state import forget_finished
 
 
@@ -211,58 +215,65 @@ def external_file(wildcards):
     return pattern.format(corpus=wildcards.corpus, split=wildcards.split)
 
 
-# --- evaluation ---
-
-
-def runs(path):
-    """``path`` for every system and seed."""
-    return lambda wildcards: expand(path, system=SYSTEMS, seed=CONFIG.seeds, allow_missing=True)
-
-
 # --- tables ---
 
-SPLIT_OF_TABLE = {"table2": "validation", "table3": "test"}
+
+def declared_tables():
+    """Tables of the paper, with the columns and scales that the configuration sets."""
+    tables = dict(DECLARED["tables"])
+    for table in ("table2", "table3"):
+        extra = [*CONFIG.tables.extra, "ARI", "NMI"]
+        tables[table] |= {"columns": getattr(CONFIG.tables, table), "extra": extra, "digits": CONFIG.tables.digits}
+    tables["ablations"] |= {"digits": CONFIG.tables.digits}
+    aspects = CONFIG.human.model_dump(include={"aspects", "scale"})
+    tables["table4"] |= aspects | {"digits": max(1, CONFIG.tables.digits - 1)}
+    return {name: TypeAdapter(AnyTable).validate_python(spec) for name, spec in tables.items()}
 
 
-def of_table(path):
-    """``path`` with the split that a table of systems shows; Table 1 counts examples and needs none."""
+DECLARED = read_yaml(Path(workflow.current_basedir) / "sepacvae.yaml")
+SPECS = declared_tables()
+PUBLISHED = Path(published_tables.__file__).parents[1] / "published/published.csv"
+SCORE_TABLES = [name for name, spec in SPECS.items() if spec.kind == "scores"]
+# the sweep's figure is no table and names its metrics itself
+METRICS = list(dict.fromkeys([*(metric for name in SCORE_TABLES for metric in SPECS[name].metrics), *SWEPT_METRICS]))
+
+
+def spec_of(table):
+    """What a paper declares of a table, as JSON; a function, since a title may hold braces."""
+    return lambda wildcards: SPECS[table].model_dump_json(by_alias=True)
+
+
+def code_of_metrics(script, names):
+    """Fingerprint of a stage that loads metrics by name."""
+    return code_of(script, *sorted({module_of_kind("pipeline_lib.metrics", name) for name in names}))
+
+
+def scores_of_table(path):
+    """``path`` for every corpus, system, seed and split of a table of scores beside the published values."""
 
     def files(wildcards):
-        if wildcards.table not in SPLIT_OF_TABLE:
-            return []
-        return expand(path, corpus=CONFIG.corpora, split=SPLIT_OF_TABLE[wildcards.table])
+        return expand(
+            path, corpus=CONFIG.corpora, system=SYSTEMS, seed=CONFIG.seeds, split=SPECS[wildcards.table].read_splits
+        )
 
     return files
 
 
-def counts_of_table(wildcards):
-    if wildcards.table != "table1":
-        return []
-    return expand(RESULTS / "filtered/{corpus}/counts.json", corpus=CONFIG.corpora)
-
-
 def layout(wildcards):
     """Rows of a table (pipeline_lib.tables.cells.Layout), as JSON: what shows in it, so that nothing else remakes it."""
-    of_systems = wildcards.table in SPLIT_OF_TABLE
     systems = {name: system.model_dump(include={"label", "model"}) for name, system in SYSTEMS.items()}
-    return json.dumps(
-        {
-            "corpora": {name: CONFIG.sources[name].label for name in CONFIG.corpora},
-            "systems": systems if of_systems else {},
-            "seeds": CONFIG.seeds if of_systems else [],
-        }
-    )
+    corpora = {name: CONFIG.sources[name].label for name in CONFIG.corpora}
+    return json.dumps({"corpora": corpora, "systems": systems, "seeds": CONFIG.seeds})
+
+
+def layout_of_corpora(wildcards):
+    corpora = {name: CONFIG.sources[name].label for name in CONFIG.corpora}
+    return json.dumps({"corpora": corpora, "systems": {}, "seeds": []})
 
 
 def labels_of_table(kind):
     """How a table is called in Snakemake's report."""
     return lambda wildcards: {"table": wildcards.table.removeprefix("table"), "format": kind}
-
-
-def columns(wildcards):
-    """Settings of one table (pipeline_lib.config.Tables), as JSON."""
-    shown = {wildcards.table, "extra"} if wildcards.table in SPLIT_OF_TABLE else set()
-    return CONFIG.tables.model_dump_json(include={"digits", *shown})
 
 
 # --- latents and figures ---
@@ -297,7 +308,9 @@ def how_to_draw(figure):
 # --- report ---
 
 
-CAPTIONS = sorted(os.path.relpath(path) for path in (SCRIPTS.parent / "report").glob("*.rst"))
+def figure_specs(wildcards):
+    """Titles and captions of the figures, as JSON."""
+    return json.dumps(DECLARED["figures"])
 
 
 def in_report(kind):
@@ -305,10 +318,10 @@ def in_report(kind):
     files = {
         "tables": {
             "tables": [RESULTS / f"tables/{table}.csv" for table in TABLES],
-            "human": [RESULTS / "tables/table4.csv"],
-            "cases": [RESULTS / "tables/table5.csv"],
-            "ablations": [RESULTS / "tables/ablations.csv"],
-            "costs": [RESULTS / "tables/costs.csv"],
+            "human": [RESULTS / "tables/table4.json"],
+            "cases": [RESULTS / "tables/table5.json"],
+            "ablations": [RESULTS / "tables/ablations.json"],
+            "costs": [RESULTS / "tables/costs.json"],
         },
         "figures": {
             "figures": [
@@ -435,7 +448,7 @@ def measured_stages(wildcards):
             "filtering": BENCHMARKS / f"filtered/{corpus}.tsv",
             "encoding": BENCHMARKS / f"encoded/{corpus}.tsv",
             **{f"clusters, {m}": BENCHMARKS / f"clusters/{corpus}/{m}.tsv" for m in methods if m},
-            **{f"paired tests, {split}": BENCHMARKS / f"significance/{corpus}/{split}.tsv" for split in SPLITS[1:]},
+            **{f"paired tests, {t}": BENCHMARKS / f"significance/{corpus}/{t}.tsv" for t in ("table2", "table3")},
         }
 
     run = "{corpus}/{system}/seed{seed}"

@@ -17,7 +17,7 @@ rule make_cost_table:
             system=TRAINED,
             seed=CONFIG.seeds,
         ),
-        expand(RESULTS / "significance/{corpus}/{split}.parquet", corpus=CONFIG.corpora, split=["validation", "test"]),
+        expand(RESULTS / "significance/{corpus}/{table}.parquet", corpus=CONFIG.corpora, table=["table2", "table3"]),
     output:
         csv=report(
             RESULTS / "tables/costs.csv",
@@ -37,12 +37,15 @@ rule make_cost_table:
             category="Tables",
             labels={"table": "costs", "format": "tex"},
         ),
+        json=RESULTS / "tables/costs.json",
     log:
         LOGS / "tables/costs.log",
     params:
+        spec=spec_of("costs"),
         layout=rows_of(SYSTEMS, CONFIG.seeds),
         stages=measured_stages,
         code=code_of("make_cost_table"),
     shell:
-        "python $SCRIPTS/make_cost_table.py --layout {params.layout:q} --stages {params.stages:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} &> {log:q}"
+        "python $SCRIPTS/make_cost_table.py --name costs --spec {params.spec:q} --layout {params.layout:q} "
+        "--stages {params.stages:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"

@@ -47,6 +47,7 @@ rule make_human_table:
     input:
         ratings=filled_sheets,
         draws=keys_of_filled_sheets,
+        published=PUBLISHED,
     output:
         csv=report(
             RESULTS / "tables/table4.csv",
@@ -66,15 +67,15 @@ rule make_human_table:
             category="Tables",
             labels={"table": "4", "format": "tex"},
         ),
+        json=RESULTS / "tables/table4.json",
     log:
         LOGS / "tables/table4.log",
     params:
+        spec=spec_of("table4"),
         layout=judged_layout(),
-        settings=lambda wildcards: CONFIG.human.model_dump_json(include={"aspects", "scale"}),
         level=CONFIG.significance.level,
-        digits=max(1, CONFIG.tables.digits - 1),
-        code=code_of("make_human_table"),
+        code=code_of("make_rating_table"),
     shell:
-        "python $SCRIPTS/make_human_table.py --ratings {input.ratings:q} --keys {input.draws:q} "
-        "--layout {params.layout:q} --settings {params.settings:q} --level {params.level} --digits {params.digits} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} &> {log:q}"
+        "python $SCRIPTS/make_rating_table.py --name table4 --spec {params.spec:q} --layout {params.layout:q} "
+        "--ratings {input.ratings:q} --keys {input.draws:q} --level {params.level} --published {input.published:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"

@@ -27,7 +27,6 @@ rule make_report:
         tables=in_report("tables"),
         figures=in_report("figures"),
         per_item=in_report("items"),
-        captions=CAPTIONS,
     output:
         index=RESULTS / "report/index.html",
         files=directory(RESULTS / "report/files"),
@@ -38,8 +37,9 @@ rule make_report:
     resources:
         mem_mb=attempts_of(4_000),
     params:
-        code=code_of("make_report"),
+        specs=figure_specs,
+        code=code_of_metrics("make_report", METRICS),
     shell:
         "python $SCRIPTS/make_report.py --manifest {input.manifest:q} --tables {input.tables:q} "
-        "--figures {input.figures:q} --items {input.per_item:q} --captions {input.captions:q} "
+        "--figures {input.figures:q} --specs {params.specs:q} --items {input.per_item:q} "
         "--index {output.index:q} &> {log:q}"

@@ -17,10 +17,11 @@ rule score_responses:
         mem_mb=attempts_of(2_000),
     params:
         settings=settings("metrics"),
-        code=code_of("score_responses"),
+        metrics=METRICS,
+        code=code_of_metrics("score_responses", METRICS),
     shell:
         "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--settings {params.settings:q} --corpus {wildcards.corpus} --split {wildcards.split} "
+        "--metrics {params.metrics:q} --settings {params.settings:q} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"
 
@@ -53,21 +54,30 @@ rule collect_scores:
 
 
 rule compare_systems:
-    """Is the best system of a column truly ahead? Paired tests over test items, Holm-corrected."""
+    """Test the best system of every column of a table against the others: paired over items, Holm-corrected."""
     input:
-        runs(RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"),
+        lambda wildcards: expand(
+            RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
+            corpus=wildcards.corpus,
+            system=SYSTEMS,
+            seed=CONFIG.seeds,
+            split=SPECS[wildcards.table].splits,
+        ),
     output:
-        RESULTS / "significance/{corpus}/{split}.parquet",
+        RESULTS / "significance/{corpus}/{table}.parquet",
     log:
-        LOGS / "significance/{corpus}/{split}.log",
+        LOGS / "significance/{corpus}/{table}.log",
     benchmark:
-        BENCHMARKS / "significance/{corpus}/{split}.tsv"
+        BENCHMARKS / "significance/{corpus}/{table}.tsv"
+    wildcard_constraints:
+        table=one_of(SCORE_TABLES),
     resources:
         mem_mb=attempts_of(4_000),
     params:
         settings=settings("significance"),
         competing=TRAINED + FUNCTIONS + EXTERNAL,
-        code=code_of("compare_systems"),
+        metrics=lambda wildcards: SPECS[wildcards.table].metrics,
+        code=lambda wildcards: code_of_metrics("compare_systems", SPECS[wildcards.table].metrics),
     shell:
         "python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "
-        "--settings {params.settings:q} --out {output:q} &> {log:q}"
+        "--metrics {params.metrics:q} --settings {params.settings:q} --out {output:q} &> {log:q}"

@@ -11,7 +11,7 @@ from pipeline_lib.stage.cli import run
 
 def main(train: Path, validation: Path, test: Path, vectors: Path, settings: Cases, out: Path) -> None:
     examples = {"train": train, "validation": validation, "test": test}
-    write_parquet(out, find_cases(examples, vectors, settings), CASES)
+    write_parquet(out, find_cases(examples, vectors, settings), CASES, {"asked": str(settings.contexts)})
 
 
 if __name__ == "__main__":

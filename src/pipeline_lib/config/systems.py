@@ -35,6 +35,12 @@ class SystemSettings(Settings):
         return value
 
     @property
+    def baseline(self) -> str | None:
+        """Which reference row this is; None: a system."""
+        kind, _, name = self.model.partition(":")
+        return name if kind == "baseline" else None
+
+    @property
     def trained(self) -> bool:
         return self.model.partition(":")[0] not in ("baseline", "external", "function")
 
