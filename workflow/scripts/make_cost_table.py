@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from pipeline_lib.config.layout import Layout, Stages
 from pipeline_lib.config.papers import CostTable
 from pipeline_lib.stage.cli import run
-from pipeline_lib.tables.cells import Layout
-from pipeline_lib.tables.costs import Stages, make
+from pipeline_lib.tables.costs import make
 from pipeline_lib.tables.files import write_table
 
 

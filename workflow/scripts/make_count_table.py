@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import CountTable
 from pipeline_lib.files.formats import read_json
 from pipeline_lib.stage.cli import run
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.counts import make
 from pipeline_lib.tables.files import write_table
 from pipeline_lib.tables.published import Published

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import RatingTable
 from pipeline_lib.ratings.draw import read_draw
 from pipeline_lib.ratings.filled import read_ratings
 from pipeline_lib.stage.cli import run
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import write_table
 from pipeline_lib.tables.published import Published
 from pipeline_lib.tables.ratings import make

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import ScoreTable
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.stage.cli import run
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import write_table
 from pipeline_lib.tables.published import Published
 from pipeline_lib.tables.scores import make

@@ -3,9 +3,9 @@
 from json import loads
 from pathlib import Path
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import SettingTable
 from pipeline_lib.stage.cli import run
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import write_table
 from pipeline_lib.tables.published import Published
 from pipeline_lib.tables.settings import make

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import TextTable
 from pipeline_lib.stage.cli import run
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import write_table
 from pipeline_lib.tables.texts import make
 

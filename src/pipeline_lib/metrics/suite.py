@@ -29,6 +29,11 @@ def recorded(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*names, *(name for name in by_item if known_metric(name))]))
 
 
+def needs_vectors(names: Sequence[str]) -> bool:
+    """Tell whether any of these metrics compares texts by word vectors."""
+    return any(issubclass(metric_class(name), VectorMetric) for name in names)
+
+
 def make_metrics(names: Sequence[str], settings: Metrics, vectors: Path | None) -> list[Metric]:
     """Make metrics and what is always recorded with them.
 
@@ -39,8 +44,7 @@ def make_metrics(names: Sequence[str], settings: Metrics, vectors: Path | None) 
         PipelineError: there is no such metric, or it needs vectors and there are none.
     """
     kinds = [metric_class(name) for name in names]
-    needs_vectors = any(issubclass(kind, VectorMetric) for kind in kinds)
-    space = VectorSpace.read(vectors) if vectors and needs_vectors else None
+    space = VectorSpace.read(vectors) if vectors and needs_vectors(names) else None
     metrics = [kind.make(settings, space) for kind in kinds]
     return [*metrics, *(one for metric in metrics for one in metric.companions())]
 

@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
-from pipeline_lib.config.papers import FigureSpec
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.atomic import atomic
@@ -54,7 +53,6 @@ class Contents:
     manifest: Path
     tables: Sequence[Path]  # .json
     figures: Sequence[Path]  # .svg, with .png and .csv beside each; below figures/ or figures/<corpus>/
-    specs: Mapping[str, FigureSpec]  # by the name of the figure's files
     items: Sequence[Path]  # items/<corpus>/<system>/seed<k>/<split>.parquet
 
 
@@ -70,7 +68,7 @@ def write_page(contents: Contents, index: Path) -> None:
     corpora = _labels_of_corpora(config)
     tables = [read_table(path) for path in contents.tables]
     labels, metrics = _write_items(contents.items, folder, config)
-    figures = [_copy_figure(path, folder, contents.specs.get(path.stem), corpora) for path in contents.figures]
+    figures = [_copy_figure(path, folder, config) for path in contents.figures]
     for name in (*STYLES, *SCRIPTS, LICENCE):
         _copy_asset(name, folder / "app")
     metrics += [column.metric for table in tables for column in table.shown if column.metric]
@@ -147,26 +145,24 @@ def _write_items(paths: Sequence[Path], folder: Path, config: Config) -> tuple[d
         write_call(folder / f"items/{item_set.name}.js", "Report.receiveItems", item_set.name, content)
         for answer in content["answers"]:
             oracle = " (oracle)" if answer["selection"] == ORACLE else ""
-            labels[f"{answer['system']}/{answer['selection']}"] = config.rows[answer["system"]].label + oracle
+            labels[f"{answer['system']}/{answer['selection']}"] = config.systems[answer["system"]].label + oracle
             metrics += answer["metrics"]
     return labels, metrics
 
 
-def _copy_figure(svg: Path, folder: Path, spec: FigureSpec | None, corpora: Mapping[str, str]) -> dict[str, Any]:
+def _copy_figure(svg: Path, folder: Path, config: Config) -> dict[str, Any]:
+    corpora, spec = _labels_of_corpora(config), config.figures[svg.stem]
     corpus = svg.parent.name if svg.parent.name in corpora else ""
     name = f"{corpus}-{svg.stem}" if corpus else svg.stem
-    plain = spec.title if spec else svg.stem.replace("_", " ").capitalize()
-    number = spec.number if spec else None
-    of_one = f"{plain}, {corpora[corpus]}" if corpus and len(corpora) > 1 else plain
+    of_one = f"{spec.title}, {corpora[corpus]}" if corpus and len(corpora) > 1 else spec.title
     for kind in (".svg", ".png", ".csv"):
         _copy(svg.with_suffix(kind), folder / f"figures/{name}{kind}")
     width, height = _size(svg)
-    caption = spec.caption if spec else ""
     return {
         "id": name,
-        "title": f"Figure {number}. {of_one}" if number else of_one,
-        "short": f"{number} {of_one}" if number else of_one,
-        "caption": Markup(caption_html(caption, f"figures.{svg.stem}")) if caption else "",
+        "title": f"Figure {spec.number}. {of_one}" if spec.number else of_one,
+        "short": f"{spec.number} {of_one}" if spec.number else of_one,
+        "caption": Markup(caption_html(spec.caption, f"figures.{svg.stem}")) if spec.caption else "",
         "width": width,
         "height": height,
         "wide": width > 1.6 * height,

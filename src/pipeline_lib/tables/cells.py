@@ -6,22 +6,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import AnyTable
-from pipeline_lib.config.settings import Settings
-from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.metrics.base import Better
 from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.tables.published import PublishedValue
 
 VERSION = 1  # of the JSON; raised when a field changes its meaning
-
-
-class Layout(Settings):
-    """Which rows a table has, in order: for each corpus every system, every trained one with these seeds."""
-
-    corpora: dict[str, str]  # name -> label
-    systems: dict[str, SystemSettings]
-    seeds: list[int]
 
 
 @dataclass(frozen=True)
@@ -139,8 +130,7 @@ def of_spec(name: str, spec: AnyTable) -> dict[str, Any]:
 
 def printed_as(spec: AnyTable, layout: Layout, system: str) -> str:
     """Give the name under which the paper prints a row of this table."""
-    names = spec.systems if isinstance(spec.systems, dict) else {}
-    return names.get(system) or layout.systems[system].label
+    return spec.as_.get(system) or layout.systems[system].label
 
 
 def over_seeds(values: Sequence[float]) -> Cell:

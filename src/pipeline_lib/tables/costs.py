@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline_lib.config.layout import Layout, Stages
 from pipeline_lib.config.papers import CostTable
-from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_json, read_text
-from pipeline_lib.tables.cells import Block, Layout, Section, Table, of_spec, spread_of
+from pipeline_lib.tables.cells import Block, Section, Table, of_spec, spread_of
 
 TRAINING = "training"
 SPLITS = ("validation", "test")
@@ -31,15 +31,6 @@ TRAINED = {  # column -> field of TrainingRun
     "GPU memory MiB": "gpu_memory",
 }
 RELATIVE = {"relative step": "step_seconds", "relative memory": "memory"}
-
-
-class Stages(Settings):
-    """Where the measurements lie; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
-
-    shared: dict[str, dict[str, str]]  # corpus -> stage -> benchmark file
-    of_systems: dict[str, str]  # stage -> benchmark file; the stage `training`, and others for each split
-    summary: str  # of a training job: summary.json
-    history: str  # history.jsonl
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import CountTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.dialogues import SPLITS
-from pipeline_lib.tables.cells import Cell, Column, Layout, Row, Table, of_spec
+from pipeline_lib.tables.cells import Cell, Column, Row, Table, of_spec
 from pipeline_lib.tables.published import Published
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import RatingTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.base import Better
@@ -17,7 +18,7 @@ from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
 from pipeline_lib.ratings.draw import Draw
 from pipeline_lib.ratings.filled import Ratings
 from pipeline_lib.significance.paired import holm
-from pipeline_lib.tables.cells import Cell, Change, Column, Layout, Row, Table, of_spec, over_seeds, printed_as
+from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table, of_spec, over_seeds, printed_as
 from pipeline_lib.tables.published import Published, PublishedValue
 
 NOT_COLLECTED = "not collected"
@@ -205,8 +206,8 @@ def _check_alike(draw: Draw, spec: RatingTable) -> None:
         raise PipelineError(
             f"{draw.sheet} asked for {', '.join(draw.aspects)} ({draw.scale.kind})",
             where=f"key of {draw.corpus}",
-            expected=f"{', '.join(spec.aspects)} ({spec.scale.kind}), as the table declares",
-            remedy="set `aspects` and `scale` to those of the sheet that was rated",
+            expected=f"{', '.join(spec.aspects)} ({spec.scale.kind}), as the table in paper.yaml",
+            remedy="set `aspects:` and `scale:` of the table to those of the sheet that was rated",
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import ORACLE_SPLIT, ScoreTable, metric_of
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.config.systems import SystemSettings
@@ -18,18 +19,7 @@ from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.significance import SIGNIFICANCE
 from pipeline_lib.significance.outputs import Outputs, by_split, read_outputs
 from pipeline_lib.significance.paired import compare_with, method_of
-from pipeline_lib.tables.cells import (
-    Cell,
-    Change,
-    Column,
-    Layout,
-    Row,
-    Table,
-    of_spec,
-    over_seeds,
-    printed_as,
-    spread_of,
-)
+from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table, of_spec, over_seeds, printed_as, spread_of
 from pipeline_lib.tables.published import Published
 
 Leads = Mapping[tuple[str, str, str], tuple[str, bool]]

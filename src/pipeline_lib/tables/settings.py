@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import SettingTable
 from pipeline_lib.errors import PipelineError, did_you_mean
-from pipeline_lib.tables.cells import Cell, Column, Layout, Row, Table, of_spec, printed_as
+from pipeline_lib.tables.cells import Cell, Column, Row, Table, of_spec, printed_as
 from pipeline_lib.tables.published import Published
 
 

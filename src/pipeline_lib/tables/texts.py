@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import TextTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.responses import ORACLE
-from pipeline_lib.tables.cells import Block, Layout, Section, Table, of_spec
+from pipeline_lib.tables.cells import Block, Section, Table, of_spec
 
 SHOWN = 6  # training responses of a case that are printed; the CSV has them all
 EMPTY = "(empty)"

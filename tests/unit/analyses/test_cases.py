@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 import pytest
+from pipeline_lib.config.cases import Cases
 
 from pipeline_lib.analyses.contradictions import _count_new, _mean_cosine, _nearest, find_cases
-from pipeline_lib.config.cases import Cases
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vectors import vectors_schema

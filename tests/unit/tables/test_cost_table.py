@@ -6,11 +6,11 @@ import re
 
 import pytest
 
+from pipeline_lib.config.layout import Layout, Stages
 from pipeline_lib.config.papers import CostTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_json
-from pipeline_lib.tables.cells import Layout
-from pipeline_lib.tables.costs import Job, Stages, make, read_benchmark
+from pipeline_lib.tables.costs import Job, make, read_benchmark
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import RatingTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
 from pipeline_lib.ratings.filled import Ratings, read_ratings
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
@@ -29,7 +29,7 @@ NAN = float("nan")
 
 
 def spec_of(aspects=ASPECTS, scale=None):
-    named = {"number": "4", "systems": {"human": "Ground-truth"}, "digits": 2}
+    named = {"number": "4", "as": {"human": "Ground-truth"}, "digits": 2}
     plain = {"kind": "ratings", "title": "Human judgement", "aspects": aspects, "scale": scale or {}}
     return RatingTable.model_validate(plain | named)
 

@@ -6,13 +6,14 @@ import math
 import pyarrow as pa
 import pytest
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import ScoreTable
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.significance import SIGNIFICANCE
-from pipeline_lib.tables.cells import Layout, over_seeds
+from pipeline_lib.tables.cells import over_seeds
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
@@ -211,7 +212,7 @@ def test_title_number_caption_and_notes_are_those_that_the_paper_declares(make_t
 def test_a_paper_may_call_rows_and_columns_by_other_names(make_table):
     own = LAYOUT.model_copy(update={"systems": {"ours": trained("Ours")}, "seeds": [1]})
     rows = [score("ours", 1, metric, 0.5) for metric in COLUMNS]
-    named = {"columns": COLUMNS, "extra": [], "systems": {"ours": "Seq2Seq"}, "as": {"coherence": "BLEU-1"}}
+    named = {"columns": COLUMNS, "extra": [], "as": {"ours": "Seq2Seq", "coherence": "BLEU-1"}}
     cells = make_table(pa.Table.from_pylist(rows, SCORES), layout=own, **named).rows[0].cells
     assert cells["ppl"].published.value == 42.9  # of Seq2Seq
     assert cells["coherence"].published.value == 0.386  # its BLEU-1

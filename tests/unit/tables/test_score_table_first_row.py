@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import ScoreTable
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
@@ -15,7 +16,6 @@ from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.significance.draws import Resamples, Swaps
 from pipeline_lib.significance.outputs import Outputs, read_outputs
 from pipeline_lib.significance.paired import compare_with, holm
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown

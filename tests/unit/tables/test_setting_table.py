@@ -4,9 +4,9 @@ import csv
 
 import pytest
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import SettingTable
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
@@ -20,7 +20,7 @@ SPEC = SettingTable.model_validate(
         "kind": "settings",
         "title": "Sizes",
         "number": "11",
-        "systems": {"rnnlm": "RNNLM (standard)", "vae": "VAE (standard)"},
+        "as": {"rnnlm": "RNNLM (standard)", "vae": "VAE (standard)"},
         "columns": {"embedding": "network.embedding", "z": "network.latent", "reversed": "options.reversed"},
     }
 )

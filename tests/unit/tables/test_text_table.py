@@ -6,12 +6,12 @@ import re
 import pyarrow as pa
 import pytest
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import TextTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.responses import RESPONSES
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
