@@ -9,7 +9,7 @@ RESPONSES = pa.schema(
         pa.field("selection", pa.string(), nullable=False),  # how the group was chosen: none, oracle or context
         pa.field("context", pa.string(), nullable=False),
         pa.field("reference", pa.string(), nullable=False),
-        pa.field("response", pa.string(), nullable=False),
+        pa.field("response", pa.string()),  # null throughout where a system makes no texts, only likelihoods
         pa.field("group", pa.int16()),  # 0-based group that the system used or chose
         pa.field("label", pa.int32()),  # the reference's known latent group, where there is one
         pa.field("tokens", pa.int32(), nullable=False),  # reference tokens, end token counted
