@@ -141,6 +141,7 @@ PAIRS = pa.table(
         "turn": [0, 0, 0, 0],
         "context": CONTEXTS,
         "response": ["fine .", "sleep well .", "so so .", "no ."],
+        "user": pa.nulls(4, pa.string()),
         "label": pa.nulls(4, pa.int32()),
     }
 )

@@ -37,6 +37,7 @@ def corpus(tmp_path: Path) -> Path:
         "turn": pa.array(range(4), pa.int32()),
         "context": utterances[:-1],
         "response": utterances[1:],
+        "user": pa.nulls(4, pa.string()),
         "label": pa.nulls(4, pa.int32()),
     }
     write_parquet(tmp_path / "train.parquet", pa.table(columns, schema=EXAMPLES), EXAMPLES)

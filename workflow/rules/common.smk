@@ -91,6 +91,18 @@ def code_of(script, *modules):
     return stage_fingerprint(SCRIPTS / f"{script}.py", modules)
 
 
+def tokeniser_of(wildcards):
+    """Name of the tokeniser of a corpus: texts that are made or brought later are tokenised alike."""
+    return CONFIG.sources[wildcards.corpus].tokeniser
+
+
+def with_tokeniser(script, modules=lambda wildcards: []):
+    """Fingerprint of a stage that uses the corpus's tokeniser, and what else it imports by name."""
+    return lambda wildcards: code_of(
+        script, f"pipeline_lib.text.tokenisers.{tokeniser_of(wildcards)}", *modules(wildcards)
+    )
+
+
 def attempts_of(megabytes):
     """Memory that grows when a job is tried again."""
     return lambda wildcards, attempt: megabytes * attempt

@@ -1,4 +1,4 @@
-# Dialogues, single-turn examples, and the examples that the GloVe token list and the length limits leave.
+# Dialogues, examples, and the examples that the known tokens and the length limits leave.
 
 
 rule extract_dialogues:
@@ -26,7 +26,7 @@ rule extract_dialogues:
 
 
 rule extract_examples:
-    """T-1 (context, response) examples of every T-turn dialogue, tokenised, and the token counts."""
+    """The windows of every dialogue, tokenised (T-1 single-turn examples of T turns), and the token counts."""
     input:
         RESULTS / "dialogues/{corpus}/dialogues.parquet",
     output:
@@ -42,10 +42,13 @@ rule extract_examples:
     resources:
         mem_mb=attempts_of(2_000),
     params:
-        code=code_of("extract_examples"),
+        window=lambda wildcards: CONFIG.sources[wildcards.corpus].window.model_dump_json(),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("extract_examples"),
     shell:
-        "python $SCRIPTS/extract_examples.py --dialogues {input:q} --train {output.train:q} "
-        "--validation {output.validation:q} --test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
+        "python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
+        "--tokeniser {params.tokeniser} --train {output.train:q} --validation {output.validation:q} "
+        "--test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
 
 
 rule filter_examples:

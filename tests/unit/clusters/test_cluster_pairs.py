@@ -34,6 +34,7 @@ def write_examples(path: Path, texts: list[str], first_id: int = 0) -> Path:
         ["w0 w1" for _ in rows],
         texts,
         [None] * len(texts),
+        [None] * len(texts),
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, EXAMPLES, strict=True)]
     write_parquet(path, pa.table(arrays, schema=EXAMPLES), EXAMPLES)

@@ -36,6 +36,7 @@ def _examples(path: Path, rows: list[tuple[str, str]]) -> Path:
         "turn": pa.array(range(n), pa.int32()),
         "context": [row[0] for row in rows],
         "response": [row[1] for row in rows],
+        "user": pa.nulls(n, pa.string()),
         "label": pa.nulls(n, pa.int32()),
     }
     write_parquet(path, pa.table(columns, schema=EXAMPLES), EXAMPLES)

@@ -28,6 +28,7 @@ def examples(tmp_path):
         "turn": [0, 0, 0],
         "context": ["how are you ?", "good night .", "how are you ?"],
         "response": ["fine .", "sleep well .", "so so ."],
+        "user": [None] * 3,
         "label": [None, 4, None],
     }
     write_parquet(tmp_path / "test.parquet", pa.table(table), EXAMPLES)

@@ -36,7 +36,7 @@ def files(tmp_path, monkeypatch):
     def examples(name, contexts):
         n = len(contexts)
         columns = {"example_id": range(n), "dialogue_id": ["d"] * n, "turn": [0] * n}
-        columns |= {"context": contexts, "response": ["secret"] * n, "label": [None] * n}
+        columns |= {"context": contexts, "response": ["secret"] * n, "user": [None] * n, "label": [None] * n}
         write_parquet(tmp_path / name, pa.table(columns), EXAMPLES)
         return tmp_path / name
 

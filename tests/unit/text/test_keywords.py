@@ -84,6 +84,7 @@ def _examples(path: Path, contexts: list[str], responses: list[str]) -> Path:
         "turn": pa.array(range(n), pa.int32()),
         "context": contexts,
         "response": responses,
+        "user": pa.nulls(n, pa.string()),
         "label": pa.nulls(n, pa.int32()),
     }
     write_parquet(path, pa.table(columns, schema=EXAMPLES), EXAMPLES)
