@@ -164,7 +164,7 @@ def cooccurring(given: dict[str, Path], out: Path) -> None:
 
 
 def with_keywords(given: dict[str, Path], out: Path) -> None:
-    extract_keywords(given["examples"], given["examples"], most=5, threads=1, out=out / "keywords")
+    extract_keywords(given["examples"], given["examples"], most=5, language="english", threads=1, out=out / "keywords")
 
 
 def clustered(given: dict[str, Path], out: Path) -> None:

@@ -67,6 +67,7 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
             examples=corpus / "train.parquet",
             train=corpus / "train.parquet",
             settings='{"most": 2}',
+            tokeniser="english",
             threads=1,
             out=corpus / "keywords.parquet",
         ),

@@ -18,10 +18,12 @@ rule find_cases:
         mem_mb=attempts_of(4_000),
     params:
         settings=CONFIG.cases.model_dump_json(),
-        code=code_of("find_cases"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("find_cases"),
     shell:
         "python $SCRIPTS/find_cases.py --train {input.train:q} --validation {input.validation:q} --test {input.test:q} "
-        "--vectors {input.vectors:q} --settings {params.settings:q} --out {output:q} &> {log:q}"
+        "--vectors {input.vectors:q} --settings {params.settings:q} "
+        "--tokeniser {params.tokeniser} --out {output:q} &> {log:q}"
 
 
 rule make_case_table:

@@ -17,10 +17,11 @@ rule score_responses:
         mem_mb=attempts_of(2_000),
     params:
         settings=settings("metrics"),
-        code=code_of("score_responses"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("score_responses"),
     shell:
         "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--settings {params.settings:q} --corpus {wildcards.corpus} --split {wildcards.split} "
+        "--settings {params.settings:q} --tokeniser {params.tokeniser} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"
 

@@ -7,11 +7,12 @@ from pipeline_lib.config.cases import Cases
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.stage.cli import run
+from pipeline_lib.text.tokenisers import tokeniser as find
 
 
-def main(train: Path, validation: Path, test: Path, vectors: Path, settings: Cases, out: Path) -> None:
+def main(train: Path, validation: Path, test: Path, vectors: Path, settings: Cases, tokeniser: str, out: Path) -> None:
     examples = {"train": train, "validation": validation, "test": test}
-    write_parquet(out, find_cases(examples, vectors, settings), CASES)
+    write_parquet(out, find_cases(examples, vectors, settings, find(tokeniser).LANGUAGE), CASES)
 
 
 if __name__ == "__main__":

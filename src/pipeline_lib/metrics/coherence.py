@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.vectors import VectorSpace, cosines, count_unscored, sums
+from pipeline_lib.text.stopwords import stop_words
 
 
 class Coherence:
@@ -19,9 +20,11 @@ class Coherence:
 
     name = "coherence"
 
-    def __init__(self, space: VectorSpace, stopwords: Literal["drop", "keep"] = "drop") -> None:
-        self.space, self.stopwords = space, stopwords
-        which = "drop(summa.english)" if stopwords == "drop" else "keep"
+    def __init__(
+        self, space: VectorSpace, stopwords: Literal["drop", "keep"] = "drop", language: str | None = "english"
+    ) -> None:
+        self.space, self._language = space, language if stopwords == "drop" else None
+        which = f"drop(summa.{language})" if self._language else "keep"
         self.signature = f"coherence|vectors:{space.label}|stopwords:{which}|oov:skip|empty:0|v:1"
 
     def __call__(self, items: Items) -> Score:
@@ -34,9 +37,4 @@ class Coherence:
 
     def _stop_words(self, vocabulary: pa.Array) -> np.ndarray:
         """(T,) bool."""
-        if self.stopwords == "keep":
-            return np.zeros(len(vocabulary), bool)
-        from summa.preprocessing.stopwords import get_stopwords_by_language  # here: it imports scipy
-
-        words = get_stopwords_by_language("english").split()
-        return pc.is_in(vocabulary, value_set=pa.array(words)).to_numpy(zero_copy_only=False)
+        return pc.is_in(vocabulary, value_set=stop_words(self._language)).to_numpy(zero_copy_only=False)

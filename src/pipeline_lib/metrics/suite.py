@@ -31,7 +31,7 @@ from pipeline_lib.schemas.responses import RESPONSES
 ACTIVE_UNITS = "active-units|variance:>0.01|v:1"  # measured where the model is, when responses are generated
 
 
-def all_metrics(space: VectorSpace, settings: Metrics) -> list[Metric]:
+def all_metrics(space: VectorSpace, settings: Metrics, language: str | None = "english") -> list[Metric]:
     """Every metric of the workflow; the BLEU variant that the settings choose is named BLEU-1 to BLEU-4."""
     return [
         *(Perplexity(kind) for kind in ("reconstruction", "bound", "importance")),
@@ -44,19 +44,22 @@ def all_metrics(space: VectorSpace, settings: Metrics) -> list[Metric]:
         Average(space),
         Greedy(space),
         Extrema(space),
-        Coherence(space, settings.coherence_stopwords),
+        Coherence(space, settings.coherence_stopwords, language),
         GroupRecovery("ARI"),
         GroupRecovery("NMI"),
     ]
 
 
-def score_file(responses: Path, vectors: Path, settings: Metrics, seed: int) -> tuple[list[dict[str, Any]], pa.Table]:
+def score_file(
+    responses: Path, vectors: Path, settings: Metrics, seed: int, language: str | None = "english"
+) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
     Args:
         responses: a file of `schema.RESPONSES`; its metadata ``active_units`` becomes a score.
         vectors: a file of `schema.vectors`.
         seed: of the bootstrap.
+        language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
         rows of `schema.SCORES` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
@@ -68,7 +71,7 @@ def score_file(responses: Path, vectors: Path, settings: Metrics, seed: int) -> 
         raise PipelineError(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
-    metrics = all_metrics(VectorSpace.read(vectors), settings)
+    metrics = all_metrics(VectorSpace.read(vectors), settings, language)
     active_units = parquet_metadata(responses).get("active_units")
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):

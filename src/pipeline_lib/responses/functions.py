@@ -12,7 +12,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.responses.baselines import without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.text.tokenisers.english import tokenise_array
+from pipeline_lib.text.tokenisers import Tokeniser
 from pipeline_lib.vectors.space import WordVectors, read_vectors
 
 
@@ -35,10 +35,12 @@ class Responder(Protocol):
 
 
 def respond_with(
-    function: str, options: dict[str, Any], train: Path, examples: Path, vectors: Path, seed: int
+    function: str, options: dict[str, Any], train: Path, examples: Path, vectors: Path, tokeniser: Tokeniser, seed: int
 ) -> pa.Table:
     """Ask ``function`` (``module.name``) for a response to every context of ``examples`` (EXAMPLES).
 
+    Args:
+        tokeniser: of the corpus.
     Returns:
         RESPONSES without likelihoods, the responses tokenised, in the order of ``examples``.
     Raises:
@@ -66,7 +68,7 @@ def respond_with(
             expected="texts without half characters (lone surrogates)",
             remedy="correct the function; text.encode(errors='replace').decode() gets rid of them",
         ) from error
-    return without_likelihood(texts, tokenise_array(column))
+    return without_likelihood(texts, tokeniser.tokenise_array(column))
 
 
 def _function(path: str, options: dict[str, Any]) -> Responder:
