@@ -160,7 +160,7 @@ def filtered(given: dict[str, Path], out: Path) -> None:
 
 
 def cooccurring(given: dict[str, Path], out: Path) -> None:
-    count_cooccurrences(glove_training.sentences(given["examples"]), WORDS, window=5)
+    count_cooccurrences(glove_training.sentences(given["dialogues"], tokenise_array), WORDS, window=5)
 
 
 def with_keywords(given: dict[str, Path], out: Path) -> None:
