@@ -108,9 +108,24 @@ def attempts_of(megabytes):
     return lambda wildcards, attempt: megabytes * attempt
 
 
-def vectors_of(wildcards):
+def vectors_if_any(wildcards):
+    """Word vectors of a corpus, in a list; an empty one where its systems learn their own."""
     source = config_of(wildcards.corpus).embeddings.source
-    return RESULTS / f"vectors/{wildcards.corpus}/{source}.parquet"
+    return [] if source == "none" else [RESULTS / f"vectors/{wildcards.corpus}/{source}.parquet"]
+
+
+def vectors_of(wildcards):
+    """Word vectors of a corpus, for what cannot do without."""
+    if not (vectors := vectors_if_any(wildcards)):
+        raise WorkflowError(
+            f"corpus {wildcards.corpus!r} has no word vectors (embeddings.source: none), which this needs: clusters, "
+            "functions, contradictions, and `filtering: {known: vectors}`"
+        )
+    return vectors
+
+
+def vectors_of_filter(wildcards):
+    return vectors_of(wildcards) if config_of(wildcards.corpus).filtering.known == "vectors" else []
 
 
 def clusters_of(wildcards):

@@ -52,13 +52,13 @@ rule extract_examples:
 
 
 rule filter_examples:
-    """Keep the examples whose tokens have vectors and whose lengths fit, by the configured policy."""
+    """Keep the examples whose tokens are known and whose lengths fit, by the configured policy."""
     input:
         train=RESULTS / "examples/{corpus}/train.parquet",
         validation=RESULTS / "examples/{corpus}/validation.parquet",
         test=RESULTS / "examples/{corpus}/test.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
-        vectors=vectors_of,
+        vectors=vectors_of_filter,
     output:
         train=RESULTS / "filtered/{corpus}/train.parquet",
         validation=RESULTS / "filtered/{corpus}/validation.parquet",

@@ -5,7 +5,7 @@ rule score_responses:
     """Every metric of one system's responses, with intervals, and the items' values for paired tests."""
     input:
         responses=RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
-        vectors=vectors_of,
+        vectors=vectors_if_any,
     output:
         scores=RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
         per_item=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",

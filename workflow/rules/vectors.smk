@@ -91,10 +91,10 @@ rule train_vectors_with_package:
 
 
 rule build_vocabulary:
-    """Token ids of the filtered training split with their embeddings."""
+    """Token ids of the filtered training split with their embeddings, if the corpus has word vectors."""
     input:
         train=RESULTS / "filtered/{corpus}/train.parquet",
-        vectors=vectors_of,
+        vectors=vectors_if_any,
     output:
         RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
     log:

@@ -14,7 +14,7 @@ from pipeline_lib.text.tokenisers import tokeniser as find
 
 def main(
     responses: Path,
-    vectors: Path,
+    vectors: list[Path],
     settings: Metrics,
     tokeniser: str,
     corpus: str,
@@ -24,7 +24,7 @@ def main(
     scores: Path,
     items: Path,
 ) -> None:
-    rows, per_item = score_file(responses, vectors, settings, seed, find(tokeniser).LANGUAGE)
+    rows, per_item = score_file(responses, vectors[0] if vectors else None, settings, seed, find(tokeniser).LANGUAGE)
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)
     write_parquet(items, per_item, per_item.schema, {key: str(value) for key, value in run_of.items()})

@@ -27,7 +27,7 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.stopwords import stop_words
 from pipeline_lib.vectors.means import MeanVectors
-from pipeline_lib.vectors.space import WordVectors, read_vectors
+from pipeline_lib.vectors.space import VectorSpace
 
 FEWEST_CONTENT_WORDS = 3
 SHARED_WORDS = 0.5  # of the words that two texts have together: from here on they are near-duplicates
@@ -79,7 +79,7 @@ def find_cases(
     Returns:
         `schema.CASES`, ``settings.contexts`` cases at the most, fewer where the corpus has fewer.
     """
-    space = read_vectors(vectors)
+    space = VectorSpace.read(vectors)
     tables = {
         split: read_parquet(path, EXAMPLES, ["example_id", "context", "response"]) for split, path in examples.items()
     }
@@ -113,7 +113,7 @@ def _different(texts: pa.ChunkedArray) -> pa.Array:
     return unique.take(pc.sort_indices(unique))
 
 
-def _texts(texts: pa.Array, space: WordVectors, language: str | None) -> _Texts:
+def _texts(texts: pa.Array, space: VectorSpace, language: str | None) -> _Texts:
     vocabulary, (words,) = encode(texts)
     content = _is_content(vocabulary, language) & pc.is_in(vocabulary, value_set=space.tokens).to_numpy(
         zero_copy_only=False

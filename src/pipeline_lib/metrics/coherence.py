@@ -8,8 +8,9 @@ import pyarrow.compute as pc
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace, cosines, count_unscored, sums
+from pipeline_lib.metrics.vectors import cosines, count_unscored, sums, vectors_of
 from pipeline_lib.text.stopwords import stop_words
+from pipeline_lib.vectors.space import VectorSpace
 
 
 class Coherence:
@@ -28,7 +29,7 @@ class Coherence:
         self.signature = f"coherence|vectors:{space.label}|stopwords:{which}|oov:skip|empty:0|v:1"
 
     def __call__(self, items: Items) -> Score:
-        vectors, known = self.space.of(items)
+        vectors, known = vectors_of(self.space, items)
         stop = self._stop_words(items.vocabulary)
         contexts = items.contexts.keep(~stop[items.contexts.ids])
         responses = items.responses.keep(~stop[items.responses.ids])

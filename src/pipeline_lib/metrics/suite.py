@@ -25,14 +25,21 @@ from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.kl import KL
 from pipeline_lib.metrics.length import Length
 from pipeline_lib.metrics.perplexity import Perplexity
-from pipeline_lib.metrics.vectors import VectorSpace
 from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.vectors.space import VectorSpace
 
 ACTIVE_UNITS = "active-units|variance:>0.01|v:1"  # measured where the model is, when responses are generated
 
 
-def all_metrics(space: VectorSpace, settings: Metrics, language: str | None = "english") -> list[Metric]:
-    """Every metric of the workflow; the BLEU variant that the settings choose is named BLEU-1 to BLEU-4."""
+def all_metrics(space: VectorSpace | None, settings: Metrics, language: str | None = "english") -> list[Metric]:
+    """Every metric of the workflow; the BLEU variant that the settings choose is named BLEU-1 to BLEU-4.
+
+    Without a ``space``, those that compare word vectors are left out.
+    """
+    of_vectors: list[Metric] = []
+    if space:
+        coherence = Coherence(space, settings.coherence_stopwords, language)
+        of_vectors = [Average(space), Greedy(space), Extrema(space), coherence]
     return [
         *(Perplexity(kind) for kind in ("reconstruction", "bound", "importance")),
         KL(),
@@ -41,23 +48,20 @@ def all_metrics(space: VectorSpace, settings: Metrics, language: str | None = "e
         Length(),
         *_bleu(settings),
         CorpusBleu(),
-        Average(space),
-        Greedy(space),
-        Extrema(space),
-        Coherence(space, settings.coherence_stopwords, language),
+        *of_vectors,
         GroupRecovery("ARI"),
         GroupRecovery("NMI"),
     ]
 
 
 def score_file(
-    responses: Path, vectors: Path, settings: Metrics, seed: int, language: str | None = "english"
+    responses: Path, vectors: Path | None, settings: Metrics, seed: int, language: str | None = "english"
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
     Args:
         responses: a file of `schema.RESPONSES`; its metadata ``active_units`` becomes a score.
-        vectors: a file of `schema.vectors`.
+        vectors: a file of `vectors_schema`; None: metrics that need word vectors are left out.
         seed: of the bootstrap.
         language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
@@ -71,7 +75,7 @@ def score_file(
         raise PipelineError(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
-    metrics = all_metrics(VectorSpace.read(vectors), settings, language)
+    metrics = all_metrics(VectorSpace.read(vectors) if vectors else None, settings, language)
     active_units = parquet_metadata(responses).get("active_units")
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):

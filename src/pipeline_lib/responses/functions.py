@@ -13,7 +13,7 @@ from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.responses.baselines import without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.text.tokenisers import Tokeniser
-from pipeline_lib.vectors.space import WordVectors, read_vectors
+from pipeline_lib.vectors.space import VectorSpace
 
 
 class Responder(Protocol):
@@ -30,7 +30,7 @@ class Responder(Protocol):
     """
 
     def __call__(
-        self, contexts: pa.Array, train: pa.Table, vectors: WordVectors, seed: int, **options: Any
+        self, contexts: pa.Array, train: pa.Table, vectors: VectorSpace, seed: int, **options: Any
     ) -> Sequence[str]: ...
 
 
@@ -50,7 +50,7 @@ def respond_with(
     respond = _function(function, options)
     texts = read_parquet(examples, EXAMPLES)
     known = read_parquet(train, EXAMPLES)
-    responses = list(respond(texts["context"].combine_chunks(), known, read_vectors(vectors), seed, **options))
+    responses = list(respond(texts["context"].combine_chunks(), known, VectorSpace.read(vectors), seed, **options))
     if len(responses) != len(texts) or not all(isinstance(text, str) for text in responses):
         kinds = ", ".join(sorted({type(text).__name__ for text in responses}))
         raise PipelineError(

@@ -11,8 +11,8 @@ from pipeline_lib.metrics.coherence import Coherence
 from pipeline_lib.metrics.extrema import Extrema
 from pipeline_lib.metrics.greedy import Greedy
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
+from pipeline_lib.vectors.space import VectorSpace
 
 WORDS = [f"w{i}" for i in range(40)]
 

@@ -21,10 +21,10 @@ from pipeline_lib.metrics.kl import KL
 from pipeline_lib.metrics.length import Length
 from pipeline_lib.metrics.perplexity import Perplexity
 from pipeline_lib.metrics.suite import all_metrics, score_file
-from pipeline_lib.metrics.vectors import VectorSpace
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
+from pipeline_lib.vectors.space import VectorSpace
 
 SETTINGS = Metrics(bootstrap=50)
 LATENT = {"nll": [4.0, 6.0], "kl": [1.0, 3.0], "bound": [5.0, 9.0], "nll_importance": [4.5, 8.0]}

@@ -42,7 +42,7 @@ def files(tmp_path, monkeypatch):
         return tmp_path / name
 
     vectors = pa.table({"token": ["a"], "vector": pa.FixedSizeListArray.from_arrays(np.ones(2, np.float32), 2)})
-    write_parquet(tmp_path / "vectors.parquet", vectors, vectors_schema(2))
+    write_parquet(tmp_path / "vectors.parquet", vectors, vectors_schema(2), {"source": "made", "sha256": "0" * 64})
     (tmp_path / "own.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "own", raising=False)
