@@ -50,6 +50,7 @@ def corpus(tmp_path_factory):
         "turn": range(19),
         "context": [text() for _ in range(19)],
         "response": [text() for _ in range(19)],
+        "user": [None] * 19,
         "label": [i % 3 for i in range(19)],
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
