@@ -123,7 +123,11 @@ def test_a_damaged_table_is_refused_by_name(tmp_path: Path, name: str, content: 
     assert name in caught.value.where
 
 
-SOURCE = load([Layer("a.yaml", DEFAULT)]).sources["dailydialog"].model_copy(update={"splits": {"validation": 0.3, "test": 0.3}})
+SOURCE = (
+    load([Layer("a.yaml", DEFAULT)])
+    .sources["dailydialog"]
+    .model_copy(update={"splits": {"validation": 0.3, "test": 0.3}})
+)
 
 
 @pytest.mark.parametrize(
