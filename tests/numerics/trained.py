@@ -11,7 +11,7 @@ import torch
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.training import Training
+from pipeline_lib.config.training import Linear, Training
 from pipeline_lib.decoding.greedy import Greedy
 from pipeline_lib.examples.dataset import ExampleDataset, Texts
 from pipeline_lib.models.system import System, create
@@ -21,7 +21,13 @@ from unit.model_fixtures import SmallUnits
 WORDS, WIDTH, GROUPS, SEED = 60, 12, 4, 7
 NETWORK = Recurrent(hidden=10, decoder_layers=2, latent=6, bow_hidden=9, prior_hidden=8)
 SETTINGS = Training(
-    batch_size=8, epochs=50, max_steps=50, annealing_steps=40, validate_every=20, checkpoint_every=1000, device="cpu"
+    batch_size=8,
+    epochs=50,
+    max_steps=50,
+    annealing=Linear(kind="linear", steps=40),
+    validate_every=20,
+    checkpoint_every=1000,
+    device="cpu",
 )
 # the eight systems of the SepaCVAE paper; K-, S- and A-CVAE+BOW differ by the clusters that they are given
 SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
@@ -70,7 +76,7 @@ def record(system: str, folder: Path) -> dict[str, Any]:
         }
     return {
         "losses": losses,
-        "best": [outcome.summary["best_step"], outcome.summary["best_validation_ppl"]],
+        "best": [outcome.summary["best_step"], outcome.summary["best_value"]],
         "nll": float(found.nll.double().mean()),
         "kl": float(found.kl.double().mean()),
         "bound": float(found.bound.double().mean()),

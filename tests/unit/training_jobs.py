@@ -1,6 +1,7 @@
 """Small training jobs run as the workflow runs them, and what can be seen of them from outside."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,16 +13,24 @@ import pyarrow as pa
 import torch
 
 from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.training import Training
+from pipeline_lib.config.training import Linear, Training
 from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
 from pipeline_lib.text.units import Words
 
+SEPACVAE = "pipeline_lib.models.sepacvae:SepaCVAE"
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"
 # 117 steps: the last one is no checkpoint
-SETTINGS = Training(batch_size=4, epochs=11.7, annealing_steps=60, validate_every=13, checkpoint_every=10, device="cpu")
+SETTINGS = Training(
+    batch_size=4,
+    epochs=11.7,
+    annealing=Linear(kind="linear", steps=60),
+    validate_every=13,
+    checkpoint_every=10,
+    device="cpu",
+)
 
 
 def write_corpus(folder: Path) -> Path:
@@ -49,20 +58,27 @@ def write_corpus(folder: Path) -> Path:
 
 
 def start(
-    corpus: Path, out: Path, settings: Training = SETTINGS, options: dict[str, Any] | None = None, processes: int = 1
+    corpus: Path,
+    out: Path,
+    settings: Training = SETTINGS,
+    options: dict[str, Any] | None = None,
+    processes: int = 1,
+    model: str = SEPACVAE,
+    first: Path | None = None,
+    environment: dict[str, str] | None = None,
 ) -> subprocess.Popen[str]:
-    """Train SepaCVAE on `write_corpus`'s corpus."""
+    """Train a system on `write_corpus`'s corpus; ``first`` is a trained model that it starts from."""
     network = Recurrent(hidden=6, latent=4, bow_hidden=8).model_dump()
-    model = {
-        "model": "pipeline_lib.models.sepacvae:SepaCVAE",
-        "options": {"groups": 2} | (options or {}),
+    description = {
+        "model": model,
+        "options": ({"groups": 2} if model == SEPACVAE else {}) | (options or {}),
         "network": network,
     }
     arguments = {
         "--train": corpus / "train.arrow",
         "--validation": corpus / "examples.parquet",
         "--vocabulary": corpus / "vocabulary.parquet",
-        "--description": json.dumps(model | {"network": network}),
+        "--description": json.dumps(description),
         "--settings": settings.model_dump_json(),
         "--seed": 1,
         "--code": "0",
@@ -73,9 +89,16 @@ def start(
         "--summary": out / "summary.json",
     }
     launch = ["--gpu", processes, "--nodes", 1, "--threads", 1, "--device", settings.device, SCRIPT]
-    given = ["--clusters", *(part for example in arguments.items() for part in example)]
+    given = [
+        "--clusters",
+        "--starts-from",
+        *([first] if first else []),
+        *(part for example in arguments.items() for part in example),
+    ]
     command = [sys.executable, "-m", "pipeline_lib.compute.launch", *launch, *given]
-    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True)
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
+    known = os.environ | {"PYTHONPATH": path} | (environment or {})
+    return subprocess.Popen(list(map(str, command)), stderr=subprocess.PIPE, text=True, env=known)
 
 
 def finish(process: subprocess.Popen[str]) -> None:

@@ -166,9 +166,9 @@ def test_vectors_of_another_width_are_refused(refusals):
 
 
 def test_an_unknown_key_is_named_with_the_nearest(refusals):
-    message = refusals.message(changes={"training": {"learning_rat": 0.1}})
-    assert "unknown key 'training.learning_rat'" in message
-    assert "did you mean 'learning_rate'?" in message
+    message = refusals.message(changes={"training": {"patienc": 1}})
+    assert "unknown key 'training.patienc'" in message
+    assert "did you mean 'patience'?" in message
 
 
 def test_a_seed_that_stands_twice_is_refused(refusals):

@@ -40,7 +40,7 @@ def test_sheets_are_drawn_filled_and_imported_and_their_key_outlives_a_retrainin
     assert cells(copy, "diversity")["Seq2Seq"] == "1.0"
     assert cells(copy, "average rank: diversity")["Seq2Seq"] == "2.5"  # four systems, all tied
 
-    retrained = {"systems": {"seq2seq": {"training": {"learning_rate": 0.001}}}}
+    retrained = {"systems": {"seq2seq": {"training": {"optimiser": {"learning_rate": 0.001}}}}}
     assert "draw_rating_items" in copy.planned(TARGET, changes=retrained)
     (kept,) = (copy.results / "ratings/keys/kept").glob("*.json")
     kept.rename(copy.folder / "ratings/embedded.json")

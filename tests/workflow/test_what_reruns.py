@@ -68,7 +68,7 @@ CHANGES = {
         {"cluster_examples spectral"} | trained("k_cvae_bow") | SUMMED_UP,
     ),
     "learning rate of a system": (
-        {"systems": {"sepacvae": {"training": {"learning_rate": 0.001}}}},
+        {"systems": {"sepacvae": {"training": {"optimiser": {"learning_rate": 0.001}}}}},
         trained("sepacvae") | SUMMED_UP,
     ),
     "option of a system": (

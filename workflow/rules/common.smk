@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 from pipeline_lib.config.loading import PUBLISHED, read_run
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import report_full_disk
+from pipeline_lib.metrics.suite import needs_vectors
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.stage.fingerprint import stage_fingerprint
 from pipeline_lib.stage.kinds import module_of as module_of_kind
@@ -33,6 +34,7 @@ try:
     CONFIG = read_run(ROOT, config, [] if AS_MODULE else files_of_configuration())
     check_options(ANALYSES, CONFIG.analyses)
     check_options(FIGURES, CONFIG.figures)
+    VECTORS_SCORED = needs_vectors(CONFIG.metrics_shown)  # an unknown metric is an error here
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
 
@@ -57,8 +59,9 @@ SYSTEMS = CONFIG.systems
 TRAINED = list(CONFIG.trainable)
 FUNCTIONS = [name for name, system in SYSTEMS.items() if system.function]
 EXTERNAL = [name for name, system in SYSTEMS.items() if system.responses]
-BASELINES = [name for name, system in SYSTEMS.items() if system.baseline]
-FETCHED = [name for name in CORPORA if CONFIG.sources[name].reader != "synthetic"]
+BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "human")]
+EXACT = [name for name, system in SYSTEMS.items() if system.baseline in ("truth", "positions")]
+FETCHED = [name for name in CORPORA if not CONFIG.sources[name].generated]
 
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated, and end with it
 shell.prefix(
@@ -95,6 +98,11 @@ def settings(section):
 def code_of(script, *modules):
     """Fingerprint of the code that a stage runs; ``modules`` are those that it imports by name at run time."""
     return stage_fingerprint(SCRIPTS / f"{script}.py", modules)
+
+
+def code_of_metrics(script, metrics):
+    """Fingerprint of a stage that loads these metrics by their names."""
+    return code_of(script, *sorted({module_of_kind("pipeline_lib.metrics", metric) for metric in metrics}))
 
 
 def module_of(system):

@@ -16,7 +16,7 @@ def mirrored_files(wildcards):
 
 
 def manifest_of(wildcards):
-    generated = CONFIG.sources[wildcards.corpus].reader == "synthetic"
+    generated = CONFIG.sources[wildcards.corpus].generated
     return [] if generated else RESULTS / f"raw/{wildcards.corpus}/manifest.json"
 
 

@@ -18,6 +18,12 @@ def tensorboard_of(wildcards):
     return LOGS / f"tensorboard/{wildcards.corpus}/{wildcards.system}/seed{wildcards.seed}"
 
 
+def start_of(wildcards):
+    """The trained model whose weights a system begins with, of the same corpus and seed."""
+    first = SYSTEMS[wildcards.system].starts_from
+    return [RESULTS / f"models/{wildcards.corpus}/{first}/seed{wildcards.seed}/model.safetensors"] if first else []
+
+
 rule train_model:
     """Train one system with one seed; the weights of the best validation are kept."""
     input:
@@ -25,6 +31,7 @@ rule train_model:
         validation=RESULTS / "filtered/{corpus}/validation.parquet",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
         clusters=clusters_of,
+        start=start_of,
     output:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         history=RESULTS / "models/{corpus}/{system}/seed{seed}/history.jsonl",
@@ -52,7 +59,8 @@ rule train_model:
         "python -m pipeline_lib.compute.launch --gpu {resources.gpu} --nodes {resources.nodes} --threads {threads} "
         "--device {params.device} "
         "$SCRIPTS/train_model.py --train {input.train:q} --validation {input.validation:q} "
-        "--vocabulary {input.vocabulary:q} --clusters {input.clusters:q} --description {params.description:q} "
+        "--vocabulary {input.vocabulary:q} --clusters {input.clusters:q} --starts-from {input.start:q} "
+        "--description {params.description:q} "
         "--settings {params.settings:q} --seed {wildcards.seed} --code {params.code} "
         "--state {params.state:q} --tensorboard {params.tensorboard:q} "
         "--model {output.model:q} --history {output.history:q} --summary {output.summary:q} &> {log:q}"

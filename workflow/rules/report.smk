@@ -62,7 +62,7 @@ rule make_report:
     resources:
         mem_mb=attempts_of(4_000),
     params:
-        code=code_of("make_report"),
+        code=code_of_metrics("make_report", CONFIG.metrics_shown),
     shell:
         "python $SCRIPTS/make_report.py --manifest {input.manifest:q} --tables {input.tables:q} "
         "--figures {input.figures:q} --items {input.per_item:q} --index {output.index:q} &> {log:q}"

@@ -62,6 +62,25 @@ rule generate_baseline:
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
+rule generate_exact:
+    """Reference rows of generated sentences: the likelihood under the distribution that they were drawn from."""
+    input:
+        RESULTS / "filtered/{corpus}/{split}.parquet",
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    wildcard_constraints:
+        system=one_of(EXACT),
+    params:
+        kind=lambda wildcards: SYSTEMS[wildcards.system].baseline,
+        source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
+        code=code_of("generate_exact"),
+    shell:
+        "python $SCRIPTS/generate_exact.py --kind {params.kind} --source {params.source:q} --examples {input:q} "
+        "--out {output:q} &> {log:q}"
+
+
 rule call_function:
     """Responses of a system that is one function: no training, no likelihood."""
     input:

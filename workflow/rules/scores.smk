@@ -3,7 +3,7 @@
 
 def splits_of(table):
     """Splits whose responses a table scores."""
-    return CONFIG.tables[table].splits if table in CONFIG.tables_of("scores") else []
+    return CONFIG.tables[table].read_splits if table in CONFIG.tables_of("scores") else []
 
 
 SPLITS_SCORED = [split for split in SPLITS if any(split in splits_of(table) for table in CONFIG.reported)]
@@ -25,10 +25,10 @@ def competing_in(wildcards):
 
 
 rule score_responses:
-    """Every metric of one system's responses, with intervals, and the items' values for paired tests."""
+    """The tables' metrics of one system's responses, with intervals, and the items' values for paired tests."""
     input:
         responses=RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
-        vectors=vectors_of,
+        vectors=vectors_of if VECTORS_SCORED else [],
     output:
         scores=RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
         per_item=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
@@ -41,7 +41,7 @@ rule score_responses:
     params:
         settings=settings("metrics"),
         metrics=CONFIG.metrics_shown,
-        code=code_of("score_responses"),
+        code=code_of_metrics("score_responses", CONFIG.metrics_shown),
     shell:
         "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --corpus {wildcards.corpus} --split {wildcards.split} "
@@ -65,7 +65,7 @@ rule collect_scores:
 
 
 rule compare_systems:
-    """Is the best system of a column truly ahead? Paired tests over the items of a table, Holm-corrected."""
+    """Test the best system of each column of a table against the others: paired over items, Holm-corrected."""
     input:
         lambda wildcards: runs_of(
             wildcards.table,
@@ -87,7 +87,7 @@ rule compare_systems:
         settings=settings("significance"),
         competing=competing_in,
         metrics=lambda wildcards: CONFIG.metrics_of(wildcards.table),
-        code=code_of("compare_systems"),
+        code=lambda wildcards: code_of_metrics("compare_systems", CONFIG.metrics_of(wildcards.table)),
     shell:
         "python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "
         "--metrics {params.metrics:q} --settings {params.settings:q} --out {output:q} &> {log:q}"

@@ -71,7 +71,7 @@ def scores_of(wildcards):
     if spec.from_ is not None:
         return runs_of(wildcards.table, RESULTS / f"analyses/{{corpus}}/{{system}}/seed{{seed}}/{spec.from_}.parquet")
     path = RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet"
-    return runs_of(wildcards.table, path, split=spec.splits)
+    return runs_of(wildcards.table, path, split=spec.read_splits)
 
 
 def significance_of(wildcards):
@@ -88,7 +88,7 @@ def items_of(wildcards):
     if spec.beside != "first row" or spec.from_ is not None:
         return []
     path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
-    return runs_of(wildcards.table, path, split=spec.splits)
+    return runs_of(wildcards.table, path, split=spec.read_splits)
 
 
 rule make_score_table:
@@ -116,7 +116,7 @@ rule make_score_table:
         layout=layout_of,
         caption=caption_of,
         test=lambda wildcards: CONFIG.significance.model_dump_json(),
-        code=code_of("make_score_table"),
+        code=lambda wildcards: code_of_metrics("make_score_table", CONFIG.tables[wildcards.table].metrics),
     shell:
         "python $SCRIPTS/make_score_table.py --name {wildcards.table} --spec {params.spec:q} "
         "--layout {params.layout:q} --scores {input.scores:q} --significance {input.significance:q} "

@@ -10,7 +10,7 @@ from pipeline_lib.stage.cli import run
 
 def main(train: Path, validation: Path, test: Path, vectors: Path, options: Options, out: Path) -> None:
     examples = {"train": train, "validation": validation, "test": test}
-    write_parquet(out, find_cases(examples, vectors, options), CASES)
+    write_parquet(out, find_cases(examples, vectors, options), CASES, {"asked": str(options.contexts)})
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Make the table of human judgement of the rating sheets that were filled in, as .csv, .md, .tex and .json."""
+"""Make a table of human judgement, of the rating sheets that were filled in, as .csv, .md, .tex and .json."""
 
 from pathlib import Path
 
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import RatingTable
-from pipeline_lib.files.formats import write_json, write_text
 from pipeline_lib.ratings.draw import read_draw
 from pipeline_lib.ratings.filled import read_ratings
 from pipeline_lib.stage.cli import run
-from pipeline_lib.tables.ratings import csv_of, human_table
-from pipeline_lib.tables.text import latex, markdown
+from pipeline_lib.tables.files import write_table
+from pipeline_lib.tables.published import Published
+from pipeline_lib.tables.ratings import make
 
 
 def main(
@@ -25,12 +25,9 @@ def main(
     tex: Path,
     json: Path,
 ) -> None:
-    draws = [read_draw(key) for key in keys]
-    table = human_table({draw.corpus: draw for draw in draws}, read_ratings(ratings, draws), layout, spec, level)
-    write_text(csv, csv_of(table))
-    write_text(md, markdown(table, spec.digits))
-    write_text(tex, latex(table, spec.digits))
-    write_json(json, {"name": name, "title": spec.title, "caption": spec.caption})
+    draws = {draw.corpus: draw for draw in map(read_draw, keys)}
+    given = read_ratings(ratings, list(draws.values()))
+    write_table(make(name, spec, layout, draws, given, level, Published.read(published)), csv, md, tex, json)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import TextTable
-from pipeline_lib.files.formats import write_json, write_text
 from pipeline_lib.stage.cli import run
-from pipeline_lib.tables.files import write_csv
-from pipeline_lib.tables.texts import case_rows, latex, markdown
+from pipeline_lib.tables.files import write_table
+from pipeline_lib.tables.texts import make
 
 
 def main(
@@ -21,11 +20,7 @@ def main(
     tex: Path,
     json: Path,
 ) -> None:
-    rows = case_rows(dict(zip(layout.corpora, analysis, strict=True)), items, layout)
-    write_csv(csv, rows)
-    write_text(md, markdown(rows, layout, 5))
-    write_text(tex, latex(rows, layout, 5))
-    write_json(json, {"name": name, "title": spec.title, "caption": spec.caption})
+    write_table(make(name, spec, layout, analysis, items), csv, md, tex, json)
 
 
 if __name__ == "__main__":

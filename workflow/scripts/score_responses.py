@@ -13,9 +13,9 @@ from pipeline_lib.stage.cli import run
 
 def main(
     responses: Path,
-    vectors: Path,
-    settings: Metrics,
+    vectors: list[Path],
     metrics: list[str],
+    settings: Metrics,
     corpus: str,
     split: str,
     system: str,
@@ -23,7 +23,7 @@ def main(
     scores: Path,
     items: Path,
 ) -> None:
-    rows, per_item = score_file(responses, vectors, settings, seed)
+    rows, per_item = score_file(responses, vectors[0] if vectors else None, metrics, settings, seed)
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)
     write_parquet(items, per_item, per_item.schema, {key: str(value) for key, value in run_of.items()})

@@ -26,6 +26,7 @@ def main(
     validation: Path,
     vocabulary: Path,
     clusters: list[Path],
+    starts_from: list[Path],
     description: saved.Description,
     settings: Training,
     seed: int,
@@ -41,14 +42,17 @@ def main(
     groups = clusters[0] if clusters else None
     device, ranks = choose_device(settings.device), Ranks()
     torch.manual_seed(seed)
-    network = saved.build(description, words).to(device)
+    network = saved.build(description, words)
+    for trained in starts_from:
+        saved.start_from(network, trained)
+    network.to(device)
     folder = run_folder(
         state,
         description.model_dump_json(),
         settings.model_dump_json(),
         str(seed),
         code,
-        files=[train, validation, vocabulary, *clusters],
+        files=[train, validation, vocabulary, *clusters, *starts_from],
     )
     with ranks.joined(device), claimed(folder, model) if ranks.rank == 0 else nullcontext():
         trainer = Trainer(

@@ -2,20 +2,17 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
 from pipeline_lib.compute.sharing import Share
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.batch import Batch
-from pipeline_lib.models.system import Objective, System
 
 _PATIENCE = timedelta(minutes=30)  # that processes wait for one another: a validation, a checkpoint, a slow disk
 
@@ -102,23 +99,15 @@ class Ranks:
         dist.all_gather_object(parts, values, self._control)
         return torch.cat(parts)
 
-    def objective(self, model: System) -> nn.Module:
-        """``model.objective`` as a module, whose gradients DistributedDataParallel averages over the processes."""
-        alone = _Objective(model)
-        if self._control is None:
-            return alone
-        # an ablation may leave a network out
-        shared = DistributedDataParallel(alone, process_group=self._data, find_unused_parameters=True)
-        # the only buffers, embeddings, never change: they need not be sent anew before each step (the argument of the
-        # constructor that says so is deprecated in torch 2.13, and what is to replace it unknown to 2.11)
-        shared.broadcast_buffers = False
-        return shared
+    def average(self, tensors: Sequence[Tensor]) -> None:
+        """Put the mean over the processes in the place of each tensor; all of them must ask, with the same shapes.
 
-
-class _Objective(nn.Module):
-    def __init__(self, model: System) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        return self.model.objective(batch, weight, generator)
+        All tensors travel in one exchange, whose result has the same bits in every process.
+        """
+        if self._data is None:
+            return
+        flat = torch.cat([tensor.flatten() for tensor in tensors])
+        dist.all_reduce(flat, dist.ReduceOp.SUM, self._data)
+        flat /= self.number
+        for tensor, mean in zip(tensors, flat.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(mean.view_as(tensor))

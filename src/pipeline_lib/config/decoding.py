@@ -23,7 +23,7 @@ class Greedy(_Decoding):
 class Sampling(_Decoding):
     """Words drawn from the model's distribution."""
 
-    kind: Literal["sampling"] = Field(default="sampling", description="sampling: every next word is drawn at random")
+    kind: Literal["sampling"] = Field(description="sampling: every next word is drawn at random")
     temperature: float = Field(
         default=1.0, gt=0, description="logits are divided by it; below 1 likely words become likelier"
     )
@@ -32,7 +32,7 @@ class Sampling(_Decoding):
 class Beam(_Decoding):
     """The best sentence that a beam search finds."""
 
-    kind: Literal["beam"] = Field(default="beam", description="beam: the best sentence that a beam search finds")
+    kind: Literal["beam"] = Field(description="beam: the best sentence that a beam search finds")
     size: Positive = Field(default=4, description="hypotheses that are kept at every position")
     min_length: int = Field(default=0, ge=0, lt=2**31, description="fewest tokens of a response")
     length_penalty: float = Field(

@@ -10,7 +10,9 @@ from pipeline_lib.config.settings import Fraction, Positive, Settings
 class Sizes(Settings):
     """What every network is built from."""
 
-    initial_range: float = Field(default=0.08, gt=0, description="initial weights are uniform in ± this")
+    initial_range: Annotated[float, Field(gt=0)] | None = Field(
+        default=0.08, description="initial weights are uniform in ± this; null: as torch starts each layer"
+    )
 
 
 class Recurrent(Sizes):

@@ -13,6 +13,7 @@ from pipeline_lib.config.settings import Name, Positive, Settings
 from pipeline_lib.config.systems import SystemSettings
 
 Split = Literal["train", "validation", "test"]
+ORACLE_SPLIT: Split = "validation"  # the one split on which a group may be chosen with the reference
 
 
 class TableSpec(Settings):
@@ -28,6 +29,11 @@ class TableSpec(Settings):
         description="rows, in order; a mapping gives each row the label that the paper uses here; null: every system "
         "that is not `only_named`, as far as this kind of table has a row for it",
     )
+    as_: dict[str, str] = Field(
+        default={},
+        alias="as",
+        description="metric or system: the column or row under which the paper prints it, where its name differs",
+    )
     digits: Positive = Field(default=3, description="decimals of a cell")
     notes: list[str] = Field(default=[], description="further notes below the table")
 
@@ -42,21 +48,41 @@ class CountTable(TableSpec):
 
 
 class ScoreTable(TableSpec):
-    """Metrics of systems, a row for each system on a corpus."""
+    """Metrics of systems, a row for each system on a corpus.
+
+    A column is a metric; `oracle BLEU-1` is that of the responses whose group was chosen with the reference, on
+    validation alone. With several splits every column is shown for each of them: `train nll`, `test nll`.
+    """
 
     kind: Literal["scores"] = Field(description="scores: of responses, or of an analysis")
-    splits: list[Split] = Field(min_length=1, description="splits whose responses are scored")
+    splits: list[Split] = Field(min_length=1, description="splits whose responses are scored, side by side")
     columns: list[str] = Field(min_length=1, description="metrics of the published shape, in its order")
-    extra: list[str] = Field(default=[], description="metrics beyond the published shape, after it")
+    extra: list[str] = Field(
+        default=[], description="metrics beyond the published shape, after it; left out where no row has a value"
+    )
+    extra_title: str = Field(default="Beyond the published columns", description="printed above the extra columns")
     beside: Literal["published", "first row"] = Field(
         default="published", description="what a value is compared with: the published one, or the first row's"
     )
     from_: Name | None = Field(
         default=None, alias="from", description="an analysis that makes the scores; null: responses"
     )
-    as_: dict[str, str] = Field(
-        default={}, alias="as", description="metric: the column under which the paper prints it"
-    )
+
+    @property
+    def metrics(self) -> list[str]:
+        """Metrics of all columns, each once."""
+        return list(dict.fromkeys(metric_of(column) for column in [*self.columns, *self.extra]))
+
+    @property
+    def read_splits(self) -> list[Split]:
+        """Splits whose scores the columns need: an oracle's column needs validation too."""
+        oracles: list[Split] = [ORACLE_SPLIT for name in [*self.columns, *self.extra] if name != metric_of(name)]
+        return list(dict.fromkeys([*self.splits, *oracles]))
+
+
+def metric_of(column: str) -> str:
+    """Take the metric out of a column's name: `oracle BLEU-1` -> `BLEU-1`."""
+    return column.removeprefix("oracle ")
 
 
 class TextTable(TableSpec):

@@ -20,7 +20,7 @@ from pipeline_lib.config.ratings import Study
 from pipeline_lib.config.report import Report
 from pipeline_lib.config.settings import AnyPath, Folder, Name, Seed
 from pipeline_lib.config.significance import Significance
-from pipeline_lib.config.sweep import Sweep, SweepPoint
+from pipeline_lib.config.sweep import SWEPT, Sweep, SweepPoint
 from pipeline_lib.config.systems import SORTS, SystemSettings
 from pipeline_lib.config.training import Training
 from pipeline_lib.errors import did_you_mean
@@ -72,6 +72,9 @@ class Config(Paper):
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
         for name, analysis in self.analyses.items():
             _check_names(f"analyses.{name}.of", [analysis.of] if analysis.of else (), "analysis", self.analyses)
+        for name, system in self.trainable.items():
+            first = [system.starts_from] if system.starts_from else ()
+            _check_names(f"systems.{name}.starts_from", first, "trained system", self.trainable)
         _check_names("report.tables", self.report.tables or (), "table", self.tables)
         _check_names("report.figures", self.report.figures or (), "figure", self.figures)
         if len(rated := [name for name, table in self.tables.items() if isinstance(table, RatingTable)]) > 1:
@@ -193,12 +196,13 @@ class Config(Paper):
     def metrics_of(self, table: str) -> list[str]:
         """Metrics that a table of scores shows, of responses."""
         spec = self.tables[table]
-        return [*spec.columns, *spec.extra] if isinstance(spec, ScoreTable) and spec.from_ is None else []
+        return spec.metrics if isinstance(spec, ScoreTable) and spec.from_ is None else []
 
     @property
     def metrics_shown(self) -> list[str]:
-        """Every metric that some table shows, in an order that does not depend on the tables'."""
-        return sorted({metric for table in self.tables for metric in self.metrics_of(table)})
+        """Every metric that some table or sweep shows, in an order that does not depend on the tables'."""
+        of_sweeps = SWEPT if self.sweeps else ()
+        return sorted({*of_sweeps, *(metric for table in self.tables for metric in self.metrics_of(table))})
 
     @property
     def tested(self) -> list[str]:
@@ -246,7 +250,7 @@ class Config(Paper):
         run = "{corpus}/{system}/seed{seed}"
         of_systems = {"training": f"{benchmarks}/models/{run}.tsv"}
         for stage in ("responses", "scores"):
-            for split in dict.fromkeys(split for spec in shown for split in spec.splits):
+            for split in dict.fromkeys(split for spec in shown for split in spec.read_splits):
                 of_systems[f"{stage}, {split}"] = f"{benchmarks}/{stage}/{run}/{split}.tsv"
         return Stages(
             shared={corpus: of_corpus(corpus) for corpus in self.corpora_of(table)},

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from pipeline_lib.config.settings import Fraction, Name, Seed, Settings
 
+SWEPT = ("BLEU-2", "coherence", "distinct-2", "kl", "ppl-importance", "ARI")  # metrics that its figure shows
+
 
 class Sweep(Settings):
     """The generated corpus at other rates of one-to-many and many-to-one data."""

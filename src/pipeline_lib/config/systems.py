@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from pipeline_lib.config.settings import AnyPath, Settings
+from pipeline_lib.config.settings import AnyPath, Name, Settings
 
 SORTS = ("model", "function", "responses", "baseline")
 SideTable = Annotated[str, StringConstraints(pattern=r"^clusters/(kmeans|spectral|agglomerative)$")]
@@ -27,10 +27,11 @@ class SystemSettings(Settings):
         description="path of responses made elsewhere: CSV, JSON lines or Parquet with columns context and response "
         "(and sample, where a context has several responses); {corpus} and {split} stand for their names",
     )
-    baseline: Literal["random", "human"] | None = Field(
+    baseline: Literal["random", "human", "truth", "positions"] | None = Field(
         default=None,
         description="a reference row. random: training responses drawn at random (floor); human: the references "
-        "themselves (ceiling)",
+        "themselves (ceiling); truth: the distribution of generated sentences, which no model can beat; positions: the "
+        "best distribution that knows a word's position alone",
     )
     like: str | None = Field(
         default=None,
@@ -51,6 +52,11 @@ class SystemSettings(Settings):
     network: dict[str, Any] = Field(default={}, description="values of `network:` that differ for this system")
     training: dict[str, Any] = Field(default={}, description="values of `training:` that differ for this system")
     decoding: dict[str, Any] = Field(default={}, description="values of `decoding:` that differ for this system")
+    starts_from: Name | None = Field(
+        default=None,
+        description="another trained system, whose weights of the same seed are the beginning of the training; "
+        "null: weights are drawn",
+    )
 
     @property
     def trained(self) -> bool:
@@ -61,7 +67,9 @@ class SystemSettings(Settings):
         given = [sort for sort in SORTS if getattr(self, sort) is not None]
         if len(given) != 1:
             raise ValueError(f"gives {' and '.join(given) or 'none'} of {', '.join(SORTS)}; a system is exactly one")
-        only_trained = [key for key in ("reads", "network", "training", "decoding") if getattr(self, key)]
+        only_trained = [
+            key for key in ("reads", "network", "training", "decoding", "starts_from") if getattr(self, key)
+        ]
         if only_trained and not self.trained:
             raise ValueError(f"`{only_trained[0]}:` has a meaning for a system with `model:` only")
         return self

@@ -2,16 +2,17 @@
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, cosines, count_unscored, sums
+from pipeline_lib.metrics.vectors import VectorMetric, VectorSpace, best_of_references, cosines, count_unscored, sums
 
 
-class Average:
+class Average(VectorMetric):
     """Cosine of mean word vectors (Liu et al. 2016); unknown words skipped, a side without any scores 0."""
 
     name = "Average"
+    meaning = "Cosine of the mean word vectors of response and reference"
 
     def __init__(self, space: VectorSpace) -> None:
-        self.space = space
+        super().__init__(space)
         self.signature = f"Average|vectors:{space.label}|oov:skip|empty:0|v:1"
 
     def __call__(self, items: Items) -> Score:

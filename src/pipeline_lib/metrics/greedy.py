@@ -4,19 +4,20 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, count_unscored, rescaled
+from pipeline_lib.metrics.vectors import VectorMetric, VectorSpace, best_of_references, count_unscored, rescaled
 from pipeline_lib.text.ragged import Ragged
 
 CELLS = 1_600_000  # floats of the word vectors of one chunk: 6 MB
 
 
-class Greedy:
+class Greedy(VectorMetric):
     """Mean over words of the best cosine, averaged over both directions (Rus and Lintean 2012)."""
 
     name = "Greedy"
+    meaning = "Each word matched with its nearest of the other side, in both directions"
 
     def __init__(self, space: VectorSpace) -> None:
-        self.space = space
+        super().__init__(space)
         self.signature = f"Greedy|vectors:{space.label}|oov:skip|empty:0|v:1"
 
     def __call__(self, items: Items) -> Score:

@@ -7,8 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_parquet
+from pipeline_lib.metrics.base import Metric
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.text.ragged import Ragged
 
@@ -64,6 +66,36 @@ class VectorSpace:
             vectors = np.where(row[:, None] >= 0, self.matrix[row], np.float32(0))
             items._known[self.label] = vectors, (vectors != 0).any(axis=1)
         return items._known[self.label]
+
+
+class VectorMetric(Metric):
+    """A metric that compares texts by the vectors of their words."""
+
+    better = "higher"
+
+    def __init__(self, space: VectorSpace) -> None:
+        self.space = space
+
+    @classmethod
+    def make(cls, settings: Metrics, vectors: VectorSpace | None) -> Metric:
+        """Make the metric with the vectors of the corpus."""
+        return cls(required(vectors, cls.name))
+
+
+def required(vectors: VectorSpace | None, metric: str) -> VectorSpace:
+    """Return the vectors that a metric needs.
+
+    Raises:
+        PipelineError: the corpus has none.
+    """
+    if vectors is None:
+        raise PipelineError(
+            f"{metric} needs word vectors, and this corpus has none",
+            where="columns of the tables",
+            expected="metrics without vectors, or a corpus with an `embeddings:` section",
+            remedy=f"leave {metric} out of the tables of this corpus, or give the corpus word vectors",
+        )
+    return vectors
 
 
 def sums(texts: Ragged, vectors: np.ndarray) -> np.ndarray:

@@ -41,3 +41,21 @@ def load(path: Path, units: Units) -> System:
     model = build(description, units)
     load_weights(model, weights, path)
     return model
+
+
+def start_from(model: System, path: Path) -> None:
+    """Give ``model`` the weights of a trained one to begin with; the model says which of them it takes.
+
+    Raises:
+        PipelineError: the file is damaged, or a name or shape does not fit; lists those that do not.
+    """
+    weights, _ = load_tensors(path)
+    try:
+        model.start_from(weights)
+    except RuntimeError as error:
+        raise PipelineError(
+            f"{type(model).__name__} cannot start from these weights: {' '.join(str(error).split())}",
+            where=path,
+            expected="a tensor of the same name and shape for every one of its own, and no other",
+            remedy="start from a system of the same model, network and options, or override the model's `start_from`",
+        ) from error

@@ -2,6 +2,8 @@
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
@@ -25,13 +27,42 @@ class Objective(NamedTuple):
     log: dict[str, Tensor]
 
 
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """A part of training that has an optimiser of its own.
+
+    Training goes in rounds: in each, every phase that takes part makes its updates, in the order of `System.phases`.
+    How many, and with what optimiser, is said by `training.phases.<name>` of the configuration. Only the gradients of
+    the phase's parameters are computed; what else its objective goes through stays as it is.
+
+    Attributes:
+        name: key of `training.phases:`, and prefix of its records where a system has several phases.
+        parameters: what the phase owns. Every parameter that takes a gradient is owned by exactly one phase.
+        objective: the loss of a batch, given the annealed weight and the noise of this update.
+        since, until: the first round in which it takes part, and the first in which it no longer does; None: to the
+            end.
+        shared: parameters of other phases that this one updates too, by an optimiser state of its own.
+        fresh: draw a new batch for every update; False: the first update of a round takes the batch drawn last (with
+            noise of its own), as where an autoencoder, its prior and a critic are trained on one batch.
+    """
+
+    name: str
+    parameters: Sequence[nn.Parameter]
+    objective: Callable[[Batch, float, torch.Generator], Objective]
+    since: int = 0
+    until: int | None = None
+    shared: Sequence[nn.Parameter] = ()
+    fresh: bool = True
+
+
 class Likelihood(NamedTuple):
     """The reference's likelihood per example, nats, each (B,).
 
     ``nll`` reconstruction with z from the posterior; ``kl`` posterior to prior; ``bound`` the negative evidence lower
     bound with every term that belongs to log p(response | context), both None for an implicit prior. Where the system
     has them: ``posterior_mean``
-    (B, Z), ``group`` (B,), and ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z].
+    (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z], and
+    ``end`` (B,), the end token's share of ``nll``.
     """
 
     nll: Tensor
@@ -40,6 +71,7 @@ class Likelihood(NamedTuple):
     posterior_mean: Tensor | None = None
     group: Tensor | None = None
     condition: Tensor | None = None
+    end: Tensor | None = None
 
 
 class Generated(NamedTuple):
@@ -82,6 +114,23 @@ class System(nn.Module, ABC):
         """Draw every parameter from U(-spread, spread)."""
         for parameter in self.parameters():
             nn.init.uniform_(parameter, -spread, spread)
+
+    def phases(self) -> Sequence[Phase]:
+        """Return the parts of training in the order of a round; by default one, which owns all parameters.
+
+        A parameter that no phase shall train (of a frozen reference model) takes no gradient: `requires_grad_(False)`.
+        """
+        return [Phase("all", list(self.parameters()), self.objective)]
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Load another system's weights to begin with; by default all, whose names and shapes must agree.
+
+        A system that takes a part of them, or takes them under other names, overrides this.
+
+        Raises:
+            RuntimeError: torch's list of what is missing, unexpected or of another shape.
+        """
+        self.load_state_dict(weights)
 
     @abstractmethod
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
@@ -161,5 +210,6 @@ def create(path: str, options: dict[str, Any], units: Units, network: Sizes) -> 
             remedy="give the system a `network:` of its own",
         )
     model: System = kind(units, network, checked)
-    model.initialise(network.initial_range)
+    if network.initial_range is not None:
+        model.initialise(network.initial_range)
     return model

@@ -1,4 +1,4 @@
-"""Captions of tables and figures: reStructuredText, as Snakemake's report has it."""
+"""Captions of tables and figures as HTML; papers write them as plain text or reStructuredText."""
 
 from pipeline_lib.errors import PipelineError
 
@@ -12,22 +12,23 @@ _SETTINGS = {
 }
 
 
-def caption_html(caption: str, where: str) -> str:
-    """Return a caption as HTML.
+def caption_html(text: str, where: str) -> str:
+    """Turn a caption into HTML.
 
+    Args:
+        where: the table or figure, for errors.
     Raises:
-        PipelineError: it is not valid reStructuredText.
+        PipelineError: the caption is not valid reStructuredText.
     """
     from docutils.core import publish_parts  # comes with Snakemake, whose report needs it
     from docutils.utils import SystemMessage
 
     try:
-        parts = publish_parts(caption, source_path=where, writer="html5", settings_overrides=_SETTINGS)
+        return str(publish_parts(text, writer="html5", settings_overrides=_SETTINGS)["fragment"])
     except SystemMessage as error:
         raise PipelineError(
             f"caption not readable: {error}",
-            where=where,
+            where=f"{where}.caption",
             expected="plain text or reStructuredText",
             remedy="correct the caption in paper.yaml",
         ) from error
-    return str(parts["fragment"])

@@ -141,6 +141,7 @@ def _table(
         "label": texts["label"],
         "tokens": pa.array(np.diff(dataset.response.starts) + 1, pa.int32()),
         "nll": _nats(likelihood["nll"], len(texts)),
+        "nll_end": _nats(likelihood["end"], len(texts)),
         "kl": _nats(likelihood["kl"], len(texts)),
         "bound": _nats(likelihood["bound"], len(texts)),
         "nll_importance": _nats(importance, len(texts)),

@@ -51,9 +51,9 @@ def load(package: str, name: str, offers: str) -> ModuleType:
     return module
 
 
-def kinds(package: str, offers: str) -> list[str]:
-    """List the modules of a package that define ``offers``, without importing them."""
-    return [path.stem for path in _files(_folder(package)) if offers in _defined(path)]
+def kinds(package: str, offers: str = "") -> list[str]:
+    """List the modules of a package that define ``offers``, or all of them, without importing any."""
+    return [path.stem for path in _files(_folder(package)) if not offers or offers in _defined(path)]
 
 
 def _folder(package: str) -> Path:

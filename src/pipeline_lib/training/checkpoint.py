@@ -1,4 +1,4 @@
-"""The state of a training job in one safetensors file: weights, optimiser, best weights so far, counters, history.
+"""The state of a training job in one safetensors file: weights, optimisers, best weights so far, counters, history.
 
 One file, because one rename is atomic and two are not. The checkpoint before it is kept too: a damaged one costs the
 steps between the two, not the training.
@@ -6,7 +6,8 @@ steps between the two, not the training.
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from pipeline_lib.files.atomic import keep
 from pipeline_lib.files.checksums import checksum_file, intact, verify
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
+from pipeline_lib.training.selection import Selection
 
 CURRENT, PREVIOUS = "checkpoint.safetensors", "previous.safetensors"
 _MODEL, _BEST, _OPTIMISER, _HISTORY = "model/", "best/", "optimiser/", "history"
@@ -22,12 +24,13 @@ _MODEL, _BEST, _OPTIMISER, _HISTORY = "model/", "best/", "optimiser/", "history"
 
 @dataclass
 class Progress:
-    """Counters that a resumed job goes on from."""
+    """Counters that a resumed job goes on from; a checkpoint lies between two rounds."""
 
-    step: int = 0
-    best_step: int = -1
-    best_value: float = float("inf")
+    round: int = 0  # rounds done: what the settings and records call a step
+    drawn: int = 0  # batches drawn
+    updates: int = 0  # updates done, of all phases
     seconds: float = 0.0  # of training, over all attempts
+    selection: Selection = field(default_factory=Selection)
 
 
 def newest(folder: Path) -> Path | None:
@@ -50,16 +53,18 @@ def save(
     folder: Path,
     progress: Progress,
     model: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
+    optimisers: Mapping[str, torch.optim.Optimizer],
     best: dict[str, Tensor],
     history: str,
 ) -> None:
-    """Write the whole state atomically, and keep the one that was there."""
+    """Write the whole state atomically, and keep the one that was there; ``optimisers`` by the names of the phases."""
     if (folder / CURRENT).exists():
         keep(folder / CURRENT, folder / PREVIOUS)
     tensors = {_MODEL + name: value for name, value in model.state_dict().items()}
-    for index, values in optimiser.state_dict()["state"].items():
-        tensors |= {f"{_OPTIMISER}{index}/{name}": torch.as_tensor(value) for name, value in values.items()}
+    for phase, optimiser in optimisers.items():
+        for index, values in optimiser.state_dict()["state"].items():
+            prefix = f"{_OPTIMISER}{phase}/{index}/"
+            tensors |= {prefix + name: torch.as_tensor(value) for name, value in values.items()}
     _write(folder, tensors, progress, best, history)
 
 
@@ -78,11 +83,11 @@ def _write(folder: Path, tensors: dict[str, Tensor], progress: Progress, best: d
 
 
 def load(
-    path: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer
+    path: Path, model: torch.nn.Module, optimisers: Mapping[str, torch.optim.Optimizer]
 ) -> tuple[Progress, dict[str, Tensor], str]:
-    """Put a saved state into ``model`` and ``optimiser``; gives the counters, the best weights and the history.
+    """Put a saved state into ``model`` and ``optimisers``; gives the counters, the best weights and the history.
 
-    A job that was done (`finish`) has nothing to train on, and both stay as they are.
+    A job that was done (`finish`) has nothing to train on, and all stay as they are.
 
     Raises:
         PipelineError: the file is damaged or belongs to another model.
@@ -91,12 +96,15 @@ def load(
     weights = {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
     if weights:
         load_weights(model, weights, path)
-    state: dict[int, dict[str, Tensor]] = {}
+    states: dict[str, dict[int, dict[str, Tensor]]] = {phase: {} for phase in optimisers}
     for key, value in tensors.items():
         if key.startswith(_OPTIMISER):
-            index, name = key.removeprefix(_OPTIMISER).split("/")
-            state.setdefault(int(index), {})[name] = value
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+            phase, index, name = key.removeprefix(_OPTIMISER).rsplit("/", 2)
+            states[phase].setdefault(int(index), {})[name] = value
+    for phase, optimiser in optimisers.items():
+        groups = optimiser.state_dict()["param_groups"]
+        optimiser.load_state_dict({"state": states[phase], "param_groups": groups})
     best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
     history = tensors[_HISTORY].numpy().tobytes().decode() if _HISTORY in tensors else ""
-    return Progress(**json.loads(metadata["progress"])), best, history
+    counters = json.loads(metadata["progress"])
+    return Progress(**counters | {"selection": Selection(**counters["selection"])}), best, history

@@ -14,6 +14,7 @@ import pytest
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
+from unit import adversarial
 from unit.training_jobs import SETTINGS, finish, has_reached, start, wait_for, without_speed, write_corpus
 
 # 40 examples in batches of 3: shares of 2 and 1, and at the end of an epoch a batch of one example for two processes
@@ -57,8 +58,17 @@ def test_what_the_released_code_does_and_random_winners_are_shared_as_exactly(co
         assert_same_training(tmp_path / f"{name}2", tmp_path / f"{name}1")
 
 
-_PROCESS = """
+def test_three_adversarial_phases_in_two_processes_follow_the_curve_of_one(corpus, tmp_path):
+    settings = adversarial.SETTINGS.model_copy(update={"batch_size": 3, "max_steps": 50})
+    for processes in (1, 2):
+        finish(start(corpus, tmp_path / str(processes), settings, processes=processes, model=adversarial.ADVERSARIAL))
+    assert_same_training(tmp_path / "2", tmp_path / "1")
+
+
+_AGREEMENT = """
 import sys
+import torch
+from pipeline_lib.errors import PipelineError
 import torch
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.compute.ranks import Ranks
@@ -71,29 +81,74 @@ except PipelineError as error:
     print(error)
 """
 
+_AVERAGES = """
+import torch
+from pipeline_lib.compute.ranks import Ranks
 
-def said(*devices: str) -> list[str]:
-    """What two processes say that compute on ``devices``."""
+ranks = Ranks()
+own = [torch.full((2, 3), 1.0 + 2 * ranks.rank), torch.arange(4.0) * ranks.rank, torch.tensor(5.0)]
+with ranks.joined(torch.device("cpu")):
+    ranks.average(own)
+print([tensor.flatten().tolist() for tensor in own])
+"""
+
+_TRAINED = """
+import hashlib
+import sys
+from pathlib import Path
+import torch
+from pipeline_lib.compute.ranks import Ranks
+from pipeline_lib.training.loop import Trainer
+from unit import adversarial
+from unit.model_fixtures import EMBEDDING, VOCABULARY, make_dataset
+
+ranks, data = Ranks(), make_dataset(40)
+torch.manual_seed(1)
+model = adversarial.Adversarial(torch.randn(VOCABULARY, EMBEDDING), None, 0, None)
+settings = adversarial.SETTINGS.model_copy(update={"batch_size": 5, "max_steps": 12})
+folders = Path(sys.argv[1]) / "state", Path(sys.argv[1]) / "events"
+with ranks.joined(torch.device("cpu")):
+    Trainer(model, data, data, settings, 1, *folders, ranks).run()
+print(hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in model.parameters())).hexdigest())
+"""
+
+
+def said(program: str, *arguments: str) -> list[str]:
+    """What two processes print that run one program."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    command = [sys.executable, "-c", _PROCESS, *devices]
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-c", program, *arguments]
     started = [
-        subprocess.Popen(command, env=os.environ | place | {"RANK": rank}, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command, env=os.environ | place | {"RANK": rank, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True
+        )
         for rank in "01"
     ]
-    return [process.communicate(timeout=60)[0] for process in started]
+    return [process.communicate(timeout=120)[0] for process in started]
 
 
 def test_processes_know_whether_they_have_the_same_number() -> None:
-    assert said("cpu", "cpu") == ["True False [0, 2]\n", "True False [1, 3]\n"]
+    assert said(_AGREEMENT, "cpu", "cpu") == ["True False [0, 2]\n", "True False [1, 3]\n"]
 
 
 def test_a_process_without_a_gpu_beside_one_that_has_one_is_an_error_and_no_wait() -> None:
-    first, second = said("cuda", "cpu")
+    first, second = said(_AGREEMENT, "cuda", "cpu")
     assert "computes on cuda, another one of the job does not" in first
     assert "computes on cpu, another one of the job does not" in second
+
+
+def test_the_mean_of_several_tensors_is_taken_over_the_processes() -> None:
+    expected = "[[2.0, 2.0, 2.0, 2.0, 2.0, 2.0], [0.0, 0.5, 1.0, 1.5], [5.0]]\n"
+    assert said(_AVERAGES) == [expected, expected]
+
+
+def test_every_process_ends_with_the_same_parameters_bit_for_bit(tmp_path) -> None:
+    first, second = said(_TRAINED, str(tmp_path))
+    assert len(first) == 65
+    assert first == second
 
 
 def test_processes_end_with_the_torchrun_that_started_them(corpus, tmp_path):

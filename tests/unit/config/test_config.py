@@ -145,6 +145,13 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         (source(override={"seeds": [3]}), "sources.small.override: 'seeds' cannot differ between corpora", "override"),
         (source(override={"training": 3}), "training: 3", "keys of that section"),
         (system(model="Seq2Seq"), "systems.seq2seq.model: String should match pattern", "found 'Seq2Seq'"),
+        (system(training={"optimiser": {"clip": -1}}), "optimiser.clip: Input should be greater than 0", "found '-1'"),
+        (
+            system(starts_from="seq"),
+            "systems.seq2seq.starts_from: no trained system 'seq'; did you mean 'seq2seq'?",
+            "",
+        ),
+        ({"training": {"annealing": {"steps": 9}}}, "training.annealing: Unable to extract tag", "'steps': 9"),
         (system(reads={"group": "users"}), "systems.seq2seq.reads.group: String should match", "found 'users'"),
         (table(kind="score"), "tables.table2: Input tag 'score' found using 'kind' does not match", "tables.table2"),
         (table(splits=[]), "tables.table2.splits: List should have at least 1 item", "tables.table2.splits"),
@@ -153,7 +160,6 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         (table(**{"from": "x"}), "tables.table2.from: no analysis 'x'", "config/README.md"),
         ({"report": {"tables": ["table3"]}}, "report.tables: no table 'table3'; did you mean 'table2'?", "README"),
         ({"figures": {"map": {"kind": "latent_map", "title": "", "of": "latents"}}}, "figures.map.of: no analysis", ""),
-        (system(training={"clip": -1}), "clip: Input should be greater than 0", "found '-1'"),
         ({"systems": {}}, "systems: Dictionary should have at least 1 item", "systems"),
         ({"systems": {"a/b": system()["systems"]["seq2seq"]}}, "systems.a/b.[key]: String should match", "a/b"),
     ],
@@ -180,29 +186,50 @@ def test_the_values_of_a_corpus_and_then_of_a_system_override_the_common_ones():
     config = read(
         values(
             corpora=["small", "large"],
-            training={"batch_size": 16, "clip": 2.0},
+            training={"batch_size": 16, "patience": 2},
             systems={
                 "plain": system()["systems"]["seq2seq"],
-                "own": system(training={"clip": 1.0}, network={"latent": 9})["systems"]["seq2seq"],
+                "own": system(training={"patience": 1}, network={"latent": 9})["systems"]["seq2seq"],
             },
         )
     )
     found = {
-        (corpus, name): (training.batch_size, training.clip, config.network_of(corpus, name).latent)
+        (corpus, name): (training.batch_size, training.patience, config.network_of(corpus, name).latent)
         for corpus in ("small", "large")
         for name in ("plain", "own")
         if (training := config.training_of(corpus, name))
     }
     assert found == {
-        ("small", "plain"): (16, 2.0, 64),
-        ("small", "own"): (16, 1.0, 9),
-        ("large", "plain"): (32, 2.0, 64),
-        ("large", "own"): (32, 1.0, 9),
+        ("small", "plain"): (16, 2, 64),
+        ("small", "own"): (16, 1, 9),
+        ("large", "plain"): (32, 2, 64),
+        ("large", "own"): (32, 1, 9),
     }
     assert config.for_corpus("large").embeddings.training.window == 5
     assert config.for_corpus("large").embeddings.training.epochs == config.embeddings.training.epochs
     assert config.training.batch_size == 16
     assert config.for_corpus("small") is config
+
+
+def test_a_section_of_another_kind_takes_nothing_from_the_one_that_it_replaces():
+    annealed = {"kind": "sigmoid", "midpoint": 30.0, "steepness": 0.5}
+    config = read(
+        values(
+            training={"annealing": annealed, "optimiser": {"learning_rate": 0.5, "clip": 1.0}},
+            systems={
+                "plain": system()["systems"]["seq2seq"],
+                "later": system(training={"annealing": {"midpoint": 40.0}})["systems"]["seq2seq"],
+                "without": system(training={"annealing": {"kind": "none"}})["systems"]["seq2seq"],
+                "sgd": system(training={"optimiser": {"kind": "sgd", "clip": None}})["systems"]["seq2seq"],
+            },
+        )
+    )
+    found = {name: config.training_of("small", name) for name in config.systems}
+    assert found["plain"].annealing.model_dump() == annealed
+    assert found["later"].annealing.model_dump() == annealed | {"midpoint": 40.0}
+    assert found["without"].annealing.model_dump() == {"kind": "none"}
+    rates = {name: (training.optimiser.learning_rate, training.optimiser.clip) for name, training in found.items()}
+    assert rates == {"plain": (0.5, 1.0), "later": (0.5, 1.0), "without": (0.5, 1.0), "sgd": (1e-3, None)}
 
 
 def test_every_section_survives_the_command_line():

@@ -9,6 +9,7 @@ import pytest
 from pipeline_lib.config.catalogue import presets
 from pipeline_lib.config.loading import PUBLISHED, papers_in, preset_layers, presets_in, read_run
 from pipeline_lib.config.run import Config
+from pipeline_lib.config.training import Linear
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 
 ROOT = Path(__file__).parents[3]
@@ -89,8 +90,12 @@ def test_the_published_presets_carry_the_published_sizes(preset, corpus, batch):
         assert config.decoding_of(corpus, system).max_length == 25
         assert (network.hidden, network.decoder_layers, network.latent, network.bow_hidden) == (300, 2, 64, 400)
         assert network.initial_range == 0.08
-        assert (training.batch_size, training.learning_rate, training.clip) == (batch, 1e-3, 5)
-        assert (training.epochs, training.max_steps, training.annealing_steps) == (50, None, 10_000)
+        assert (training.batch_size, training.optimiser.learning_rate, training.optimiser.clip) == (batch, 1e-3, 5)
+        assert (training.epochs, training.max_steps, training.annealing) == (
+            50,
+            None,
+            Linear(kind="linear", steps=10_000),
+        )
         assert (training.validate_every, training.select) == (100, "reconstruction")
 
 

@@ -17,7 +17,6 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.units import Words
-from pipeline_lib.training.schedules import linear
 from unit.model_fixtures import make_dataset
 
 
@@ -165,7 +164,3 @@ def test_bucketing_leaves_less_than_half_of_the_padding():
 def test_evaluation_order_covers_the_first_pairs_once():
     rows = np.concatenate(list(make_dataset(50).by_length(8, limit=30)))
     assert sorted(rows) == list(range(30))
-
-
-def test_the_weight_rises_linearly_to_one_and_stays():
-    assert [linear(step, 10_000) for step in (0, 2_500, 10_000, 90_000)] == [0, 0.25, 1, 1]

@@ -10,6 +10,7 @@ from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.metrics.named import metric_names
 from pipeline_lib.metrics.suite import score_file
 from pipeline_lib.responses.external import external
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -129,7 +130,9 @@ def vectors_file(folder):
 def scored(folder, table, system="llm"):
     """(metric -> row of scores, per-item table), both also written."""
     write_parquet(folder / "responses.parquet", table, RESPONSES)
-    rows, items = score_file(folder / "responses.parquet", vectors_file(folder), Metrics(bootstrap=20), seed=1)
+    rows, items = score_file(
+        folder / "responses.parquet", vectors_file(folder), metric_names(), Metrics(bootstrap=20), 1
+    )
     about = {"corpus": "c", "split": "test", "system": system, "seed": "1"}
     write_parquet(folder / f"{system}.parquet", items, items.schema, about)
     return {row["metric"]: row for row in rows}, items
@@ -178,9 +181,9 @@ def test_paired_tests_compare_pairs_and_leave_distinct_to_systems_with_one_respo
     for system, rows in (("one", single), ("several", SEVERAL)):
         scored(examples.parent, external(answers(examples, rows), examples), system)
         files.append(examples.parent / f"{system}.parquet")
-    _, _, (one, several) = read_outputs(files, ["one", "several"])
+    one, several = read_outputs(files, ["one", "several"], metric_names())
     assert one.examples.tolist() == several.examples.tolist() == [1, 2, 3]
-    found = {row.metric: row for row in compare_with(one, [several], Significance(trials=64))}
+    found = {row.metric: row for row in compare_with(one, [several], Significance(trials=64), metric_names())}
     assert "distinct-1" not in found
     assert found["length"].difference == pytest.approx((5 / 3 + 2 + 5 / 3) / 3 - (3 + 1 + 3) / 3)
     assert 0 < found["corpus-BLEU"].p <= 1

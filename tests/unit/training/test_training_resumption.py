@@ -150,7 +150,8 @@ def test_the_kept_weights_are_those_of_the_best_validation(uninterrupted):
     records = [json.loads(line) for line in (uninterrupted / "history.jsonl").read_text().splitlines()]
     best = min((r for r in records if r["kind"] == "validation"), key=lambda r: r["ppl"])
     summary = json.loads((uninterrupted / "summary.json").read_text())
-    assert (summary["best_step"], summary["best_validation_ppl"]) == (best["step"], best["ppl"])
+    assert (summary["best_step"], summary["best_value"]) == (best["step"], best["ppl"])
+    assert summary["selected_by"] == "ppl"
 
 
 def test_a_loss_that_is_not_finite_is_an_error_that_names_the_step(tmp_path):
@@ -176,7 +177,8 @@ def test_a_pickled_checkpoint_is_refused_and_runs_nothing(tmp_path):
 def test_only_trained_parameters_are_in_the_optimiser(tmp_path):
     model, data = make_model("sepacvae"), make_dataset(8)
     trainer = Trainer(model, data, data, SETTINGS, 1, tmp_path / "state", tmp_path / "events", Ranks())
-    optimised = [id(p) for group in trainer.optimiser.param_groups for p in group["params"]]
+    [phase] = trainer.phases
+    optimised = [id(p) for group in phase.optimiser.param_groups for p in group["params"]]
     assert sorted(optimised) == sorted(id(p) for p in model.parameters())
     assert id(model.embeddings) not in optimised
 

@@ -1,32 +1,50 @@
-"""Table 4: its statistics against hand-made cases and textbook values, and what it says where nobody rated."""
+"""Tables of human judgement: their statistics against hand-made cases, and what they say where nobody rated."""
 
 import csv
-import io
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from pipeline_lib.config.ratings import Human
-from pipeline_lib.config.systems import SystemSettings
+from pipeline_lib.config.layout import Layout
+from pipeline_lib.config.papers import RatingTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
 from pipeline_lib.ratings.filled import Ratings, read_ratings
-from pipeline_lib.tables.cells import Layout
-from pipeline_lib.tables.published import published
-from pipeline_lib.tables.ratings import NOT_COLLECTED, csv_of, human_table, over_raters, paired_tests, ranks
-from pipeline_lib.tables.text import latex, markdown
+from pipeline_lib.tables.files import read_table, write_table
+from pipeline_lib.tables.latex import latex
+from pipeline_lib.tables.markdown import markdown
+from pipeline_lib.tables.ratings import NOT_COLLECTED, make, over_raters, paired_tests, ranks
 from unit.ratings.human_fixtures import filled, save, small_draw
+from unit.tables.table_fixtures import baseline, published, trained
 
 LABELS = {"seq2seq": "Seq2Seq", "cvae_bow": "CVAE+BOW", "k_cvae_bow": "K-CVAE+BOW", "sepacvae": "SepaCVAE"}
-HUMAN = SystemSettings(label="Human reference", baseline="human")
-SYSTEMS = {"human": HUMAN} | {name: SystemSettings(label=label, model="m:M") for name, label in LABELS.items()}
+HUMAN = baseline("Human reference", "human")
+SYSTEMS = {"human": HUMAN} | {name: trained(label) for name, label in LABELS.items()}
+ASPECTS = {"diversity": "Says something of its own?", "relevance": "Fits?", "fluency": "Grammatical?"}
 LAYOUT = Layout(corpora={"small": "DailyDialog"}, systems=SYSTEMS, seeds=[])
 NAN = float("nan")
 
 
+def spec_of(aspects=ASPECTS, scale=None):
+    named = {"number": "4", "as": {"human": "Ground-truth"}, "digits": 2}
+    plain = {"kind": "ratings", "title": "Human judgement", "aspects": aspects, "scale": scale or {}}
+    return RatingTable.model_validate(plain | named)
+
+
+def made(draws, ratings, layout=LAYOUT, spec=None):
+    return make("table4", spec or spec_of(), layout, draws, ratings, 0.05, published())
+
+
 def records(table):
-    return list(csv.DictReader(io.StringIO(csv_of(table))))
+    """The CSV of a table; its JSON reads back as the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"table4.{kind}" for kind in ("csv", "md", "tex", "json")]
+        write_table(table, *paths)
+        assert read_table(paths[3]) == table
+        return list(csv.DictReader(paths[0].read_text(encoding="utf-8").splitlines()))
 
 
 def row_of(table, label):
@@ -37,7 +55,7 @@ def row_of(table, label):
 
 
 def test_without_ratings_every_one_of_our_cells_says_so_and_the_published_figures_stand():
-    table = human_table({}, {}, LAYOUT, Human(), 0.05)
+    table = made({}, {})
     for row in records(table):
         ours = {key: value for key, value in row.items() if key not in ("corpus", "system", "label")}
         ours = {key: value for key, value in ours.items() if not key.endswith((" published", " lead", " significant"))}
@@ -47,19 +65,16 @@ def test_without_ratings_every_one_of_our_cells_says_so_and_the_published_figure
     assert row_of(table, "SepaCVAE")["diversity published"] == "2.11"
     assert row_of(table, "Human reference")["fluency published"] == "1.0"
     assert row_of(table, "Pearson between raters")["relevance published"] == "0.63"
-    shown = markdown(table, 2)
+    shown = markdown(table)
     assert shown.count(NOT_COLLECTED) >= 5 * 6
     assert "2.11" in shown
-    assert NOT_COLLECTED in latex(table, 2)
+    assert NOT_COLLECTED in latex(table)
 
 
 def test_only_corpora_of_the_paper_have_published_figures_beside_them():
     layout = LAYOUT.model_copy(update={"corpora": {"own": "Own"}})
     assert all(
-        not value
-        for row in records(human_table({}, {}, layout, Human(), 0.05))
-        for key, value in row.items()
-        if key.endswith("published")
+        not value for row in records(made({}, {}, layout)) for key, value in row.items() if key.endswith("published")
     )
 
 
@@ -67,8 +82,8 @@ def test_the_published_ranks_cannot_be_average_ranks():
     names = ["Seq2Seq", "CVAE+BOW", "K-CVAE+BOW", "SepaCVAE", "Ground-truth"]
     for dataset in ("DailyDialog", "OpenSubtitles"):
         for aspect in ("diversity", "relevance", "fluency"):
-            figures = [published("SepaCVAE", "4", dataset, "test", name, f"{aspect} rank").value for name in names]
-            assert sum(figures) < 15 - 5 * 0.005  # average ranks of five add up to 15, up to rounding
+            values = [published().value("4", f"{aspect} rank", name, dataset, "test").value for name in names]
+            assert sum(values) < 15 - 5 * 0.005  # average ranks of five add up to 15, up to rounding
 
 
 # --- statistics ---
@@ -164,15 +179,15 @@ def test_systems_that_are_always_tied_do_not_differ():
 
 def collected(values, systems, scale=None, aspects=("relevance",)):
     """A table of ratings given as (raters, items, systems)."""
-    settings = Human(aspects=dict.fromkeys(aspects, "?"), scale=scale or {})
+    spec = spec_of(dict.fromkeys(aspects, "?"), scale)
     ratings = Ratings([f"r{i}" for i in range(len(values))], systems, dict.fromkeys(aspects, np.array(values, float)))
-    return settings, ratings
+    return spec, ratings
 
 
 def table_of(tmp_path, values, systems, **how):
-    settings, ratings = collected(values, systems, **how)
-    draw = small_draw(tmp_path, len(values[0]), systems, aspects=settings.aspects, scale=settings.scale)
-    return human_table({"small": draw}, {"small": ratings}, LAYOUT, settings, 0.05)
+    spec, ratings = collected(values, systems, **how)
+    draw = small_draw(tmp_path, len(values[0]), systems, aspects=spec.aspects, scale=spec.scale)
+    return made({"small": draw}, {"small": ratings}, spec=spec)
 
 
 def test_a_cell_holds_mean_spread_interval_items_and_the_difference_from_the_published(tmp_path):
@@ -193,21 +208,21 @@ def test_the_best_system_leads_the_others_and_the_human_reference_competes_with_
     assert by_system["human"].lead == ""
     assert by_system["human"].change is None
     assert by_system["seq2seq"].change.p_adjusted == pytest.approx(2 / 2**8)
-    assert "**2.00±0.00**†" in markdown(table, 2)
+    assert "**2.00±0.00**†" in markdown(table)
 
 
 @pytest.mark.parametrize(
-    ("scale", "values", "mean", "title"),
+    ("scale", "values", "mean", "what"),
     [
         ({"kind": "score", "values": [1, 2, 3]}, [[[3, 1], [2, 1], [3, 2]]], 8 / 3, "mean score"),
         ({"kind": "yes_no"}, [[[1, 0], [1, 0], [0, 0]]], 2 / 3, "share of yes"),
     ],
 )
-def test_scores_and_shares_are_means_of_what_was_typed_and_the_highest_leads(tmp_path, scale, values, mean, title):
+def test_scores_and_shares_are_means_of_what_was_typed_and_the_highest_leads(tmp_path, scale, values, mean, what):
     table = table_of(tmp_path, values, ["seq2seq", "sepacvae"], scale=scale)
     cells = {row.system: row.cells["relevance"] for row in table.rows}
-    assert table.columns == ["relevance"]
-    assert title in table.title
+    assert [column.name for column in table.columns] == ["relevance"]
+    assert f"Each value: {what} " in table.notes[0]
     assert cells["seq2seq"].mean == pytest.approx(mean)
     assert cells["seq2seq"].lead == "best"
     assert all(cell.published is None for cell in cells.values())  # the paper's are ranks
@@ -228,7 +243,7 @@ def test_agreement_stands_below_the_systems_with_the_published_correlation(tmp_p
 
 def test_raters_are_counted_and_never_named(tmp_path):
     values = [[[1, 2], [1, 2]], [[2, 1], [NAN, NAN]]]
-    shown = markdown(table_of(tmp_path, values, ["seq2seq", "sepacvae"]), 2)
+    shown = markdown(table_of(tmp_path, values, ["seq2seq", "sepacvae"]))
     assert "2 raters, who rated 2, 1 of 2 contexts" in shown
     assert "r0" not in shown
 
@@ -238,8 +253,7 @@ def test_sheets_reach_the_table(tmp_path):
     drawn = small_draw(tmp_path, 6, systems)
     place = {"human": 1, "seq2seq": 3, "sepacvae": 2}
     file = save(tmp_path / "sheet.csv", filled(drawn, "anna", lambda i, system, aspect: place[system]))
-    settings = Human(aspects=drawn.aspects)
-    table = human_table({"small": drawn}, read_ratings([file], [drawn]), LAYOUT, settings, 0.05)
+    table = made({"small": drawn}, read_ratings([file], [drawn]), spec=spec_of(drawn.aspects))
     assert [float(row_of(table, label)["fluency"]) for label in ("Human reference", "Seq2Seq", "SepaCVAE")] == [1, 3, 2]
 
 
@@ -249,9 +263,9 @@ def test_a_system_that_the_configuration_no_longer_has_is_shown_by_its_name(tmp_
 
 
 def test_ratings_of_other_aspects_or_another_scale_are_refused(tmp_path):
-    settings, ratings = collected([[[1, 2]]], ["seq2seq", "sepacvae"])
+    spec, ratings = collected([[[1, 2]]], ["seq2seq", "sepacvae"])
     drawn = small_draw(tmp_path, 1, ("seq2seq", "sepacvae"))
     with pytest.raises(PipelineError, match="asked for relevance, fluency") as caught:
-        human_table({"small": drawn}, {"small": ratings}, LAYOUT, settings, 0.05)
+        made({"small": drawn}, {"small": ratings}, spec=spec)
     assert caught.value.where
-    assert "human.aspects" in caught.value.remedy
+    assert "aspects" in caught.value.remedy

@@ -6,20 +6,24 @@ import re
 
 import pytest
 
-from pipeline_lib.config.systems import SystemSettings
+from pipeline_lib.config.layout import Layout, Stages
+from pipeline_lib.config.papers import CostTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_json
-from pipeline_lib.tables.cells import Layout
-from pipeline_lib.tables.costs import Job, Stages, latex, long_form, markdown, read_benchmark, read_costs
-from pipeline_lib.tables.files import write_csv
+from pipeline_lib.tables.costs import Job, make, read_benchmark
+from pipeline_lib.tables.files import read_table, write_table
+from pipeline_lib.tables.latex import latex
+from pipeline_lib.tables.markdown import markdown
+from unit.tables.table_fixtures import baseline, trained
 
+SPEC = CostTable(kind="costs", title="Runtime and memory")
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
 LAYOUT = Layout(
     corpora={"dd": "Daily|Dialog"},
     systems={
-        "random": SystemSettings(label="Random_response", baseline="random"),
-        "seq2seq": SystemSettings(label="Seq2Seq", model="m:Seq2Seq"),
-        "sepacvae": SystemSettings(label="SepaCVAE", model="m:SepaCVAE"),
+        "random": baseline("Random_response"),
+        "seq2seq": trained("Seq2Seq"),
+        "sepacvae": trained("SepaCVAE"),
     },
     seeds=[1, 2],
 )
@@ -30,7 +34,7 @@ def benchmark(path, seconds, memory, cpu):
     path.write_text(f"{HEADER}\n{seconds}\t0:00:01\t{memory}\t1\t1\t1\t0\t0\t90\t{cpu}\n")
 
 
-def trained(folder, seconds, steps, speeds, gpu=None):
+def finished(folder, seconds, steps, speeds, gpu=None):
     history = [{"kind": "train", "step": i, "tokens_per_s": speed} for i, speed in enumerate(speeds)]
     history.append({"kind": "validation", "step": steps, "ppl": 2.0})
     values = {"parameters": 1000, "steps": steps, "seconds": seconds, "gpu_peak_bytes": gpu}
@@ -42,8 +46,8 @@ def trained(folder, seconds, steps, speeds, gpu=None):
 def stages(tmp_path):
     run = f"{tmp_path}/{{stage}}/{{corpus}}/{{system}}/seed{{seed}}"
     for seed in (1, 2):
-        trained(tmp_path / f"models/dd/seq2seq/seed{seed}", 10.0 * seed, 100, [5.0, 1.0, 3.0])
-        trained(tmp_path / f"models/dd/sepacvae/seed{seed}", 60.0, 100, [1.0, 2.0])
+        finished(tmp_path / f"models/dd/seq2seq/seed{seed}", 10.0 * seed, 100, [5.0, 1.0, 3.0])
+        finished(tmp_path / f"models/dd/sepacvae/seed{seed}", 60.0, 100, [1.0, 2.0])
         benchmark(tmp_path / f"training/dd/seq2seq/seed{seed}.tsv", 20 * seed, 100, 15)
         benchmark(tmp_path / f"training/dd/sepacvae/seed{seed}.tsv", 80, 250, 70)
         benchmark(tmp_path / f"test/dd/seq2seq/seed{seed}.tsv", 2, "NA", "NA")
@@ -61,7 +65,9 @@ def stages(tmp_path):
 
 
 def test_means_and_ratios_are_those_of_the_benchmark_files(stages, tmp_path):
-    write_csv(tmp_path / "costs.csv", long_form(read_costs(LAYOUT, stages)))
+    table = make("costs", SPEC, LAYOUT, stages)
+    write_table(table, *(tmp_path / f"costs.{kind}" for kind in ("csv", "md", "tex", "json")))
+    assert read_table(tmp_path / "costs.json") == table
     with open(tmp_path / "costs.csv", newline="") as file:
         rows = {(row["stage"], row["system"]): row for row in csv.DictReader(file)}
     base, other = rows["training", "seq2seq"], rows["training", "sepacvae"]
@@ -76,7 +82,7 @@ def test_means_and_ratios_are_those_of_the_benchmark_files(stages, tmp_path):
 
 
 def test_what_was_not_measured_is_a_dash(stages):
-    text = markdown(read_costs(LAYOUT, stages), LAYOUT)
+    text = markdown(make("costs", SPEC, LAYOUT, stages))
     lines = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
     assert lines["examples"].count("–") == 3  # no benchmark file
     assert lines["Random\\_response"].count("–") == 2
@@ -85,16 +91,16 @@ def test_what_was_not_measured_is_a_dash(stages):
 
 
 def test_memory_of_a_gpu_has_a_column_where_a_run_had_one(stages, tmp_path):
-    assert "GPU, MiB" not in markdown(read_costs(LAYOUT, stages), LAYOUT)
+    assert "GPU, MiB" not in markdown(make("costs", SPEC, LAYOUT, stages))
     for seed in (1, 2):
-        trained(tmp_path / f"models/dd/sepacvae/seed{seed}", 60.0, 100, [1.0], gpu=3 * 2**20)
-    lines = markdown(read_costs(LAYOUT, stages), LAYOUT).splitlines()
+        finished(tmp_path / f"models/dd/sepacvae/seed{seed}", 60.0, 100, [1.0], gpu=3 * 2**20)
+    lines = markdown(make("costs", SPEC, LAYOUT, stages)).splitlines()
     assert next(line for line in lines if "GPU, MiB" in line)
     assert next(line for line in lines if line.startswith("| SepaCVAE")).rstrip(" |").endswith("3±0")
 
 
 def test_latex_is_balanced_and_escaped(stages):
-    text = latex(read_costs(LAYOUT, stages), LAYOUT)
+    text = latex(make("costs", SPEC, LAYOUT, stages))
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
     assert r"Random\_response" in text
     assert r"Daily\textbar{}Dialog" in text

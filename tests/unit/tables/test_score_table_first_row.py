@@ -1,4 +1,4 @@
-"""The table of ablations, from made-up scores and responses whose differences can be worked out by hand."""
+"""Tables of scores that are compared with their first row, from scores and responses that can be worked out by hand."""
 
 import csv
 
@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline_lib.config.layout import Layout
+from pipeline_lib.config.papers import ScoreTable
 from pipeline_lib.config.significance import Significance
-from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.responses import RESPONSES
@@ -15,18 +16,28 @@ from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.significance.draws import Resamples, Swaps
 from pipeline_lib.significance.outputs import Outputs, read_outputs
 from pipeline_lib.significance.paired import compare_with, holm
-from pipeline_lib.tables.ablations import ablation_table, long_form
-from pipeline_lib.tables.cells import Layout
-from pipeline_lib.tables.files import write_csv
-from pipeline_lib.tables.text import latex, markdown
+from pipeline_lib.tables.files import read_table, write_table
+from pipeline_lib.tables.latex import latex
+from pipeline_lib.tables.markdown import markdown
+from pipeline_lib.tables.published import Published
+from pipeline_lib.tables.scores import make
+from unit.tables.table_fixtures import trained
 
 N = 60
 SYSTEMS = {
-    "sepacvae": SystemSettings(label="SepaCVAE", model="m:SepaCVAE", options={"groups": 4}),
-    "better": SystemSettings(label="better", model="m:SepaCVAE", options={"groups": 4, "faithful": True}),
-    "same": SystemSettings(label="no_classifier", model="m:SepaCVAE", options={"groups": 4, "classifier": False}),
+    "sepacvae": trained("SepaCVAE", groups=4),
+    "better": trained("better", groups=4, faithful=True),
+    "same": trained("no_classifier", groups=4, classifier=False),
 }
 LAYOUT = Layout(corpora={"dd": "DailyDialog"}, systems=SYSTEMS, seeds=[1, 2])
+SPEC = ScoreTable(
+    kind="scores",
+    title="One thing changed",
+    splits=["test"],
+    beside="first row",
+    columns=["BLEU-1", "length"],
+    extra=["ppl-bound", "kl", "active-units", "largest-group", "ARI", "oracle BLEU-1", "oracle largest-group"],
+)
 BLEU = {"sepacvae": 0.3, "better": 0.5, "same": 0.3}
 KL = {"sepacvae": 2.0, "better": 2.0, "same": 0.05}
 
@@ -64,6 +75,7 @@ def scores(system, split, seed, table):
         own = table.filter(pa.compute.equal(table["selection"], selection))
         values = {name: float(np.mean(own[name].to_numpy())) for name in ("BLEU-1", "length", "kl")}
         values |= {"active-units": 3.0, "ppl-bound": float(np.exp(own["bound"].to_numpy().mean() / 5)), "ARI": None}
+        values["largest-group"] = 0.5
         identity = {"corpus": "dd", "split": split, "system": system, "seed": seed, "selection": selection}
         counts = {"n": N, "n_empty": 0, "n_oov": 0, "low": None, "high": None}
         rows += [
@@ -88,12 +100,17 @@ def files(tmp_path):
     return scored, items
 
 
+def table_of(files):
+    scored, items = files
+    return make("ablations", SPEC, LAYOUT, scored, [], items, Significance(trials=200), Published({}))
+
+
 @pytest.fixture
 def table(files):
-    return ablation_table(*files, LAYOUT, Significance(trials=200))
+    return table_of(files)
 
 
-def test_a_difference_is_from_the_first_row_and_says_whether_it_is_real(table):
+def test_a_difference_is_from_the_first_row_and_says_whether_it_is_significant(table):
     base, better, same = (row.cells["BLEU-1"] for row in table.rows)
     assert base.change is None
     assert (better.change.difference, better.change.significant) == (pytest.approx(0.2), True)
@@ -107,32 +124,36 @@ def test_the_oracle_column_is_of_validation_and_the_others_are_not(table):
     assert cells["oracle BLEU-1"].change.difference == pytest.approx(0.2)
 
 
-def test_the_largest_group_is_a_share_of_the_items(table):
+def test_a_value_of_the_whole_set_has_a_difference_and_no_test(table):
     cell = table.rows[0].cells["largest-group"]
     assert (cell.mean, cell.sd, cell.n) == (0.5, 0, 2)
     change = table.rows[1].cells["largest-group"].change
     assert (change.difference, change.p_adjusted, change.significant) == (0, None, False)
+    assert "no such test: active-units, largest-group." in markdown(table)
 
 
 def test_columns_that_no_row_has_are_left_out(table):
-    assert table.columns == ["BLEU-1", "length"]
-    assert table.extra == ["ppl-bound", "kl", "active-units", "largest-group", "oracle BLEU-1", "oracle largest-group"]
+    assert [column.name for column in table.columns] == ["BLEU-1", "length"]
+    assert [column.name for column in table.extra] == [name for name in SPEC.extra if name != "ARI"]
+    assert [column.split for column in table.extra][-2:] == ["validation", "validation"]
+    assert SPEC.read_splits == ["test", "validation"]
 
 
 def test_collapsed_runs_are_marked_and_options_are_told(table):
-    text = markdown(table, 3)
+    text = markdown(table)
     assert "| no\\_classifier ‡2 " in text
     assert "no_classifier: groups 4, classifier false" in text
     lines = text.splitlines()
     better = next(i for i, line in enumerate(lines) if line.startswith("| better"))
     assert "+0.200†" in lines[better + 1]
     assert "| 0.000 |" in lines[better + 3].replace("  ", "")  # no sign of nothing
-    assert latex(table, 3).count(r"\begin{tabular}") == latex(table, 3).count(r"\end{tabular}") == 2
-    assert r"no\_classifier" in latex(table, 3)
+    assert latex(table).count(r"\begin{tabular}") == latex(table).count(r"\end{tabular}") == 2
+    assert r"no\_classifier" in latex(table)
 
 
-def test_the_csv_holds_every_figure_with_its_difference_and_p(table, tmp_path):
-    write_csv(tmp_path / "ablations.csv", long_form(table))
+def test_the_csv_holds_every_value_with_its_difference_and_p(table, tmp_path):
+    write_table(table, *(tmp_path / f"ablations.{kind}" for kind in ("csv", "md", "tex", "json")))
+    assert read_table(tmp_path / "ablations.json") == table
     with open(tmp_path / "ablations.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["system"] for row in rows] == list(SYSTEMS)
@@ -144,7 +165,7 @@ def test_the_csv_holds_every_figure_with_its_difference_and_p(table, tmp_path):
 def test_a_missing_seed_is_an_error_that_names_it(files):
     scored, items = files
     with pytest.raises(PipelineError) as error:
-        ablation_table([file for file in scored if "better-test-2" not in file.name], items, LAYOUT, Significance())
+        table_of(([file for file in scored if "better-test-2" not in file.name], items))
     assert error.value.problem == "better has seeds [1]"
     assert error.value.expected == "seeds [1, 2]"
     assert error.value.remedy
@@ -153,7 +174,7 @@ def test_a_missing_seed_is_an_error_that_names_it(files):
 def test_the_oracle_is_read_alone_and_only_when_asked(files):
     validation = [file for file in files[1] if "validation" in file.name]
     for oracle, expected in ((False, 0.3), (True, 0.4)):
-        outputs = read_outputs(validation, ["sepacvae"], oracle)[2][0]
+        outputs = read_outputs(validation, ["sepacvae"], ["BLEU-1"], oracle)[0]
         assert outputs.per_item["BLEU-1"].mean() == pytest.approx(expected, abs=0.01)
 
 

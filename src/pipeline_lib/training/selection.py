@@ -1,0 +1,52 @@
+"""Which of a training's validations the kept weights are from, and when there have been enough of them."""
+
+from dataclasses import dataclass
+
+from pipeline_lib.config.training import Training
+from pipeline_lib.training.schedules import ANNEALED
+
+FALLBACK = "ppl_bound"  # selects where no validation has the KL that the settings ask for
+_STILL_FALLING = 0.01  # a share of the value
+
+
+@dataclass
+class Selection:
+    """The best validation so far; a part of the checkpoint.
+
+    Attributes:
+        best_step: steps done before it; -1: none yet.
+        best_value: of the setting ``select``, or of `FALLBACK` where no validation counted.
+        counted: whether the best one counts: it reaches ``kl_floor``, or there is none.
+        without_improvement: annealed validations in a row that were not better than the best.
+        last_value: of ``select`` at the last validation.
+        falling: whether the last validation was better than the one before it by more than 1 %; so too the first.
+    """
+
+    best_step: int = -1
+    best_value: float = float("inf")
+    counted: bool = False
+    without_improvement: int = 0
+    last_value: float = float("inf")
+    falling: bool = True
+
+    def consider(self, step: int, values: dict[str, float], weight: float, settings: Training) -> bool:
+        """Take note of a validation after ``step`` steps, the last of them annealed with ``weight``.
+
+        Returns:
+            Whether its weights are the best so far. A validation that counts is better than any that does not.
+        """
+        selected = values[settings.select]
+        self.falling = not self.last_value - selected <= _STILL_FALLING * abs(selected)  # so too where one is NaN
+        self.last_value = selected
+        counts = settings.kl_floor is None or (weight >= ANNEALED and values["kl"] >= settings.kl_floor)
+        value = selected if counts else values[FALLBACK]
+        limit = self.best_value if counts == self.counted else float("inf")
+        better = counts >= self.counted and value < limit
+        if better:
+            self.best_step, self.best_value, self.counted = step, value, counts
+        self.without_improvement = 0 if better or weight < ANNEALED else self.without_improvement + 1
+        return better
+
+    def is_enough(self, settings: Training) -> bool:
+        """Return whether the settings' patience is at its end."""
+        return settings.patience is not None and self.without_improvement >= settings.patience

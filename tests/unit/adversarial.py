@@ -1,0 +1,119 @@
+"""A toy Wasserstein autoencoder: three phases, of which two train one encoder, and a critic with a gradient penalty."""
+
+import os
+import signal
+from collections import Counter
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline_lib.compute.sharing import drawn, mean, normal
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.training import Decay, NoAnnealing, Optimiser, PhaseSettings, Training
+from pipeline_lib.examples.batch import Batch
+from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, System
+
+ADVERSARIAL = "unit.adversarial:Adversarial"
+KILL = "KILL_IN"  # environment: `critic:17` has the process killed as the 17th update of that phase begins
+SINCE, UNTIL = 4, 40  # rounds of the generator's first update, and of the autoencoder's end
+CODE, HIDDEN = 4, 6
+SETTINGS = Training(
+    batch_size=4,
+    epochs=30,
+    optimiser=Optimiser(kind="sgd", learning_rate=0.1, clip=1.0, decay=Decay(factor=0.6, epochs=10)),
+    phases={
+        "generator": PhaseSettings(optimiser=Optimiser(kind="rmsprop", learning_rate=1e-3, clip=None)),
+        "critic": PhaseSettings(optimiser=Optimiser(kind="adam", learning_rate=1e-2), updates=5),
+    },
+    annealing=NoAnnealing(kind="none"),
+    validate_every=7,
+    checkpoint_every=5,
+    device="cpu",
+)
+_begun: Counter[str] = Counter()
+
+
+class Adversarial(System):
+    """A response is a bag of words given its context c and a code z; a generator imitates the codes.
+
+    Three phases as in PersonaWAE: the autoencoder; the generator, which moves the encoder too; and the critic, whose
+    first update is on the batch of both.
+    """
+
+    def __init__(self, embeddings: Tensor, network: Settings, groups: int, options: Settings) -> None:
+        super().__init__(embeddings, network, groups, options)
+        words, width = embeddings.shape
+        self.encoder = nn.Linear(width, CODE)
+        self.decoder = nn.Linear(width + CODE, words)
+        self.generator = nn.Linear(width + CODE, CODE)
+        self.critic = nn.Sequential(nn.Linear(width + CODE, HIDDEN), nn.Tanh(), nn.Linear(HIDDEN, 1))
+
+    def phases(self) -> list[Phase]:
+        encoder = list(self.encoder.parameters())
+        autoencoder = [*encoder, *self.decoder.parameters()]
+        generator, critic = list(self.generator.parameters()), list(self.critic.parameters())
+        return [
+            Phase("autoencoder", autoencoder, self.objective, until=UNTIL),
+            Phase("generator", generator, self.imitation, since=SINCE, shared=encoder, fresh=False),
+            Phase("critic", critic, self.criticism, fresh=False),
+        ]
+
+    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        _may_be_killed("autoencoder")
+        nll = self._nll(batch)
+        return Objective(mean(nll), {"nll": nll.detach()})
+
+    def imitation(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        _may_be_killed("generator")
+        context, real, imitated = self._codes(batch, generator)
+        return Objective(mean(self._judged(context, imitated) - self._judged(context, real)), {})
+
+    def criticism(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        """The critic's gap, and ten times its slope's squared distance from 1 in between (Gulrajani et al. 2017)."""
+        _may_be_killed("critic")
+        context, real, imitated = (values.detach() for values in self._codes(batch, generator))
+        share = drawn(lambda n: torch.rand((n, 1), generator=generator, dtype=real.dtype), len(real))
+        between = (share * real + (1 - share) * imitated).requires_grad_()
+        judged = self._judged(context, between)
+        [slope] = torch.autograd.grad(judged.sum(), between, create_graph=True)
+        penalty = (slope.norm(dim=1) - 1).square()
+        gap = self._judged(context, real) - self._judged(context, imitated)
+        return Objective(mean(10 * penalty - gap), {"gap": gap.detach()})
+
+    def _codes(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Contexts (B, E), codes of the responses and imitated ones (B, Z)."""
+        context = self._mean(batch.context, batch.context_lengths)
+        real = self.encoder(self._mean(batch.words, batch.word_lengths))
+        noise = normal(tuple(real.shape), real, generator).to(real.dtype)
+        return context, real, self.generator(torch.cat([context, noise], -1))
+
+    def _judged(self, context: Tensor, code: Tensor) -> Tensor:
+        return self.critic(torch.cat([context, code], -1)).squeeze(-1)
+
+    def _mean(self, words: Tensor, lengths: Tensor) -> Tensor:
+        inside = torch.arange(words.shape[1]) < lengths.unsqueeze(1)
+        return (self.embed(words) * inside.unsqueeze(-1)).sum(1) / lengths.unsqueeze(1)
+
+    def _nll(self, batch: Batch) -> Tensor:
+        context = self._mean(batch.context, batch.context_lengths)
+        code = self.encoder(self._mean(batch.words, batch.word_lengths))
+        of_words = F.log_softmax(self.decoder(torch.cat([context, code], -1)), -1).gather(1, batch.targets)
+        inside = torch.arange(batch.targets.shape[1]) < batch.lengths.unsqueeze(1)
+        return -(of_words * inside).sum(1)
+
+    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
+        nll = self._nll(batch)
+        return Likelihood(nll, torch.zeros_like(nll), nll)
+
+    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
+        raise NotImplementedError
+
+    def generate(self, *arguments: object) -> Generated:
+        raise NotImplementedError
+
+
+def _may_be_killed(phase: str) -> None:
+    _begun[phase] += 1
+    if os.environ.get(KILL) == f"{phase}:{_begun[phase]}":
+        os.kill(os.getpid(), signal.SIGKILL)
