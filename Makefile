@@ -41,7 +41,7 @@ report: .venv/ready
 
 # a table or a figure, by its name in paper.yaml
 .DEFAULT:
-	@$(MAKE) --no-print-directory .venv/ready
+	@$(MAKE) --no-print-directory --silent .venv/ready
 	@files=$$($(BIN)/python -m pipeline_lib target $@ $(RUN)) && $(SNAKEMAKE) $$files && for file in $$files; do case $$file in \
 		*.csv) cat "$${file%.csv}.md"; echo; echo "Table:  $$file, .md, .tex, .json";; \
 		*manifest.json) echo "Run:    $$file says what it was";; \

@@ -23,7 +23,6 @@ TINY = {
     # a checkpoint at every step, so that a job can be killed between two of them
     "training": {"batch_size": 16, "max_steps": 20, "validate_every": 10, "checkpoint_every": 1, "device": "cpu"},
     "decoding": {"importance_samples": 1},
-    "systems": {"sepacvae": {"options": {"groups": 3}}},
     "metrics": {"bootstrap": 50},
     "significance": {"trials": 50},
 }
@@ -43,6 +42,7 @@ class TinyWorkflow:
         shutil.copy2(ROOT / "config.yaml", folder)
         made = cls(folder)
         made.keep_systems(*SYSTEMS, *ABLATIONS)
+        made.change("papers/sepacvae/paper.yaml", {"systems": {"sepacvae": {"options": {"groups": 3}}}})
         made.change("papers/sepacvae/small.yaml", TINY)
         return made
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline_lib.config.catalogue import command, presets
-from pipeline_lib.config.loading import papers_in, presets_in, read_run, read_yaml
+from pipeline_lib.config.loading import folder_of, papers_in, presets_in, read_run, read_yaml
 from pipeline_lib.stage.cli import report
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +38,7 @@ def lines(root: Path, paper: str | None = None) -> Iterator[str]:
 
 def _of_paper(root: Path, paper: str) -> Iterator[str]:
     given = read_yaml(root / "config.yaml")
-    own = presets_in(root / "papers" / paper)
+    own = presets_in(folder_of(root / "papers", paper)) or ["small"]
     config = read_run(root, {"paper": paper, "preset": own[0]})
     of_paper = "" if paper == given.get("paper") else f" PAPER={paper}"
     first = next((name for name, table in config.tables.items() if table.kind == "scores"), next(iter(config.tables)))
