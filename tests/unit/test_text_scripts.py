@@ -16,7 +16,7 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keywords import KEYWORDS
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.schemas.vectors import vectors_schema
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -76,9 +76,9 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
         ),
     ]
     assert [answer.returncode for answer in answers] == [0] * 4, answers
-    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "vocabulary.parquet")
     assert vocabulary.tokens[4:6] == ["soup", "the"]  # four times each
-    assert np.all(vocabulary.matrix[4:, 1] == 0.5)
+    assert np.all(vocabulary.embeddings[4:, 1] == 0.5)
     keywords = read_parquet(corpus / "keywords.parquet", KEYWORDS)
     assert keywords["context_keywords"][0].as_py() == ["old", "train"]
 

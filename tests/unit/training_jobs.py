@@ -17,7 +17,7 @@ from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"
 # 117 steps: the last one is no checkpoint
@@ -45,7 +45,7 @@ def write_corpus(folder: Path) -> Path:
         "label": [None] * 40,
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
-    encode_examples(folder / "examples.parquet", Vocabulary.read(folder / "vocabulary.parquet"), folder / "train.arrow")
+    encode_examples(folder / "examples.parquet", Words.read(folder / "vocabulary.parquet"), folder / "train.arrow")
     return folder
 
 
@@ -58,7 +58,6 @@ def start(
         "model": "pipeline_lib.models.sepacvae:SepaCVAE",
         "options": {"groups": 2} | (options or {}),
         "network": network,
-        "groups": 8,
     }
     arguments = {
         "--train": corpus / "train.arrow",

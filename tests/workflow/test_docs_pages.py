@@ -110,9 +110,9 @@ def check_transformer(workflow: TinyWorkflow) -> None:
 
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.models import saved
-    from pipeline_lib.text.units import Vocabulary
+    from pipeline_lib.text.units import Words
 
-    vocabulary = Vocabulary.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
+    vocabulary = Words.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
     folder = workflow.results / "models/embedded/transformer/seed1"
     model = saved.load(folder / "model.safetensors", vocabulary).eval()
     batch = ExampleDataset.read(workflow.results / "filtered/embedded/validation.parquet", vocabulary).batch(
@@ -123,10 +123,10 @@ def check_transformer(workflow: TinyWorkflow) -> None:
         memory, padding = model._encode(batch)
         for row in range(4):
             total = 0.0
-            for place in range(int(batch.lengths[row])):
-                read = batch.inputs[row : row + 1, : place + 1]
+            for place in range(int(batch.response.lengths[row])):
+                read = batch.response.inputs[row : row + 1, : place + 1]
                 state = model._decode(read, memory[row : row + 1], padding[row : row + 1])[:, -1]
-                total -= float(torch.log_softmax(model.output(state), -1)[0, batch.targets[row, place]])
+                total -= float(torch.log_softmax(model.output(state), -1)[0, batch.response.targets[row, place]])
             assert total == pytest.approx(float(nll[row]), rel=1e-4)
 
 

@@ -1,28 +1,4 @@
-# Dialogues, examples, and the examples that the known tokens and the length limits leave.
-
-
-rule extract_dialogues:
-    """Read a corpus, whatever its format, into one table of utterances with their splits."""
-    input:
-        manifest_of,
-    output:
-        RESULTS / "dialogues/{corpus}/dialogues.parquet",
-    log:
-        LOGS / "dialogues/{corpus}.log",
-    benchmark:
-        BENCHMARKS / "dialogues/{corpus}.tsv"
-    resources:
-        mem_mb=attempts_of(2_000),
-    params:
-        source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
-        manifest=lambda wildcards, input: f"--manifest {shlex.quote(input[0])}" if input else "",
-        code=lambda wildcards: code_of(
-            "extract_dialogues",
-            f"pipeline_lib.corpora.{CONFIG.sources[wildcards.corpus].reader}",
-        ),
-    shell:
-        "python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
-        "&> {log:q}"
+# Examples: the windows of dialogues, those that known tokens and length limits leave, and their token ids.
 
 
 rule extract_examples:
@@ -100,3 +76,23 @@ rule count_examples:
     shell:
         "python $SCRIPTS/count_examples.py --corpus {wildcards.corpus} --examples {input.examples:q} "
         "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"
+
+
+rule encode_examples:
+    """The training split as token ids, which every training job of the corpus maps into memory."""
+    input:
+        examples=RESULTS / "filtered/{corpus}/train.parquet",
+        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+    output:
+        RESULTS / "encoded/{corpus}/train.arrow",
+    log:
+        LOGS / "encoded/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "encoded/{corpus}.tsv"
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        code=code_of("encode_examples"),
+    shell:
+        "python $SCRIPTS/encode_examples.py --examples {input.examples:q} --vocabulary {input.vocabulary:q} --out {output:q} "
+        "&> {log:q}"

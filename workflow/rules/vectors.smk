@@ -1,5 +1,24 @@
 # Word vectors: rows of a GloVe file, or vectors trained on the training split; then vocabulary and embedding matrix.
 
+FROM_FILE = {
+    corpus: config_of(corpus).embeddings for corpus in CORPORA if config_of(corpus).embeddings.source == "file"
+}
+
+
+def embeddings_of_name(name):
+    """Embedding settings, of any corpus, that name a vector file ``name``."""
+    return [embeddings for embeddings in FROM_FILE.values() if embeddings.file.name == name]
+
+
+def vectors_file(wildcards):
+    return RESULTS / f"raw/glove/{config_of(wildcards.corpus).embeddings.file.name}"
+
+
+def dimension_of(wildcards):
+    """The width that a file with several (glove.6B.zip) is asked for."""
+    dimension = config_of(wildcards.corpus).embeddings.dimension
+    return f"--dimension {dimension}" if dimension else ""
+
 
 rule fetch_vectors:
     """Fetch and verify a GloVe file."""
@@ -8,7 +27,7 @@ rule fetch_vectors:
     log:
         LOGS / "raw/glove/{name}.log",
     wildcard_constraints:
-        name=one_of(embeddings.file.name for embeddings in EMBEDDINGS_FROM_FILE.values()),
+        name=one_of(embeddings.file.name for embeddings in FROM_FILE.values()),
     resources:
         embeddings=lambda wildcards: embeddings_of_name(wildcards.name)[0].model_dump_json(),
         mirrors=MIRRORS,
@@ -31,7 +50,7 @@ rule select_vectors:
     benchmark:
         BENCHMARKS / "vectors/{corpus}/file.tsv"
     wildcard_constraints:
-        corpus=one_of(EMBEDDINGS_FROM_FILE),
+        corpus=one_of(FROM_FILE),
     resources:
         mem_mb=attempts_of(2_000),
     params:

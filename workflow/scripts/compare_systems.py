@@ -12,7 +12,7 @@ from pipeline_lib.significance.paired import compare
 from pipeline_lib.stage.cli import run
 
 
-def main(items: list[Path], competing: list[str], settings: Significance, out: Path) -> None:
+def main(items: list[Path], competing: list[str], metrics: list[str], settings: Significance, out: Path) -> None:
     corpus, split, systems = read_outputs(items, competing)
     rows = [{"corpus": corpus, "split": split, **row} for row in compare(systems, settings)]
     write_parquet(out, pa.Table.from_pylist(rows, SIGNIFICANCE), SIGNIFICANCE)

@@ -9,7 +9,7 @@ from pipeline_lib.models import saved
 from pipeline_lib.responses.generate import respond
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 
 def main(
@@ -24,7 +24,7 @@ def main(
     out: Path,
 ) -> None:
     keep_freed_memory()
-    words = Vocabulary.read(vocabulary)
+    words = Words.read(vocabulary)
     network = saved.load(model, words).to(choose_device(device))
     # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
     selections = [name for name in network.selections if split == "validation" or name != "oracle"]

@@ -16,6 +16,7 @@ def main(
     responses: Path,
     vectors: list[Path],
     settings: Metrics,
+    metrics: list[str],
     tokeniser: str,
     corpus: str,
     split: str,

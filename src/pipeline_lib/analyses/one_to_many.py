@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.config.sweep import Sweep
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_json, read_parquet
 from pipeline_lib.metrics.collection import collect
@@ -39,6 +40,10 @@ POINT = pa.schema(
         pa.field("runs", pa.int32(), nullable=False),
     ]
 )
+
+
+class Options(Sweep):
+    """The generated corpus at other rates of one-to-many and many-to-one data."""
 
 
 class Measured(NamedTuple):

@@ -41,7 +41,7 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
         PipelineError: a file is missing or changed since it was fetched, a fault in its text, or an empty split.
     """
     files = verified_files(manifest) if manifest else []
-    reader = load("pipeline_lib.corpora", source.reader)
+    reader = load("pipeline_lib.corpora", source.reader, "read")
     skipped: Counter[str] = Counter()
     turns: Counter[str] = Counter()
     for batch in reader.read(files, source, skipped):

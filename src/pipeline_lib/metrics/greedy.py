@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import best_of_references, count_unscored, vectors_of
+from pipeline_lib.metrics.vectors import best_of_references, count_unscored, rescaled, vectors_of
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.vectors.space import VectorSpace
 
@@ -22,7 +22,8 @@ class Greedy:
 
     def __call__(self, items: Items) -> Score:
         vectors, known = vectors_of(self.space, items)
-        unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        near_one = rescaled(vectors)
+        unit = near_one / np.maximum(np.linalg.norm(near_one, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         responses = items.responses.keep(known[items.responses.ids])
         references = items.references.keep(known[items.references.ids])
         values = greedy_matching(responses, references, items.reference_item, unit)

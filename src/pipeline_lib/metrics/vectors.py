@@ -22,15 +22,30 @@ def vectors_of(space: VectorSpace, items: Items) -> tuple[np.ndarray, np.ndarray
 
 
 def sums(texts: Ragged, vectors: np.ndarray) -> np.ndarray:
-    """(B, D) float32, the sum of the vectors of each text's tokens."""
+    """Add up the vectors of each text's tokens: (B, D) of the vectors' type, float64 where that could overflow."""
     from scipy.sparse import csr_array  # here: the metrics without vectors start without scipy
 
+    longest = texts.lengths.max(initial=0)
+    if np.abs(vectors).max(initial=0) > np.finfo(vectors.dtype).max / max(longest, 1):
+        vectors = vectors.astype(np.float64)
     ones = np.ones(len(texts.ids), vectors.dtype)
     return csr_array((ones, texts.ids, texts.offsets), shape=(len(texts), len(vectors))) @ vectors
 
 
+def rescaled(rows: np.ndarray) -> np.ndarray:
+    """Multiply each of (B, D) rows by the power of two that brings its largest value near 1.
+
+    The square of a float32 below 1e-21 is lost and that of one above 1e20 is infinite. A power of two changes no
+    digit, so cosines of ordinary vectors keep every bit.
+    """
+    exponents = np.frexp(np.abs(rows).max(axis=1, initial=0))[1]
+    factors = np.ldexp(np.ones(1, rows.dtype), -np.clip(exponents, -126, 126))  # the others are no float32
+    return np.asarray(rows * factors[:, None])
+
+
 def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """(B, D) and (B, D) to (B,) float64; 0 where a side is zero."""
+    """Compare (B, D) with (B, D): (B,) float64; 0 where a side is zero."""
+    left, right = rescaled(left), rescaled(right)
     inner = np.einsum("bd,bd->b", left, right).astype(np.float64)
     squares = [np.einsum("bd,bd->b", side, side).astype(np.float64) for side in (left, right)]
     norms = np.sqrt(squares[0] * squares[1])
@@ -38,7 +53,7 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def best_of_references(values: np.ndarray, reference_item: np.ndarray) -> np.ndarray:
-    """(R,) values of references to (B,) the best of each item."""
+    """Reduce (R,) values of references to (B,), the best of each item."""
     if len(values) == 0:
         return values
     return np.maximum.reduceat(values, np.unique(reference_item, return_index=True)[1])
@@ -47,7 +62,7 @@ def best_of_references(values: np.ndarray, reference_item: np.ndarray) -> np.nda
 def count_unscored(
     left: Ragged, right: Ragged, known: np.ndarray, reference_item: np.ndarray | None = None
 ) -> tuple[int, int]:
-    """Items with an empty side, and items with words but no vector on a side; in no case both.
+    """Count items with an empty side, and items with words but no vector on a side; never both.
 
     With ``reference_item``, ``right`` holds references, of which the best-covered counts.
     """

@@ -42,15 +42,6 @@ CASES = "table5"  # shown case by case, not as a table of figures
 TEMPLATE = "templates/index.html.jinja"
 LICENCE = "vendor/LICENSE"
 
-PUBLISHED, CAPTION_OF_PUBLISHED = ("table1", *SPLIT_OF), "published_table"  # tables of one rule share a caption
-FIGURE_TITLES = {
-    "latent_distances": "Figure 4. Cosines of [c; z] within and between groups",
-    "latent_map": "Figure 5. Posterior z by group",
-    "optimal_prior": "Figure 2. The optimal prior of one context with several responses",
-    "training": "Training curves",
-    "sweep": "What one-to-many and many-to-one data do to each system",
-}
-
 
 @dataclass(frozen=True)
 class Contents:
@@ -60,7 +51,6 @@ class Contents:
     tables: Sequence[Path]  # .csv, with a .md beside each
     figures: Sequence[Path]  # .svg, with .png and .csv beside each; below figures/ or figures/<corpus>/
     items: Sequence[Path]  # items/<corpus>/<system>/seed<k>/<split>.parquet
-    captions: Sequence[Path]  # .rst, named as the table or figure
 
 
 def write_page(contents: Contents, index: Path) -> None:
@@ -73,10 +63,10 @@ def write_page(contents: Contents, index: Path) -> None:
     manifest: Manifest = read_json(contents.manifest)
     config = Config.model_validate(manifest["config"])
     corpora = _labels_of_corpora(config)
-    captions = {path.stem: path for path in contents.captions}
-    tables = {path: read_table(path, corpora, config.tables.digits) for path in contents.tables}
+    csv = [path.with_suffix(".csv") for path in contents.tables]
+    tables = {path: read_table(path, corpora, config.tables[path.stem].digits) for path in csv}
     labels = _write_items(contents.items, folder, config)
-    figures = [_copy_figure(path, folder, captions, config) for path in contents.figures]
+    figures = [_copy_figure(path, folder, config) for path in contents.figures]
     for name in (*STYLES, *SCRIPTS, LICENCE):
         _copy_asset(name, folder / "app")
     data = {
@@ -90,7 +80,7 @@ def write_page(contents: Contents, index: Path) -> None:
     }
     write_call(folder / "app/data.js", "Report.receiveData", data)
     shown = [
-        _shown(table, captions) | ({"cases": read_cases(path, corpora)} if table.name == CASES else {})
+        _shown(table, config) | ({"cases": read_cases(path, corpora)} if table.name == CASES else {})
         for path, table in tables.items()
     ]
     write_text(index, _render(manifest, config, corpora, shown, figures, bool(contents.items)))
@@ -129,13 +119,13 @@ def _render(
     )
 
 
-def _shown(table: ShownTable, captions: Mapping[str, Path]) -> dict[str, Any]:
-    caption = captions.get(table.name, captions.get(CAPTION_OF_PUBLISHED) if table.name in PUBLISHED else None)
+def _shown(table: ShownTable, config: Config) -> dict[str, Any]:
+    caption = config.tables[table.name].caption
     return {
         "id": table.name,
         "title": table.title,
         "short": _short(table.title),
-        "caption": Markup(caption_html(caption, {"table": table.name})) if caption else "",
+        "caption": Markup(caption_html(caption, f"tables.{table.name}")) if caption else "",
         "cases": [],
         "notes": table.notes,
         "signatures": table.signatures,
@@ -150,25 +140,25 @@ def _write_items(paths: Sequence[Path], folder: Path, config: Config) -> dict[st
         write_call(folder / f"items/{item_set.name}.js", "Report.receiveItems", item_set.name, content)
         for answer in content["answers"]:
             oracle = " (oracle)" if answer["selection"] == ORACLE else ""
-            labels[f"{answer['system']}/{answer['selection']}"] = config.rows[answer["system"]].label + oracle
+            labels[f"{answer['system']}/{answer['selection']}"] = config.systems[answer["system"]].label + oracle
     return labels
 
 
-def _copy_figure(svg: Path, folder: Path, captions: Mapping[str, Path], config: Config) -> dict[str, Any]:
+def _copy_figure(svg: Path, folder: Path, config: Config) -> dict[str, Any]:
     corpora = _labels_of_corpora(config)
     corpus = svg.parent.name if svg.parent.name in corpora else ""
     name = f"{corpus}-{svg.stem}" if corpus else svg.stem
-    title = FIGURE_TITLES.get(svg.stem, svg.stem.replace("_", " ").capitalize())
+    spec = config.figures[svg.stem]
+    title = f"Figure {spec.number}. {spec.title}" if spec.number else spec.title
     of_one = f"{title}, {corpora[corpus]}" if corpus and len(corpora) > 1 else title
     for kind in (".svg", ".png", ".csv"):
         _copy(svg.with_suffix(kind), folder / f"figures/{name}{kind}")
     width, height = _size(svg)
-    caption = captions.get(svg.stem)
     return {
         "id": name,
         "title": of_one,
         "short": _short(of_one),
-        "caption": Markup(caption_html(caption, {"corpus": corpus}, _settings_of(svg.stem, config))) if caption else "",
+        "caption": Markup(caption_html(spec.caption, f"figures.{svg.stem}")) if spec.caption else "",
         "width": width,
         "height": height,
         "wide": width > 1.6 * height,
@@ -178,12 +168,6 @@ def _copy_figure(svg: Path, folder: Path, captions: Mapping[str, Path], config: 
 
 def _labels_of_corpora(config: Config) -> dict[str, str]:
     return {name: config.sources[name].label for name in config.corpora}
-
-
-def _settings_of(figure: str, config: Config) -> dict[str, Any]:
-    """What a caption may tell of a figure's settings."""
-    settings = getattr(config.figures, figure, None)
-    return settings.model_dump() if settings else {}
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -15,6 +15,7 @@ RESPONSES = pa.schema(
         pa.field("tokens", pa.int32(), nullable=False),  # reference tokens, end token counted
         # likelihood of the reference, nats; null for systems without a likelihood
         pa.field("nll", pa.float32()),  # reconstruction, z drawn from the posterior
+        pa.field("nll_end", pa.float32()),  # the end token's share of nll, where a system tells it
         pa.field("kl", pa.float32()),  # posterior to prior
         pa.field("bound", pa.float32()),  # negative evidence lower bound on log p(response | context), all terms
         pa.field("nll_importance", pa.float32()),  # importance-weighted estimate of -log p(response | context)

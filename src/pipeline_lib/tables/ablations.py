@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.files.formats import parquet_metadata
@@ -22,7 +23,7 @@ from pipeline_lib.schemas.responses import ORACLE
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.significance.outputs import Outputs, read_outputs
 from pipeline_lib.significance.paired import compare_with, method_of
-from pipeline_lib.tables.cells import Cell, Change, Layout, Row, Table, over_seeds, spread_of
+from pipeline_lib.tables.cells import Cell, Change, Row, Table, over_seeds, spread_of
 from pipeline_lib.tables.scores import SplitScores, join, signature_notes
 
 NAME = "ablations"

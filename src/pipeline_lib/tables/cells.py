@@ -6,22 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline_lib.config.settings import Settings
-from pipeline_lib.config.systems import SystemSettings
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.tables.published import PublishedValue
 
 PAPER = "SepaCVAE"
 
 
 LEVEL = 0.95
-
-
-class Layout(Settings):
-    """Which rows a table has, in order: for each corpus every system, every trained one with these seeds."""
-
-    corpora: dict[str, str]  # name -> label
-    systems: dict[str, SystemSettings]
-    seeds: list[int]
 
 
 @dataclass(frozen=True)

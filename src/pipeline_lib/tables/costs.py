@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.layout import Layout, Stages
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_json, read_text
-from pipeline_lib.tables.cells import Layout, spread_of
+from pipeline_lib.tables.cells import spread_of
 from pipeline_lib.tables.markup import escape_latex, escape_markdown, latex_table, pipe_table, tabular
 
 TITLE = "Runtime and memory"
@@ -33,15 +33,6 @@ TRAINED = {  # column -> field of TrainingRun
     "GPU memory MiB": "gpu_memory",
 }
 RELATIVE = {"relative step": "step_seconds", "relative memory": "memory"}
-
-
-class Stages(Settings):
-    """Where the measurements lie; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
-
-    shared: dict[str, dict[str, str]]  # corpus -> stage -> benchmark file
-    of_systems: dict[str, str]  # stage -> benchmark file; the stage `training`, and others for each split
-    summary: str  # of a training job: summary.json
-    history: str  # history.jsonl
 
 
 @dataclass(frozen=True)

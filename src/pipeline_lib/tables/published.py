@@ -3,7 +3,7 @@
 import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ def published(paper: str, table: str, dataset: str, split: str, system: str, col
 
 @cache
 def _figures() -> dict[tuple[str, ...], PublishedValue]:
-    text = files("pipeline_lib").joinpath("published/published.csv").read_text(encoding="utf-8")
-    keys = ("paper", "table", "dataset", "split", "system", "column")
+    file = Path(__file__).parents[3] / "papers/sepacvae/published.csv"
+    text = file.read_text(encoding="utf-8")
+    keys = ("table", "dataset", "split", "system", "column")
     return {
-        tuple(row[key] for key in keys): PublishedValue(
+        ("SepaCVAE", *(row[key] for key in keys)): PublishedValue(
             float(row["value"]), "±".join(filter(None, (row["value"], row["sd"])))
         )
         for row in csv.DictReader(text.splitlines())

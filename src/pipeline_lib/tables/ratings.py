@@ -12,13 +12,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pipeline_lib.config.ratings import Human
+from pipeline_lib.config.layout import Layout
+from pipeline_lib.config.ratings import Questions
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
 from pipeline_lib.ratings.draw import Draw
 from pipeline_lib.ratings.filled import Ratings
 from pipeline_lib.significance.paired import holm
-from pipeline_lib.tables.cells import PAPER, Cell, Change, Layout, Row, Table, over_seeds
+from pipeline_lib.tables.cells import PAPER, Cell, Change, Row, Table, over_seeds
 from pipeline_lib.tables.published import PublishedValue, published
 
 NOT_COLLECTED = "not collected"
@@ -33,7 +34,7 @@ _NUMBER = "4"
 
 
 def human_table(
-    draws: Mapping[str, Draw], ratings: Mapping[str, Ratings], layout: Layout, settings: Human, level: float
+    draws: Mapping[str, Draw], ratings: Mapping[str, Ratings], layout: Layout, settings: Questions, level: float
 ) -> Table:
     """Make Table 4.
 
@@ -134,7 +135,7 @@ def paired_tests(items: np.ndarray, better: Literal["lower", "higher"], level: f
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def _collected(corpus: str, given: Ratings, layout: Layout, settings: Human, level: float) -> list[Row]:
+def _collected(corpus: str, given: Ratings, layout: Layout, settings: Questions, level: float) -> list[Row]:
     judged = [name for name in layout.systems if name in given.systems]
     judged += [name for name in given.systems if name not in judged]  # of a kept key: no longer in the configuration
     cells: dict[str, dict[str, Cell]] = {name: {} for name in [*judged, *AGREEMENT]}
@@ -161,7 +162,7 @@ def _with_tests(
 ) -> dict[str, Cell]:
     """Cells of one aspect; baselines, such as the human reference, are shown and compete with nobody."""
     cells = {name: over_seeds(items[:, i].tolist()) for i, name in enumerate(judged)}
-    competing = [n for n in judged if n in layout.systems and not layout.systems[n].model.startswith("baseline:")]
+    competing = [n for n in judged if n in layout.systems and not layout.systems[n].baseline]
     if len(competing) < 2:
         return cells
     best, changes = paired_tests(items[:, [judged.index(name) for name in competing]], better, level)
@@ -184,14 +185,14 @@ def _agreement(values: np.ndarray, scale: str) -> dict[str, Cell]:
     }
 
 
-def _not_collected(corpus: str, layout: Layout, settings: Human, columns: list[str]) -> list[Row]:
+def _not_collected(corpus: str, layout: Layout, settings: Questions, columns: list[str]) -> list[Row]:
     empty = dict.fromkeys(columns, Cell(text=NOT_COLLECTED))
     agreement = {column: empty[column] if column in settings.aspects else BLANK for column in columns}
     cells = {name: dict(empty) for name in layout.systems} | {name: dict(agreement) for name in AGREEMENT}
     return _rows(corpus, cells, layout, settings)
 
 
-def _rows(corpus: str, cells: Mapping[str, dict[str, Cell]], layout: Layout, settings: Human) -> list[Row]:
+def _rows(corpus: str, cells: Mapping[str, dict[str, Cell]], layout: Layout, settings: Questions) -> list[Row]:
     rows = []
     for name, own in cells.items():
         of_system = name not in AGREEMENT
@@ -202,7 +203,7 @@ def _rows(corpus: str, cells: Mapping[str, dict[str, Cell]], layout: Layout, set
     return rows
 
 
-def _published(corpus: str, name: str, aspect: str, layout: Layout, settings: Human) -> PublishedValue | None:
+def _published(corpus: str, name: str, aspect: str, layout: Layout, settings: Questions) -> PublishedValue | None:
     if settings.scale.kind != "rank":
         return None  # the paper has ranks
     label = layout.corpora[corpus]
@@ -212,17 +213,17 @@ def _published(corpus: str, name: str, aspect: str, layout: Layout, settings: Hu
     system = layout.systems.get(name)
     if system is None:
         return None
-    as_printed = "Ground-truth" if system.model == "baseline:human" else system.label
+    as_printed = "Ground-truth" if system.baseline == "human" else system.label
     return published(PAPER, _NUMBER, label, "test", as_printed, f"{aspect} rank")
 
 
-def _check_alike(draw: Draw, settings: Human) -> None:
+def _check_alike(draw: Draw, settings: Questions) -> None:
     if draw.aspects.keys() != settings.aspects.keys() or draw.scale != settings.scale:
         raise PipelineError(
             f"{draw.sheet} asked for {', '.join(draw.aspects)} ({draw.scale.kind})",
             where=f"key of {draw.corpus}",
-            expected=f"{', '.join(settings.aspects)} ({settings.scale.kind}), as `human:` in the configuration",
-            remedy="set `human.aspects` and `human.scale` to those of the sheet that was rated",
+            expected=f"{', '.join(settings.aspects)} ({settings.scale.kind}), as the table in paper.yaml",
+            remedy="set `aspects:` and `scale:` of the table to those of the sheet that was rated",
         )
 
 
@@ -234,7 +235,7 @@ def _notes(
     draws: Mapping[str, Draw],
     ratings: Mapping[str, Ratings],
     layout: Layout,
-    settings: Human,
+    settings: Questions,
     level: float,
 ) -> list[str]:
     compared = any(cell.published for row in rows for cell in row.cells.values())

@@ -5,46 +5,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.config.tables import Tables
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.errors import PipelineError, did_you_mean
-from pipeline_lib.files.formats import read_json, read_parquet
+from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.metrics.kl import COLLAPSED_BELOW
 from pipeline_lib.schemas.responses import ORACLE
-from pipeline_lib.schemas.scores import SCORES
-from pipeline_lib.schemas.significance import SIGNIFICANCE
-from pipeline_lib.tables.cells import PAPER, Cell, Layout, Row, Table, over_seeds, spread_of
-from pipeline_lib.tables.counts import corpus_table
+from pipeline_lib.tables.cells import PAPER, Cell, Row, Table, over_seeds, spread_of
 from pipeline_lib.tables.published import published
 
 GROUP_COLUMNS = ("ARI", "NMI")  # shown where a corpus knows the groups of its responses
 
 
 SPLIT_OF = {"table2": "validation", "table3": "test"}
-
-
-def build(
-    name: str,
-    scores: Sequence[Path],
-    significance: Sequence[Path],
-    counts: Sequence[Path],
-    layout: Layout,
-    settings: Tables,
-) -> Table:
-    """Make ``table1`` from files of counts, ``table2`` or ``table3`` from files of scores and paired tests.
-
-    Raises:
-        PipelineError: no such table, or what `corpus_table` and `system_table` raise.
-    """
-    if name == "table1":
-        read = [(file, read_json(file)) for file in counts]
-        return corpus_table({str(value.get("corpus", file)): value for file, value in read}, layout.corpora)
-    if name in SPLIT_OF:
-        columns = settings.table2 if name == "table2" else settings.table3
-        scored, tested = join(scores, SCORES), join(significance, SIGNIFICANCE)
-        return system_table(name, scored, tested, layout, columns, settings.extra)
-    raise PipelineError(
-        f"no table {name!r}", expected=did_you_mean(name, ["table1", *SPLIT_OF]), remedy="correct --table"
-    )
 
 
 def system_table(

@@ -8,11 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.responses import ORACLE
-from pipeline_lib.tables.cells import Layout
 from pipeline_lib.tables.markup import escape_latex, escape_markdown, latex_table, pipe_table, tabular
 
 TITLE = "Training contexts with contradictory responses, and answers to the contexts nearest to them"

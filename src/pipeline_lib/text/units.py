@@ -1,8 +1,12 @@
-"""Token ids and embeddings: the specials, then the tokens of the filtered training split, most frequent first."""
+"""Units: how texts become ids and back, and with which embeddings a system begins.
+
+`Words` are the tokens of a corpus, as its tokeniser made them.
+"""
 
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -10,19 +14,41 @@ import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import flatten
 
 PADDING, UNKNOWN, START, END = "<pad>", "<unk>", "<s>", "</s>"
+SPECIALS = (PADDING, UNKNOWN, START, END)  # their ids are those of `Ids()`
+TURN = "<turn>"  # parts the utterances of a context; a token like any other
 
 
-SPECIALS = (PADDING, UNKNOWN, START, END)  # their ids are 0, 1, 2, 3
+class Units(Protocol):
+    """What a system reads and writes.
+
+    Attributes:
+        ids: of the tokens that are no words.
+        embeddings: (V, E) float32 to begin with; None: the system learns its own.
+    """
+
+    @property
+    def ids(self) -> Ids: ...
+
+    @property
+    def embeddings(self) -> np.ndarray | None: ...
+
+    def __len__(self) -> int: ...
+
+    def encode(self, texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+        """(N) texts of tokens joined by one space -> int32 ids of all, (N + 1) int64 offsets; no start, no end."""
+        ...
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """The text of ``ids``: tokens joined by one space, as metrics read them."""
+        ...
 
 
-PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
-
-
-class Vocabulary:
-    """Tokens, ids and embeddings of one run.
+class Words:
+    """The words of a corpus: the specials, then the tokens of the filtered training split, most frequent first.
 
     Args:
         table: of `vocabulary_schema`, ids 0.. in order.
@@ -33,7 +59,7 @@ class Vocabulary:
         self._tokens = table["token"].combine_chunks()
 
     @classmethod
-    def read(cls, path: Path) -> "Vocabulary":
+    def read(cls, path: Path) -> "Words":
         """Read a file of `vocabulary_schema`.
 
         Raises:
@@ -59,10 +85,14 @@ class Vocabulary:
         """(V) every token, by id."""
         return self._tokens.to_pylist()
 
+    @property
+    def ids(self) -> Ids:
+        return Ids()
+
     @cached_property
-    def matrix(self) -> np.ndarray:
-        """(V, E) float32: embeddings; zeros for the specials and for tokens without a vector."""
-        return _vectors(self._table["vector"])
+    def embeddings(self) -> np.ndarray | None:
+        """(V, E) float32, zeros for the specials and for tokens without a vector; None where there are no vectors."""
+        return _vectors(self._table["vector"]) if "vector" in self._table.column_names else None
 
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
         """Ids of many texts, one after the other.
@@ -74,12 +104,12 @@ class Vocabulary:
             offsets: (N + 1) int64; the ids of text n are ``ids[offsets[n]:offsets[n + 1]]``.
         """
         tokens, offsets = flatten(texts)
-        ids = pc.index_in(tokens, self._tokens).fill_null(SPECIALS.index(UNKNOWN))
+        ids = pc.index_in(tokens, self._tokens).fill_null(self.ids.unknown)
         return ids.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), offsets
 
-    def decode(self, ids: Sequence[int] | np.ndarray) -> list[str]:
-        """Tokens of ``ids``."""
-        return [self.tokens[i] for i in ids]
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """Join the tokens of ``ids`` by one space."""
+        return " ".join([self.tokens[i] for i in ids])
 
 
 def _vectors(column: pa.ChunkedArray) -> np.ndarray:

@@ -68,7 +68,7 @@ class Trainer:
     ) -> None:
         self.model, self.validation, self.settings, self.seed = model, validation, settings, seed
         self.train_set, self.ranks = train, ranks
-        self.device = model.embeddings.device
+        self.device = model.device
         self.optimiser = torch.optim.Adam(model.parameters(), settings.learning_rate, foreach=True)
         self.order = BatchOrder(train, settings.batch_size, settings.bucket_batches, seed)
         self.steps = min(round(settings.epochs * self.order.steps_per_epoch), settings.max_steps or 1 << 62)

@@ -22,7 +22,7 @@ def validate(
 
     The noise is the same at each call, so that two validations differ by the weights alone.
     """
-    device = model.embeddings.device
+    device = model.device
     generator = seeded(device, seed, _NOISE)
     parts: list[Likelihood] = []
     tokens = 0
@@ -40,11 +40,9 @@ def validate(
     def pooled(name: str) -> torch.Tensor:
         return ranks.concatenated(torch.cat([getattr(part, name) for part in parts])).double()
 
-    values = {
-        "ppl": math.exp(float(pooled("nll").sum()) / tokens),
-        "ppl_bound": math.exp(float(pooled("bound").sum()) / tokens),
-        "kl": float(pooled("kl").mean()),
-    }
+    values = {"ppl": math.exp(float(pooled("nll").sum()) / tokens)}
+    if parts[0].bound is not None:
+        values |= {"ppl_bound": math.exp(float(pooled("bound").sum()) / tokens), "kl": float(pooled("kl").mean())}
     if parts[0].posterior_mean is not None:
         values["active_units"] = active_units(pooled("posterior_mean"))
     return values
@@ -52,9 +50,8 @@ def validate(
 
 def _counted(likelihood: Likelihood, examples: int) -> Likelihood:
     """What is pooled of the first ``examples``."""
-    mean = likelihood.posterior_mean
-    nll, kl, bound = (part[:examples] for part in (likelihood.nll, likelihood.kl, likelihood.bound))
-    return Likelihood(nll, kl, bound, None if mean is None else mean[:examples])
+    parts = (likelihood.nll, likelihood.kl, likelihood.bound, likelihood.posterior_mean)
+    return Likelihood(*(None if part is None else part[:examples] for part in parts))  # type: ignore[arg-type]
 
 
 def active_units(posterior_means: torch.Tensor) -> int:

@@ -7,9 +7,9 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 import pytest
+from pipeline_lib.config.cases import Cases
 
 from pipeline_lib.analyses.contradictions import _count_new, _mean_cosine, _nearest, find_cases
-from pipeline_lib.config.cases import Cases
 from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet

@@ -21,7 +21,7 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
 from pipeline_lib.text.ragged import flatten, join
-from pipeline_lib.text.units import SPECIALS, Vocabulary
+from pipeline_lib.text.units import SPECIALS, Words
 from pipeline_lib.vectors.glove import write_vectors
 from pipeline_lib.vectors.vocabulary import build
 
@@ -181,14 +181,14 @@ def test_the_vocabulary_is_ordered_by_count_then_alphabetically_and_joined_with_
     train = _examples(tmp_path / "kept.parquet", [("c b <unk>", "z"), ("a b", "a <unk>")])
     table = build(train, files["vectors"])
     write_parquet(tmp_path / "vocabulary.parquet", table, vocabulary_schema(2))
-    vocabulary = Vocabulary.read(tmp_path / "vocabulary.parquet")
+    vocabulary = Words.read(tmp_path / "vocabulary.parquet")
     assert vocabulary.tokens == [*SPECIALS, "a", "b", "c", "z"]
     assert len(vocabulary) == 8
     assert table["count"].to_pylist() == [0, 2, 0, 0, 2, 2, 1, 1]
     assert table["known"].to_pylist() == [False] * 4 + [True, True, True, False]
     expected = np.array([[0, 0]] * 4 + [[4, 5], [0, 1], [6, 7], [0, 0]], np.float32)
-    np.testing.assert_array_equal(vocabulary.matrix, expected)
-    assert vocabulary.matrix.dtype == np.float32
+    np.testing.assert_array_equal(vocabulary.embeddings, expected)
+    assert vocabulary.embeddings.dtype == np.float32
 
 
 def test_a_vocabulary_without_vectors_has_no_such_column_and_every_word_is_known(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_vocabulary_without_vectors_has_no_such_column_and_every_word_is_known
     assert table["token"].to_pylist() == [*SPECIALS, "<turn>", "b", "z", "a"]
     assert table["count"].to_pylist() == [0, 2, 0, 0, 2, 3, 2, 1]
     assert table["known"].to_pylist() == [False] * 5 + [True] * 3
-    assert Vocabulary.read(tmp_path / "vocabulary.parquet").encode(pa.array(["a <turn> z"]))[0].tolist() == [7, 4, 6]
+    assert Words.read(tmp_path / "vocabulary.parquet").encode(pa.array(["a <turn> z"]))[0].tolist() == [7, 4, 6]
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "new", "<unk>"]), max_size=4), max_size=6))
@@ -214,7 +214,7 @@ def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[st
         "known": [False] * 6,
         "vector": pa.array([[0.0, 0.0]] * 6, pa.list_(pa.float32(), 2)),
     }
-    vocabulary = Vocabulary(pa.table(columns, schema=vocabulary_schema(2)))
+    vocabulary = Words(pa.table(columns, schema=vocabulary_schema(2)))
     joined = pa.array([" ".join(text) for text in texts], pa.string())
     ids, offsets = vocabulary.encode(joined)
     assert ids.dtype == np.int32
@@ -223,7 +223,7 @@ def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[st
     for n, text in enumerate(texts):
         part = ids[offsets[n] : offsets[n + 1]]
         assert part.tolist() == [tokens.index(token) if token in tokens else 1 for token in text]
-        assert vocabulary.decode(part) == [token if token in tokens else "<unk>" for token in text]
+        assert vocabulary.decode(part).split() == [token if token in tokens else "<unk>" for token in text]
     assert join(*flatten(joined)).equals(joined)
     assert np.array_equal(vocabulary.encode(joined.slice(1))[0], ids[offsets[min(1, len(texts))] :])
 
@@ -231,5 +231,5 @@ def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[st
 def test_a_file_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:
     examples = _examples(tmp_path / "examples.parquet", [("a", "b")])
     with pytest.raises(PipelineError, match="not a vocabulary") as caught:
-        Vocabulary.read(examples)
+        Words.read(examples)
     assert caught.value.where == str(examples)

@@ -3,8 +3,8 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-
 from pipeline_lib.config.figures import LatentMap
+
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures.latent_map import _look, draw, numbers
 from pipeline_lib.files.formats import write_parquet

@@ -5,9 +5,9 @@ import math
 
 import pyarrow as pa
 import pytest
+from pipeline_lib.config.tables import Tables
 
 from pipeline_lib.config.systems import SystemSettings
-from pipeline_lib.config.tables import Tables
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_json, write_parquet
 from pipeline_lib.schemas.scores import SCORES

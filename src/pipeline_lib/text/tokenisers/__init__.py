@@ -22,4 +22,4 @@ def tokeniser(name: str) -> Tokeniser:
     Raises:
         PipelineError: there is none of this name.
     """
-    return cast(Tokeniser, load(__name__, name))
+    return cast(Tokeniser, load(__name__, name, "tokenise_array"))
