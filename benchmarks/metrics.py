@@ -35,9 +35,9 @@ from pipeline_lib.metrics.coherence import Coherence
 from pipeline_lib.metrics.extrema import Extrema
 from pipeline_lib.metrics.greedy import Greedy
 from pipeline_lib.metrics.items import Items, ReferenceLikelihood
-from pipeline_lib.metrics.vectors import VectorSpace
 from pipeline_lib.significance.outputs import Outputs
 from pipeline_lib.significance.paired import compare
+from pipeline_lib.vectors.space import VectorSpace
 
 PAIRS, WORDS, DIMENSION, SYSTEMS, SEEDS, TRIALS = 6_000, 10_000, 300, 9, 2, 1_000
 LOOP_MEMORY = 200  # examples over which the loop's peak is taken: it holds one example at a time, and tracing slows it

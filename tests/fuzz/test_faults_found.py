@@ -30,6 +30,7 @@ from pipeline_lib.ratings.filled import read_ratings
 from pipeline_lib.responses.external import external
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.text.tokenisers import english
 from pipeline_lib.vectors.glove import select_vectors
 
 
@@ -198,7 +199,7 @@ def test_responses_without_sample_numbers_keep_the_order_of_the_file(tmp_path: P
     rows = [("how are you ?", ""), ("good night .", "eeccc g.bbg"), ("good night .", "?"), (CONTEXTS[3], "?")]
     text = io.StringIO()
     csv.writer(text).writerows([("context", "response"), *rows])
-    found = external(put(tmp_path / "a.csv", text.getvalue()), examples)
+    found = external(put(tmp_path / "a.csv", text.getvalue()), examples, english)
     said = [row["response"] for row in found.to_pylist() if row["context"] == "good night ."]
     assert said == ["eeccc g.bbg", "?"]
 

@@ -50,6 +50,7 @@ def write_corpus(folder: Path) -> Path:
         "turn": range(40),
         "context": [text(i, 0) for i in range(40)],
         "response": [text(i, 5) for i in range(40)],
+        "user": [None] * 40,
         "label": [None] * 40,
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)

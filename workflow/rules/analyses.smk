@@ -78,10 +78,12 @@ rule find_contradictions:
         mem_mb=attempts_of(4_000),
     params:
         options=options_of_analysis,
-        code=code_of("find_contradictions"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("find_contradictions"),
     shell:
         "python $SCRIPTS/find_contradictions.py --train {input.train:q} --validation {input.validation:q} "
-        "--test {input.test:q} --vectors {input.vectors:q} --options {params.options:q} --out {output:q} &> {log:q}"
+        "--test {input.test:q} --vectors {input.vectors:q} --options {params.options:q} --tokeniser {params.tokeniser} --out {output:q} "
+        "&> {log:q}"
 
 
 # --- what one-to-many and many-to-one data do to each system, on generated corpora ---

@@ -100,9 +100,14 @@ def code_of(script, *modules):
     return stage_fingerprint(SCRIPTS / f"{script}.py", modules)
 
 
+def modules_of_metrics(metrics):
+    """Modules of metrics, which a stage loads by their names."""
+    return sorted({module_of_kind("pipeline_lib.metrics", metric) for metric in metrics})
+
+
 def code_of_metrics(script, metrics):
-    """Fingerprint of a stage that loads these metrics by their names."""
-    return code_of(script, *sorted({module_of_kind("pipeline_lib.metrics", metric) for metric in metrics}))
+    """Fingerprint of a stage that loads these metrics."""
+    return code_of(script, *modules_of_metrics(metrics))
 
 
 def module_of(system):
@@ -110,14 +115,41 @@ def module_of(system):
     return SYSTEMS[system].model.partition(":")[0]
 
 
+def tokeniser_of(wildcards):
+    """Name of the tokeniser of a corpus: texts that are made or brought later are tokenised alike."""
+    return CONFIG.sources[wildcards.corpus].tokeniser
+
+
+def with_tokeniser(script, modules=lambda wildcards: []):
+    """Fingerprint of a stage that uses the corpus's tokeniser, and what else it imports by name."""
+    return lambda wildcards: code_of(
+        script, f"pipeline_lib.text.tokenisers.{tokeniser_of(wildcards)}", *modules(wildcards)
+    )
+
+
 def attempts_of(megabytes):
     """Memory that grows when a job is tried again."""
     return lambda wildcards, attempt: megabytes * attempt
 
 
-def vectors_of(wildcards):
+def vectors_if_any(wildcards):
+    """Word vectors of a corpus, in a list; an empty one where its systems learn their own."""
     source = config_of(wildcards.corpus).embeddings.source
-    return RESULTS / f"vectors/{wildcards.corpus}/{source}.parquet"
+    return [] if source == "none" else [RESULTS / f"vectors/{wildcards.corpus}/{source}.parquet"]
+
+
+def vectors_of(wildcards):
+    """Word vectors of a corpus, for what cannot do without."""
+    if not (vectors := vectors_if_any(wildcards)):
+        raise WorkflowError(
+            f"corpus {wildcards.corpus!r} has no word vectors (embeddings.source: none), which this needs: clusters, "
+            "functions, contradictions, and `filtering: {known: vectors}`"
+        )
+    return vectors
+
+
+def vectors_of_filter(wildcards):
+    return vectors_of(wildcards) if config_of(wildcards.corpus).filtering.known == "vectors" else []
 
 
 def clusters_of(wildcards):

@@ -2,7 +2,7 @@
 
 
 rule extract_examples:
-    """T-1 (context, response) examples of every T-turn dialogue, tokenised, and the token counts."""
+    """The windows of every dialogue, tokenised (T-1 single-turn examples of T turns), and the token counts."""
     input:
         RESULTS / "dialogues/{corpus}/dialogues.parquet",
     output:
@@ -18,20 +18,23 @@ rule extract_examples:
     resources:
         mem_mb=attempts_of(2_000),
     params:
-        code=code_of("extract_examples"),
+        window=lambda wildcards: CONFIG.sources[wildcards.corpus].window.model_dump_json(),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("extract_examples"),
     shell:
-        "python $SCRIPTS/extract_examples.py --dialogues {input:q} --train {output.train:q} "
-        "--validation {output.validation:q} --test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
+        "python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
+        "--tokeniser {params.tokeniser} --train {output.train:q} --validation {output.validation:q} "
+        "--test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
 
 
 rule filter_examples:
-    """Keep the examples whose tokens have vectors and whose lengths fit, by the configured policy."""
+    """Keep the examples whose tokens are known and whose lengths fit, by the configured policy."""
     input:
         train=RESULTS / "examples/{corpus}/train.parquet",
         validation=RESULTS / "examples/{corpus}/validation.parquet",
         test=RESULTS / "examples/{corpus}/test.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
-        vectors=vectors_of,
+        vectors=vectors_of_filter,
     output:
         train=RESULTS / "filtered/{corpus}/train.parquet",
         validation=RESULTS / "filtered/{corpus}/validation.parquet",

@@ -100,11 +100,12 @@ rule call_function:
     params:
         function=lambda wildcards: SYSTEMS[wildcards.system].function,
         options=lambda wildcards: json.dumps(SYSTEMS[wildcards.system].options),
-        code=lambda wildcards: code_of("call_function", module_of_function(wildcards.system)),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("call_function", lambda wildcards: [module_of_function(wildcards.system)]),
     shell:
         "python $SCRIPTS/call_function.py --function {params.function} --options {params.options:q} "
-        "--train {input.train:q} --examples {input.examples:q} --vectors {input.vectors:q} --seed {wildcards.seed} "
-        "--out {output:q} &> {log:q}"
+        "--train {input.train:q} --examples {input.examples:q} --vectors {input.vectors:q} "
+        "--tokeniser {params.tokeniser} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
 rule read_external_responses:
@@ -119,7 +120,8 @@ rule read_external_responses:
     wildcard_constraints:
         system=one_of(EXTERNAL),
     params:
-        code=code_of("read_external_responses"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("read_external_responses"),
     shell:
         "python $SCRIPTS/read_external_responses.py --responses {input.responses:q} --examples {input.examples:q} "
-        "--out {output:q} &> {log:q}"
+        "--tokeniser {params.tokeniser} --out {output:q} &> {log:q}"

@@ -28,7 +28,7 @@ rule score_responses:
     """The tables' metrics of one system's responses, with intervals, and the items' values for paired tests."""
     input:
         responses=RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
-        vectors=vectors_of if VECTORS_SCORED else [],
+        vectors=vectors_if_any if VECTORS_SCORED else [],
     output:
         scores=RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
         per_item=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
@@ -41,10 +41,12 @@ rule score_responses:
     params:
         settings=settings("metrics"),
         metrics=CONFIG.metrics_shown,
-        code=code_of_metrics("score_responses", CONFIG.metrics_shown),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--settings {params.settings:q} --metrics {params.metrics:q} --corpus {wildcards.corpus} --split {wildcards.split} "
+        "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser} "
+        "--corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"
 

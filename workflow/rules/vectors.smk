@@ -64,7 +64,7 @@ rule select_vectors:
 rule train_vectors:
     """GloVe trained on the training split."""
     input:
-        train=RESULTS / "examples/{corpus}/train.parquet",
+        dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
     output:
         RESULTS / "vectors/{corpus}/native.parquet",
@@ -78,16 +78,17 @@ rule train_vectors:
         runtime=240,
     params:
         settings=lambda wildcards: config_of(wildcards.corpus).embeddings.training.model_dump_json(),
-        code=code_of("train_vectors"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("train_vectors"),
     shell:
-        "python $SCRIPTS/train_vectors.py --train {input.train:q} --tokens {input.tokens:q} "
-        "--settings {params.settings:q} --out {output:q} &> {log:q}"
+        "python $SCRIPTS/train_vectors.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
+        "--settings {params.settings:q} --tokeniser {params.tokeniser} --out {output:q} &> {log:q}"
 
 
 rule train_vectors_with_package:
     """GloVe trained on the training split by glove-python-binary, in an environment of its own (Python 3.6-3.8)."""
     input:
-        train=RESULTS / "examples/{corpus}/train.parquet",
+        dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
     output:
         RESULTS / "vectors/{corpus}/package.parquet",
@@ -101,17 +102,18 @@ rule train_vectors_with_package:
         runtime=240,
     params:
         settings=lambda wildcards: config_of(wildcards.corpus).embeddings.training.model_dump_json(),
-        code=code_of("train_vectors_with_package"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("train_vectors_with_package"),
     shell:
-        "python $SCRIPTS/train_vectors_with_package.py --train {input.train:q} --tokens {input.tokens:q} "
-        "--settings {params.settings:q} --environment .venv-glove --out {output:q} &> {log:q}"
+        "python $SCRIPTS/train_vectors_with_package.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
+        "--settings {params.settings:q} --tokeniser {params.tokeniser} --environment .venv-glove --out {output:q} &> {log:q}"
 
 
 rule build_vocabulary:
-    """Token ids of the filtered training split with their embeddings."""
+    """Token ids of the filtered training split with their embeddings, if the corpus has word vectors."""
     input:
         train=RESULTS / "filtered/{corpus}/train.parquet",
-        vectors=vectors_of,
+        vectors=vectors_if_any,
     output:
         RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
     log:

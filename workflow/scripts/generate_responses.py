@@ -28,7 +28,10 @@ def main(
     network = saved.load(model, words).to(choose_device(device))
     # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
     selections = [name for name in network.selections if split == "validation" or name != "oracle"]
-    table, metadata = respond(network, words, examples, clusters[0] if clusters else None, settings, seed, selections)
+    # of held-out splits alone: a training split is large, and its bound says as much
+    samples = 0 if split == "train" else settings.importance_samples
+    groups = clusters[0] if clusters else None
+    table, metadata = respond(network, words, examples, groups, settings, seed, selections, samples)
     write_parquet(out, table, RESPONSES, metadata)
 
 

@@ -26,8 +26,9 @@ from pipeline_lib.metrics.items import encode
 from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.text.stopwords import stop_words
 from pipeline_lib.vectors.means import MeanVectors
-from pipeline_lib.vectors.space import WordVectors, read_vectors
+from pipeline_lib.vectors.space import VectorSpace
 
 FEWEST_CONTENT_WORDS = 3
 SHARED_WORDS = 0.5  # of the words that two texts have together: from here on they are near-duplicates
@@ -77,22 +78,29 @@ class _Several(NamedTuple):
     similarity: np.ndarray
 
 
-def find_cases(examples: Mapping[str, Path], vectors: Path, options: Options) -> pa.Table:
+def find_cases(
+    examples: Mapping[str, Path], vectors: Path, options: Options, language: str | None = "english"
+) -> pa.Table:
     """Choose the contexts and their neighbours.
 
     Args:
         examples: split -> its examples (`EXAMPLES`).
-        vectors: word vectors (`schema.vectors`).
+        vectors: word vectors (`vectors_schema`).
+        language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
         `schema.CASES`, ``options.contexts`` cases at the most, fewer where the corpus has fewer.
     """
-    space = read_vectors(vectors)
+    space = VectorSpace.read(vectors)
     tables = {
         split: read_parquet(path, EXAMPLES, ["example_id", "context", "response"]) for split, path in examples.items()
     }
-    contexts, responses = (_texts(_different(tables["train"][side]), space) for side in ("context", "response"))
+    contexts, responses = (
+        _texts(_different(tables["train"][side]), space, language) for side in ("context", "response")
+    )
     several = _with_several(tables["train"], contexts, responses, options.fewest_responses)
-    others = {split: _texts(_different(tables[split]["context"]), space) for split in tables if split != "train"}
+    others = {
+        split: _texts(_different(tables[split]["context"]), space, language) for split in tables if split != "train"
+    }
     near = {
         split: _nearest(contexts.units(several.context), texts.units(slice(None)), options.neighbours)
         for split, texts in others.items()
@@ -116,19 +124,19 @@ def _different(texts: pa.ChunkedArray) -> pa.Array:
     return unique.take(pc.sort_indices(unique))
 
 
-def _texts(texts: pa.Array, space: WordVectors) -> _Texts:
+def _texts(texts: pa.Array, space: VectorSpace, language: str | None) -> _Texts:
     vocabulary, (words,) = encode(texts)
-    content = _is_content(vocabulary) & pc.is_in(vocabulary, value_set=space.tokens).to_numpy(zero_copy_only=False)
+    content = _is_content(vocabulary, language) & pc.is_in(vocabulary, value_set=space.tokens).to_numpy(
+        zero_copy_only=False
+    )
     words = words.keep(content[words.ids])
     lists = pa.ListArray.from_arrays(words.offsets.astype(np.int32), vocabulary.take(pa.array(words.ids)))
     return _Texts(texts, words, MeanVectors([lists], space))
 
 
-def _is_content(vocabulary: pa.Array) -> np.ndarray:
+def _is_content(vocabulary: pa.Array, language: str | None) -> np.ndarray:
     """(V,) bool: neither a stop word nor a piece of one, and with a letter in it."""
-    from summa.preprocessing.stopwords import get_stopwords_by_language  # here: it imports scipy
-
-    stop = pa.array([*get_stopwords_by_language("english").split(), *CLITICS])
+    stop = pa.concat_arrays([stop_words(language), pa.array(CLITICS)])
     plain = pc.invert(pc.is_in(vocabulary, value_set=stop))
     return pc.and_(plain, pc.match_substring_regex(vocabulary, r"\pL")).to_numpy(zero_copy_only=False)
 

@@ -45,6 +45,17 @@ class Synthetic(Settings):
         return value
 
 
+class Window(Settings):
+    """Which stretches of a document become examples: some utterances of context, then the response."""
+
+    context: int = Field(
+        default=1, ge=0, le=100, description="utterances before the response; 0: a sentence alone, 1: one turn"
+    )
+    every: Literal["utterance", "document"] = Field(
+        default="utterance", description="a window at each utterance, or one that ends with the document"
+    )
+
+
 class Source(Settings):
     """A corpus: a reader, its files or its generator, and what differs for it from the rest of the configuration."""
 
@@ -69,6 +80,12 @@ class Source(Settings):
         description="shares of dialogues held out where the corpus has no official splits",
     )
     split_seed: Seed = Field(default=1, description="decides which dialogues are held out")
+    window: Window = Field(default=Window(), description="which stretches of a dialogue become examples")
+    tokeniser: Literal["english", "spaces", "characters"] = Field(
+        default="english",
+        description="english: Treebank-like, lower-cased; spaces: words as given; characters: one by one, Latin words "
+        "and numbers whole",
+    )
     synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
     grammar: Grammar | None = Field(default=None, description="for reader `grammar`: what is generated")
     override: dict[str, Any] = Field(
@@ -83,7 +100,8 @@ class Source(Settings):
     def content(self) -> "Source":
         """What decides the dialogues: files by name and checksum, reader and splits, not where the files lie."""
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
-        return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles})
+        later = {"window": Window(), "tokeniser": "english"}  # of the examples
+        return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles} | later)
 
     @field_validator("override")
     @classmethod

@@ -102,7 +102,7 @@ def _check_splits(source: Source, turns: Counter[str], skipped: Counter[str], ma
         raise PipelineError(
             f"the corpus has no usable dialogue (skipped: {_summary(skipped)})",
             where=where,
-            expected="at least one dialogue of two turns",
+            expected="at least one utterance",
             remedy=f"check that the files are in the format of reader {source.reader!r}",
         )
     if missing := [split for split in SPLITS if not turns[split]]:

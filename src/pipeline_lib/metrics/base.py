@@ -66,8 +66,8 @@ class Metric(ABC):
     signature: str
 
     @classmethod
-    def make(cls, settings: Metrics, vectors: "VectorSpace | None") -> "Metric":
-        """Make the metric with the settings of a run."""
+    def make(cls, settings: Metrics, vectors: "VectorSpace | None", language: str | None) -> "Metric":
+        """Make the metric with the settings of a run, the vectors of a corpus and the language of its stop words."""
         return cls()
 
     def companions(self) -> Sequence["Metric"]:

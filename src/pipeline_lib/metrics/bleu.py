@@ -44,7 +44,7 @@ class SentenceBleu(Metric):
         self.signature = f"BLEU-{self.order}|level:sentence|smooth:method7-{smoothing}|weights:{weights}|short:0|v:1"
 
     @classmethod
-    def make(cls, settings: Metrics, vectors: object) -> "SentenceBleu":
+    def make(cls, settings: Metrics, vectors: object, language: object) -> "SentenceBleu":
         """Make the variant that the settings choose; it has the plain name."""
         return cls(settings.bleu_smoothing, settings.bleu_weights)
 

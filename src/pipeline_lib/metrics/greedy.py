@@ -4,8 +4,9 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorMetric, VectorSpace, best_of_references, count_unscored, rescaled
+from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, count_unscored, rescaled, vectors_of
 from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.vectors.space import VectorSpace
 
 CELLS = 1_600_000  # floats of the word vectors of one chunk: 6 MB
 
@@ -21,7 +22,7 @@ class Greedy(VectorMetric):
         self.signature = f"Greedy|vectors:{space.label}|oov:skip|empty:0|v:1"
 
     def __call__(self, items: Items) -> Score:
-        vectors, known = self.space.of(items)
+        vectors, known = vectors_of(self.space, items)
         near_one = rescaled(vectors)
         unit = near_one / np.maximum(np.linalg.norm(near_one, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         responses = items.responses.keep(known[items.responses.ids])

@@ -15,8 +15,9 @@ from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import known_metric, metric_class
-from pipeline_lib.metrics.vectors import VectorMetric, VectorSpace
+from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.vectors.space import VectorSpace
 
 
 def recorded(names: Sequence[str]) -> list[str]:
@@ -34,7 +35,9 @@ def needs_vectors(names: Sequence[str]) -> bool:
     return any(issubclass(metric_class(name), VectorMetric) for name in names)
 
 
-def make_metrics(names: Sequence[str], settings: Metrics, vectors: Path | None) -> list[Metric]:
+def make_metrics(
+    names: Sequence[str], settings: Metrics, vectors: Path | None, language: str | None = "english"
+) -> list[Metric]:
     """Make metrics and what is always recorded with them.
 
     Args:
@@ -45,12 +48,17 @@ def make_metrics(names: Sequence[str], settings: Metrics, vectors: Path | None) 
     """
     kinds = [metric_class(name) for name in names]
     space = VectorSpace.read(vectors) if vectors and needs_vectors(names) else None
-    metrics = [kind.make(settings, space) for kind in kinds]
+    metrics = [kind.make(settings, space, language) for kind in kinds]
     return [*metrics, *(one for metric in metrics for one in metric.companions())]
 
 
 def score_file(
-    responses: Path, vectors: Path | None, names: Sequence[str], settings: Metrics, seed: int
+    responses: Path,
+    vectors: Path | None,
+    names: Sequence[str],
+    settings: Metrics,
+    seed: int,
+    language: str | None = "english",
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
@@ -58,14 +66,16 @@ def score_file(
         responses: a file of `schemas.responses`; its metadata ``active_units`` is a value of the whole file.
         vectors: a file of `schemas.vectors`; None where the corpus has none.
         names: metrics of the run's tables.
+        language: of stop words; None: the corpus has none that are known.
         seed: of the bootstrap.
+        language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
         rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
     Raises:
         PipelineError: no responses, one of them twice, likelihoods in only some rows, or no such metric.
     """
-    metrics = make_metrics(recorded(names), settings, vectors)
+    metrics = make_metrics(recorded(names), settings, vectors, language)
     table = read_parquet(responses, RESPONSES)
     if not len(table):
         raise PipelineError(

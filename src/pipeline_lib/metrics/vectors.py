@@ -1,71 +1,27 @@
-"""Word vectors for metrics, and the sums and cosines that metrics share."""
-
-from dataclasses import dataclass
-from pathlib import Path
+"""Vectors of the words that are scored, and the sums and cosines that metrics share."""
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.metrics.base import Metric
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.vectors.space import VectorSpace
 
 
-@dataclass(frozen=True)
-class VectorSpace:
-    """Vectors of V tokens, with the name that identifies them in signatures."""
+def vectors_of(space: VectorSpace, items: Items) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vectors of the items' vocabulary.
 
-    tokens: pa.Array  # (V,) string, unique
-    matrix: np.ndarray  # (V, D) float32
-    label: str  # source@first eight digits of its sha256
-
-    @classmethod
-    def read(cls, path: Path) -> "VectorSpace":
-        """Read a file of `schema.vectors`; its metadata ``source`` and ``sha256`` become the label.
-
-        Raises:
-            PipelineError: the file has no vectors or no such metadata, or a value is not finite.
-        """
-        table = read_parquet(path, columns=["token", "vector"])
-        metadata = parquet_metadata(path)
-        column = table["vector"].combine_chunks()
-        if (
-            not pa.types.is_fixed_size_list(column.type)
-            or not {"source", "sha256"} <= metadata.keys()
-            or not len(table)
-        ):
-            raise PipelineError(
-                f"not a file of word vectors: {len(table)} rows of {column.type}, metadata {sorted(metadata)}",
-                where=path,
-                expected="rows (token, vector of fixed length) and metadata source, sha256",
-                remedy="delete the file and run the same command again; it will be remade",
-            )
-        matrix = column.flatten().to_numpy().reshape(len(table), column.type.list_size)
-        if not np.isfinite(matrix).all():
-            row = int(np.flatnonzero(~np.isfinite(matrix).all(axis=1))[0])
-            raise PipelineError(
-                "a vector holds a value that is not finite",
-                where=f"{path}, token {table['token'][row].as_py()!r}",
-                expected="finite numbers",
-                remedy="correct the embedding file, or remove that line",
-            )
-        return cls(table["token"].combine_chunks(), matrix, f"{metadata['source']}@{metadata['sha256'][:8]}")
-
-    def of(self, items: Items) -> tuple[np.ndarray, np.ndarray]:
-        """Look up the items' vocabulary.
-
-        Returns:
-            (T, D) float32, zeros where unknown; (T,) bool, known: a token that is absent or all zeros is not.
-        """
-        if self.label not in items._known:
-            row = pc.index_in(items.vocabulary, value_set=self.tokens).fill_null(-1).to_numpy()
-            vectors = np.where(row[:, None] >= 0, self.matrix[row], np.float32(0))
-            items._known[self.label] = vectors, (vectors != 0).any(axis=1)
-        return items._known[self.label]
+    Returns:
+        (T, D) float32, zeros where unknown; (T,) bool, known: a token that is absent or all zeros is not.
+    """
+    if space.label not in items._known:
+        row = pc.index_in(items.vocabulary, value_set=space.tokens).fill_null(-1).to_numpy()
+        vectors = np.where(row[:, None] >= 0, space.matrix[row], np.float32(0))
+        items._known[space.label] = vectors, (vectors != 0).any(axis=1)
+    return items._known[space.label]
 
 
 class VectorMetric(Metric):
@@ -77,7 +33,7 @@ class VectorMetric(Metric):
         self.space = space
 
     @classmethod
-    def make(cls, settings: Metrics, vectors: VectorSpace | None) -> Metric:
+    def make(cls, settings: Metrics, vectors: VectorSpace | None, language: str | None) -> Metric:
         """Make the metric with the vectors of the corpus."""
         return cls(required(vectors, cls.name))
 

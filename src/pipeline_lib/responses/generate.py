@@ -30,10 +30,12 @@ def respond(
     settings: Decoding,
     seed: int,
     selections: list[str],
+    importance_samples: int,
 ) -> tuple[pa.Table, dict[str, str]]:
     """Generate and score.
 
     Args:
+        importance_samples: draws of z for the importance-weighted likelihood; 0: it is not estimated.
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
     Returns:
         (`RESPONSES`, one sample after the other, each in the order of ``examples``; metadata with `active_units` where
@@ -44,7 +46,7 @@ def respond(
     rows = list(dataset.by_length(settings.batch_size))
     model.eval()
     with torch.no_grad():
-        likelihood, importance = _likelihoods(model, dataset, rows, settings, seed)
+        likelihood, importance = _likelihoods(model, dataset, rows, importance_samples, seed)
         tables = [
             _table(
                 texts,
@@ -64,7 +66,7 @@ def respond(
 
 
 def _likelihoods(
-    model: System, dataset: ExampleDataset, batches: list[Any], settings: Decoding, seed: int
+    model: System, dataset: ExampleDataset, batches: list[Any], importance_samples: int, seed: int
 ) -> tuple[dict[str, np.ndarray | None], np.ndarray | None]:
     device = model.device
     generator = seeded(device, seed, 1)
@@ -74,7 +76,8 @@ def _likelihoods(
         for rows in batches:
             batch = dataset.batch(rows).to(device)
             parts.append(model.likelihood(batch, generator)._replace(condition=None))  # the largest, and not kept
-            importance.append(model.importance_nll(batch, generator, settings.importance_samples))
+            if importance_samples:
+                importance.append(model.importance_nll(batch, generator, importance_samples))
             bar.advance(len(rows))
     order = np.argsort(np.concatenate(batches))
     joined = {

@@ -3,7 +3,6 @@
 `Words` are the tokens of a corpus, as its tokeniser made them.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -14,11 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import iter_parquet, read_parquet
-from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.vocabulary import vocabulary_schema
+from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.text.ids import Ids
-from pipeline_lib.text.ragged import count_tokens, flatten
+from pipeline_lib.text.ragged import flatten
 
 PADDING, UNKNOWN, START, END = "<pad>", "<unk>", "<s>", "</s>"
 SPECIALS = (PADDING, UNKNOWN, START, END)  # their ids are those of `Ids()`
@@ -63,7 +60,7 @@ class Words:
 
     @classmethod
     def read(cls, path: Path) -> "Words":
-        """Read what `build` made.
+        """Read a file of `vocabulary_schema`.
 
         Raises:
             PipelineError: the file is damaged or its ids are not 0.. after the specials.
@@ -113,48 +110,6 @@ class Words:
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Join the tokens of ``ids`` by one space."""
         return " ".join([self.tokens[i] for i in ids])
-
-
-def build(train: Path, vectors: Path) -> pa.Table:
-    """Number the tokens of the filtered training split and join their vectors.
-
-    Args:
-        train: examples (`EXAMPLES`) that filtering kept.
-        vectors: word vectors (`vectors_schema`).
-    Returns:
-        `vocabulary_schema`: the specials, then tokens by falling count in ``train``, equal counts alphabetically.
-        ``known`` is false, and the vector zero, for the specials and for tokens without a vector.
-    """
-    counts = _count(train)
-    unknown = counts.pop(UNKNOWN, 0)  # the filter may have put it in
-    for special in SPECIALS:
-        counts.pop(special, None)
-    ordered = sorted(counts, key=lambda token: (-counts[token], token))
-    tokens = pa.array([*SPECIALS, *ordered], pa.string())
-
-    table = read_parquet(vectors)
-    given = _vectors(table["vector"])
-    row = pc.index_in(tokens, table["token"].combine_chunks())
-    known = pc.is_valid(row).to_numpy(zero_copy_only=False)
-    known[: len(SPECIALS)] = False
-    matrix = np.zeros((len(tokens), given.shape[1]), np.float32)
-    matrix[known] = given[row.fill_null(0).to_numpy(zero_copy_only=False)[known]]
-    columns = {
-        "token_id": pa.array(np.arange(len(tokens)), pa.int32()),
-        "token": tokens,
-        "count": pa.array([0, unknown, 0, 0, *(counts[token] for token in ordered)], pa.int64()),
-        "known": pa.array(known),
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1]),
-    }
-    return pa.table(columns, schema=vocabulary_schema(matrix.shape[1]))
-
-
-def _count(train: Path) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for batch in iter_parquet(train, EXAMPLES, columns=["context", "response"]):
-        for side in batch.columns:
-            counts.update(count_tokens(flatten(side)[0]))
-    return counts
 
 
 def _vectors(column: pa.ChunkedArray) -> np.ndarray:

@@ -31,6 +31,7 @@ def files(tmp_path):
         "turn": [0, 0],
         "context": ["red green blue", "blue"],
         "response": ["green", "red mauve"],
+        "user": [None, None],
         "label": [None, None],
     }
     clusters = {"split": ["train", "train"], "example_id": [3, 7], "group": [5, 2]}

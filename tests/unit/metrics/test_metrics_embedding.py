@@ -11,8 +11,8 @@ from pipeline_lib.metrics.coherence import Coherence
 from pipeline_lib.metrics.extrema import Extrema
 from pipeline_lib.metrics.greedy import Greedy
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
+from pipeline_lib.vectors.space import VectorSpace
 
 WORDS = [f"w{i}" for i in range(40)]
 
@@ -80,10 +80,12 @@ def test_coherence_is_the_cosine_of_context_and_response_without_stop_words(spac
     space = VectorSpace(pa.array(["the", "cat", "dog", "bird"]), matrix, "test@0")
     found = Coherence(space, "drop")(Items.of(["the cat dog"], ["x"], ["the bird"]))
     assert found.mean == pytest.approx(cosine((matrix[1] + matrix[2]).astype(float), matrix[3].astype(float)), abs=1e-6)
-    kept = Coherence(space, "keep")(Items.of(["the cat dog"], ["x"], ["the bird"]))
-    assert kept.mean == pytest.approx(
-        cosine(matrix[:3].sum(axis=0).astype(float), (matrix[0] + matrix[3]).astype(float)), abs=1e-6
-    )
+    for every in (Coherence(space, "keep"), Coherence(space, "drop", language=None)):
+        kept = every(Items.of(["the cat dog"], ["x"], ["the bird"]))
+        assert kept.mean == pytest.approx(
+            cosine(matrix[:3].sum(axis=0).astype(float), (matrix[0] + matrix[3]).astype(float)), abs=1e-6
+        )
+        assert "|stopwords:keep|" in every.signature
 
 
 def test_nothing_left_after_stop_words_scores_zero_and_is_counted(space):

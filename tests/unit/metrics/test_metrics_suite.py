@@ -21,10 +21,10 @@ from pipeline_lib.metrics.length import Length
 from pipeline_lib.metrics.named import metric_class, metric_names
 from pipeline_lib.metrics.nmi import NMI
 from pipeline_lib.metrics.suite import make_metrics, recorded, score_file
-from pipeline_lib.metrics.vectors import VectorSpace
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
+from pipeline_lib.vectors.space import VectorSpace
 
 SETTINGS = Metrics(bootstrap=50)
 NAMES = metric_names()

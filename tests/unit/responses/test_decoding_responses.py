@@ -50,6 +50,7 @@ def corpus(tmp_path_factory):
         "turn": range(19),
         "context": [text() for _ in range(19)],
         "response": [text() for _ in range(19)],
+        "user": [None] * 19,
         "label": [i % 3 for i in range(19)],
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
@@ -66,7 +67,7 @@ def built(system, vocabulary):
 def answers(corpus, system, selections, batch_size=4):
     vocabulary = Words.read(corpus / "vocabulary.parquet")
     settings = Greedy(max_length=6, batch_size=batch_size, importance_samples=4)
-    return respond(built(system, vocabulary), vocabulary, corpus / "examples.parquet", None, settings, 1, selections)
+    return respond(built(system, vocabulary), vocabulary, corpus / "examples.parquet", None, settings, 1, selections, 4)
 
 
 def test_rows_stand_in_the_order_of_the_pairs_whatever_the_batches(corpus):
