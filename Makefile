@@ -69,7 +69,7 @@ check: .venv/ready
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/snakemake --lint
+	$(BIN)/python workflow/lint.py
 
 # Known vulnerabilities of what the lock files name. Asks a service on the net; a package that it does not know is a failure.
 audit:
