@@ -256,8 +256,6 @@ def test_titles_and_captions_are_those_of_the_tables_and_of_the_declared_figures
     assert "Of <em>another</em> paper." in page
     assert "<h3>Figure 5. Posterior &lt;z&gt;</h3>" in page
     assert "Posterior z, <em>by group</em>." in page
-    write_page(replace(contents, specs={}), tmp_path / "report/index.html")
-    assert "<h3>Latent map</h3>" in (tmp_path / "report/index.html").read_text(encoding="utf-8")
 
 
 def test_a_system_that_makes_no_texts_is_shown_with_its_likelihoods(tmp_path):
