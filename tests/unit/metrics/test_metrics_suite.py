@@ -194,7 +194,7 @@ def test_every_metric_is_found_by_its_name_and_states_what_tables_need():
     space = VectorSpace(pa.array(["a"]), np.ones((1, 2), np.float32), "s@0")
     for name in names:
         kind = metric_class(name)
-        metric = kind.make(SETTINGS, space)
+        metric = kind.make(SETTINGS, space, "english")
         assert (kind.name, metric.name) == (name, name)
         assert metric.signature.startswith(f"{name}|")
         assert metric.signature.endswith("|v:1")
