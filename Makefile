@@ -1,10 +1,14 @@
 # The two commands: `make table2` and `make test`. Both set up .venv from requirements.lock by themselves.
 #
+# Any table or figure of a paper is a target: `make table3`, `make costs`, `make latent_map`. PAPER=<folder of papers/>,
+# PRESET=<file of that folder> and MIRROR=<folder with downloads> say of what; `python -m pipeline_lib list` shows all.
+#
 # torch: TORCH=auto (default) takes the CUDA build where nvidia-smi finds a GPU, the CPU build elsewhere; TORCH=cpu and
 # TORCH=cuda decide it by hand. The CPU build is taken from pip's configured sources if they have one, else through uv,
 # which knows where PyTorch publishes it. The CUDA build (several GB) is never installed without a GPU or TORCH=cuda.
 
 SHELL := /bin/bash
+MAKEFLAGS += --no-builtin-rules
 TORCH ?= auto
 TORCH_VERSION := 2.13.0
 CORES ?= all
@@ -12,24 +16,36 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && ech
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 SLURM := slurm-wlm slurmdbd munge mariadb-server
+RUN = $(if $(PAPER),paper=$(PAPER)) $(if $(PRESET),preset=$(PRESET)) $(if $(MIRROR),mirror=$(MIRROR))
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --quiet host reason $(if $(strip $(RUN)),--config $(RUN)) --
+PAPERS = $(patsubst papers/%/paper.yaml,%,$(wildcard papers/*/paper.yaml))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: table2 tables report test test-cluster check audit bench cluster lock clean
+.PHONY: tables papers figures report test test-cluster check audit bench cluster lock clean
 
-table2: .venv/ready
-	@mkdir -p results
-	$(BIN)/snakemake --cores $(CORES) --quiet host reason -- results/tables/table2.csv results/manifest.json
-	@cat results/tables/table2.md
-	@echo; echo "Table:  results/tables/table2.csv, .md, .tex    What the run was: results/manifest.json"
-	@echo "Scores: results/scores/validation/scores.parquet    Responses: results/responses/"
+.DEFAULT_GOAL := table2
 
+# every table of one paper, and of all papers in turn
 tables: .venv/ready
-	$(BIN)/snakemake --cores $(CORES)
+	$(SNAKEMAKE) all
+
+papers: .venv/ready
+	@for paper in $(PAPERS); do echo "## $$paper"; $(MAKE) --no-print-directory tables PAPER=$$paper || exit 1; done
+
+figures: .venv/ready
+	$(SNAKEMAKE) figures
 
 report: .venv/ready
-	@mkdir -p results
-	$(BIN)/snakemake --cores $(CORES) --quiet host reason -- results/report/index.html
-	@echo; echo "Report: $(CURDIR)/results/report/index.html (open it in a browser; to pass it on, take the whole folder)"
+	@page=$$($(BIN)/python -m pipeline_lib target report $(RUN)) && $(SNAKEMAKE) "$$page" \
+	&& echo && echo "Report: $(CURDIR)/$$page (open it in a browser; to pass it on, take the whole folder)"
+
+# a table or a figure, by its name in paper.yaml
+.DEFAULT:
+	@$(MAKE) --no-print-directory --silent .venv/ready
+	@files=$$($(BIN)/python -m pipeline_lib target $@ $(RUN)) && $(SNAKEMAKE) $$files && for file in $$files; do case $$file in \
+		*.csv) cat "$${file%.csv}.md"; echo; echo "Table:  $$file, .md, .tex, .json";; \
+		*manifest.json) echo "Run:    $$file says what it was";; \
+		*.svg) echo "Figure: $$file, .png, and .csv of the plotted values";; esac; done
 
 # two processes: the tests that run the workflow are one group, which shares one finished run (tests/workflow/conftest.py)
 test: .venv/ready
@@ -52,7 +68,8 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
-	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
+	$(BIN)/python workflow/lint.py
 
 # Known vulnerabilities of what the lock files name. Asks a service on the net; a package that it does not know is a failure.
 audit:

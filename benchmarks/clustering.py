@@ -28,7 +28,7 @@ from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.text.tokenisers.english import tokenise_array
 from pipeline_lib.vectors.glove import select_vectors
 from pipeline_lib.vectors.means import MeanVectors
-from pipeline_lib.vectors.space import WordVectors
+from pipeline_lib.vectors.space import VectorSpace
 
 DATA = Path(os.environ.get("WORKBENCH_DATA", REPOSITORY.parent / "shared/data"))
 REAL_LINES = DATA / "en_subtitle_lines/en_tv_subtitles.txt.gz"
@@ -52,7 +52,7 @@ def mean_vectors(n: int) -> MeanVectors:
         pa.ListArray.from_arrays(np.arange(0, chunk.size + 1, WORDS, dtype=np.int32), pa.array(chunk.ravel()))
         for chunk in np.array_split(rows, max(1, n // 100_000))
     )
-    return MeanVectors(lists, WordVectors(tokens, matrix))
+    return MeanVectors(lists, VectorSpace(tokens, matrix, "made up"))
 
 
 def main(sizes: list[int]) -> None:
@@ -104,7 +104,7 @@ def subtitles(n: int) -> NDArray[np.float32] | None:
         said = list(islice(filter(str.strip, file), n))
     words = pc.split_pattern(tokenise_array(pa.array(said)), " ")
     chosen = select_vectors(REAL_VECTORS, pc.unique(words.flatten()))
-    return MeanVectors([words], WordVectors(chosen.tokens, chosen.vectors))[:]
+    return MeanVectors([words], VectorSpace(chosen.tokens, chosen.vectors, "made up"))[:]
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline_lib.decoding.beam import Beam
-from pipeline_lib.decoding.greedy2 import Greedy
-from pipeline_lib.decoding.steps import Decode, Ids
+from pipeline_lib.decoding.greedy import Greedy
+from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.text.ids import Ids
 
 REPETITIONS, CONTEXTS, WORDS, BEAM = 5, 16, 20, 4
 IDS = Ids(pad=0, start=2, end=3)

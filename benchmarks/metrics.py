@@ -30,19 +30,19 @@ from nltk.translate.bleu_score import sentence_bleu as nltk_bleu
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.metrics.average import Average
 from pipeline_lib.metrics.base import Metric
-from pipeline_lib.metrics.bleu import SentenceBleu
+from pipeline_lib.metrics.bleu import Bleu1, Bleu2, Bleu3, Bleu4
 from pipeline_lib.metrics.coherence import Coherence
 from pipeline_lib.metrics.extrema import Extrema
 from pipeline_lib.metrics.greedy import Greedy
 from pipeline_lib.metrics.items import Items, ReferenceLikelihood
-from pipeline_lib.metrics.vectors import VectorSpace
 from pipeline_lib.significance.outputs import Outputs
 from pipeline_lib.significance.paired import compare
-from pipeline_lib.significance.statistics import BETTER, RATIOS
+from pipeline_lib.vectors.space import VectorSpace
 
 PAIRS, WORDS, DIMENSION, SYSTEMS, SEEDS, TRIALS = 6_000, 10_000, 300, 9, 2, 1_000
 LOOP_MEMORY = 200  # examples over which the loop's peak is taken: it holds one example at a time, and tracing slows it
-PER_ITEM = [name for name in BETTER if not name.startswith("distinct") and name not in RATIOS]
+PER_ITEM = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "Average", "Greedy", "Extrema", "coherence"]
+TESTED = ["ppl", "ppl-bound", "ppl-importance", "distinct-1", "distinct-2", "corpus-BLEU", *PER_ITEM]
 Vectors = dict[str, np.ndarray]
 Tokens = list[str]
 Scores = np.ndarray
@@ -96,7 +96,7 @@ def compare_embedding_metrics(columns: Columns, space: VectorSpace) -> None:
 def compare_systems(words: list[str], rng: np.random.Generator) -> None:
     systems = [outputs(f"system{i}", words, rng) for i in range(SYSTEMS)]
     started = time.process_time()
-    tested = compare(systems, Significance(trials=TRIALS))
+    tested = compare(systems, Significance(trials=TRIALS), TESTED)
     seconds = time.process_time() - started
     columns = len({r["metric"] for r in tested})
     size = f"{columns} columns, {SYSTEMS} systems, {SEEDS} seeds, {TRIALS} trials"
@@ -205,7 +205,7 @@ def nltk_scores(references: list[str], responses: list[str]) -> np.ndarray:
 
 def our_bleu(references: list[str], responses: list[str]) -> np.ndarray:
     items = Items.of([""] * len(responses), references, responses)
-    return np.column_stack([scores(SentenceBleu(n, "current", "cumulative"), items) for n in range(1, 5)])
+    return np.column_stack([scores(order("current", "cumulative"), items) for order in (Bleu1, Bleu2, Bleu3, Bleu4)])
 
 
 def outputs(name: str, words: list[str], rng: np.random.Generator) -> Outputs:

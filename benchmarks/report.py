@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import yaml
 from measure import REPOSITORY, head, row
 from playwright.sync_api import Page, sync_playwright
 
-from pipeline_lib.config.loading import load
+from pipeline_lib.config.loading import read_run
 from pipeline_lib.config.run import Config
 from pipeline_lib.files.formats import write_json, write_parquet
 from pipeline_lib.report.page import Contents, write_page
@@ -81,11 +80,11 @@ def items(folder: Path, config: Config, n: int) -> list[Path]:
 
 def make(folder: Path, n: int) -> float:
     """Write a report of ``n`` contexts; gives the seconds that it took."""
-    config = load(yaml.safe_load((REPOSITORY / "config.yaml").read_text(encoding="utf-8")))
+    config = read_run(REPOSITORY, {"paper": "sepacvae", "preset": "small"})
     write_json(folder / "manifest.json", describe(config, {}, [], []))
     files = items(folder, config, n)
     start = time.perf_counter()
-    write_page(Contents(folder / "manifest.json", [], [], files, []), folder / "report/index.html")
+    write_page(Contents(folder / "manifest.json", [], [], files), folder / "report/index.html")
     return time.perf_counter() - start
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 
 import numpy as np
+import pyarrow as pa
 import torch
 from measure import Run, head, python, row
 from torch import nn
@@ -21,13 +22,14 @@ from torch.nn import functional as F
 
 from pipeline_lib.compute.device import keep_freed_memory, seeded
 from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.examples.batch import Batch
+from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.examples.dataset import ExampleDataset, Texts
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.layers.distributions import Gaussian, kl_divergence
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.sepacvae import SepaCVAE, relationship_loss
-from pipeline_lib.models.system import Objective, create
+from pipeline_lib.models.system import Objective, create, given
+from pipeline_lib.text.units import Words
 
 VOCABULARY, BATCH, LONGEST = 10_000, 64, 25
 STEPS, ROUNDS = 8, 2
@@ -44,12 +46,10 @@ def _padded(batch: Batch) -> Batch:
     def widen(tokens: torch.Tensor, width: int) -> torch.Tensor:
         return F.pad(tokens, (0, width - tokens.shape[1]))
 
+    context, response = given(batch.context), batch.response
     return Batch(
-        widen(batch.context, LONGEST),
-        batch.context_lengths,
-        widen(batch.inputs, LONGEST + 1),
-        widen(batch.targets, LONGEST + 1),
-        batch.lengths,
+        Response(widen(response.inputs, LONGEST + 1), widen(response.targets, LONGEST + 1), response.lengths),
+        Tokens(widen(context.ids, LONGEST), context.lengths),
     )
 
 
@@ -62,14 +62,17 @@ def plain_objective(model: SepaCVAE, batch: Batch, weight: float, generator: tor
     def encode(embedded: torch.Tensor) -> torch.Tensor:
         return torch.cat(list(nn.GRU.forward(model.encoder.gru, embedded)[1]), -1)
 
-    context, response = encode(model.embed(batch.context[rows]) + marks), encode(model.embed(batch.words[rows]))
+    context = encode(model.embed(given(batch.context).ids[rows]) + marks)
+    response = encode(model.embed(batch.response.words.ids[rows]))
     posterior = Gaussian.of(model.recognition(torch.cat([context, response], -1)))
     kl = kl_divergence(posterior, Gaussian.of(model.prior(context)))
     z = posterior.sample(model._noise(batch, generator).flatten(0, 1))
     state = model.decoder.initial_state(torch.cat([context, z], -1))
-    logits = model.decoder.output(nn.GRU.forward(model.decoder.gru, model.embed(batch.inputs[rows]), state)[0])
-    valid = valid_positions(batch.lengths[rows], LONGEST + 1)
-    token_nll = F.cross_entropy(logits.flatten(0, 1), batch.targets[rows].flatten(), reduction="none").view_as(valid)
+    logits = model.decoder.output(nn.GRU.forward(model.decoder.gru, model.embed(batch.response.inputs[rows]), state)[0])
+    valid = valid_positions(batch.response.lengths[rows], LONGEST + 1)
+    token_nll = F.cross_entropy(logits.flatten(0, 1), batch.response.targets[rows].flatten(), reduction="none").view_as(
+        valid
+    )
     nll = (token_nll * valid).sum(1)
     winner = (nll + kl).detach().view(-1, n).argmin(1)
     mask = F.one_hot(winner, n).flatten()
@@ -85,13 +88,13 @@ def seconds(form: str) -> float:
     torch.set_num_threads(2)
     random = np.random.default_rng(0)
     torch.manual_seed(0)
-    model = create(
-        "pipeline_lib.models.sepacvae:SepaCVAE",
-        {},
-        torch.randn(VOCABULARY, 300) * 0.3,
-        Recurrent(initial_range=0.05),
-        8,
-    )
+    columns = {
+        "token_id": range(VOCABULARY),
+        "token": [str(i) for i in range(VOCABULARY)],
+        "vector": list(torch.randn(VOCABULARY, 300).mul(0.3).numpy()),
+    }
+    words = Words(pa.table(columns | {"vector": pa.array(columns["vector"], pa.list_(pa.float32(), 300))}))
+    model = create("pipeline_lib.models.sepacvae:SepaCVAE", {}, words, Recurrent(initial_range=0.05))
     assert isinstance(model, SepaCVAE)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
     dataset = ExampleDataset(_texts(random, BATCH * 50), _texts(random, BATCH * 50), None)

@@ -1,4 +1,4 @@
-"""The old name of `pipeline_lib.runs.compare`: `python -m pipeline_lib.compare` goes on working."""
+"""The old name of `python -m pipeline_lib compare`."""
 
 from pipeline_lib.runs.compare import run
 

@@ -1,6 +1,6 @@
-"""The old name of `pipeline_lib.runs.verify`: `python -m pipeline_lib.verify` goes on working."""
+"""The old name of `python -m pipeline_lib verify`."""
 
-from pipeline_lib.runs.verify import main
+from pipeline_lib.runs.verify import run
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from workflow.tiny_workflow import ROOT, TinyWorkflow
 
 STEPS = 400  # seconds of training: a fault finds it under way, however slowly SLURM is told of it
@@ -28,16 +26,15 @@ class ClusterWorkflow(TinyWorkflow):
     @classmethod
     def create(cls, folder: Path) -> "ClusterWorkflow":
         workflow = cls(TinyWorkflow.create(folder).folder)
-        config = yaml.safe_load((folder / "config.yaml").read_text())
-        config["training"] |= {"epochs": STEPS, "max_steps": STEPS, "validate_every": STEPS // 2}
-        (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        training = {"epochs": STEPS, "max_steps": STEPS, "validate_every": STEPS // 2}
+        workflow.change("papers/sepacvae/small.yaml", {"training": training})
         return workflow
 
     @classmethod
     def embedded(cls, folder: Path) -> "ClusterWorkflow":
         """The workflow as it is shipped: every system and seed of the default configuration."""
         workflow = cls(TinyWorkflow.create(folder).folder)
-        shutil.copy2(ROOT / "config.yaml", folder)
+        shutil.copytree(ROOT / "papers/sepacvae", folder / "papers/sepacvae", dirs_exist_ok=True)
         return workflow
 
     @property

@@ -26,9 +26,7 @@ TWO_NODES: dict[str, int | str] = {  # as docs/operations/clusters.md has it
 def alone(finished: ClusterWorkflow, tmp_path_factory: pytest.TempPathFactory) -> ClusterWorkflow:
     """SepaCVAE trained by one process, for fewer steps: processes wait for one another where a machine is busy."""
     workflow = ClusterWorkflow(finished.copy(tmp_path_factory.mktemp("alone") / "checkout").folder)
-    config = yaml.safe_load((workflow.folder / "config.yaml").read_text())
-    config["training"] |= {"max_steps": 120, "validate_every": 60}
-    (workflow.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    workflow.change("papers/sepacvae/small.yaml", {"training": {"max_steps": 120, "validate_every": 60}})
     done = workflow.run(target(workflow))
     assert done.returncode == 0, done.stdout
     return workflow

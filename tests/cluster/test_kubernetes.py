@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 from cluster_workflow import ClusterWorkflow
 
 from chaos.served import serving
@@ -66,12 +65,10 @@ def test_one_pod_fetches_a_corpus_and_reads_it_so_that_the_bucket_needs_the_mani
     s3: str, tmp_path: Path
 ) -> None:
     workflow, target = ClusterWorkflow.create(tmp_path / "fetched"), "results/dialogues/served/dialogues.parquet"
-    config = yaml.safe_load((workflow.folder / "config.yaml").read_text())
     with serving() as server:
         file = {"name": "talk.csv", "urls": [server.url], "sha256": hashlib.sha256(server.content).hexdigest()}
         source = {"reader": "table", "label": "Served", "licence": "none", "bundles": [[file]]}
-        config |= {"corpora": ["served"], "sources": config["sources"] | {"served": source}}
-        (workflow.folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        workflow.change("papers/sepacvae/small.yaml", {"corpora": ["served"], "sources": {"served": source}})
 
         planned = run(workflow, s3, "--dry-run", target=target)
         [group] = re.findall(r"Group job fetch .*\n((?:\n| {4}.*\n)+)", planned.stdout)

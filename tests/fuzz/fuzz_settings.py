@@ -5,16 +5,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-import yaml
 from fuzz_promise import Reader, refused_or
 from fuzz_strategies import HAZARDS, perhaps_damaged, phrases
 from hypothesis import strategies as st
 
-from pipeline_lib.config.loading import load, read_yaml
+from pipeline_lib.config.checking import merge
+from pipeline_lib.config.loading import Layer, layers_of, load, read_yaml
 from pipeline_lib.config.run import Config
 
 ROOT = Path(__file__).parents[2]
-DEFAULT: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+DEFAULT: dict[str, Any] = {"paper": "sepacvae", "preset": "small"}
+for _layer in layers_of(ROOT, "sepacvae", "small"):
+    DEFAULT = merge(DEFAULT, _layer.values)
 PLACES: list[tuple[Any, ...]] = []
 
 
@@ -58,7 +60,7 @@ def _json_of_stages(config: Config) -> None:
 
 
 def _check_values(folder: Path, values: dict[str, Any]) -> bool:
-    config = refused_or(lambda: load(values))
+    config = refused_or(lambda: load([Layer("fuzzed.yaml", values)]))
     if config is None:
         return False
     _json_of_stages(config)
@@ -128,7 +130,12 @@ corpora: [e]
 seeds: [1]
 sources: {e: {reader: synthetic, label: E, licence: none, synthetic: {dialogues: 9}}}
 systems:
-  random: {label: "R", model: "baseline:random", options: {x: 1}}
+  random: {label: "R", baseline: random, options: {x: 1}}
+tables: {table2: {kind: scores, title: T, splits: [test], columns: [BLEU-1]}}
+paper: p
+preset: small
+title: T
+citation: C
 """
 _FRAGMENTS = [
     *("a: &a [1]\nb: *a", "a: &a [*a]", "? [1]\n: 2", "? {a: 1}\n: 2", "!!python/object/apply:os.system [touch x]"),

@@ -59,6 +59,7 @@ def _table() -> pa.Table:
         "turn": [0] * n,
         "context": [f"hello {i}" for i in range(n)],
         "response": ["fine ."] * n,
+        "user": [None] * n,
         "label": [None] * n,
     }
     return pa.table({name: list(values) for name, values in columns.items()}).cast(EXAMPLES)

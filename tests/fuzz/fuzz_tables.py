@@ -19,6 +19,7 @@ from pipeline_lib.corpora import table
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.responses.external import external
 from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.text.tokenisers import english
 from pipeline_lib.text.tokenisers.english import tokenise
 
 Rows = list[dict[str, Any]]
@@ -141,6 +142,7 @@ PAIRS = pa.table(
         "turn": [0, 0, 0, 0],
         "context": CONTEXTS,
         "response": ["fine .", "sleep well .", "so so .", "no ."],
+        "user": pa.nulls(4, pa.string()),
         "label": pa.nulls(4, pa.int32()),
     }
 )
@@ -151,7 +153,7 @@ def _check_external(folder: Path, case: tuple[str, bytes]) -> bool:
     path, examples = folder / f"a.{kind}", folder / "examples.parquet"
     path.write_bytes(content)
     write_parquet(examples, PAIRS, EXAMPLES)
-    found = refused_or(lambda: external(path, examples))
+    found = refused_or(lambda: external(path, examples, english))
     if found is None:
         return False
     rows = naive_rows(kind, content)

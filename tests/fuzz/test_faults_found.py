@@ -19,7 +19,7 @@ from fuzz_tables import CONTEXTS, PAIRS
 from fuzz_vectors import WANTED
 
 from pipeline_lib.config.corpora import RemoteFile
-from pipeline_lib.config.loading import load, read_yaml
+from pipeline_lib.config.loading import Layer, load, read_yaml
 from pipeline_lib.corpora import dailydialog, lines, numbered, table
 from pipeline_lib.corpora.readers import verified_files
 from pipeline_lib.errors import PipelineError
@@ -30,6 +30,7 @@ from pipeline_lib.ratings.filled import read_ratings
 from pipeline_lib.responses.external import external
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.text.tokenisers import english
 from pipeline_lib.vectors.glove import select_vectors
 
 
@@ -123,7 +124,11 @@ def test_a_damaged_table_is_refused_by_name(tmp_path: Path, name: str, content: 
     assert name in caught.value.where
 
 
-SOURCE = load(DEFAULT).sources["dailydialog"].model_copy(update={"splits": {"validation": 0.3, "test": 0.3}})
+SOURCE = (
+    load([Layer("a.yaml", DEFAULT)])
+    .sources["dailydialog"]
+    .model_copy(update={"splits": {"validation": 0.3, "test": 0.3}})
+)
 
 
 @pytest.mark.parametrize(
@@ -194,7 +199,7 @@ def test_responses_without_sample_numbers_keep_the_order_of_the_file(tmp_path: P
     rows = [("how are you ?", ""), ("good night .", "eeccc g.bbg"), ("good night .", "?"), (CONTEXTS[3], "?")]
     text = io.StringIO()
     csv.writer(text).writerows([("context", "response"), *rows])
-    found = external(put(tmp_path / "a.csv", text.getvalue()), examples)
+    found = external(put(tmp_path / "a.csv", text.getvalue()), examples, english)
     said = [row["response"] for row in found.to_pylist() if row["context"] == "good night ."]
     assert said == ["eeccc g.bbg", "?"]
 
@@ -289,9 +294,9 @@ def endless() -> dict[str, Any]:
 def test_what_json_would_change_or_multiply_is_refused_before_it_is_copied(
     options: Callable[[], Any], problem: str
 ) -> None:
-    systems = {"random": {"label": "R", "model": "baseline:random", "options": {"x": options()}}}
+    systems = {"random": {"label": "R", "baseline": "random", "options": {"x": options()}}}
     with pytest.raises(PipelineError, match=problem):
-        load(changed(systems=systems))
+        load([Layer("a.yaml", changed(systems=systems))])
 
 
 @pytest.mark.parametrize("value", ["a: !!timestamp x", "a: !!int x", "a: !!bool x", "a: 2024-99-99", "[" * 3000])
@@ -329,12 +334,12 @@ def test_a_key_that_replaces_a_merged_one_does_not_count_as_repeated(tmp_path: P
 @pytest.mark.parametrize("value", ["-rf", "a\nb", "a\x00b", "a\x1b[2J"])
 def test_a_path_that_reads_as_an_option_or_steers_a_terminal_is_refused(key: str, value: str) -> None:
     with pytest.raises(PipelineError, match=key):
-        load(changed(**{key: value}))
+        load([Layer("a.yaml", changed(**{key: value}))])
 
 
 def test_a_negative_seed_is_refused_before_a_job_stumbles_over_it() -> None:
-    with pytest.raises(PipelineError, match=r"human\.seed"):
-        load(changed(human={"seed": -1}))
+    with pytest.raises(PipelineError, match=r"ratings\.seed"):
+        load([Layer("a.yaml", changed(ratings={"seed": -1}))])
 
 
 @pytest.mark.parametrize("name", ["..", ".", "a/b", "a\\b", "-x", "a\nb", "manifest.json", "{x}", ""])
@@ -412,4 +417,4 @@ def test_a_message_is_cut_to_a_bearable_length_and_cannot_steer_the_terminal() -
 def test_an_ordered_map_is_refused_rather_than_turned_into_a_list_of_pairs(tmp_path: Path) -> None:
     metrics = read_yaml(put(tmp_path / "a.yaml", "metrics: {bootstrap: !!omap [a: 1]}"))
     with pytest.raises(PipelineError, match="tuple"):
-        load(changed(**metrics))
+        load([Layer("a.yaml", changed(**metrics))])

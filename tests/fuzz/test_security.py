@@ -95,14 +95,12 @@ def test_no_module_or_script_unpickles_evaluates_unpacks_or_starts_a_shell() -> 
 
 # placeholders without `:q`, and why no shell character gets into them
 UNQUOTED = {
-    **dict.fromkeys(["wildcards.corpus", "wildcards.system"], "names match config.Name"),
-    **dict.fromkeys(
-        ["wildcards.seed", "wildcards.split", "wildcards.method", "wildcards.table"], "one of a list of ours"
-    ),
+    **dict.fromkeys(["wildcards.corpus", "wildcards.system", "wildcards.table", "params.kind"], "match config.Name"),
+    **dict.fromkeys(["wildcards.seed", "wildcards.split", "wildcards.method"], "one of a list of ours"),
     **dict.fromkeys(["threads", "resources.gpu", "resources.nodes"], "numbers that rules or profiles set"),
-    **dict.fromkeys(["params.contexts", "params.digits", "params.level", "params.run"], "numbers of the configuration"),
-    **dict.fromkeys(["params.device", "params.kind"], "one of a list of ours"),
-    "params.function": "matches the pattern of System.model",
+    **dict.fromkeys(["params.level", "params.run"], "numbers of the configuration"),
+    "params.device": "one of a list of ours",
+    "params.function": "matches the pattern of SystemSettings.function",
     "params.code": "hex digits",
     "params.dimension": "an option of ours and a number",
     "params.manifest": "quoted where it is made",

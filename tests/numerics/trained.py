@@ -12,9 +12,11 @@ from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.training import Linear, Training
+from pipeline_lib.decoding.greedy import Greedy
 from pipeline_lib.examples.dataset import ExampleDataset, Texts
 from pipeline_lib.models.system import System, create
 from pipeline_lib.training.loop import Trainer
+from unit.model_fixtures import SmallUnits
 
 WORDS, WIDTH, GROUPS, SEED = 60, 12, 4, 7
 NETWORK = Recurrent(hidden=10, decoder_layers=2, latent=6, bow_hidden=9, prior_hidden=8)
@@ -32,9 +34,9 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     "seq2seq": ("pipeline_lib.models.seq2seq:Seq2Seq", {}, 0),
     "cvae": ("pipeline_lib.models.cvae:CVAE", {}, 0),
     "cvae_bow": ("pipeline_lib.models.cvae:CVAE", {"bow": True}, 0),
-    "k_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {}, 0),
-    "s_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {}, 1),
-    "a_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {}, 2),
+    "k_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {"groups": GROUPS}, 0),
+    "s_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {"groups": GROUPS}, 1),
+    "a_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {"groups": GROUPS}, 2),
     "sepacvae": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS}, 0),
     "sepacvae_faithful": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS, "faithful": True}, 0),
 }
@@ -57,19 +59,19 @@ def record(system: str, folder: Path) -> dict[str, Any]:
     torch.set_num_threads(1)
     path, options, clustering = SYSTEMS[system]
     torch.manual_seed(SEED)
-    model = create(path, options, _embeddings(), NETWORK, GROUPS)
+    model = create(path, options, SmallUnits(_embeddings().numpy(), WORDS), NETWORK)
     losses = _recorded_losses(model)
     data = _dataset(64, 1, clustering), _dataset(24, 2, clustering)
     outcome = Trainer(model, *data, SETTINGS, SEED, folder / "state", folder / "tensorboard", Ranks()).run()
     model.load_state_dict(outcome.weights)
     model.eval()
-    rows = np.arange(24)
+    rows, greedy = np.arange(24), Greedy(model.ids, 12)
     with torch.no_grad():
         batch = data[1].batch(rows)
         found = model.likelihood(batch, seeded(torch.device("cpu"), SEED, 1))
         importance = model.importance_nll(batch, seeded(torch.device("cpu"), SEED, 2), 8)
         responses = {
-            selection: model.generate(batch, selection, 12, seeded(torch.device("cpu"), SEED, 3)).tokens.tolist()
+            selection: model.generate(batch, greedy, selection, seeded(torch.device("cpu"), SEED, 3)).tokens.tolist()
             for selection in model.selections
         }
     return {

@@ -1,5 +1,6 @@
 """Small models and batches for the tests of models and training."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,35 @@ from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset, Texts
 from pipeline_lib.models.system import System, create
+from pipeline_lib.text.ids import Ids
 
 VOCABULARY, EMBEDDING, GROUPS = 30, 16, 4
+
+
+@dataclass(frozen=True)
+class SmallUnits:
+    """Units whose texts nobody reads: ids with embeddings."""
+
+    embeddings: np.ndarray | None
+    size: int = VOCABULARY
+    ids: Ids = field(default_factory=Ids)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def encode(self, texts: Any) -> Any:
+        raise NotImplementedError
+
+    def decode(self, ids: Any) -> str:
+        return " ".join(f"w{i}" for i in ids)
+
+
 NETWORK = Recurrent(hidden=7, decoder_layers=2, latent=5, bow_hidden=11, prior_hidden=9)
 SYSTEMS = {
     "seq2seq": ("pipeline_lib.models.seq2seq:Seq2Seq", {}),
     "cvae": ("pipeline_lib.models.cvae:CVAE", {}),
     "cvae_bow": ("pipeline_lib.models.cvae:CVAE", {"bow": True}),
-    "k_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {}),
+    "k_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {"groups": GROUPS}),
     "sepacvae": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS}),
     "faithful": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS, "faithful": True}),
 }
@@ -29,7 +51,8 @@ def make_model(system: str, spread: float = 0.5, options: dict[str, Any] | None 
     embeddings = torch.randn(VOCABULARY, EMBEDDING)
     embeddings[:4] = 0
     options = own | (options or {})
-    return create(path, options, embeddings, NETWORK.model_copy(update={"initial_range": spread}), GROUPS).double()
+    network = NETWORK.model_copy(update={"initial_range": spread})
+    return create(path, options, SmallUnits(embeddings.numpy()), network).double()
 
 
 def make_dataset(n: int, seed: int = 0, longest: int = 9) -> ExampleDataset:

@@ -19,10 +19,10 @@ import pytest
 from pipeline_lib.clusters import assign
 from pipeline_lib.clusters.assign import cluster_examples
 from pipeline_lib.config.clustering import Clustering
+from pipeline_lib.config.corpora import Window
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples import counting, filtering
-from pipeline_lib.examples import windows as single_turn
+from pipeline_lib.examples import counting, filtering, windows
 from pipeline_lib.examples.filtering import filter_examples, known_tokens
 from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files import scratch
@@ -32,6 +32,7 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.text import keywords
 from pipeline_lib.text.keywords import extract_keywords
+from pipeline_lib.text.tokenisers.english import tokenise_array
 from pipeline_lib.vectors import glove_training
 from pipeline_lib.vectors.glove import write_vectors
 from pipeline_lib.vectors.glove_training import count_cooccurrences
@@ -54,6 +55,7 @@ def write_examples(path: Path, context: pa.Array, response: pa.Array) -> Path:
         "turn": pa.array(np.arange(n), pa.int32()),
         "context": context,
         "response": response,
+        "user": pa.nulls(n, pa.string()),
         "label": pa.nulls(n, pa.int32()),
     }
     write_parquet(path, pa.table(columns, schema=EXAMPLES), EXAMPLES)
@@ -147,7 +149,8 @@ def test_a_full_temporary_folder_is_an_error_that_names_it(monkeypatch: pytest.M
 
 
 def extract(given: dict[str, Path], out: Path) -> None:
-    extract_examples(given["dialogues"], {split: out / f"{split}.parquet" for split in SPLITS}, out / "tokens")
+    outputs = {split: out / f"{split}.parquet" for split in SPLITS}
+    extract_examples(given["dialogues"], Window(context=2), tokenise_array, outputs, out / "tokens")
 
 
 def filtered(given: dict[str, Path], out: Path) -> None:
@@ -157,11 +160,11 @@ def filtered(given: dict[str, Path], out: Path) -> None:
 
 
 def cooccurring(given: dict[str, Path], out: Path) -> None:
-    count_cooccurrences(glove_training.sentences(given["examples"]), WORDS, window=5)
+    count_cooccurrences(glove_training.sentences(given["dialogues"], tokenise_array), WORDS, window=5)
 
 
 def with_keywords(given: dict[str, Path], out: Path) -> None:
-    extract_keywords(given["examples"], given["examples"], most=5, threads=1, out=out / "keywords")
+    extract_keywords(given["examples"], given["examples"], most=5, language="english", threads=1, out=out / "keywords")
 
 
 def clustered(given: dict[str, Path], out: Path) -> None:
@@ -201,7 +204,7 @@ def test_what_a_stage_holds_does_not_grow_while_it_reads(
             held.append(pa.total_allocated_bytes() + tracemalloc.get_traced_memory()[0])
             yield batch
 
-    for module in (single_turn, filtering, glove_training, keywords, assign):
+    for module in (windows, filtering, glove_training, keywords, assign):
         monkeypatch.setattr(module, "iter_parquet", watched)
     stage(given_files, tmp_path)  # what is cached for good is not counted
     held.clear()

@@ -11,11 +11,12 @@ import pytest
 from pipeline_lib.config.corpora import RemoteFile
 from pipeline_lib.config.embeddings import Embeddings
 from pipeline_lib.files.formats import read_parquet, write_parquet
+from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keywords import KEYWORDS
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.schemas.vectors import vectors_schema
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -37,9 +38,12 @@ def corpus(tmp_path: Path) -> Path:
         "turn": pa.array(range(4), pa.int32()),
         "context": utterances[:-1],
         "response": utterances[1:],
+        "user": pa.nulls(4, pa.string()),
         "label": pa.nulls(4, pa.int32()),
     }
     write_parquet(tmp_path / "train.parquet", pa.table(columns, schema=EXAMPLES), EXAMPLES)
+    said = [{"dialogue_id": "d", "turn": turn, "text": text, "split": "train"} for turn, text in enumerate(utterances)]
+    write_parquet(tmp_path / "dialogues.parquet", pa.Table.from_pylist(said, DIALOGUES), DIALOGUES)
     words = sorted({word for text in utterances for word in text.split()})
     counts = {"token": words, "count": [2] * len(words), "train_count": [2] * len(words)}
     write_parquet(tmp_path / "tokens.parquet", pa.table(counts, schema=TOKENS), TOKENS)
@@ -66,14 +70,15 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
             examples=corpus / "train.parquet",
             train=corpus / "train.parquet",
             settings='{"most": 2}',
+            tokeniser="english",
             threads=1,
             out=corpus / "keywords.parquet",
         ),
     ]
     assert [answer.returncode for answer in answers] == [0] * 4, answers
-    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "vocabulary.parquet")
     assert vocabulary.tokens[4:6] == ["soup", "the"]  # four times each
-    assert np.all(vocabulary.matrix[4:, 1] == 0.5)
+    assert np.all(vocabulary.embeddings[4:, 1] == 0.5)
     keywords = read_parquet(corpus / "keywords.parquet", KEYWORDS)
     assert keywords["context_keywords"][0].as_py() == ["old", "train"]
 
@@ -82,9 +87,10 @@ def test_vectors_are_trained_from_the_command_line(corpus: Path) -> None:
     out = corpus / "native.parquet"
     answer = _run(
         "train_vectors",
-        train=corpus / "train.parquet",
+        dialogues=corpus / "dialogues.parquet",
         tokens=corpus / "tokens.parquet",
         settings='{"dimension": 5}',
+        tokeniser="english",
         out=out,
     )
     assert answer.returncode == 0, answer.stderr

@@ -18,7 +18,7 @@ from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 SEPACVAE = "pipeline_lib.models.sepacvae:SepaCVAE"
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"
@@ -50,10 +50,11 @@ def write_corpus(folder: Path) -> Path:
         "turn": range(40),
         "context": [text(i, 0) for i in range(40)],
         "response": [text(i, 5) for i in range(40)],
+        "user": [None] * 40,
         "label": [None] * 40,
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
-    encode_examples(folder / "examples.parquet", Vocabulary.read(folder / "vocabulary.parquet"), folder / "train.arrow")
+    encode_examples(folder / "examples.parquet", Words.read(folder / "vocabulary.parquet"), folder / "train.arrow")
     return folder
 
 
@@ -73,7 +74,6 @@ def start(
         "model": model,
         "options": ({"groups": 2} if model == SEPACVAE else {}) | (options or {}),
         "network": network,
-        "groups": 8,
     }
     arguments = {
         "--train": corpus / "train.arrow",

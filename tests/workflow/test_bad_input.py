@@ -89,7 +89,7 @@ def release(folder: str = "") -> bytes:
 # --- configuration ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "overlay.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "overlay.yaml", "papers/sepacvae/small.yaml", "config/corpora.yaml"])
 def test_a_key_that_stands_twice_in_any_file_of_the_configuration_is_named_with_file_and_line(tmp_path, name):
     workflow = TinyWorkflow.create(tmp_path / "tiny")
     (workflow.folder / "overlay.yaml").write_text("metrics: {bootstrap: 60}\n")
@@ -191,6 +191,37 @@ def test_a_target_that_no_stage_makes_shows_what_there_is(refusals, target):
     assert f"no stage makes {target}" in message
     assert "random, human, seq2seq, k_cvae_bow, sepacvae" in message
     assert "table1, table2, table3" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "target", "remedy"),
+    [
+        (
+            [],
+            "results/dailydialog/tables/table2.csv",
+            "--config preset=dailydialog -- results/dailydialog/tables/table2.csv",
+        ),
+        (
+            ["--config", "preset=sweep", "--"],
+            "results/tables/table2.csv",
+            "snakemake --cores 8 results/tables/table2.csv",
+        ),
+        ([], "results/own/figures/map.svg", "--config paper=own preset=elsewhere -- results/own/figures/map.svg"),
+    ],
+)
+def test_a_target_of_another_paper_or_preset_is_an_error_with_the_command_that_makes_it(
+    finished, tmp_path, given, target, remedy
+):
+    copy = finished.copy(tmp_path / "checkout")
+    shutil.copytree(copy.folder / "papers/sepacvae", copy.folder / "papers/own")
+    for preset in (copy.folder / "papers/own").glob("*.yaml"):
+        if preset.name != "paper.yaml":
+            preset.unlink()
+    (copy.folder / "papers/own/elsewhere.yaml").write_text("results: results/own\ncorpora: [embedded]\nseeds: [1]\n")
+    done = copy.run("--dry-run", *given, target)
+    assert done.returncode != 0
+    assert f"{target} is made by the preset" in done.stdout
+    assert f"remedy:   snakemake --cores 8 {remedy}".replace("8 snakemake --cores 8", "8") in done.stdout
 
 
 # --- machine -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-import yaml
 from tiny_workflow import ROOT, TinyWorkflow
 
 from pipeline_lib.files.formats import read_json, read_parquet
@@ -110,9 +109,9 @@ def check_transformer(workflow: TinyWorkflow) -> None:
 
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.models import saved
-    from pipeline_lib.text.units import Vocabulary
+    from pipeline_lib.text.units import Words
 
-    vocabulary = Vocabulary.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
+    vocabulary = Words.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
     folder = workflow.results / "models/embedded/transformer/seed1"
     model = saved.load(folder / "model.safetensors", vocabulary).eval()
     batch = ExampleDataset.read(workflow.results / "filtered/embedded/validation.parquet", vocabulary).batch(
@@ -123,10 +122,10 @@ def check_transformer(workflow: TinyWorkflow) -> None:
         memory, padding = model._encode(batch)
         for row in range(4):
             total = 0.0
-            for place in range(int(batch.lengths[row])):
-                read = batch.inputs[row : row + 1, : place + 1]
+            for place in range(int(batch.response.lengths[row])):
+                read = batch.response.inputs[row : row + 1, : place + 1]
                 state = model._decode(read, memory[row : row + 1], padding[row : row + 1])[:, -1]
-                total -= float(torch.log_softmax(model.output(state), -1)[0, batch.targets[row, place]])
+                total -= float(torch.log_softmax(model.output(state), -1)[0, batch.response.targets[row, place]])
             assert total == pytest.approx(float(nll[row]), rel=1e-4)
 
 
@@ -137,10 +136,7 @@ def check_transformer(workflow: TinyWorkflow) -> None:
 def one_system(tmp_path: Path) -> TinyWorkflow:
     """The tiny workflow before any run, with a single system: its many short jobs are what takes the time."""
     workflow = TinyWorkflow.create(tmp_path / "checkout")
-    path = workflow.folder / "config.yaml"
-    config = yaml.safe_load(path.read_text())
-    config["systems"] = {"seq2seq": config["systems"]["seq2seq"]}
-    path.write_text(yaml.safe_dump(config, sort_keys=False))
+    workflow.keep_systems("seq2seq")
     return workflow
 
 

@@ -36,7 +36,7 @@ def test_figure_4_has_a_row_for_each_batch_that_the_run_was_trained_on(drawn):
     for system in SYSTEMS:
         folder = f"embedded/{system}/seed1"
         steps = read_json(drawn.results / f"models/{folder}/summary.json")["steps"]
-        table = read_parquet(drawn.results / f"latents/{folder}/distances.parquet", DISTANCES)
+        table = read_parquet(drawn.results / f"analyses/{folder}/distances.parquet", DISTANCES)
         assert table["batch"].to_pylist() == list(range(steps))
 
 
@@ -48,10 +48,18 @@ def test_a_second_call_has_nothing_to_do(drawn):
     ("changes", "jobs"),
     [
         (
-            {"figures": {"latent_distances": {"threshold": 0.8}, "latent_map": {"perplexity": 5}}},
-            {"plot_latent_map", "plot_latent_distances"} | {f"measure_latent_distances {s} 1" for s in SYSTEMS},
+            {
+                "analyses": {"distances": {"options": {"threshold": 0.8}}},
+                "figures": {"latent_map": {"options": {"perplexity": 5}}},
+            },
+            {"plot_analyses latent_map", "plot_analyses latent_distances"}
+            | {f"analyse_system {system} 1 distances" for system in SYSTEMS},
         ),
-        ({"systems": {"sepacvae": {"label": "Ours"}}}, {"plot_latent_distances", "plot_latent_map", "plot_training"}),
+        (
+            {"systems": {"sepacvae": {"label": "Ours"}}},
+            {"plot_analyses latent_distances", "plot_analyses latent_map", "plot_histories training"},
+        ),
+        ({"figures": {"training": {"options": {"quantities": ["kl"]}}}}, {"plot_histories training"}),
     ],
 )
 def test_a_changed_setting_remakes_the_figures_that_show_it(drawn, changes, jobs):
@@ -61,12 +69,17 @@ def test_a_changed_setting_remakes_the_figures_that_show_it(drawn, changes, jobs
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"figures": {"run": 7}}, "there is no run with seed 7"),
-        ({"figures": {"latent_distances": {"systems": ["nothing"]}}}, "none of them is trained in this run"),
+        (
+            {"figures": {"latent_map": {"systems": ["sepacvea"]}}},
+            "no trained system 'sepacvea'; did you mean 'sepacvae'?",
+        ),
+        ({"figures": {"latent_map": {"of": "latent"}}}, "figures.latent_map.of: no analysis 'latent'"),
+        ({"figures": {"latent_map": {"options": {"perplexty": 5}}}}, "unknown key 'perplexty'"),
+        ({"analyses": {"latents": {"options": {"split": "tset"}}}}, "analyses.latents.options"),
+        ({"analyses": {"more": {"kind": "distance"}}}, "no module 'distance' in pipeline_lib.analyses"),
     ],
 )
 def test_a_figure_of_what_the_run_does_not_have_is_an_error_that_names_the_setting(finished, changes, message):
     done = finished.run(TARGETS[1], "--dry-run", changes=changes)
     assert done.returncode != 0
     assert message in done.stdout
-    assert "figures." in done.stdout

@@ -44,13 +44,20 @@ CHANGES: dict[str, Any] = {
         }
     },
     "embeddings": {"source": "file", "file": {"name": f"vec {HOSTILE}.txt"}, "dimension": 3},
-    "systems": {"seq2seq": {"label": LABEL}},
-    "ablations": {"no_relationship": {"label": LABEL}},
-    "external_systems": {"llm": {"label": LABEL, "responses": f"answers {HOSTILE}.csv"}},
-    "human": {"ratings": f"ratings {HOSTILE}", "aspects": {"fit": LABEL}},
+    "systems": {
+        "seq2seq": {"label": LABEL},
+        "no_relationship": {"label": LABEL},
+        "llm": {"label": LABEL, "responses": f"answers {HOSTILE}.csv"},
+    },
+    "ratings": {"folder": f"ratings {HOSTILE}"},
+    "tables": {
+        "table2": {"title": LABEL, "caption": LABEL},
+        "table4": {"aspects": {"fit": LABEL}, "systems": {"seq2seq": LABEL, "llm": LABEL}},
+    },
+    "figures": {"latent_map": {"title": LABEL, "caption": LABEL}},
     "significance": {"trials": 10},
 }
-TARGETS = ["tables/table2.csv", "tables/table4.csv", "tables/ablations.csv", "report/index.html", "human/sheets"]
+TARGETS = ["tables/table2.csv", "tables/table4.csv", "tables/ablations.csv", "report/index.html", "ratings/sheets"]
 
 
 def test_no_rule_lets_a_name_reach_the_shell(workflow: TinyWorkflow) -> None:

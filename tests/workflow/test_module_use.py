@@ -46,7 +46,7 @@ rule ask_language_model:
 """
 CHANGES = {
     "results": "results/bench",
-    "external_systems": {"llm": {"label": "LLM", "responses": "results/answers/{split}.jsonl"}},
+    "systems": {"llm": {"label": "LLM", "responses": "results/answers/{split}.jsonl"}},
 }
 
 
@@ -61,7 +61,7 @@ def outer(finished: TinyWorkflow, tmp_path: Path) -> TinyWorkflow:
 def test_the_outer_workflows_rules_and_ours_make_one_plan(outer):
     jobs = outer.planned("results/bench/tables/table2.csv", library=ROOT / "src")
     assert {"ask_language_model validation", "bench_read_external_responses llm 1 validation"} <= jobs
-    assert {"bench_train_model seq2seq 1", "bench_make_table table2"} <= jobs
+    assert {"bench_train_model seq2seq 1", "bench_make_score_table table2"} <= jobs
     assert "count_dialogues" not in jobs
 
 
@@ -80,3 +80,12 @@ def test_the_outer_configuration_is_checked_as_ours_is(outer):
     assert done.returncode != 0
     assert "unknown key 'trainning'" in done.stdout
     assert "did you mean 'training'?" in done.stdout
+
+
+def test_the_outer_configuration_chooses_the_paper_and_the_preset(outer):
+    done = outer.run("--dry-run", changes={"preset": "smal"}, library=ROOT / "src")
+    assert done.returncode != 0
+    assert "no preset 'smal' of paper 'sepacvae'" in done.stdout
+    changes = {"preset": "sweep", "results": "results/sweep"}
+    jobs = outer.planned("results/sweep/figures/sweep.svg", changes=changes, library=ROOT / "src")
+    assert "bench_plot_sweep sweep" in jobs

@@ -25,22 +25,23 @@ def fill(sheet, to):
 
 def test_sheets_are_drawn_filled_and_imported_and_their_key_outlives_a_retraining(checkout):
     copy = checkout()
-    assert copy.planned(TARGET) == {"make_human_table"}  # without ratings no response is asked for
-    done = copy.run(TARGET, "results/human/sheets")
+    (copy.results / "tables/table4.csv").unlink()
+    assert copy.planned(TARGET) == {"make_rating_table table4"}  # without ratings no response is asked for
+    done = copy.run(TARGET, "results/ratings/sheets")
     assert done.returncode == 0, done.stdout
     assert set(cells(copy, "diversity").values()) == {"not collected"}
-    assert (copy.results / "human/sheets/embedded/sheet.html").stat().st_size
+    assert (copy.results / "ratings/sheets/embedded/sheet.html").stat().st_size
 
-    fill(copy.results / "human/sheets/embedded/sheet.csv", copy.folder / "ratings/anna.csv")
+    fill(copy.results / "ratings/sheets/embedded/sheet.csv", copy.folder / "ratings/anna.csv")
     done = copy.run(TARGET)
     assert done.returncode == 0, done.stdout
-    assert "make_human_table" in done.stdout
+    assert "make_rating_table" in done.stdout
     assert "draw_rating_items" not in done.stdout
     assert cells(copy, "diversity")["Seq2Seq"] == "1.0"
     assert cells(copy, "average rank: diversity")["Seq2Seq"] == "2.5"  # four systems, all tied
 
     retrained = {"systems": {"seq2seq": {"training": {"optimiser": {"learning_rate": 0.001}}}}}
     assert "draw_rating_items" in copy.planned(TARGET, changes=retrained)
-    (kept,) = (copy.results / "human/keys/kept").glob("*.json")
+    (kept,) = (copy.results / "ratings/keys/kept").glob("*.json")
     kept.rename(copy.folder / "ratings/embedded.json")
-    assert copy.planned(TARGET, changes=retrained) == {"make_human_table"}
+    assert copy.planned(TARGET, changes=retrained) == {"make_rating_table table4"}

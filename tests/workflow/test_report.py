@@ -5,20 +5,22 @@ import os
 import subprocess
 
 import pytest
-from tiny_workflow import SYSTEMS
+from tiny_workflow import ABLATIONS, SYSTEMS
 
 NO_NETWORK = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "HTTP", "HTTPS")}
-PARTS = {"report": {"parts": ["tables", "items"]}}  # the others have tests of their own
+PARTS = {"report": {"tables": ["table1", "table2", "table3"], "figures": []}}  # the others have tests of their own
 
 
 def test_a_record_of_the_run_lies_beside_every_table(finished):
     record = json.loads((finished.results / "manifest.json").read_text(encoding="utf-8"))
-    assert list(record["config"]["systems"]) == list(SYSTEMS)
+    assert list(record["config"]["systems"]) == [*SYSTEMS, *ABLATIONS]
+    assert (record["config"]["paper"], record["config"]["preset"]) == ("sepacvae", "small")
+    assert list(record["config"]["sources"]) == ["embedded"]
     assert record["config"]["training"]["batch_size"] == 16
     assert set(record["data"]["embedded"]) == {
         f"filtered/embedded/{split}.parquet" for split in ("train", "validation", "test")
     }
-    assert {"train_model", "train_model sepacvae", "make_table"} <= set(record["code"])
+    assert {"train_model", "train_model sepacvae", "make_score_table"} <= set(record["code"])
     assert record["revision"] is None  # a copy of the files alone
     assert str(finished.folder) not in json.dumps(record)
 
@@ -48,10 +50,10 @@ def test_the_report_is_made_of_the_finished_run_and_opens_without_a_network(repo
     page.close()
 
 
-def test_a_changed_caption_remakes_the_report_and_nothing_else(reported):
-    caption = reported.folder / "workflow/report/published_table.rst"
-    caption.write_text(caption.read_text(encoding="utf-8") + "\nMore.\n", encoding="utf-8")
-    assert reported.planned("results/report/index.html", changes=PARTS) == {"make_report"}
+def test_a_changed_caption_remakes_its_table_and_the_report_and_nothing_else(reported):
+    changes = PARTS | {"tables": {"table2": {"caption": "More."}}}
+    jobs = {"make_score_table table2", "describe_run", "make_report"}
+    assert reported.planned("results/report/index.html", changes=changes) == jobs
 
 
 def test_snakemakes_own_report_is_made_and_read_without_a_network(finished, browser, tmp_path):

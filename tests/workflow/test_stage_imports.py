@@ -7,7 +7,7 @@ import pytest
 from tiny_workflow import ROOT
 
 SCRIPTS = ROOT / "workflow/scripts"
-WITH_TORCH = {"train_model", "generate_responses", "measure_latent_distances", "encode_latents"}
+WITH_TORCH = {"train_model", "generate_responses", "analyse_system"}
 WITHOUT_TORCH = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in WITH_TORCH)
 
 PROBE = """
@@ -26,5 +26,21 @@ def test_the_stage_loads_neither_torch_nor_snakemake(script):
     done = subprocess.run(
         [sys.executable, "-c", PROBE, str(SCRIPTS / f"{script}.py")], capture_output=True, text=True, timeout=60
     )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_plan_checks_the_options_of_every_analysis_and_figure_without_torch():
+    check = """
+import sys
+from pathlib import Path
+from pipeline_lib.config.loading import read_run
+from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
+config = read_run(Path(sys.argv[1]), {"paper": "sepacvae", "preset": "small"})
+check_options(ANALYSES, config.analyses)
+check_options(FIGURES, config.figures)
+print(sorted({"torch", "matplotlib", "sklearn", "scipy"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", check, str(ROOT)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"

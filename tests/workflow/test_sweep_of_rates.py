@@ -12,10 +12,14 @@ FIGURE = "results/figures/sweep.svg"
 CENTRE = {"one_to_many": [0.5], "many_to_one": [0.2], "systems": ["k_cvae_bow"], "seeds": [1]}  # the corpus of the run
 
 
+def sweep(**options):
+    return {"analyses": {"one_to_many": {"options": options}}}
+
+
 @pytest.fixture(scope="module")
 def swept(finished, tmp_path_factory):
     workflow = finished.copy(tmp_path_factory.mktemp("sweep") / "checkout")
-    done = workflow.run(FIGURE, changes={"sweep": CENTRE})
+    done = workflow.run(FIGURE, changes=sweep(**CENTRE))
     assert done.returncode == 0, done.stdout
     return workflow
 
@@ -36,11 +40,11 @@ def test_the_centre_of_the_sweep_is_the_run_itself_and_stands_on_both_axes(swept
 
 
 def test_a_second_call_has_nothing_to_do(swept):
-    assert swept.planned(FIGURE, changes={"sweep": CENTRE}) == set()
+    assert swept.planned(FIGURE, changes=sweep(**CENTRE)) == set()
 
 
 def test_a_further_rate_makes_one_corpus_and_trains_the_swept_systems_on_it_alone(swept):
-    done = swept.run(FIGURE, "--dry-run", changes={"sweep": CENTRE | {"one_to_many": [0.5, 1.0]}})
+    done = swept.run(FIGURE, "--dry-run", changes=sweep(**CENTRE | {"one_to_many": [0.5, 1.0]}))
     assert done.returncode == 0, done.stdout
     assert "results/models/embedded-one_to_many-100/k_cvae_bow/seed1/model.safetensors" in done.stdout
     outputs = [line for line in done.stdout.splitlines() if line.startswith("    output: ")]
@@ -52,14 +56,14 @@ def test_a_further_rate_makes_one_corpus_and_trains_the_swept_systems_on_it_alon
 
 
 @pytest.mark.parametrize(
-    ("sweep", "message"),
+    ("options", "message"),
     [
-        ({"systems": ["cvea"]}, "sweep.systems: no trained system is named 'cvea'; known: seq2seq"),
-        (None, "sweep: nothing is swept"),
-        ({"source": "dailydialog"}, "sweep.source: 'dailydialog' is no generated source"),
+        ({"systems": ["sepacvea"]}, "analyses.one_to_many.options.systems: no trained system 'sepacvea'; did you mean"),
+        ({"source": "dailydialog"}, "analyses.one_to_many.options.source: no generated source 'dailydialog'"),
+        ({"rates": [0.5]}, "unknown key 'rates'"),
     ],
 )
-def test_a_sweep_of_what_there_is_not_is_an_error_that_names_the_setting(finished, sweep, message):
-    done = finished.run(FIGURE, "--dry-run", changes={"sweep": sweep})
+def test_a_sweep_of_what_there_is_not_is_an_error_that_names_the_setting(finished, options, message):
+    done = finished.run(FIGURE, "--dry-run", changes=sweep(**options))
     assert done.returncode != 0
     assert message in done.stdout

@@ -23,8 +23,6 @@ TINY = {
     # a checkpoint at every step, so that a job can be killed between two of them
     "training": {"batch_size": 16, "max_steps": 20, "validate_every": 10, "checkpoint_every": 1, "device": "cpu"},
     "decoding": {"importance_samples": 1},
-    "systems": {"sepacvae": {"options": {"groups": 3}}},
-    "ablations": {"no_relationship": {"options": {"groups": 3}}},
     "metrics": {"bootstrap": 50},
     "significance": {"trials": 50},
 }
@@ -38,14 +36,38 @@ class TinyWorkflow:
 
     @classmethod
     def create(cls, folder: Path) -> "TinyWorkflow":
-        for name in ("workflow", "profiles", "src"):
+        for name in ("workflow", "profiles", "src", "papers", "config"):
             shutil.copytree(ROOT / name, folder / name)
         shutil.copy2(ROOT / "Snakefile", folder)
-        config = _merge(yaml.safe_load((ROOT / "config.yaml").read_text()), TINY)
-        config["systems"] = {name: config["systems"][name] for name in SYSTEMS}
-        config["ablations"] = {name: config["ablations"][name] for name in ABLATIONS}
-        (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-        return cls(folder)
+        shutil.copy2(ROOT / "config.yaml", folder)
+        made = cls(folder)
+        made.keep_systems(*SYSTEMS, *ABLATIONS)
+        made.change("papers/sepacvae/paper.yaml", {"systems": {"sepacvae": {"options": {"groups": 3}}}})
+        made.change("papers/sepacvae/small.yaml", TINY)
+        return made
+
+    def change(self, file: str, values: dict[str, Any]) -> None:
+        """Lay values over those of a YAML file."""
+        path = self.folder / file
+        text = yaml.safe_dump(_merge(yaml.safe_load(path.read_text()), values), sort_keys=False)
+        path.write_text(text)
+
+    def keep_systems(self, *names: str, paper: str = "sepacvae") -> None:
+        """Leave a paper with these systems alone, in its tables, figures and analyses too."""
+        path = self.folder / f"papers/{paper}/paper.yaml"
+        declared = yaml.safe_load(path.read_text())
+        declared["systems"] = {name: declared["systems"][name] for name in names}
+        for section in ("tables", "figures", "analyses"):
+            for name, spec in list(declared[section].items()):
+                own = spec.get("options", {}) if section == "analyses" else spec
+                if "systems" in own:
+                    own["systems"] = [system for system in own["systems"] if system in names]
+                    if not own["systems"]:
+                        del declared[section][name]
+        for section in ("tables", "figures"):
+            shown = declared["report"][section]
+            declared["report"][section] = [name for name in shown if name in declared[section]]
+        path.write_text(yaml.safe_dump(declared, sort_keys=False))
 
     def copy(self, folder: Path) -> "TinyWorkflow":
         """The same with its results and Snakemake's memory of them."""

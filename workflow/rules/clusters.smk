@@ -1,6 +1,13 @@
 # Clusters of examples: the knowledge of the K-, S- and A-CVAE systems.
 
 
+def keywords_of(wildcards):
+    """Keyword tables, where clusters are built over keywords."""
+    if config_of(wildcards.corpus).clustering.words == "all":
+        return []
+    return expand(RESULTS / "keywords/{corpus}/{split}.parquet", corpus=wildcards.corpus, split=SPLITS)
+
+
 rule cluster_examples:
     """Give every example the id of its cluster; the clusters are fitted on the training split alone."""
     input:

@@ -1,4 +1,27 @@
-# Raw files: from a mirror folder or the net into results/raw, each with its checksum.
+# Raw files, from a mirror folder or the net, each with its checksum; and the dialogues in them.
+
+
+def pinned(wildcards):
+    """What decides the content of a source's files; where they are fetched from is left out, so moving a mirror reruns nothing."""
+    return CONFIG.sources[wildcards.corpus].content().model_dump_json()
+
+
+def mirrored_files(wildcards):
+    """Files without a checksum that lie in a mirror: tracked as inputs, since nothing else tells that they changed."""
+    source = CONFIG.sources[wildcards.corpus]
+    folders = [Path(folder) for folder in (source.mirror, CONFIG.mirror) if folder]
+    unpinned = [file for bundle in source.bundles for file in bundle if file.sha256 is None]
+    found = [folder / sub / file.name for file in unpinned for folder in folders for sub in ("", wildcards.corpus)]
+    return [path for path in found if path.is_file()]
+
+
+def manifest_of(wildcards):
+    generated = CONFIG.sources[wildcards.corpus].generated
+    return [] if generated else RESULTS / f"raw/{wildcards.corpus}/manifest.json"
+
+
+def reader_of(corpus):
+    return module_of_kind("pipeline_lib.corpora", CONFIG.sources[corpus].reader)
 
 
 rule download_corpus:
@@ -21,3 +44,24 @@ rule download_corpus:
     shell:
         "python $SCRIPTS/download_corpus.py --source {resources.source:q} --mirrors {resources.mirrors} "
         "--out {output:q} &> {log:q}"
+
+
+rule extract_dialogues:
+    """Read a corpus, whatever its format, into one table of utterances with their splits."""
+    input:
+        manifest_of,
+    output:
+        RESULTS / "dialogues/{corpus}/dialogues.parquet",
+    log:
+        LOGS / "dialogues/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "dialogues/{corpus}.tsv"
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
+        manifest=lambda wildcards, input: f"--manifest {shlex.quote(input[0])}" if input else "",
+        code=lambda wildcards: code_of("extract_dialogues", reader_of(wildcards.corpus)),
+    shell:
+        "python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
+        "&> {log:q}"

@@ -1,32 +1,8 @@
-# Dialogues, single-turn examples, and the examples that the GloVe token list and the length limits leave.
-
-
-rule extract_dialogues:
-    """Read a corpus, whatever its format, into one table of utterances with their splits."""
-    input:
-        manifest_of,
-    output:
-        RESULTS / "dialogues/{corpus}/dialogues.parquet",
-    log:
-        LOGS / "dialogues/{corpus}.log",
-    benchmark:
-        BENCHMARKS / "dialogues/{corpus}.tsv"
-    resources:
-        mem_mb=attempts_of(2_000),
-    params:
-        source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
-        manifest=lambda wildcards, input: f"--manifest {shlex.quote(input[0])}" if input else "",
-        code=lambda wildcards: code_of(
-            "extract_dialogues",
-            f"pipeline_lib.corpora.{CONFIG.sources[wildcards.corpus].reader}",
-        ),
-    shell:
-        "python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
-        "&> {log:q}"
+# Examples: all that the dialogues give, those that the token list and the length limits leave, and their token ids.
 
 
 rule extract_examples:
-    """T-1 (context, response) examples of every T-turn dialogue, tokenised, and the token counts."""
+    """The windows of every dialogue, tokenised (T-1 single-turn examples of T turns), and the token counts."""
     input:
         RESULTS / "dialogues/{corpus}/dialogues.parquet",
     output:
@@ -42,20 +18,23 @@ rule extract_examples:
     resources:
         mem_mb=attempts_of(2_000),
     params:
-        code=code_of("extract_examples"),
+        window=lambda wildcards: CONFIG.sources[wildcards.corpus].window.model_dump_json(),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("extract_examples"),
     shell:
-        "python $SCRIPTS/extract_examples.py --dialogues {input:q} --train {output.train:q} "
-        "--validation {output.validation:q} --test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
+        "python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
+        "--tokeniser {params.tokeniser} --train {output.train:q} --validation {output.validation:q} "
+        "--test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
 
 
 rule filter_examples:
-    """Keep the examples whose tokens have vectors and whose lengths fit, by the configured policy."""
+    """Keep the examples whose tokens are known and whose lengths fit, by the configured policy."""
     input:
         train=RESULTS / "examples/{corpus}/train.parquet",
         validation=RESULTS / "examples/{corpus}/validation.parquet",
         test=RESULTS / "examples/{corpus}/test.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
-        vectors=vectors_of,
+        vectors=vectors_of_filter,
     output:
         train=RESULTS / "filtered/{corpus}/train.parquet",
         validation=RESULTS / "filtered/{corpus}/validation.parquet",
@@ -97,3 +76,23 @@ rule count_examples:
     shell:
         "python $SCRIPTS/count_examples.py --corpus {wildcards.corpus} --examples {input.examples:q} "
         "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"
+
+
+rule encode_examples:
+    """The training split as token ids, which every training job of the corpus maps into memory."""
+    input:
+        examples=RESULTS / "filtered/{corpus}/train.parquet",
+        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+    output:
+        RESULTS / "encoded/{corpus}/train.arrow",
+    log:
+        LOGS / "encoded/{corpus}.log",
+    benchmark:
+        BENCHMARKS / "encoded/{corpus}.tsv"
+    resources:
+        mem_mb=attempts_of(2_000),
+    params:
+        code=code_of("encode_examples"),
+    shell:
+        "python $SCRIPTS/encode_examples.py --examples {input.examples:q} --vocabulary {input.vocabulary:q} --out {output:q} "
+        "&> {log:q}"

@@ -1,150 +1,192 @@
-# The figures of the SepaCVAE paper and the training curves, each as SVG and PNG with the numbers that were drawn.
+# Figures, each as SVG and PNG with the values that were drawn: a rule for each sort of input, whatever the kind.
+
+SWEPT = {name: spec.of for name, spec in CONFIG.figures.items() if spec.of in SWEEP_POINTS}
+OF_ANALYSES = [name for name, spec in CONFIG.figures.items() if spec.of is not None and name not in SWEPT]
+OF_HISTORIES = [name for name, spec in CONFIG.figures.items() if spec.of is None and spec.kind == "histories"]
+ALONE = [name for name in CONFIG.figures if name not in [*SWEPT, *OF_ANALYSES, *OF_HISTORIES]]
 
 
-rule plot_latent_distances:
-    """Figure 4: cosine of [c; z] within and between the groups of each system, batch by batch."""
+def drawn(path, corpus, **places):
+    """The picture of a figure, in Snakemake's report with the caption that the paper declares."""
+
+    def labels(wildcards):
+        spec = CONFIG.figures[wildcards.figure]
+        name = getattr(wildcards, "system", f"{spec.number}. {spec.title}" if spec.number else spec.title)
+        return {"figure": name, "corpus": getattr(wildcards, "corpus", corpus)}
+
+    return report(
+        RESULTS / f"figures/{path}.svg",
+        caption="../report/figure.rst",
+        category="Figures",
+        labels=labels,
+        **places,
+    )
+
+
+def systems_drawn(wildcards):
+    systems = CONFIG.figures[wildcards.figure].systems
+    return [name for name in TRAINED if name in CONFIG.rows] if systems is None else systems
+
+
+def labels_drawn(wildcards):
+    return [SYSTEMS[system].label for system in systems_drawn(wildcards)]
+
+
+def options_of_figure(wildcards):
+    return json.dumps(CONFIG.figures[wildcards.figure].options)
+
+
+def caption_of_figure(wildcards):
+    return CONFIG.figures[wildcards.figure].caption
+
+
+def code_of_figure(script):
+    return lambda wildcards: code_of(script, module_of_kind(FIGURES, CONFIG.figures[wildcards.figure].kind))
+
+
+rule plot_analyses:
+    """A figure of an analysis of several systems, of the runs with the first seed."""
     input:
-        lambda wildcards: of_drawn(
-            "latent_distances",
-            RESULTS / "latents/{corpus}/{system}/seed{seed}/distances.parquet",
+        lambda wildcards: expand(
+            RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
+            corpus=wildcards.corpus,
+            system=systems_drawn(wildcards),
+            seed=CONFIG.seeds[0],
+            analysis=CONFIG.figures[wildcards.figure].of,
         ),
     output:
-        svg=report(
-            RESULTS / "figures/{corpus}/latent_distances.svg",
-            caption="../report/latent_distances.rst",
-            category="Figures",
-            labels={"figure": "4. Distances in latent space", "corpus": "{corpus}"},
-        ),
-        png=RESULTS / "figures/{corpus}/latent_distances.png",
-        csv=RESULTS / "figures/{corpus}/latent_distances.csv",
+        svg=drawn("{corpus}/{figure}", "{corpus}"),
+        png=RESULTS / "figures/{corpus}/{figure}.png",
+        csv=RESULTS / "figures/{corpus}/{figure}.csv",
     log:
-        LOGS / "figures/{corpus}/latent_distances.log",
-    params:
-        systems=DRAWN["latent_distances"],
-        labels=labels_of(DRAWN["latent_distances"]),
-        threshold=CONFIG.figures.latent_distances.threshold,  # the caption tells it
-        code=code_of("plot_latent_distances"),
-    shell:
-        "python $SCRIPTS/plot_latent_distances.py --systems {params.systems:q} --labels {params.labels:q} "
-        "--distances {input:q} --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} &> {log:q}"
-
-
-rule plot_latent_map:
-    """Figure 5: t-SNE of the posterior means of z by group, with silhouette and NMI."""
-    input:
-        lambda wildcards: of_drawn(
-            "latent_map",
-            RESULTS / f"latents/{{corpus}}/{{system}}/seed{{seed}}/{CONFIG.figures.latent_map.split}.parquet",
-        ),
-    output:
-        svg=report(
-            RESULTS / "figures/{corpus}/latent_map.svg",
-            caption="../report/latent_map.rst",
-            category="Figures",
-            labels={"figure": "5. Map of the latent space", "corpus": "{corpus}"},
-        ),
-        png=RESULTS / "figures/{corpus}/latent_map.png",
-        csv=RESULTS / "figures/{corpus}/latent_map.csv",
-    log:
-        LOGS / "figures/{corpus}/latent_map.log",
+        LOGS / "figures/{corpus}/{figure}.log",
     benchmark:
-        BENCHMARKS / "figures/{corpus}/latent_map.tsv"
+        BENCHMARKS / "figures/{corpus}/{figure}.tsv"
+    wildcard_constraints:
+        figure=one_of(OF_ANALYSES),
     threads: 1
     resources:
         mem_mb=attempts_of(2_000),
     params:
-        systems=DRAWN["latent_map"],
-        labels=labels_of(DRAWN["latent_map"]),
-        settings=how_to_draw("latent_map"),
-        code=code_of("plot_latent_map"),
+        kind=lambda wildcards: CONFIG.figures[wildcards.figure].kind,
+        options=options_of_figure,
+        systems=systems_drawn,
+        labels=labels_drawn,
+        caption=caption_of_figure,
+        code=code_of_figure("plot_analyses"),
     shell:
-        "python $SCRIPTS/plot_latent_map.py --systems {params.systems:q} --labels {params.labels:q} "
-        "--latents {input:q} --settings {params.settings:q} --svg {output.svg:q} --png {output.png:q} "
+        "python $SCRIPTS/plot_analyses.py --kind {params.kind} --options {params.options:q} "
+        "--systems {params.systems:q} --labels {params.labels:q} --files {input:q} --svg {output.svg:q} "
+        "--png {output.png:q} --csv {output.csv:q} &> {log:q}"
+
+
+rule plot_histories:
+    """What the training jobs of several systems recorded, averaged over their runs."""
+    input:
+        lambda wildcards: expand(
+            RESULTS / "models/{corpus}/{system}/seed{seed}/history.jsonl",
+            corpus=wildcards.corpus,
+            system=systems_drawn(wildcards),
+            seed=CONFIG.seeds,
+        ),
+    output:
+        svg=drawn("{corpus}/{figure}", "{corpus}"),
+        png=RESULTS / "figures/{corpus}/{figure}.png",
+        csv=RESULTS / "figures/{corpus}/{figure}.csv",
+    log:
+        LOGS / "figures/{corpus}/{figure}.log",
+    wildcard_constraints:
+        figure=one_of(OF_HISTORIES),
+    params:
+        options=options_of_figure,
+        systems=systems_drawn,
+        labels=labels_drawn,
+        caption=caption_of_figure,
+        code=code_of("plot_histories"),
+    shell:
+        "python $SCRIPTS/plot_histories.py --systems {params.systems:q} --labels {params.labels:q} --files {input:q} "
+        "--options {params.options:q} --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} &> {log:q}"
+
+
+use rule plot_histories as plot_histories_of_system with:
+    input:
+        expand(
+            RESULTS / "models/{corpus}/{system}/seed{seed}/history.jsonl",
+            seed=CONFIG.seeds,
+            allow_missing=True,
+        ),
+    output:
+        svg=drawn("{corpus}/{figure}/{system}", "{corpus}", subcategory="Training curves of each system"),
+        png=RESULTS / "figures/{corpus}/{figure}/{system}.png",
+        csv=RESULTS / "figures/{corpus}/{figure}/{system}.csv",
+    log:
+        LOGS / "figures/{corpus}/{figure}/{system}.log",
+    wildcard_constraints:
+        figure=one_of(OF_HISTORIES),
+        system=one_of(TRAINED),
+    params:
+        options=options_of_figure,
+        systems=lambda wildcards: wildcards.system,
+        labels=lambda wildcards: [SYSTEMS[wildcards.system].label],
+        caption=caption_of_figure,
+        code=code_of("plot_histories"),
+
+
+rule plot_sweep:
+    """Relevance, diversity, KL, group recovery and perplexity of each system against either rate."""
+    input:
+        lambda wildcards: [
+            RESULTS / f"analyses/{point.corpus}/{SWEPT[wildcards.figure]}.parquet"
+            for point in SWEEP_POINTS[SWEPT[wildcards.figure]]
+        ],
+    output:
+        svg=drawn("{figure}", "generated"),
+        png=RESULTS / "figures/{figure}.png",
+        csv=RESULTS / "figures/{figure}.csv",
+    log:
+        LOGS / "figures/{figure}.log",
+    wildcard_constraints:
+        figure=one_of(SWEPT),
+    params:
+        axes=lambda wildcards: [point.axis for point in SWEEP_POINTS[SWEPT[wildcards.figure]]],
+        rates=lambda wildcards: [point.rate for point in SWEEP_POINTS[SWEPT[wildcards.figure]]],
+        systems=lambda wildcards: swept_systems(SWEPT[wildcards.figure]),
+        labels=lambda wildcards: [SYSTEMS[name].label for name in swept_systems(SWEPT[wildcards.figure])],
+        caption=caption_of_figure,
+        code=code_of("plot_sweep"),
+    shell:
+        "python $SCRIPTS/plot_sweep.py --axes {params.axes:q} --rates {params.rates:q} --points {input:q} "
+        "--systems {params.systems:q} --labels {params.labels:q} --svg {output.svg:q} --png {output.png:q} "
         "--csv {output.csv:q} &> {log:q}"
 
 
-rule plot_training:
-    """Training curves of all systems in one figure, averaged over their runs."""
-    input:
-        expand(
-            RESULTS / "models/{corpus}/{system}/seed{seed}/history.jsonl",
-            system=TRAINED,
-            seed=CONFIG.seeds,
-            allow_missing=True,
-        ),
+rule plot_alone:
+    """A figure that needs no result of the run."""
     output:
-        svg=report(
-            RESULTS / "figures/{corpus}/training.svg",
-            caption="../report/training.rst",
-            category="Figures",
-            labels={"figure": "Training curves", "corpus": "{corpus}"},
-        ),
-        png=RESULTS / "figures/{corpus}/training.png",
-        csv=RESULTS / "figures/{corpus}/training.csv",
+        svg=drawn("{figure}", "none"),
+        png=RESULTS / "figures/{figure}.png",
+        csv=RESULTS / "figures/{figure}.csv",
     log:
-        LOGS / "figures/{corpus}/training.log",
-    params:
-        systems=TRAINED,
-        labels=labels_of(TRAINED),
-        code=code_of("plot_training"),
-    shell:
-        "python $SCRIPTS/plot_training.py --systems {params.systems:q} --labels {params.labels:q} "
-        "--histories {input:q} --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} &> {log:q}"
-
-
-use rule plot_training as plot_training_of_system with:
-    input:
-        expand(
-            RESULTS / "models/{corpus}/{system}/seed{seed}/history.jsonl",
-            seed=CONFIG.seeds,
-            allow_missing=True,
-        ),
-    output:
-        svg=report(
-            RESULTS / "figures/{corpus}/training/{system}.svg",
-            caption="../report/training.rst",
-            category="Figures",
-            subcategory="Training curves of each system",
-            labels={"figure": "{system}", "corpus": "{corpus}"},
-        ),
-        png=RESULTS / "figures/{corpus}/training/{system}.png",
-        csv=RESULTS / "figures/{corpus}/training/{system}.csv",
-    log:
-        LOGS / "figures/{corpus}/training/{system}.log",
+        LOGS / "figures/{figure}.log",
     wildcard_constraints:
-        system=one_of(TRAINABLE),
+        figure=one_of(ALONE),
     params:
-        systems=lambda wildcards: wildcards.system,
-        labels=lambda wildcards: [TRAINABLE[wildcards.system].label],
-        code=code_of("plot_training"),
-
-
-rule plot_optimal_prior:
-    """Figure 2 in numbers: what one prior costs where a context has two responses."""
-    output:
-        svg=report(
-            RESULTS / "figures/optimal_prior.svg",
-            caption="../report/optimal_prior.rst",
-            category="Figures",
-            labels={"figure": "2. Optimal prior", "corpus": "none"},
-        ),
-        png=RESULTS / "figures/optimal_prior.png",
-        csv=RESULTS / "figures/optimal_prior.csv",
-    log:
-        LOGS / "figures/optimal_prior.log",
-    params:
-        code=code_of("plot_optimal_prior"),
+        kind=lambda wildcards: CONFIG.figures[wildcards.figure].kind,
+        options=options_of_figure,
+        caption=caption_of_figure,
+        code=code_of_figure("plot_alone"),
     shell:
-        "python $SCRIPTS/plot_optimal_prior.py --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} "
-        "&> {log:q}"
+        "python $SCRIPTS/plot_alone.py --kind {params.kind} --options {params.options:q} --svg {output.svg:q} "
+        "--png {output.png:q} --csv {output.csv:q} &> {log:q}"
 
 
 rule figures:
-    """Every figure of the run, the training curves of each system among them; not the sweep, which trains its own."""
+    """Every figure of the page, and the training histories of each system by itself."""
     input:
-        RESULTS / "figures/optimal_prior.svg",
+        [RESULTS / picture for figure in CONFIG.drawn for picture in CONFIG.pictures(figure)],
         expand(
-            RESULTS / "figures/{corpus}/{figure}.svg",
+            RESULTS / "figures/{corpus}/{figure}/{system}.svg",
             corpus=CONFIG.corpora,
-            figure=[*FIGURES_OF_CORPUS, *(f"training/{system}" for system in TRAINED)],
+            figure=[figure for figure in CONFIG.drawn if figure in OF_HISTORIES],
+            system=[name for name in TRAINED if name in CONFIG.rows],
         ),

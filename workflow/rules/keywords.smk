@@ -17,7 +17,8 @@ rule extract_keywords:
         mem_mb=attempts_of(4_000),
     params:
         settings=settings("keywords"),
-        code=code_of("extract_keywords"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("extract_keywords"),
     shell:
         "python $SCRIPTS/extract_keywords.py --examples {input.examples:q} --train {input.train:q} "
-        "--settings {params.settings:q} --threads {threads} --out {output:q} &> {log:q}"
+        "--settings {params.settings:q} --tokeniser {params.tokeniser} --threads {threads} --out {output:q} &> {log:q}"

@@ -1,24 +1,27 @@
 # Training jobs: one per corpus, system and seed.
 
 
-rule encode_examples:
-    """The training split as token ids, which every training job of the corpus maps into memory."""
-    input:
-        examples=RESULTS / "filtered/{corpus}/train.parquet",
-        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
-    output:
-        RESULTS / "encoded/{corpus}/train.arrow",
-    log:
-        LOGS / "encoded/{corpus}.log",
-    benchmark:
-        BENCHMARKS / "encoded/{corpus}.tsv"
-    resources:
-        mem_mb=attempts_of(2_000),
-    params:
-        code=code_of("encode_examples"),
-    shell:
-        "python $SCRIPTS/encode_examples.py --examples {input.examples:q} --vocabulary {input.vocabulary:q} --out {output:q} "
-        "&> {log:q}"
+def description_of(wildcards):
+    """What the network is built from (pipeline_lib.config.layout.Description), as JSON."""
+    return CONFIG.description(wildcards.corpus, wildcards.system).model_dump_json()
+
+
+def training_of(wildcards):
+    return CONFIG.training_of(wildcards.corpus, wildcards.system).model_dump_json()
+
+
+def device_of(wildcards):
+    return CONFIG.training_of(wildcards.corpus, wildcards.system).device
+
+
+def tensorboard_of(wildcards):
+    return LOGS / f"tensorboard/{wildcards.corpus}/{wildcards.system}/seed{wildcards.seed}"
+
+
+def start_of(wildcards):
+    """The trained model whose weights a system begins with, of the same corpus and seed."""
+    first = SYSTEMS[wildcards.system].starts_from
+    return [RESULTS / f"models/{wildcards.corpus}/{first}/seed{wildcards.seed}/model.safetensors"] if first else []
 
 
 rule train_model:
@@ -38,7 +41,7 @@ rule train_model:
     benchmark:
         BENCHMARKS / "models/{corpus}/{system}/seed{seed}.tsv"
     wildcard_constraints:
-        system=one_of(TRAINABLE),
+        system=one_of(TRAINED),
     threads: 1
     resources:
         mem_mb=attempts_of(6_000),
@@ -47,9 +50,9 @@ rule train_model:
         nodes=1,
     params:
         description=description_of,
-        settings=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).model_dump_json(),
+        settings=training_of,
         code=lambda wildcards: code_of("train_model", module_of(wildcards.system)),
-        device=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).device,
+        device=device_of,
         state=RESULTS / ".state",
         tensorboard=tensorboard_of,
     shell:

@@ -1,80 +1,70 @@
-# Rating sheets for human judges, and Table 4 from what they filled in.
+# Rating sheets for human judges; tables.smk makes their table from what they filled in.
+
+RATED = CONFIG.tables_of("ratings")  # one at the most
+JUDGED = [system for table in RATED for system in CONFIG.systems_of(table)]
+JUDGED_RUN = CONFIG.seeds[0] if CONFIG.ratings.run is None else CONFIG.ratings.run
+
+
+def filled_sheets(wildcards):
+    """The CSV files in the folder of ratings, as many as there are when the workflow starts."""
+    return sorted(path for path in Path(CONFIG.ratings.folder).glob("*") if path.suffix.lower() == ".csv")
+
+
+def keys_of_filled_sheets(wildcards):
+    """Keys of the sheets, if any came back: without ratings, their table asks for no model and no response.
+
+    A key that was copied beside the ratings is taken instead of the current one, so that ratings outlive a retraining.
+    """
+    if not filled_sheets(wildcards):
+        return []
+    kept = {corpus: Path(CONFIG.ratings.folder) / f"{corpus}.json" for corpus in CONFIG.corpora_of(wildcards.table)}
+    return [path if path.is_file() else RESULTS / f"ratings/keys/{corpus}.json" for corpus, path in kept.items()]
+
+
+def responses_judged(wildcards):
+    if not RATED:
+        raise WorkflowError("tables: none is of kind `ratings`, so nobody is judged; declare one in paper.yaml")
+    path = RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet"
+    return expand(
+        path,
+        corpus=wildcards.corpus,
+        system=JUDGED,
+        seed=JUDGED_RUN,
+        split=CONFIG.ratings.split,
+    )
 
 
 rule draw_rating_items:
     """Draw the contexts that human judges see, and blind the systems' responses to them."""
     input:
-        lambda wildcards: expand(
-            RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
-            corpus=wildcards.corpus,
-            system=JUDGED,
-            seed=JUDGED_RUN,
-            split=CONFIG.human.split,
-        ),
+        responses_judged,
     output:
-        RESULTS / "human/keys/{corpus}.json",
+        RESULTS / "ratings/keys/{corpus}.json",
     log:
-        LOGS / "human/keys/{corpus}.log",
+        LOGS / "ratings/keys/{corpus}.log",
     params:
         systems=JUDGED,
         run=JUDGED_RUN,
-        settings=settings_of_draw(),
+        study=lambda wildcards: CONFIG.ratings.model_dump_json(exclude={"folder", "run"}),
+        questions=lambda wildcards: CONFIG.tables[RATED[0]].model_dump_json(include={"aspects", "scale"}),
         # Snakemake deletes a key before it draws anew; sheets that are out could then be told apart by nobody
-        keep=RESULTS / "human/keys/kept",
+        keep=RESULTS / "ratings/keys/kept",
         code=code_of("draw_rating_items"),
     shell:
         "python $SCRIPTS/draw_rating_items.py --corpus {wildcards.corpus} --systems {params.systems:q} "
-        "--responses {input:q} --run {params.run} --settings {params.settings:q} --keep {params.keep:q} "
-        "--key {output:q} &> {log:q}"
+        "--responses {input:q} --run {params.run} --study {params.study:q} --questions {params.questions:q} "
+        "--keep {params.keep:q} --key {output:q} &> {log:q}"
 
 
 rule make_rating_sheets:
     """Write the sheets that raters fill in, as CSV and as a page for the browser."""
     input:
-        expand(RESULTS / "human/keys/{corpus}.json", corpus=CONFIG.corpora),
+        [RESULTS / f"ratings/keys/{corpus}.json" for table in RATED for corpus in CONFIG.corpora_of(table)],
     output:
-        directory(RESULTS / "human/sheets"),
+        directory(RESULTS / "ratings/sheets"),
     log:
-        LOGS / "human/sheets.log",
+        LOGS / "ratings/sheets.log",
     params:
         code=code_of("make_rating_sheets"),
     shell:
         "python $SCRIPTS/make_rating_sheets.py --keys {input:q} --out {output:q} &> {log:q}"
-
-
-rule make_human_table:
-    """Table 4 of whatever filled sheets there are; without any it draws nothing and says that none were collected."""
-    input:
-        ratings=filled_sheets,
-        draws=keys_of_filled_sheets,
-    output:
-        csv=report(
-            RESULTS / "tables/table4.csv",
-            caption="../report/table4.rst",
-            category="Tables",
-            labels={"table": "4", "format": "csv"},
-        ),
-        md=report(
-            RESULTS / "tables/table4.md",
-            caption="../report/table4.rst",
-            category="Tables",
-            labels={"table": "4", "format": "md"},
-        ),
-        tex=report(
-            RESULTS / "tables/table4.tex",
-            caption="../report/table4.rst",
-            category="Tables",
-            labels={"table": "4", "format": "tex"},
-        ),
-    log:
-        LOGS / "tables/table4.log",
-    params:
-        layout=judged_layout(),
-        settings=lambda wildcards: CONFIG.human.model_dump_json(include={"aspects", "scale"}),
-        level=CONFIG.significance.level,
-        digits=max(1, CONFIG.tables.digits - 1),
-        code=code_of("make_human_table"),
-    shell:
-        "python $SCRIPTS/make_human_table.py --ratings {input.ratings:q} --keys {input.draws:q} "
-        "--layout {params.layout:q} --settings {params.settings:q} --level {params.level} --digits {params.digits} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} &> {log:q}"

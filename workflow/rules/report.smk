@@ -1,12 +1,37 @@
 # One page with all of it, that opens without a network, and what this run was.
 
 
+def code_of_stages():
+    """Fingerprint of every stage, apart for each system and corpus that brings code of its own, as JSON."""
+    code = {script.stem: code_of(script.stem) for script in sorted(SCRIPTS.glob("*.py"))}
+    for stage in ("train_model", "generate_responses"):
+        code |= {f"{stage} {system}": code_of(stage, module_of(system)) for system in TRAINED}
+    for system in FUNCTIONS:
+        code[f"call_function {system}"] = code_of("call_function", module_of_function(system))
+    for corpus in CONFIG.corpora:
+        code[f"extract_dialogues {corpus}"] = code_of("extract_dialogues", reader_of(corpus))
+    return json.dumps(code)
+
+
+def items_shown():
+    """Responses of every run that a table of the page shows, test before validation, each file once."""
+    path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
+    of_table = {table: splits_of(table) for table in CONFIG.reported if CONFIG.report.items}
+    shown = [
+        (table, split) for split in ("test", "validation", "train") for table in of_table if split in of_table[table]
+    ]
+    return list(dict.fromkeys(file for table, split in shown for file in runs_of(table, path, split=split)))
+
+
 # Not an input of the tables: any change would remake them, and under ancient() Snakemake 9.27 does not look whether the
 # tables' own settings changed when this rule has to run.
 rule describe_run:
     """Configuration, code, versions and checksums of the data: what makes two runs comparable."""
     input:
-        raw=expand(RESULTS / "raw/{corpus}/manifest.json", corpus=FETCHED),
+        raw=expand(
+            RESULTS / "raw/{corpus}/manifest.json",
+            corpus=[corpus for corpus in CONFIG.corpora if corpus in FETCHED],
+        ),
         examples=expand(RESULTS / "filtered/{corpus}/{split}.parquet", corpus=CONFIG.corpora, split=SPLITS),
     output:
         RESULTS / "manifest.json",
@@ -24,10 +49,9 @@ rule make_report:
     """Tables, figures, all responses and the record of the run as one page that opens without a network."""
     input:
         manifest=RESULTS / "manifest.json",
-        tables=in_report("tables"),
-        figures=in_report("figures"),
-        per_item=in_report("items"),
-        captions=CAPTIONS,
+        tables=expand(RESULTS / "tables/{table}.json", table=CONFIG.reported),
+        figures=[RESULTS / picture for figure in CONFIG.drawn for picture in CONFIG.pictures(figure)],
+        per_item=items_shown(),
     output:
         index=RESULTS / "report/index.html",
         files=directory(RESULTS / "report/files"),
@@ -38,8 +62,7 @@ rule make_report:
     resources:
         mem_mb=attempts_of(4_000),
     params:
-        code=code_of("make_report"),
+        code=code_of_metrics("make_report", CONFIG.metrics_shown),
     shell:
         "python $SCRIPTS/make_report.py --manifest {input.manifest:q} --tables {input.tables:q} "
-        "--figures {input.figures:q} --items {input.per_item:q} --captions {input.captions:q} "
-        "--index {output.index:q} &> {log:q}"
+        "--figures {input.figures:q} --items {input.per_item:q} --index {output.index:q} &> {log:q}"

@@ -1,6 +1,18 @@
 # Responses of every system to the contexts of a split.
 
 
+def decoding_of(wildcards):
+    return CONFIG.decoding_of(wildcards.corpus, wildcards.system).model_dump_json()
+
+
+def module_of_function(system):
+    return SYSTEMS[system].function.rpartition(".")[0]
+
+
+def external_file(wildcards):
+    return SYSTEMS[wildcards.system].responses.format(corpus=wildcards.corpus, split=wildcards.split)
+
+
 rule generate_responses:
     """Answer every context with a trained system, and score the references under it."""
     input:
@@ -15,15 +27,15 @@ rule generate_responses:
     benchmark:
         BENCHMARKS / "responses/{corpus}/{system}/seed{seed}/{split}.tsv"
     wildcard_constraints:
-        system=one_of(TRAINABLE),
+        system=one_of(TRAINED),
     threads: 1
     resources:
         mem_mb=attempts_of(4_000),
         runtime=120,
         gpu=1,
     params:
-        settings=settings("decoding"),
-        device=lambda wildcards: CONFIG.training_of(wildcards.corpus, wildcards.system).device,
+        settings=decoding_of,
+        device=device_of,
         code=lambda wildcards: code_of("generate_responses", module_of(wildcards.system)),
     shell:
         "python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
@@ -43,11 +55,30 @@ rule generate_baseline:
     wildcard_constraints:
         system=one_of(BASELINES),
     params:
-        kind=lambda wildcards: SYSTEMS[wildcards.system].model.partition(":")[2],
+        kind=lambda wildcards: SYSTEMS[wildcards.system].baseline,
         code=code_of("generate_baseline"),
     shell:
         "python $SCRIPTS/generate_baseline.py --kind {params.kind} --train {input.train:q} --examples {input.examples:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
+
+
+rule generate_exact:
+    """Reference rows of generated sentences: the likelihood under the distribution that they were drawn from."""
+    input:
+        RESULTS / "filtered/{corpus}/{split}.parquet",
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    wildcard_constraints:
+        system=one_of(EXACT),
+    params:
+        kind=lambda wildcards: SYSTEMS[wildcards.system].baseline,
+        source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
+        code=code_of("generate_exact"),
+    shell:
+        "python $SCRIPTS/generate_exact.py --kind {params.kind} --source {params.source:q} --examples {input:q} "
+        "--out {output:q} &> {log:q}"
 
 
 rule call_function:
@@ -67,13 +98,14 @@ rule call_function:
     resources:
         mem_mb=attempts_of(4_000),
     params:
-        function=lambda wildcards: function_of(wildcards.system),
+        function=lambda wildcards: SYSTEMS[wildcards.system].function,
         options=lambda wildcards: json.dumps(SYSTEMS[wildcards.system].options),
-        code=lambda wildcards: code_of("call_function", module_of_function(wildcards.system)),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("call_function", lambda wildcards: [module_of_function(wildcards.system)]),
     shell:
         "python $SCRIPTS/call_function.py --function {params.function} --options {params.options:q} "
-        "--train {input.train:q} --examples {input.examples:q} --vectors {input.vectors:q} --seed {wildcards.seed} "
-        "--out {output:q} &> {log:q}"
+        "--train {input.train:q} --examples {input.examples:q} --vectors {input.vectors:q} "
+        "--tokeniser {params.tokeniser} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
 rule read_external_responses:
@@ -88,7 +120,8 @@ rule read_external_responses:
     wildcard_constraints:
         system=one_of(EXTERNAL),
     params:
-        code=code_of("read_external_responses"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("read_external_responses"),
     shell:
         "python $SCRIPTS/read_external_responses.py --responses {input.responses:q} --examples {input.examples:q} "
-        "--out {output:q} &> {log:q}"
+        "--tokeniser {params.tokeniser} --out {output:q} &> {log:q}"

@@ -1,11 +1,34 @@
 # Metrics of every system's responses, and paired tests between systems.
 
 
+def splits_of(table):
+    """Splits whose responses a table scores."""
+    return CONFIG.tables[table].read_splits if table in CONFIG.tables_of("scores") else []
+
+
+SPLITS_SCORED = [split for split in SPLITS if any(split in splits_of(table) for table in CONFIG.reported)]
+
+
+def runs_scored(path):
+    """``path`` for every run that a table of a run without a target shows on a split, each once."""
+
+    def files(wildcards):
+        tables = [table for table in CONFIG.reported if wildcards.split in splits_of(table)]
+        return list(dict.fromkeys(file for table in tables for file in runs_of(table, path, split=wildcards.split)))
+
+    return files
+
+
+def competing_in(wildcards):
+    """The systems of a table that are compared: baselines frame it."""
+    return [system for system in CONFIG.systems_of(wildcards.table) if not SYSTEMS[system].baseline]
+
+
 rule score_responses:
-    """Every metric of one system's responses, with intervals, and the items' values for paired tests."""
+    """The tables' metrics of one system's responses, with intervals, and the items' values for paired tests."""
     input:
         responses=RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
-        vectors=vectors_of,
+        vectors=vectors_if_any if VECTORS_SCORED else [],
     output:
         scores=RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
         per_item=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
@@ -17,10 +40,13 @@ rule score_responses:
         mem_mb=attempts_of(2_000),
     params:
         settings=settings("metrics"),
-        code=code_of("score_responses"),
+        metrics=CONFIG.metrics_shown,
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--settings {params.settings:q} --corpus {wildcards.corpus} --split {wildcards.split} "
+        "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser} "
+        "--corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"
 
@@ -28,46 +54,42 @@ rule score_responses:
 rule collect_scores:
     """All scores of a split in long form; a missing run is an error."""
     input:
-        lambda wildcards: expand(
-            RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
-            corpus=CONFIG.corpora,
-            system=SYSTEMS,
-            seed=CONFIG.seeds,
-            split=wildcards.split,
-        ),
+        runs_scored(RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet"),
     output:
         RESULTS / "scores/{split}/scores.parquet",
     log:
         LOGS / "scores/{split}.log",
     params:
-        expect=lambda wildcards: expand(
-            "{corpus}/{split}/{system}/{seed}",
-            corpus=CONFIG.corpora,
-            split=wildcards.split,
-            system=SYSTEMS,
-            seed=CONFIG.seeds,
-        ),
+        expect=runs_scored("{corpus}/{split}/{system}/{seed}"),
         code=code_of("collect_scores"),
     shell:
         "python $SCRIPTS/collect_scores.py --files {input:q} --expect {params.expect:q} --out {output:q} &> {log:q}"
 
 
 rule compare_systems:
-    """Is the best system of a column truly ahead? Paired tests over test items, Holm-corrected."""
+    """Test the best system of each column of a table against the others: paired over items, Holm-corrected."""
     input:
-        runs(RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"),
+        lambda wildcards: runs_of(
+            wildcards.table,
+            RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
+            corpus=wildcards.corpus,
+            split=CONFIG.tables[wildcards.table].splits,
+        ),
     output:
-        RESULTS / "significance/{corpus}/{split}.parquet",
+        RESULTS / "significance/{corpus}/{table}.parquet",
     log:
-        LOGS / "significance/{corpus}/{split}.log",
+        LOGS / "significance/{corpus}/{table}.log",
     benchmark:
-        BENCHMARKS / "significance/{corpus}/{split}.tsv"
+        BENCHMARKS / "significance/{corpus}/{table}.tsv"
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("scores")),
     resources:
         mem_mb=attempts_of(4_000),
     params:
         settings=settings("significance"),
-        competing=TRAINED + FUNCTIONS + EXTERNAL,
-        code=code_of("compare_systems"),
+        competing=competing_in,
+        metrics=lambda wildcards: CONFIG.metrics_of(wildcards.table),
+        code=lambda wildcards: code_of_metrics("compare_systems", CONFIG.metrics_of(wildcards.table)),
     shell:
         "python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "
-        "--settings {params.settings:q} --out {output:q} &> {log:q}"
+        "--metrics {params.metrics:q} --settings {params.settings:q} --out {output:q} &> {log:q}"

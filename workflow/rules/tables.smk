@@ -1,38 +1,267 @@
-# The published tables, with our figures, their spread and the published ones side by side.
+# Tables: a rule for each sort of input. Which tables there are, and what each shows, is data of the paper.
 
 
-rule make_table:
-    """One published table as CSV, Markdown and LaTeX."""
+def shown(kind):
+    """A file of a table, in Snakemake's report with the caption that the paper declares."""
+    return report(
+        RESULTS / f"tables/{{table}}.{kind}",
+        caption="../report/table.rst",
+        category="Tables",
+        labels=lambda wildcards: {
+            "table": CONFIG.tables[wildcards.table].number or wildcards.table,
+            "format": kind,
+        },
+    )
+
+
+# As JSON, and functions all of them: Snakemake takes braces in a plain text for wildcards.
+
+
+def spec_of(wildcards):
+    """What the paper declares of a table (pipeline_lib.config.papers), without what it leaves as it is."""
+    return CONFIG.tables[wildcards.table].model_dump_json(by_alias=True, exclude_defaults=True)
+
+
+def layout_of(wildcards):
+    """Rows of a table (pipeline_lib.config.layout.Layout)."""
+    return CONFIG.layout(wildcards.table).model_dump_json(exclude_defaults=True)
+
+
+def caption_of(wildcards):
+    return CONFIG.tables[wildcards.table].caption
+
+
+# --- counts of corpora ---
+
+
+rule make_count_table:
+    """Counts of every corpus."""
     input:
-        scores=of_table(RESULTS / "scores/{split}/scores.parquet"),
-        significance=of_table(RESULTS / "significance/{corpus}/{split}.parquet"),
-        counts=counts_of_table,
+        counts=lambda wildcards: expand(
+            RESULTS / "filtered/{corpus}/counts.json",
+            corpus=CONFIG.corpora_of(wildcards.table),
+        ),
+        published=PUBLISHED_VALUES,
     output:
-        csv=report(
-            RESULTS / "tables/{table}.csv",
-            caption="../report/published_table.rst",
-            category="Tables",
-            labels=labels_of_table("csv"),
-        ),
-        md=report(
-            RESULTS / "tables/{table}.md",
-            caption="../report/published_table.rst",
-            category="Tables",
-            labels=labels_of_table("md"),
-        ),
-        tex=report(
-            RESULTS / "tables/{table}.tex",
-            caption="../report/published_table.rst",
-            category="Tables",
-            labels=labels_of_table("tex"),
-        ),
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
     log:
         LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("counts")),
     params:
-        layout=layout,
-        settings=columns,
-        code=code_of("make_table"),
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        code=code_of("make_count_table"),
     shell:
-        "python $SCRIPTS/make_table.py --table {wildcards.table} --scores {input.scores:q} "
-        "--significance {input.significance:q} --counts {input.counts:q} --layout {params.layout:q} "
-        "--settings {params.settings:q} --csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} &> {log:q}"
+        "python $SCRIPTS/make_count_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --counts {input.counts:q} --published {input.published:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
+# --- scores of systems ---
+
+
+def scores_of(wildcards):
+    """Scores of every run of a table, from its responses or from the analysis that it names."""
+    spec = CONFIG.tables[wildcards.table]
+    if spec.from_ is not None:
+        return runs_of(wildcards.table, RESULTS / f"analyses/{{corpus}}/{{system}}/seed{{seed}}/{spec.from_}.parquet")
+    path = RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet"
+    return runs_of(wildcards.table, path, split=spec.read_splits)
+
+
+def significance_of(wildcards):
+    """Paired tests between the rows, where a table has any."""
+    if wildcards.table not in CONFIG.tested:
+        return []
+    path = RESULTS / "significance/{corpus}/{table}.parquet"
+    return expand(path, corpus=CONFIG.corpora_of(wildcards.table), table=wildcards.table)
+
+
+def items_of(wildcards):
+    """Values of every item, where each row is tested against the first."""
+    spec = CONFIG.tables[wildcards.table]
+    if spec.beside != "first row" or spec.from_ is not None:
+        return []
+    path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
+    return runs_of(wildcards.table, path, split=spec.read_splits)
+
+
+rule make_score_table:
+    """Metrics of systems, with the published values, or the differences from the first row, beneath."""
+    input:
+        scores=scores_of,
+        significance=significance_of,
+        per_item=items_of,
+        published=PUBLISHED_VALUES,
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    benchmark:
+        BENCHMARKS / "tables/{table}.tsv"
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("scores")),
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        test=lambda wildcards: CONFIG.significance.model_dump_json(),
+        code=lambda wildcards: code_of_metrics("make_score_table", CONFIG.tables[wildcards.table].metrics),
+    shell:
+        "python $SCRIPTS/make_score_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --scores {input.scores:q} --significance {input.significance:q} "
+        "--items {input.per_item:q} --test {params.test:q} --published {input.published:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
+# --- texts that an analysis picked or made ---
+
+
+def analysis_of(wildcards):
+    """The analysis that a table of texts shows: of each corpus, or of each system's first run."""
+    name, corpora = CONFIG.tables[wildcards.table].from_, CONFIG.corpora_of(wildcards.table)
+    if name in OF_CORPORA:
+        return expand(RESULTS / "analyses/{corpus}/{analysis}.parquet", corpus=corpora, analysis=name)
+    path = RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet"
+    return runs_of(wildcards.table, path, seed=CONFIG.seeds[0], analysis=name)
+
+
+def answers_of(wildcards):
+    """Every system's responses of the first run, where the analysis picked contexts of a corpus."""
+    if CONFIG.tables[wildcards.table].from_ not in OF_CORPORA:
+        return []
+    path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
+    return runs_of(wildcards.table, path, seed=CONFIG.seeds[0], split=["validation", "test"])
+
+
+rule make_text_table:
+    """Texts that an analysis picked or made, with every system's answers to them."""
+    input:
+        analysis=analysis_of,
+        per_item=answers_of,
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("texts")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        code=code_of("make_text_table"),
+    shell:
+        "python $SCRIPTS/make_text_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --analysis {input.analysis:q} --items {input.per_item:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
+# --- ratings, settings, costs ---
+
+
+rule make_rating_table:
+    """The table of whatever filled sheets there are; without any it draws nothing and says that none were collected."""
+    input:
+        ratings=filled_sheets,
+        draws=keys_of_filled_sheets,
+        published=PUBLISHED_VALUES,
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("ratings")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        level=CONFIG.significance.level,
+        code=code_of("make_rating_table"),
+    shell:
+        "python $SCRIPTS/make_rating_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --ratings {input.ratings:q} --keys {input.draws:q} --level {params.level} "
+        "--published {input.published:q} --csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} "
+        "--json {output.json:q} &> {log:q}"
+
+
+rule make_setting_table:
+    """Sizes, options and training settings of systems, beside the published ones."""
+    input:
+        published=PUBLISHED_VALUES,
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("settings")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        settings=lambda wildcards: json.dumps(CONFIG.settings_of(wildcards.table)),
+        code=lambda wildcards: code_of("make_setting_table"),
+    shell:
+        "python $SCRIPTS/make_setting_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --settings {params.settings:q} --published {input.published:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
+def trained_in(path):
+    """``path`` for every run of a table's trained systems."""
+
+    def files(wildcards):
+        trained = [system for system in CONFIG.systems_of(wildcards.table) if system in TRAINED]
+        return runs_of(wildcards.table, path, system=trained)
+
+    return files
+
+
+rule make_cost_table:
+    """Runtime and memory of every stage and system of this run, from its benchmark files."""
+    input:
+        # The benchmark files are not inputs: Snakemake would train a model again for one that is not there.
+        trained_in(RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json"),
+        trained_in(RESULTS / "models/{corpus}/{system}/seed{seed}/history.jsonl"),
+        lambda wildcards: [
+            RESULTS / f"significance/{corpus}/{table}.parquet"
+            for corpus in CONFIG.corpora_of(wildcards.table)
+            for table in CONFIG.tested_on(corpus)
+        ],
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("costs")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        stages=lambda wildcards: CONFIG.stages(wildcards.table, BENCHMARKS, RESULTS / "models").model_dump_json(),
+        code=code_of("make_cost_table"),
+    shell:
+        "python $SCRIPTS/make_cost_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --stages {params.stages:q} --csv {output.csv:q} --md {output.md:q} "
+        "--tex {output.tex:q} --json {output.json:q} &> {log:q}"

@@ -1,27 +1,49 @@
-# A target below the results folder that no rule makes: say what there is instead of "no rule to produce".
+# A target below a results folder that no rule makes: say what there is instead of "no rule to produce", or which
+# command makes it, if it is another paper's or another preset's.
 # Not a rule of its own: one that matches every file would be tried, with a warning, for each that another rule makes.
 
 from snakemake.cli import get_argument_parser
 
-unmade = [
-    word
-    for word in sys.argv[1:]
-    if Path(os.path.relpath(word or ".")).is_relative_to(os.path.relpath(RESULTS))
-    # in object storage a rule's outputs bear the bucket's name, so that no word on the command line could match
-    and workflow.storage_settings.default_storage_provider is None
-    and not any(rule.is_producer(word) for rule in workflow.rules)
-]
-if unmade and not AS_MODULE:  # a workflow that uses this one may make it with a rule still to come
-    # a word may also be the value of an option, such as `--report`
-    for target in set(unmade).intersection(get_argument_parser().parse_known_args()[0].targets):
+from pipeline_lib.config.catalogue import command, owner
+from pipeline_lib.config.loading import read_yaml
+
+
+def unmade_targets():
+    """Targets of the command line that no rule makes, and that are no rule's name."""
+    # in object storage a rule's outputs bear the bucket's name, so that no word on the command line could match;
+    # a workflow that uses this one may make a file with a rule still to come
+    if AS_MODULE or workflow.storage_settings.default_storage_provider is not None:
+        return []
+    rules = list(workflow.rules)
+    named = {word for word in sys.argv[1:] if word and not any(rule.name == word for rule in rules)}
+    unmade = [word for word in named if not any(rule.is_producer(word) for rule in rules)]
+    # a word may also be an option or its value, such as `--report`
+    return [word for word in get_argument_parser().parse_known_args()[0].targets if word in unmade] if unmade else []
+
+
+for target in unmade_targets():
+    path = Path(os.path.relpath(target))
+    ours = path.is_relative_to(os.path.relpath(RESULTS))
+    other = owner(ROOT, path.as_posix())
+    if other and not (ours and len(RESULTS.parts) >= len(Path(other.results).parts)):
         raise WorkflowError(
-            f"Error: no stage makes {target}\n"
-            f"  corpora:  {', '.join(CORPORA)}\n"
-            f"  systems:  {', '.join([*SYSTEMS, *CONFIG.ablations])}\n"
-            f"  seeds:    {', '.join(map(str, SEEDS))}\n"
-            f"  splits:   {', '.join(SPLITS)}\n"
-            f"  clusters: {', '.join(CLUSTERINGS)}\n"
-            f"  tables:   {', '.join(TABLES)}\n"
-            "  remedy:   correct the name (README, `Rerun one stage`), add it to the configuration, or name the overlay\n"
-            "            that has it: --configfile config/<overlay>.yaml"
+            f"Error: {target} is made by the preset {other.name!r} of the paper {other.paper!r}\n"
+            f"  where:    this run is of the paper {CONFIG.paper!r}, preset {CONFIG.preset!r}, folder {CONFIG.results}\n"
+            f"  remedy:   {command(other.paper, other.name, target, read_yaml(Path('config.yaml')))}"
         )
+    if not ours:
+        continue
+    raise WorkflowError(
+        f"Error: no stage makes {target}\n"
+        f"  paper:    {CONFIG.paper}, preset {CONFIG.preset}, folder {CONFIG.results}\n"
+        f"  corpora:  {', '.join(CORPORA)}\n"
+        f"  systems:  {', '.join(SYSTEMS)}\n"
+        f"  seeds:    {', '.join(map(str, SEEDS))}\n"
+        f"  splits:   {', '.join(SPLITS)}\n"
+        f"  clusters: {', '.join(CLUSTERINGS)}\n"
+        f"  tables:   {', '.join(CONFIG.tables)}\n"
+        f"  figures:  {', '.join(CONFIG.figures)}\n"
+        f"  analyses: {', '.join(CONFIG.analyses)}\n"
+        "  remedy:   correct the name, add it to the configuration, or name the paper and the preset that have it:\n"
+        "            --config paper=<paper> preset=<preset>; `python -m pipeline_lib list` shows all of them"
+    )

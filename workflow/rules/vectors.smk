@@ -1,5 +1,24 @@
 # Word vectors: rows of a GloVe file, or vectors trained on the training split; then vocabulary and embedding matrix.
 
+FROM_FILE = {
+    corpus: config_of(corpus).embeddings for corpus in CORPORA if config_of(corpus).embeddings.source == "file"
+}
+
+
+def embeddings_of_name(name):
+    """Embedding settings, of any corpus, that name a vector file ``name``."""
+    return [embeddings for embeddings in FROM_FILE.values() if embeddings.file.name == name]
+
+
+def vectors_file(wildcards):
+    return RESULTS / f"raw/glove/{config_of(wildcards.corpus).embeddings.file.name}"
+
+
+def dimension_of(wildcards):
+    """The width that a file with several (glove.6B.zip) is asked for."""
+    dimension = config_of(wildcards.corpus).embeddings.dimension
+    return f"--dimension {dimension}" if dimension else ""
+
 
 rule fetch_vectors:
     """Fetch and verify a GloVe file."""
@@ -8,7 +27,7 @@ rule fetch_vectors:
     log:
         LOGS / "raw/glove/{name}.log",
     wildcard_constraints:
-        name=one_of(embeddings.file.name for embeddings in EMBEDDINGS_FROM_FILE.values()),
+        name=one_of(embeddings.file.name for embeddings in FROM_FILE.values()),
     resources:
         embeddings=lambda wildcards: embeddings_of_name(wildcards.name)[0].model_dump_json(),
         mirrors=MIRRORS,
@@ -31,7 +50,7 @@ rule select_vectors:
     benchmark:
         BENCHMARKS / "vectors/{corpus}/file.tsv"
     wildcard_constraints:
-        corpus=one_of(EMBEDDINGS_FROM_FILE),
+        corpus=one_of(FROM_FILE),
     resources:
         mem_mb=attempts_of(2_000),
     params:
@@ -45,7 +64,7 @@ rule select_vectors:
 rule train_vectors:
     """GloVe trained on the training split."""
     input:
-        train=RESULTS / "examples/{corpus}/train.parquet",
+        dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
     output:
         RESULTS / "vectors/{corpus}/native.parquet",
@@ -59,16 +78,17 @@ rule train_vectors:
         runtime=240,
     params:
         settings=lambda wildcards: config_of(wildcards.corpus).embeddings.training.model_dump_json(),
-        code=code_of("train_vectors"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("train_vectors"),
     shell:
-        "python $SCRIPTS/train_vectors.py --train {input.train:q} --tokens {input.tokens:q} "
-        "--settings {params.settings:q} --out {output:q} &> {log:q}"
+        "python $SCRIPTS/train_vectors.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
+        "--settings {params.settings:q} --tokeniser {params.tokeniser} --out {output:q} &> {log:q}"
 
 
 rule train_vectors_with_package:
     """GloVe trained on the training split by glove-python-binary, in an environment of its own (Python 3.6-3.8)."""
     input:
-        train=RESULTS / "examples/{corpus}/train.parquet",
+        dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
     output:
         RESULTS / "vectors/{corpus}/package.parquet",
@@ -82,17 +102,18 @@ rule train_vectors_with_package:
         runtime=240,
     params:
         settings=lambda wildcards: config_of(wildcards.corpus).embeddings.training.model_dump_json(),
-        code=code_of("train_vectors_with_package"),
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("train_vectors_with_package"),
     shell:
-        "python $SCRIPTS/train_vectors_with_package.py --train {input.train:q} --tokens {input.tokens:q} "
-        "--settings {params.settings:q} --environment .venv-glove --out {output:q} &> {log:q}"
+        "python $SCRIPTS/train_vectors_with_package.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
+        "--settings {params.settings:q} --tokeniser {params.tokeniser} --environment .venv-glove --out {output:q} &> {log:q}"
 
 
 rule build_vocabulary:
-    """Token ids of the filtered training split with their embeddings."""
+    """Token ids of the filtered training split with their embeddings, if the corpus has word vectors."""
     input:
         train=RESULTS / "filtered/{corpus}/train.parquet",
-        vectors=vectors_of,
+        vectors=vectors_if_any,
     output:
         RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
     log:

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 from pipeline_lib.files.formats import write_parquet
-from pipeline_lib.schemas.vocabulary import vocabulary_schema
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import build
+from pipeline_lib.vectors.vocabulary import build
 
 
-def main(train: Path, vectors: Path, out: Path) -> None:
-    table = build(train, vectors)
-    write_parquet(out, table, vocabulary_schema(table.schema.field("vector").type.list_size))
+def main(train: Path, vectors: list[Path], out: Path) -> None:
+    table = build(train, vectors[0] if vectors else None)
+    write_parquet(out, table, table.schema)
 
 
 if __name__ == "__main__":

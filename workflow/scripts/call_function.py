@@ -7,10 +7,13 @@ from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.responses.functions import respond_with
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.cli import run
+from pipeline_lib.text.tokenisers import tokeniser as find
 
 
-def main(function: str, options: str, train: Path, examples: Path, vectors: Path, seed: int, out: Path) -> None:
-    responses = respond_with(function, json.loads(options), train, examples, vectors, seed)
+def main(
+    function: str, options: str, train: Path, examples: Path, vectors: Path, tokeniser: str, seed: int, out: Path
+) -> None:
+    responses = respond_with(function, json.loads(options), train, examples, vectors, find(tokeniser), seed)
     write_parquet(out, responses, RESPONSES)
 
 

@@ -1,4 +1,4 @@
-"""Test the best system of every column against the others, for one corpus and split."""
+"""Test the best system of every column of a table against the others, split by split."""
 
 from pathlib import Path
 
@@ -7,14 +7,17 @@ import pyarrow as pa
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.significance import SIGNIFICANCE
-from pipeline_lib.significance.outputs import read_outputs
+from pipeline_lib.significance.outputs import by_split, read_outputs
 from pipeline_lib.significance.paired import compare
 from pipeline_lib.stage.cli import run
 
 
-def main(items: list[Path], competing: list[str], settings: Significance, out: Path) -> None:
-    corpus, split, systems = read_outputs(items, competing)
-    rows = [{"corpus": corpus, "split": split, **row} for row in compare(systems, settings)]
+def main(items: list[Path], competing: list[str], metrics: list[str], settings: Significance, out: Path) -> None:
+    rows = [
+        {"corpus": corpus, "split": split, **row}
+        for (corpus, split), own in by_split(items).items()
+        for row in compare(read_outputs(own, competing, metrics), settings, metrics)
+    ]
     write_parquet(out, pa.Table.from_pylist(rows, SIGNIFICANCE), SIGNIFICANCE)
 
 

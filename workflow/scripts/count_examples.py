@@ -6,13 +6,13 @@ from pathlib import Path
 from pipeline_lib.examples.counting import count_examples
 from pipeline_lib.files.formats import write_json
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import SPECIALS, Vocabulary
+from pipeline_lib.text.units import SPECIALS, TURN, Words
 
 
 def main(corpus: str, examples: list[Path], vocabulary: Path, out: Path) -> None:
     scratch = out.with_name(f".{out.name}.duckdb")
     splits = {path.stem: asdict(count_examples(path, scratch)) for path in examples}
-    words = len(Vocabulary.read(vocabulary)) - len(SPECIALS)
+    words = len(set(Words.read(vocabulary).tokens) - {*SPECIALS, TURN})
     write_json(out, {"corpus": corpus, "vocabulary": words, "splits": splits})
 
 

@@ -2,16 +2,23 @@
 
 from pathlib import Path
 
-from pipeline_lib.config.ratings import Human
+from pipeline_lib.config.ratings import Questions, Study
 from pipeline_lib.files.formats import write_text
 from pipeline_lib.ratings.draw import draw
 from pipeline_lib.stage.cli import run as run_stage
 
 
 def main(
-    corpus: str, systems: list[str], responses: list[Path], run: int, settings: Human, keep: Path, key: Path
+    corpus: str,
+    systems: list[str],
+    responses: list[Path],
+    run: int,
+    study: Study,
+    questions: Questions,
+    keep: Path,
+    key: Path,
 ) -> None:
-    drawn = draw(corpus, dict(zip(systems, responses, strict=True)), run, settings)
+    drawn = draw(corpus, dict(zip(systems, responses, strict=True)), run, study, questions)
     for path in (keep / f"{drawn.sheet}.json", key):
         write_text(path, drawn.model_dump_json(indent=1) + "\n")
 

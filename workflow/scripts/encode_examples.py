@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 
 def main(examples: Path, vocabulary: Path, out: Path) -> None:
-    encode_examples(examples, Vocabulary.read(vocabulary), out)
+    encode_examples(examples, Words.read(vocabulary), out)
 
 
 if __name__ == "__main__":

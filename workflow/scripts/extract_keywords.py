@@ -5,10 +5,11 @@ from pathlib import Path
 from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.stage.cli import run
 from pipeline_lib.text.keywords import extract_keywords
+from pipeline_lib.text.tokenisers import tokeniser as find
 
 
-def main(examples: Path, train: Path, settings: Keywords, threads: int, out: Path) -> None:
-    extract_keywords(examples, train, settings.most, threads, out)
+def main(examples: Path, train: Path, settings: Keywords, tokeniser: str, threads: int, out: Path) -> None:
+    extract_keywords(examples, train, settings.most, find(tokeniser).LANGUAGE, threads, out)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def main(
     validation: Path,
     test: Path,
     tokens: Path,
-    vectors: Path,
+    vectors: list[Path],
     settings: Filtering,
     out_train: Path,
     out_validation: Path,
@@ -22,7 +22,7 @@ def main(
     report: Path,
 ) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    known = known_tokens(tokens, vectors, settings)
+    known = known_tokens(tokens, vectors[0] if vectors else None, settings)
     counts = {
         "train": filter_examples(train, known, settings, out_train),
         "validation": filter_examples(validation, known, settings, out_validation),

@@ -9,7 +9,7 @@ from pipeline_lib.models import saved
 from pipeline_lib.responses.generate import respond
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 
 def main(
@@ -24,11 +24,14 @@ def main(
     out: Path,
 ) -> None:
     keep_freed_memory()
-    words = Vocabulary.read(vocabulary)
+    words = Words.read(vocabulary)
     network = saved.load(model, words).to(choose_device(device))
     # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
     selections = [name for name in network.selections if split == "validation" or name != "oracle"]
-    table, metadata = respond(network, words, examples, clusters[0] if clusters else None, settings, seed, selections)
+    # of held-out splits alone: a training split is large, and its bound says as much
+    samples = 0 if split == "train" else settings.importance_samples
+    groups = clusters[0] if clusters else None
+    table, metadata = respond(network, words, examples, groups, settings, seed, selections, samples)
     write_parquet(out, table, RESPONSES, metadata)
 
 

@@ -6,10 +6,8 @@ from pipeline_lib.report.page import Contents, write_page
 from pipeline_lib.stage.cli import run
 
 
-def main(
-    manifest: Path, tables: list[Path], figures: list[Path], items: list[Path], captions: list[Path], index: Path
-) -> None:
-    write_page(Contents(manifest, tables, figures, items, captions), index)
+def main(manifest: Path, tables: list[Path], figures: list[Path], items: list[Path], index: Path) -> None:
+    write_page(Contents(manifest, tables, figures, items), index)
 
 
 if __name__ == "__main__":

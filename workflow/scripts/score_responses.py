@@ -9,12 +9,15 @@ from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.suite import score_file
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.stage.cli import run
+from pipeline_lib.text.tokenisers import tokeniser as find
 
 
 def main(
     responses: Path,
-    vectors: Path,
+    vectors: list[Path],
+    metrics: list[str],
     settings: Metrics,
+    tokeniser: str,
     corpus: str,
     split: str,
     system: str,
@@ -22,7 +25,9 @@ def main(
     scores: Path,
     items: Path,
 ) -> None:
-    rows, per_item = score_file(responses, vectors, settings, seed)
+    rows, per_item = score_file(
+        responses, vectors[0] if vectors else None, metrics, settings, seed, find(tokeniser).LANGUAGE
+    )
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)
     write_parquet(items, per_item, per_item.schema, {key: str(value) for key, value in run_of.items()})

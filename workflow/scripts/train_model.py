@@ -16,7 +16,7 @@ from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.files.formats import write_json, write_text
 from pipeline_lib.models import saved
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 from pipeline_lib.training.loop import InterruptedTraining, Trainer
 from pipeline_lib.training.state import claimed, run_folder
 
@@ -38,7 +38,7 @@ def main(
     summary: Path,
 ) -> None:
     keep_freed_memory()
-    words = Vocabulary.read(vocabulary)
+    words = Words.read(vocabulary)
     groups = clusters[0] if clusters else None
     device, ranks = choose_device(settings.device), Ranks()
     torch.manual_seed(seed)

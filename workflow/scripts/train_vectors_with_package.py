@@ -5,15 +5,16 @@ from pathlib import Path
 
 from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.stage.cli import run
+from pipeline_lib.text.tokenisers import tokeniser as find
 from pipeline_lib.vectors.glove import write_vectors
 from pipeline_lib.vectors.glove_package import PACKAGE, train_with_package
 from pipeline_lib.vectors.glove_training import sentences, training_tokens
 
 
-def main(train: Path, tokens: Path, settings: GloveTraining, environment: Path, out: Path) -> None:
+def main(dialogues: Path, tokens: Path, settings: GloveTraining, tokeniser: str, environment: Path, out: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     wanted = training_tokens(tokens, settings.min_count)
-    trained = train_with_package(sentences(train), wanted, settings, environment)
+    trained = train_with_package(sentences(dialogues, find(tokeniser).tokenise_array), wanted, settings, environment)
     write_vectors(out, trained.tokens, trained.vectors, PACKAGE)
 
 

@@ -13,25 +13,37 @@ none of each other, and a context that is one of an earlier case's is passed ove
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
-from pipeline_lib.config.cases import Cases
+from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.metrics.items import encode
 from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.text.stopwords import stop_words
 from pipeline_lib.vectors.means import MeanVectors
-from pipeline_lib.vectors.space import WordVectors, read_vectors
+from pipeline_lib.vectors.space import VectorSpace
 
 FEWEST_CONTENT_WORDS = 3
 SHARED_WORDS = 0.5  # of the words that two texts have together: from here on they are near-duplicates
 CLITICS = ("n't", "'s", "'m", "'re", "'ve", "'ll", "'d", "ca", "wo")  # pieces that the tokeniser splits off or leaves
 ROWS = 256  # contexts compared with a whole split at once: 250 MB for one of 125,000
+
+
+class Options(Settings):
+    """Training contexts with contradictory responses, and the contexts nearest to them."""
+
+    contexts: Positive = Field(default=5, description="training contexts that are shown")
+    neighbours: Positive = Field(default=1, description="nearest contexts of validation and of test for each")
+    fewest_responses: Annotated[int, Field(ge=2)] = Field(
+        default=2, description="different responses that a context must have"
+    )
 
 
 class _Texts(NamedTuple):
@@ -66,29 +78,36 @@ class _Several(NamedTuple):
     similarity: np.ndarray
 
 
-def find_cases(examples: Mapping[str, Path], vectors: Path, settings: Cases) -> pa.Table:
+def find_cases(
+    examples: Mapping[str, Path], vectors: Path, options: Options, language: str | None = "english"
+) -> pa.Table:
     """Choose the contexts and their neighbours.
 
     Args:
         examples: split -> its examples (`EXAMPLES`).
-        vectors: word vectors (`schema.vectors`).
+        vectors: word vectors (`vectors_schema`).
+        language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
-        `schema.CASES`, ``settings.contexts`` cases at the most, fewer where the corpus has fewer.
+        `schema.CASES`, ``options.contexts`` cases at the most, fewer where the corpus has fewer.
     """
-    space = read_vectors(vectors)
+    space = VectorSpace.read(vectors)
     tables = {
         split: read_parquet(path, EXAMPLES, ["example_id", "context", "response"]) for split, path in examples.items()
     }
-    contexts, responses = (_texts(_different(tables["train"][side]), space) for side in ("context", "response"))
-    several = _with_several(tables["train"], contexts, responses, settings.fewest_responses)
-    others = {split: _texts(_different(tables[split]["context"]), space) for split in tables if split != "train"}
+    contexts, responses = (
+        _texts(_different(tables["train"][side]), space, language) for side in ("context", "response")
+    )
+    several = _with_several(tables["train"], contexts, responses, options.fewest_responses)
+    others = {
+        split: _texts(_different(tables[split]["context"]), space, language) for split in tables if split != "train"
+    }
     near = {
-        split: _nearest(contexts.units(several.context), texts.units(slice(None)), settings.neighbours)
+        split: _nearest(contexts.units(several.context), texts.units(slice(None)), options.neighbours)
         for split, texts in others.items()
     }
     ranking = _rank(several, [cosine[:, 0] for _, cosine in near.values()], responses)
     rows: list[dict[str, Any]] = []
-    for case, (i, own) in enumerate(_choose(ranking, contexts, several, tables["train"], settings), start=1):
+    for case, (i, own) in enumerate(_choose(ranking, contexts, several, tables["train"], options), start=1):
         rows += [{"case": case, "similarity": float(several.similarity[i])} | row for row in own]
         for split, (index, cosine) in near.items():
             for j, value in zip(index[i], cosine[i], strict=True):
@@ -105,19 +124,19 @@ def _different(texts: pa.ChunkedArray) -> pa.Array:
     return unique.take(pc.sort_indices(unique))
 
 
-def _texts(texts: pa.Array, space: WordVectors) -> _Texts:
+def _texts(texts: pa.Array, space: VectorSpace, language: str | None) -> _Texts:
     vocabulary, (words,) = encode(texts)
-    content = _is_content(vocabulary) & pc.is_in(vocabulary, value_set=space.tokens).to_numpy(zero_copy_only=False)
+    content = _is_content(vocabulary, language) & pc.is_in(vocabulary, value_set=space.tokens).to_numpy(
+        zero_copy_only=False
+    )
     words = words.keep(content[words.ids])
     lists = pa.ListArray.from_arrays(words.offsets.astype(np.int32), vocabulary.take(pa.array(words.ids)))
     return _Texts(texts, words, MeanVectors([lists], space))
 
 
-def _is_content(vocabulary: pa.Array) -> np.ndarray:
+def _is_content(vocabulary: pa.Array, language: str | None) -> np.ndarray:
     """(V,) bool: neither a stop word nor a piece of one, and with a letter in it."""
-    from summa.preprocessing.stopwords import get_stopwords_by_language  # here: it imports scipy
-
-    stop = pa.array([*get_stopwords_by_language("english").split(), *CLITICS])
+    stop = pa.concat_arrays([stop_words(language), pa.array(CLITICS)])
     plain = pc.invert(pc.is_in(vocabulary, value_set=stop))
     return pc.and_(plain, pc.match_substring_regex(vocabulary, r"\pL")).to_numpy(zero_copy_only=False)
 
@@ -190,7 +209,7 @@ def _rank(several: _Several, nearest: Sequence[np.ndarray], responses: _Texts) -
 
 
 def _choose(
-    ranking: np.ndarray, contexts: _Texts, several: _Several, train: pa.Table, settings: Cases
+    ranking: np.ndarray, contexts: _Texts, several: _Several, train: pa.Table, options: Options
 ) -> list[tuple[int, list[dict[str, Any]]]]:
     """Rows of ``several`` that become cases, each with its responses."""
     chosen: list[tuple[int, list[dict[str, Any]]]] = []
@@ -202,10 +221,10 @@ def _choose(
         if not _is_new(words, taken):
             continue
         own = _examples_of(train, "train", contexts.text[context].as_py())
-        if _count_new([set(row["response"].split()) for row in own]) >= settings.fewest_responses:
+        if _count_new([set(row["response"].split()) for row in own]) >= options.fewest_responses:
             chosen.append((int(i), own))
             taken.append(words)
-        if len(chosen) == settings.contexts:
+        if len(chosen) == options.contexts:
             break
     return chosen
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.config.sweep import SWEPT, Sweep
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_json, read_parquet
 from pipeline_lib.metrics.collection import collect
@@ -18,10 +19,9 @@ from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.metrics.uptake import uptake
 from pipeline_lib.schemas.responses import RESPONSES
 
-SCORED = ("BLEU-2", "coherence", "distinct-2", "kl", "ppl-importance", "ARI")  # as score_responses has them
 UPTAKE = "uptake"
 INFERRED = "ARI, response given"  # of the group that the system tells with the response in hand
-METRICS = (*SCORED, UPTAKE, INFERRED)
+METRICS = (*SWEPT, UPTAKE, INFERRED)
 _TEXTS = ["context", "response"]
 _GROUPS = pa.schema([pa.field("group", pa.int16()), pa.field("label", pa.int32())])  # of `analysis.schemas.latents`
 
@@ -39,6 +39,10 @@ POINT = pa.schema(
         pa.field("runs", pa.int32(), nullable=False),
     ]
 )
+
+
+class Options(Sweep):
+    """The generated corpus at other rates of one-to-many and many-to-one data."""
 
 
 class Measured(NamedTuple):
@@ -114,14 +118,14 @@ def over_runs(runs: Sequence[Measured]) -> Estimate:
 
 def _scored(scores: Sequence[Path], expect: Sequence[str]) -> list[dict[str, Any]]:
     rows = collect(list(scores), list(expect)).to_pylist()
-    if missing := sorted(set(SCORED) - {row["metric"] for row in rows}):
+    if missing := sorted(set(SWEPT) - {row["metric"] for row in rows}):
         raise PipelineError(
             f"no score is named {missing[0]!r}",
             where=scores[0].parents[2],
-            expected="; ".join(SCORED),
+            expected="; ".join(SWEPT),
             remedy="delete the score files of this corpus and run the same command again",
         )
-    return [row for row in rows if row["metric"] in SCORED]
+    return [row for row in rows if row["metric"] in SWEPT]
 
 
 def _of_score(row: Mapping[str, Any]) -> Measured | None:

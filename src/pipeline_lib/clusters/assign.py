@@ -17,7 +17,7 @@ from pipeline_lib.schemas.clusters import CLUSTERS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keywords import KEYWORDS
 from pipeline_lib.vectors.means import MeanVectors, Rearranged
-from pipeline_lib.vectors.space import WordVectors, read_vectors
+from pipeline_lib.vectors.space import VectorSpace
 
 METHODS: dict[str, Callable[[Points, Clustering], Grouping]] = {
     "kmeans": kmeans.fit,
@@ -47,7 +47,7 @@ def cluster_examples(
             expected=did_you_mean(method, list(METHODS)),
             remedy="correct `clusters:` of the system",
         )
-    words = read_vectors(vectors)
+    words = VectorSpace.read(vectors)
     points: Mapping[str, MeanVectors | Rearranged]
     if settings.words == "all":
         points = {split: MeanVectors(_all_words(path, settings), words) for split, path in examples.items()}
@@ -70,7 +70,7 @@ def _all_words(path: Path, settings: Clustering) -> Iterator[pa.ListArray]:
 
 
 def _keyword_points(
-    examples: Mapping[str, Path], keywords: Sequence[Path], vectors: WordVectors, settings: Clustering
+    examples: Mapping[str, Path], keywords: Sequence[Path], vectors: VectorSpace, settings: Clustering
 ) -> dict[str, Rearranged]:
     column = f"{settings.side}_keywords"
     means = MeanVectors(

@@ -1,9 +1,11 @@
 """Values against the sections they are meant for: faults named with the key, and the nearest known one."""
 
 import math
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError, did_you_mean
@@ -68,59 +70,106 @@ def _same_kind(base: dict[str, Any], over: dict[str, Any]) -> bool:
     return "kind" not in base or over.get("kind", base["kind"]) == base["kind"]
 
 
-def overridden(kind: type[S], base: S, own: dict[str, Any], where: str) -> S:
-    """``base`` with the values of ``own`` in place of its own; errors as `validated`."""
+def overridden(kind: Any, base: S, own: dict[str, Any], where: str, section: str = "") -> S:
+    """Return ``base`` with the values of ``own`` in place of its own; errors as `validated`."""
     if not own:
         return base
-    return validated(kind, merge(base.model_dump(), own), where)
+    if not isinstance(own, dict):
+        raise PipelineError(
+            f"{section}: {own!r}",
+            where=where,
+            expected="keys of that section and their values",
+            remedy="correct the value",
+        )
+    merged = merge({section: base.model_dump()}, {section: own})  # under a key: of another kind, `own` replaces all
+    return validated(kind, merged[section], where, section)
 
 
-def validated(kind: type[S], values: dict[str, Any], where: str) -> S:
-    """``values`` as a section of that kind.
+def validated(kind: Any, values: Any, where: str | Callable[[Sequence[str]], str], section: str = "") -> Any:
+    """Return ``values`` as a section of that kind.
 
+    Args:
+        kind: a class of settings, or a union of some.
+        where: what to name as the place of a fault; or gives it, from the path of the faulty key.
+        section: the key that the values are under.
     Raises:
         PipelineError: they are not one; names the key.
     """
     try:
-        return kind.model_validate(values)
+        return TypeAdapter(kind).validate_python(values)
     except ValidationError as error:
-        raise _explained(error, where, kind) from None
+        raise _explained(error, where, kind, values, section) from None
 
 
-def _explained(error: ValidationError, where: str, root: type[Settings]) -> PipelineError:
+def _explained(
+    error: ValidationError, where: str | Callable[[Sequence[str]], str], root: Any, values: Any, section: str
+) -> PipelineError:
     faults = error.errors()
     # a misspelt required key is reported as missing and as unknown; the latter tells the user what to do
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
-    path = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    keys = _keys_along(values, first["loc"], missing=first["type"] == "missing")
+    # a check of several sections has no place of its own, and begins with the key that it is about
+    place = where if isinstance(where, str) else where(keys or message.partition(":")[0].split("."))
+    path = ".".join(filter(None, [section, *keys]))
     more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
     if first["type"] == "extra_forbidden":
-        known = _known_keys(root, first["loc"][:-1])
         return PipelineError(
             f"unknown key {path!r}{more}",
-            where=where,
-            expected=did_you_mean(str(first["loc"][-1]), known),
+            where=place,
+            expected=did_you_mean(keys[-1], _known_keys(root, first["loc"][:-1])),
             remedy="rename or remove the key; config/README.md lists every key",
         )
-    message = first["msg"].removeprefix("Value error, ")
     found = "" if first["type"] == "missing" else f"; found {str(first['input'])[:120]!r}"
     return PipelineError(
         (f"{path}: {message}" if path else message) + more,
-        where=where,
+        where=place,
         expected=f"{path or 'the keys'} as in config/README.md" + (found if path else ""),
         remedy="correct the value" if found else "add the key",
     )
 
 
-def _known_keys(kind: Any, path: tuple[Any, ...]) -> list[str]:
-    """Field names of the section at ``path``, through dictionaries, lists and optional sections."""
-    from typing import get_args
+def _keys_along(values: Any, location: Sequence[int | str], *, missing: bool) -> list[str]:
+    """The keys of ``location`` as the user wrote them, without the names that pydantic gives to alternatives.
 
-    for part in path:
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
-            kind = kind.model_fields[str(part)].annotation
-            continue
-        inner = [a for a in get_args(kind) if isinstance(a, type) and issubclass(a, BaseModel)]
-        kind = inner[0] if inner else next((a for a in get_args(kind) if get_args(a)), kind)
-    models = [kind, *get_args(kind)]
-    found = next((m for m in models if isinstance(m, type) and issubclass(m, BaseModel)), None)
-    return list(found.model_fields) if found else []
+    Args:
+        missing: whether the last of them is a key that the user did not write.
+    """
+    keys = []
+    for part in location:
+        in_mapping = isinstance(values, dict) and part in values
+        in_list = isinstance(values, list | tuple) and isinstance(part, int) and part < len(values)
+        if in_mapping or in_list:
+            values = values[part]
+            keys.append(str(part))
+        elif part == "[key]":
+            keys.append(part)
+    return [*keys, str(location[-1])] if missing else keys
+
+
+def _known_keys(kind: Any, location: Sequence[int | str]) -> list[str]:
+    """Keys of the section at ``location``, through mappings, lists and alternatives."""
+    reached = _alternatives(kind)
+    for part in location:
+        inner: list[Any] = []
+        for one in reached:
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                fields = {field.alias or name: field for name, field in one.model_fields.items()}
+                if part in fields:
+                    inner += _alternatives(fields[str(part)].annotation)
+                elif "kind" in fields and part in get_args(fields["kind"].annotation):
+                    inner.append(one)  # the alternative that pydantic names by its kind
+            else:
+                inner += [option for argument in get_args(one)[-1:] for option in _alternatives(argument)]
+        reached = inner or reached
+    models = [one for one in reached if isinstance(one, type) and issubclass(one, BaseModel)]
+    return list(dict.fromkeys(field.alias or name for model in models for name, field in model.model_fields.items()))
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    """The members of a union, of any depth, without their annotations."""
+    if get_origin(kind) is Annotated:
+        return _alternatives(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return [member for option in get_args(kind) for member in _alternatives(option)]
+    return [kind]

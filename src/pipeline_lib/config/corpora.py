@@ -4,11 +4,15 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import AnyPath, FileName, Fraction, Positive, Seed, Settings
 from pipeline_lib.errors import did_you_mean
 
 # sections that mean something for one corpus alone; the rest describes the run or is given for each system
 OVERRIDABLE = ("filtering", "embeddings", "keywords", "clustering", "network", "training", "decoding", "metrics")
+
+
+Reader = Literal["synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences"]
 
 
 class RemoteFile(Settings):
@@ -41,13 +45,26 @@ class Synthetic(Settings):
         return value
 
 
+class Window(Settings):
+    """Which stretches of a document become examples: some utterances of context, then the response."""
+
+    context: int = Field(
+        default=1, ge=0, le=100, description="utterances before the response; 0: a sentence alone, 1: one turn"
+    )
+    every: Literal["utterance", "document"] = Field(
+        default="utterance", description="a window at each utterance, or one that ends with the document"
+    )
+
+
 class Source(Settings):
     """A corpus: a reader, its files or its generator, and what differs for it from the rest of the configuration."""
 
-    reader: Literal["synthetic", "dailydialog", "opensubtitles", "numbered", "table"] = Field(
-        description="synthetic: generated; dailydialog: the release's zips or text files; opensubtitles: OPUS plain "
-        "text, one utterance a line, an empty line between films; numbered: `N query<TAB>response`, N restarts with "
-        "each film; table: CSV, JSONL or Parquet with columns dialogue id, turn, text[, speaker][, split]"
+    reader: Reader = Field(
+        description="synthetic: generated dialogues; grammar: generated sentences; dailydialog: the release's zips or "
+        "text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
+        "`N query<TAB>response`, N restarts with each film; table: CSV, JSONL or Parquet with columns dialogue id, "
+        "turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
+        "sentence a line"
     )
     label: str = Field(description="name in tables; published figures are matched by it")
     licence: str = Field(description="of the text, for the reader of the tables")
@@ -63,15 +80,28 @@ class Source(Settings):
         description="shares of dialogues held out where the corpus has no official splits",
     )
     split_seed: Seed = Field(default=1, description="decides which dialogues are held out")
+    window: Window = Field(default=Window(), description="which stretches of a dialogue become examples")
+    tokeniser: Literal["english", "spaces", "characters"] = Field(
+        default="english",
+        description="english: Treebank-like, lower-cased; spaces: words as given; characters: one by one, Latin words "
+        "and numbers whole",
+    )
     synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
+    grammar: Grammar | None = Field(default=None, description="for reader `grammar`: what is generated")
     override: dict[str, Any] = Field(
         default={}, description="sections (filtering, training, ...) and values of theirs that differ for this corpus"
     )
 
+    @property
+    def generated(self) -> bool:
+        """Whether the corpus is made by the project, and so has no files."""
+        return self.reader in ("synthetic", "grammar")
+
     def content(self) -> "Source":
         """What decides the dialogues: files by name and checksum, reader and splits, not where the files lie."""
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
-        return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles})
+        later = {"window": Window(), "tokeniser": "english"}  # of the examples
+        return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles} | later)
 
     @field_validator("override")
     @classmethod
@@ -85,7 +115,9 @@ class Source(Settings):
     def _has_content(self) -> "Source":
         if self.reader == "synthetic" and self.synthetic is None:
             raise ValueError("reader 'synthetic' needs a `synthetic:` section")
-        if self.reader != "synthetic" and not self.bundles:
+        if self.reader == "grammar" and self.grammar is None:
+            raise ValueError("reader 'grammar' needs a `grammar:` section")
+        if not self.generated and not self.bundles:
             raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
         if sum(self.splits.values()) >= 1:
             raise ValueError("`splits:` hold out every dialogue; nothing is left to train on")

@@ -1,13 +1,56 @@
 """How responses are made."""
 
-from pydantic import Field
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from pipeline_lib.config.settings import Positive, Settings
 
 
-class Decoding(Settings):
-    """How responses are generated: greedily, as in all four papers' main tables."""
-
+class _Decoding(Settings):
     max_length: Positive = Field(default=25, description="tokens after which a response is cut off")
+    samples: Positive = Field(default=1, description="responses to each context, each with its own draw of z")
     batch_size: Positive = Field(default=128, description="contexts decoded together")
     importance_samples: Positive = Field(default=20, description="draws of z for the importance-weighted likelihood")
+
+
+class Greedy(_Decoding):
+    """The likeliest next word, until the end."""
+
+    kind: Literal["greedy"] = Field(default="greedy", description="greedy: the likeliest next word at every position")
+
+
+class Sampling(_Decoding):
+    """Words drawn from the model's distribution."""
+
+    kind: Literal["sampling"] = Field(description="sampling: every next word is drawn at random")
+    temperature: float = Field(
+        default=1.0, gt=0, description="logits are divided by it; below 1 likely words become likelier"
+    )
+
+
+class Beam(_Decoding):
+    """The best sentence that a beam search finds."""
+
+    kind: Literal["beam"] = Field(description="beam: the best sentence that a beam search finds")
+    size: Positive = Field(default=4, description="hypotheses that are kept at every position")
+    min_length: int = Field(default=0, ge=0, lt=2**31, description="fewest tokens of a response")
+    length_penalty: float = Field(
+        default=1.0, ge=0, description="power of the length that divides log p; 0: none, 1: mean over tokens"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Beam":
+        if self.min_length > self.max_length:
+            raise ValueError(f"min_length ({self.min_length}) is more than max_length ({self.max_length})")
+        return self
+
+
+def _kind(value: Any) -> str:
+    return value.get("kind", "greedy") if isinstance(value, dict) else value.kind
+
+
+Decoding = Annotated[
+    Annotated[Greedy, Tag("greedy")] | Annotated[Sampling, Tag("sampling")] | Annotated[Beam, Tag("beam")],
+    Discriminator(_kind),
+]

@@ -24,10 +24,10 @@ class GloveTraining(Settings):
 class Embeddings(Settings):
     """Where word vectors come from."""
 
-    source: Literal["file", "native", "package"] = Field(
+    source: Literal["file", "native", "package", "none"] = Field(
         default="native",
         description="file: a Stanford GloVe file; native: trained here; package: trained by glove-python-binary in an "
-        "environment of its own (needs Python 3.6-3.8)",
+        "environment of its own (needs Python 3.6-3.8); none: systems learn their own",
     )
     file: RemoteFile | None = Field(default=None, description="for source `file`: text, .gz or .zip")
     mirror: AnyPath | None = Field(default=None, description="local folder that is tried before any URL")

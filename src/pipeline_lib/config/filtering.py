@@ -1,20 +1,30 @@
 """Which examples are kept."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipeline_lib.config.settings import Positive, Settings
 
+Length = Annotated[int, Field(ge=0, lt=2**31)]
+
 
 class Filtering(Settings):
-    """Which examples are kept, by length and by the GloVe token list."""
+    """Which examples are kept, by their lengths and by the tokens that are known."""
 
-    unknown: Literal["drop_example", "drop_token", "unk"] = Field(
-        default="drop_example", description="what to do with a token that has no vector"
+    known: Literal["vectors", "most_frequent", "any"] = Field(
+        default="vectors",
+        description="tokens of the training split that are known: those with a vector, the `vocabulary_size` most "
+        "frequent ones, or any",
     )
-    context_length: tuple[Positive, Positive] = Field(default=(1, 25), description="fewest and most tokens")
-    response_length: tuple[Positive, Positive] = Field(
+    vocabulary_size: Positive | None = Field(default=None, description="for known: most_frequent")
+    unknown: Literal["drop_example", "drop_token", "unk"] = Field(
+        default="drop_example", description="what to do with a token that is not known"
+    )
+    context_length: tuple[Length, Length] = Field(
+        default=(1, 25), description="fewest and most tokens; [0, 0] for sentences alone"
+    )
+    response_length: tuple[Length, Length] = Field(
         default=(1, 25), description="fewest and most tokens; paper-size window: context 7-12, response 1-12"
     )
     min_count: Positive = Field(default=1, description="training count below which a token counts as unknown")
@@ -25,3 +35,9 @@ class Filtering(Settings):
         if value[0] > value[1]:
             raise ValueError(f"fewest ({value[0]}) is more than most ({value[1]})")
         return value
+
+    @model_validator(mode="after")
+    def _has_size(self) -> "Filtering":
+        if (self.known == "most_frequent") != (self.vocabulary_size is not None):
+            raise ValueError("`vocabulary_size` belongs to `known: most_frequent`, and to it alone")
+        return self

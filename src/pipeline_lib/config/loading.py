@@ -1,29 +1,201 @@
-"""From YAML to a checked configuration."""
+"""From YAML to a checked configuration: five layers, each over the one before."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
-from pipeline_lib.config.checking import check_plain, validated
+from pipeline_lib.config.checking import check_plain, merge, validated
+from pipeline_lib.config.likeness import resolved
+from pipeline_lib.config.renamed import check_renamed
 from pipeline_lib.config.run import Config
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import PipelineError, did_you_mean
+
+DECLARATION = "paper.yaml"  # of a paper's folder; every other .yaml is a preset
+PUBLISHED = "published.csv"
+COMMAND_LINE = "--config"
 
 
-def load(values: dict[str, Any], where: str = "config.yaml") -> Config:
-    """Check a configuration as read from YAML.
+class Layer(NamedTuple):
+    """Values from one place, laid over those before it."""
+
+    where: str  # file, or what else the user knows it by
+    values: dict[str, Any]
+
+
+def read_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = ()) -> Config:
+    """Read the configuration of a run: the paper and the preset that ``given`` names, under all that it holds.
+
+    Args:
+        root: folder of this project, which has `papers/` and `config/corpora.yaml`.
+        given: `config.yaml`, every `--configfile` and `--config`, joined as Snakemake joins them.
+        files: those files, in order, to name the one at fault; each is read once more here, because Snakemake takes
+            the last of repeated keys and says nothing.
+    Raises:
+        PipelineError: names the file, the key and the nearest known one.
+    """
+    own = [Layer(_named(file, Path()), read_yaml(file)) for file in files]
+    joined: dict[str, Any] = {}
+    for layer in own:
+        joined = merge(joined, layer.values)
+    check_plain(dict(given), COMMAND_LINE if files else "configuration")
+    beyond = _beyond(given, joined)
+    if beyond:
+        own.append(Layer(COMMAND_LINE if files else "configuration", beyond))
+    named = merge(joined, beyond)
+    for key in ("paper", "preset"):
+        if not isinstance(named.get(key), str):
+            raise PipelineError(
+                f"no {key} is named" if key not in named else f"{key}: {named[key]!r}",
+                where=next((layer.where for layer in reversed(own) if key in layer.values), "config.yaml"),
+                expected=f"`{key}:` and a name, such as `paper: sepacvae` and `preset: small`",
+                remedy="add the key; `python -m pipeline_lib list` shows every name",
+            )
+    return load([*layers_of(root, named["paper"], named["preset"]), *own], root / "papers")
+
+
+def layers_of(root: Path, paper: str, preset: str) -> list[Layer]:
+    """Read the catalogue of corpora, what a paper declares, and a preset after those that it extends.
 
     Raises:
-        PipelineError: names the first offending key, what was found and the nearest known key.
+        PipelineError: there is no such paper or preset, with a list of those there are; or presets extend each other
+            in a circle.
     """
-    check_plain(values, where)
-    config = validated(Config, values, where)
-    for corpus in config.corpora:  # overrides are checked now, not when a job of theirs starts
-        config.for_corpus(corpus)
-        for system in [*config.systems, *config.ablations]:
+    folder = folder_of(root / "papers", paper)
+    catalogue = root / "config/corpora.yaml"
+    layers = [
+        Layer(_named(catalogue, root), {"sources": read_yaml(catalogue)}),
+        Layer(_named(folder / DECLARATION, root), read_yaml(folder / DECLARATION)),
+    ]
+    return [*layers, *preset_layers(folder, preset, root)]
+
+
+def folder_of(papers: Path, paper: str) -> Path:
+    """Return the folder of a paper.
+
+    Raises:
+        PipelineError: there is none of that name; lists those there are.
+    """
+    if paper not in (known := papers_in(papers)):
+        raise PipelineError(
+            f"no paper {paper!r}",
+            where=papers,
+            expected=did_you_mean(paper, known),
+            remedy="correct the name: --config paper=<name>, or PAPER=<name> of make",
+        )
+    return papers / paper
+
+
+def papers_in(papers: Path) -> list[str]:
+    """Names of the papers, SepaCVAE first: it is the one that the project began with."""
+    found = sorted(file.parent.name for file in papers.glob(f"*/{DECLARATION}"))
+    return sorted(found, key=lambda name: name != "sepacvae")
+
+
+def presets_in(folder: Path) -> list[str]:
+    """Names of the presets of a paper, the small one first."""
+    found = sorted(file.stem for file in folder.glob("*.yaml") if file.name != DECLARATION)
+    return sorted(found, key=lambda name: name != "small")
+
+
+def preset_layers(folder: Path, preset: str, root: Path) -> list[Layer]:
+    """Read a preset after the one that it extends, and so on; errors as `layers_of`."""
+    layers: list[Layer] = []
+    seen: list[str] = []
+    while preset:
+        file = folder / f"{preset}.yaml"
+        if preset in seen:
+            raise PipelineError(
+                f"presets extend each other in a circle: {' → '.join([*seen, preset])}",
+                where=layers[0].where,
+                expected="a chain that ends with a preset without `extends:`",
+                remedy="remove `extends:` from one of them",
+            )
+        if preset not in (known := presets_in(folder)):
+            raise PipelineError(
+                f"no preset {preset!r} of paper {folder.name!r}",
+                where=layers[0].where if layers else _named(folder, root),
+                expected=did_you_mean(preset, known) + f" There are {', '.join(known)}.",
+                remedy="correct the name" + ("" if layers else ": --config preset=<name>, or PRESET=<name> of make"),
+            )
+        seen.append(preset)
+        layers.insert(0, Layer(_named(file, root), read_yaml(file)))
+        extends = layers[0].values.pop("extends", None)
+        if not isinstance(extends, str | None):
+            raise PipelineError(
+                f"extends: {extends!r}",
+                where=layers[0].where,
+                expected="the name of one preset of this paper",
+                remedy="correct the value",
+            )
+        preset = extends or ""
+    return layers
+
+
+def load(layers: Sequence[Layer], papers: Path | None = None) -> Config:
+    """Check a configuration.
+
+    Args:
+        layers: each is laid over those before it.
+        papers: folder of the papers whose systems others may be like.
+    Raises:
+        PipelineError: names the file with the first offending key, what was found and the nearest known key.
+    """
+    values: dict[str, Any] = {"network": {"kind": "recurrent"}}  # unless a layer names another kind
+    for layer in layers:
+        check_plain(layer.values, layer.where)
+        check_renamed(layer.values, layer.where)
+        values = merge(values, layer.values)
+
+    def place(keys: Sequence[str]) -> str:
+        return _place(layers, keys)
+
+    def entries_of(paper: str) -> Mapping[str, Any]:
+        declared = read_yaml(folder_of(papers or Path("papers"), paper) / DECLARATION)
+        return systems if isinstance(systems := declared.get("systems"), dict) else {}
+
+    if isinstance(values.get("systems"), dict):
+        values = values | {"systems": resolved(values["systems"], str(values.get("paper")), entries_of)}
+    config: Config = validated(Config, values, place)
+    for corpus in dict.fromkeys([*config.corpora, *(c for table in config.tables for c in config.corpora_of(table))]):
+        config.for_corpus(corpus)  # overrides are checked now, not when a job of theirs starts
+        for system in config.systems:
             config.network_of(corpus, system)
             config.training_of(corpus, system)
-    return config.with_sweep()
+            config.decoding_of(corpus, system)
+    return config.with_sweeps()
+
+
+def _place(layers: Sequence[Layer], keys: Sequence[str]) -> str:
+    """Where the value at ``keys`` was given, or else the section that should have had it: the last place that did."""
+    best, place = -1, ""
+    for layer in layers:
+        depth, values = 0, layer.values
+        for key in keys:
+            if not isinstance(values, dict) or key not in values:
+                break
+            depth, values = depth + 1, values[key]
+        if depth >= best:
+            best, place = depth, layer.where
+    return place
+
+
+def _beyond(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``values`` holds that ``known`` does not, or holds otherwise."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict) and isinstance(known.get(key), dict):
+            if inner := _beyond(value, known[key]):
+                found[key] = inner
+        elif key not in known or known[key] != value:
+            found[key] = value
+    return found
+
+
+def _named(path: Path, root: Path) -> str:
+    """A file as the user would write it."""
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -1,16 +1,44 @@
-"""Sizes of networks."""
+"""Sizes of networks, one class for each kind."""
+
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline_lib.config.settings import Positive, Settings
+from pipeline_lib.config.settings import Fraction, Positive, Settings
 
 
-class Recurrent(Settings):
-    """Sizes shared by the systems of one table."""
+class Sizes(Settings):
+    """What every network is built from."""
 
-    hidden: Positive = Field(default=300, description="GRU units per direction and decoder units")
+    initial_range: Annotated[float, Field(gt=0)] | None = Field(
+        default=0.08, description="initial weights are uniform in ± this; null: as torch starts each layer"
+    )
+
+
+class Recurrent(Sizes):
+    """Sizes of a recurrent encoder and decoder over given word vectors."""
+
+    kind: Literal["recurrent"] = Field(
+        default="recurrent", description="recurrent: encoder and decoder are GRUs; without a kind, this one"
+    )
+    hidden: Positive = Field(default=300, description="GRU units per direction of the encoder, and of the decoder")
     decoder_layers: Positive = Field(default=2, description="stacked GRU layers of the decoder")
     latent: Positive = Field(default=64, description="dimensions of the latent variable z")
     bow_hidden: Positive = Field(default=400, description="hidden units of the bag-of-words predictor")
     prior_hidden: Positive = Field(default=100, description="least width of the prior's hidden layer")
-    initial_range: float = Field(default=0.08, gt=0, description="weights start uniform in +- this")
+
+
+class LanguageModel(Sizes):
+    """Sizes of a language model of single sentences, with or without a latent variable; words are learnt."""
+
+    kind: Literal["language_model"] = Field(
+        default="language_model", description="language_model: LSTMs over embeddings that are learnt"
+    )
+    embedding: Positive = Field(default=256, description="components of a word's embedding, shared by both sides")
+    hidden: Positive = Field(default=256, description="LSTM units of the encoder and of the decoder")
+    latent: Positive = Field(default=16, description="dimensions of the latent variable z")
+    dropout: Fraction = Field(default=0.0, description="share of the decoder's inputs and outputs that are dropped")
+    z_input: bool = Field(default=False, description="whether the decoder also reads z with every word")
+
+
+AnyNetwork = Annotated[Recurrent | LanguageModel, Field(discriminator="kind")]

@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from pipeline_lib.config.ratings import Scale
+from pipeline_lib.config.ratings import Questions
 from pipeline_lib.config.settings import Name, Positive, Settings
 from pipeline_lib.config.systems import SystemSettings
 
 Split = Literal["train", "validation", "test"]
+ORACLE_SPLIT: Split = "validation"  # the one split on which a group may be chosen with the reference
 
 
 class TableSpec(Settings):
@@ -24,7 +25,14 @@ class TableSpec(Settings):
     corpora: list[Name] | None = Field(default=None, description="corpora of the table; null: those of the run")
     systems: list[Name] | dict[Name, str] | None = Field(
         default=None,
-        description="rows, in order; a mapping gives a row the label that the paper uses here; null: all of `systems:`",
+        min_length=1,
+        description="rows, in order; a mapping gives each row the label that the paper uses here; null: every system "
+        "that is not `only_named`, as far as this kind of table has a row for it",
+    )
+    as_: dict[str, str] = Field(
+        default={},
+        alias="as",
+        description="metric or system: the column or row under which the paper prints it, where its name differs",
     )
     digits: Positive = Field(default=3, description="decimals of a cell")
     notes: list[str] = Field(default=[], description="further notes below the table")
@@ -33,58 +41,74 @@ class TableSpec(Settings):
 class CountTable(TableSpec):
     """Counts of corpora, a row for each."""
 
-    kind: Literal["counts"]
+    kind: Literal["counts"] = Field(description="counts: of corpora")
     columns: dict[str, str] = Field(
         description="column, as the paper heads it: the count it shows, such as vocabulary or train.examples"
     )
 
 
 class ScoreTable(TableSpec):
-    """Metrics of systems, a row for each system on a corpus."""
+    """Metrics of systems, a row for each system on a corpus.
 
-    kind: Literal["scores"]
-    splits: list[Split] = Field(min_length=1, description="splits whose responses are scored")
+    A column is a metric; `oracle BLEU-1` is that of the responses whose group was chosen with the reference, on
+    validation alone. With several splits every column is shown for each of them: `train nll`, `test nll`.
+    """
+
+    kind: Literal["scores"] = Field(description="scores: of responses, or of an analysis")
+    splits: list[Split] = Field(min_length=1, description="splits whose responses are scored, side by side")
     columns: list[str] = Field(min_length=1, description="metrics of the published shape, in its order")
-    extra: list[str] = Field(default=[], description="metrics beyond the published shape, after it")
+    extra: list[str] = Field(
+        default=[], description="metrics beyond the published shape, after it; left out where no row has a value"
+    )
+    extra_title: str = Field(default="Beyond the published columns", description="printed above the extra columns")
     beside: Literal["published", "first row"] = Field(
         default="published", description="what a value is compared with: the published one, or the first row's"
     )
     from_: Name | None = Field(
         default=None, alias="from", description="an analysis that makes the scores; null: responses"
     )
-    as_: dict[str, str] = Field(
-        default={}, alias="as", description="metric: the column under which the paper prints it"
-    )
+
+    @property
+    def metrics(self) -> list[str]:
+        """Metrics of all columns, each once."""
+        return list(dict.fromkeys(metric_of(column) for column in [*self.columns, *self.extra]))
+
+    @property
+    def read_splits(self) -> list[Split]:
+        """Splits whose scores the columns need: an oracle's column needs validation too."""
+        oracles: list[Split] = [ORACLE_SPLIT for name in [*self.columns, *self.extra] if name != metric_of(name)]
+        return list(dict.fromkeys([*self.splits, *oracles]))
+
+
+def metric_of(column: str) -> str:
+    """Take the metric out of a column's name: `oracle BLEU-1` -> `BLEU-1`."""
+    return column.removeprefix("oracle ")
 
 
 class TextTable(TableSpec):
     """Texts that an analysis picked or made."""
 
-    kind: Literal["texts"]
+    kind: Literal["texts"] = Field(description="texts: of an analysis, with every system's answers")
     from_: Name = Field(alias="from", description="the analysis that makes them")
 
 
-class RatingTable(TableSpec):
+class RatingTable(TableSpec, Questions):
     """What human judges filled in."""
 
-    kind: Literal["ratings"]
-    aspects: dict[Name, str] = Field(
-        min_length=1, description="what is judged, with the criterion that the rater reads"
-    )
-    scale: Scale = Field(default=Scale(), description="how a rater answers")
+    kind: Literal["ratings"] = Field(description="ratings: by human judges")
 
 
 class SettingTable(TableSpec):
     """Settings of systems."""
 
-    kind: Literal["settings"]
+    kind: Literal["settings"] = Field(description="settings: sizes, options and training settings of systems")
     columns: dict[str, str] = Field(description="column: the setting it shows, such as network.hidden or options.keep")
 
 
 class CostTable(TableSpec):
     """Runtime and memory of every stage and system."""
 
-    kind: Literal["costs"]
+    kind: Literal["costs"] = Field(description="costs: time and memory")
 
 
 AnyTable = Annotated[
@@ -93,33 +117,39 @@ AnyTable = Annotated[
 
 
 class FigureSpec(Settings):
-    """A figure."""
+    """A figure: SVG, PNG and the plotted values as CSV."""
 
     kind: Name = Field(description="module of pipeline_lib.figures that draws it")
     title: str = Field(description="printed above the figure")
     caption: str = Field(default="", description="a sentence or two for the reports; may be reStructuredText")
     number: str | None = Field(default=None, description="as the paper counts; null: a figure that the paper lacks")
-    of: Name | None = Field(default=None, description="the analysis that it draws; null: the kind needs none")
-    systems: list[Name] | None = Field(default=None, description="systems that are drawn; null: all trained ones")
+    of: Name | None = Field(
+        default=None,
+        description="the analysis that it draws; null: kind `histories` draws the training histories, every other "
+        "kind draws nothing but its options",
+    )
+    systems: list[Name] | None = Field(
+        default=None,
+        min_length=1,
+        description="systems that are drawn; null: every trained one that is not `only_named`",
+    )
     options: dict[str, Any] = Field(default={}, description="the kind's own options")
 
 
 class AnalysisSpec(Settings):
-    """Something computed of a corpus or of a trained system, beside its scores."""
+    """Something computed from a corpus or from a trained system, beside its scores."""
 
     kind: Name = Field(description="module of pipeline_lib.analyses that computes it")
-    of: Name | None = Field(default=None, description="another analysis that this one continues; null: none")
-    corpus: Name | None = Field(default=None, description="the corpus it is computed on; null: every one of the run")
+    of: Name | None = Field(default=None, description="another analysis, which this one continues; null: none")
     options: dict[str, Any] = Field(default={}, description="the kind's own options")
 
 
 class Paper(Settings):
-    """``papers/<paper>/paper.yaml``."""
+    """What `papers/<paper>/paper.yaml` declares."""
 
-    title: str = Field(description="of the paper")
+    title: str = Field(description="title of the paper")
     citation: str = Field(description="authors, year, venue")
-    published: str = Field(description="how published.csv names the paper")
     systems: dict[Name, SystemSettings] = Field(min_length=1, description="rows of the tables, by name")
-    tables: dict[Name, AnyTable] = Field(min_length=1, description="by the name of their files")
-    figures: dict[Name, FigureSpec] = Field(default={}, description="by the name of their files")
-    analyses: dict[Name, AnalysisSpec] = Field(default={}, description="by name")
+    tables: dict[Name, AnyTable] = Field(min_length=1, description="tables, by the name of their files")
+    figures: dict[Name, FigureSpec] = Field(default={}, description="figures, by the name of their files")
+    analyses: dict[Name, AnalysisSpec] = Field(default={}, description="analyses, by name")

@@ -26,28 +26,13 @@ class Scale(Settings):
         return self
 
 
-class Human(Settings):
-    """Rating sheets for human judges, and the table made of what they filled in (Table 4)."""
+class Questions(Settings):
+    """What raters are asked of every response."""
 
-    contexts: Positive = Field(default=200, description="contexts that are drawn from a split")
-    split: Literal["validation", "test"] = Field(default="test", description="split that they are drawn from")
-    seed: Seed = Field(default=1, description="of the draw and of the order in which systems are shown")
-    run: int | None = Field(default=None, description="seed of the runs whose responses are shown; null: the first")
-    systems: list[Name] = Field(
-        default=[],
-        description="which of `systems:` are judged; empty: all but the random response. External ones always are",
+    aspects: dict[Name, str] = Field(
+        min_length=1, description="what is judged, with the criterion that the rater reads"
     )
     scale: Scale = Field(default=Scale(), description="how a rater answers")
-    aspects: dict[Name, str] = Field(
-        default={
-            "diversity": "Does the response say something of its own? A reply that fits any context ranks last.",
-            "relevance": "Is the response about what the context says, and a sensible reply to it?",
-            "fluency": "Is the response grammatical, and readable without effort?",
-        },
-        min_length=1,
-        description="what is judged, with the criterion that the rater reads",
-    )
-    ratings: AnyPath = Field(default="ratings", description="folder of the filled sheets, CSV")
 
     @field_validator("aspects")
     @classmethod
@@ -55,3 +40,13 @@ class Human(Settings):
         if taken := [name for name in SHEET_COLUMNS if name in value]:
             raise ValueError(f"{taken[0]!r} is a column of every rating sheet; give the aspect another name")
         return value
+
+
+class Study(Settings):
+    """Rating sheets for human judges. The table of kind `ratings` says who is judged, and how."""
+
+    contexts: Positive = Field(default=200, description="contexts that are drawn from a split")
+    split: Literal["validation", "test"] = Field(default="test", description="split that they are drawn from")
+    seed: Seed = Field(default=1, description="seed for the draw and for the order in which systems are shown")
+    run: int | None = Field(default=None, description="seed of the runs whose responses are shown; null: the first")
+    folder: AnyPath = Field(default="ratings", description="folder of the filled sheets, CSV")

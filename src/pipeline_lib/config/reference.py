@@ -1,30 +1,46 @@
 """Writes what is derived from the typed configuration: its JSON schema and the table of every key.
 
-python -m pipeline_lib.config.reference
+python -m pipeline_lib reference
 """
 
+import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline_lib.config.papers import Paper
 from pipeline_lib.config.run import Config
 
-ROOT = Path(__file__).parents[3]
+PACKAGE = Path(__file__).parents[1]
+ROOT = PACKAGE.parents[1]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
 README = ROOT / "config/README.md"
 
 INTRODUCTION = """\
 # Configuration
 
-`config.yaml` describes the default run; `--configfile config/<overlay>.yaml` lays other values over it. Every key is
-checked before anything runs: an unknown one is an error that names the nearest. Integers are below 2^31.
+A run is a paper and one of its presets: `papers/<paper>/paper.yaml` declares systems, tables and figures,
+`papers/<paper>/<preset>.yaml` chooses corpora and sizes. Values come from five places, each over the one before:
+
+1. the defaults below, and the corpora of `config/corpora.yaml`, which are the `sources:` of every run
+2. `paper.yaml`
+3. the preset, after the one that it `extends:`
+4. `config.yaml`, then every `--configfile`
+5. `--config key=value`
+
+Any key may be given in any of them. Every key is checked before anything runs: an unknown one is an error that names
+the file and the nearest known key. Integers are below 2^31.
 
 The tables below list every key. `<name>` stands for a name that you choose; it becomes part of paths. A system's
-`options` are those of its model and are described with the model.
+`options` are those of its model and are described with the model. A preset has one key more: `extends`, the name of the
+preset of the same paper over which it is laid.
 
-This file is generated from `src/pipeline_lib/config/` by `python -m pipeline_lib.config.reference`; do not edit it.
+This file is generated from `src/pipeline_lib/` by `python -m pipeline_lib reference`; do not edit it.
 """
+OF_PAPER = "Keys of paper.yaml"
+OF_PRESET = "Keys of a preset"
+KINDS = ("analyses", "figures")  # folders of kinds whose options have a section of their own
 
 
 def schema_text() -> str:
@@ -33,18 +49,24 @@ def schema_text() -> str:
 
 
 def readme_text() -> str:
-    """Markdown: one table for each section, a row for each key with type, default and meaning."""
+    """Return Markdown: a table for each section, a row for each key with type, default and meaning."""
     schema = _schema()
-    return "\n".join([INTRODUCTION, *_section("", schema, schema["$defs"])])
+    own = {title: {**schema, "properties": _keys(schema, title == OF_PAPER)} for title in (OF_PAPER, OF_PRESET)}
+    sections = [line for title, part in own.items() for line in _section("", part, schema["$defs"], title)]
+    return "\n".join([INTRODUCTION, *sections])
 
 
 def _schema() -> dict[str, Any]:
-    return Config.model_json_schema()
+    return Config.model_json_schema(by_alias=True)
 
 
-def _section(path: str, section: dict[str, Any], known: dict[str, Any]) -> Iterator[str]:
+def _keys(schema: dict[str, Any], of_paper: bool) -> dict[str, Any]:
+    return {key: field for key, field in schema["properties"].items() if (key in Paper.model_fields) == of_paper}
+
+
+def _section(path: str, section: dict[str, Any], known: dict[str, Any], title: str = "") -> Iterator[str]:
     rows, inner = [], []
-    for key, field in section["properties"].items():
+    for key, field in section.get("properties", {}).items():
         suffix, name = _subsection(field)
         for kind, one in _kinds(field) or [("", name)] if name else ():
             inner.append((f"{path}.{key}{suffix}".lstrip(".") + kind, known[one]))
@@ -52,13 +74,25 @@ def _section(path: str, section: dict[str, Any], known: dict[str, Any]) -> Itera
         default = "required" if key in section.get("required", ()) else _default(field, bool(is_section))
         meaning = field.get("description") or (known[name]["description"].splitlines()[0] if name else "")
         rows.append("| " + " | ".join([f"`{key}`", _type(field), default, _cell(meaning)]) + " |")
-    yield f"## {'`' + path + '`' if path else 'Top level'}\n"
-    if path:
+    yield f"## {title or f'`{path}`'}\n"
+    if not title:
         yield section["description"].replace("``", "`") + "\n"
-    yield "| key | type | default | meaning |\n| --- | --- | --- | --- |"
-    yield "\n".join(rows) + "\n"
+    if rows:
+        yield "| key | type | default | meaning |\n| --- | --- | --- | --- |"
+        yield "\n".join(rows) + "\n"
     for inner_path, inner_section in inner:
         yield from _section(inner_path, inner_section, known)
+        yield from _options_of_kinds(inner_path)
+
+
+def _options_of_kinds(path: str) -> Iterator[str]:
+    """The options of every kind of analysis or figure, behind the section that names the kind."""
+    folder = path.removesuffix(".<name>")
+    for file in sorted((PACKAGE / folder).glob("*.py")) if folder in KINDS else ():
+        options = getattr(importlib.import_module(f"{PACKAGE.name}.{folder}.{file.stem}"), "Options", None)
+        if options is not None and options.model_fields:
+            schema = options.model_json_schema()
+            yield from _section(f"{path}.options: {{kind: {file.stem}}}", schema, schema.get("$defs", {}))
 
 
 def _subsection(field: dict[str, Any]) -> tuple[str, str]:
@@ -78,6 +112,8 @@ def _subsection(field: dict[str, Any]) -> tuple[str, str]:
 
 def _kinds(field: dict[str, Any]) -> list[tuple[str, str]]:
     """What a section may be that has several kinds: how the heading names each, and its name."""
+    if isinstance(values := field.get("additionalProperties") or field.get("patternProperties"), dict):
+        return _kinds(next(iter(values.values())) if "patternProperties" in field else values)
     mapping = field.get("discriminator", {}).get("mapping", {})
     return [(f": {{kind: {kind}}}", reference.rpartition("/")[2]) for kind, reference in mapping.items()]
 
@@ -117,11 +153,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("``", "`")
 
 
-def main() -> None:
+def run() -> None:
     """Write both files into the repository."""
     SCHEMA.write_text(schema_text(), encoding="utf-8")
     README.write_text(readme_text(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

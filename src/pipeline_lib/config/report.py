@@ -1,18 +1,17 @@
 """The page with all of a run."""
 
-from typing import Literal
-
 from pydantic import Field
 
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.settings import Name, Settings
 
 
 class Report(Settings):
-    """The page with all of a run: `make report`."""
+    """The tables that a run without a target makes, and the page of `make report`."""
 
-    parts: list[Literal["tables", "human", "cases", "figures", "costs", "items", "ablations", "sweep"]] = Field(
-        default=["tables", "human", "cases", "figures", "costs", "items"],
-        description="what the page holds, made if it is not there: tables 1-3, Table 4 (human), Table 5 (cases), "
-        "figures of trained systems, runtime and memory (costs), the explorer of all responses (items); ablations and "
-        "sweep train many more systems",
+    tables: list[Name] | None = Field(
+        default=None, description="tables, in order, made if they are not there; null: all of `tables:`"
     )
+    figures: list[Name] | None = Field(
+        default=None, description="figures of the page, in order; null: all of `figures:`"
+    )
+    items: bool = Field(default=True, description="whether the page has the explorer of all responses")

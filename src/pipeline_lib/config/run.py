@@ -1,63 +1,55 @@
-"""The whole of ``config.yaml``, and what each corpus and system makes of it."""
+"""The whole configuration of a run, and what it makes of each table, corpus and system."""
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline_lib.config.cases import Cases
-from pipeline_lib.config.checking import merge, overridden, validated
+from pipeline_lib.config.checking import overridden, validated
 from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.config.corpora import Source
-from pipeline_lib.config.decoding import Decoding
+from pipeline_lib.config.decoding import Decoding, Greedy
 from pipeline_lib.config.embeddings import Embeddings
-from pipeline_lib.config.figures import Figures
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.config.keywords import Keywords
+from pipeline_lib.config.layout import Description, Layout, Stages
 from pipeline_lib.config.metrics import Metrics
-from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.ratings import Human
+from pipeline_lib.config.networks import AnyNetwork, Recurrent
+from pipeline_lib.config.papers import CountTable, Paper, RatingTable, ScoreTable, SettingTable, TextTable
+from pipeline_lib.config.ratings import Study
 from pipeline_lib.config.report import Report
-from pipeline_lib.config.settings import AnyPath, Folder, Name, Seed, Settings
+from pipeline_lib.config.settings import AnyPath, Folder, Name, Seed
 from pipeline_lib.config.significance import Significance
-from pipeline_lib.config.sweep import Sweep, SweepPoint
-from pipeline_lib.config.systems import ExternalSystem, SystemSettings
-from pipeline_lib.config.tables import Tables
+from pipeline_lib.config.sweep import SWEPT, Sweep, SweepPoint
+from pipeline_lib.config.systems import SORTS, SystemSettings
 from pipeline_lib.config.training import Training
 from pipeline_lib.errors import did_you_mean
 
 
-class Config(Settings):
-    """The whole of ``config.yaml``."""
+class Config(Paper):
+    """A paper and one of its presets, under whatever else the user gives."""
 
+    paper: Name = Field(description="folder of `papers/`")
+    preset: Name = Field(description="file of that folder")
     results: Folder = Field(
-        default="results", min_length=1, description="folder of all outputs; one for each size of run"
+        default="results", min_length=1, description="folder of all outputs; each preset has its own"
     )
     mirror: AnyPath | None = Field(default=None, description="local folder tried before any URL, for every source")
-    corpora: list[Name] = Field(min_length=1, description="names of `sources:` that the tables cover")
+    corpora: list[Name] = Field(min_length=1, description="corpora of the run: names of `sources:`")
     seeds: list[Seed] = Field(
         min_length=1, description="each trained system is run once with each; tables average over them"
     )
-    sources: dict[Name, Source] = Field(description="corpora that there are, by name")
+    sources: dict[Name, Source] = Field(description="corpora by name; `config/corpora.yaml` has those that are known")
     filtering: Filtering = Filtering()
     embeddings: Embeddings = Embeddings()
     keywords: Keywords = Keywords()
     clustering: Clustering = Clustering()
-    network: Recurrent = Recurrent()
+    network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
     training: Training = Training()
-    systems: dict[Name, SystemSettings] = Field(min_length=1, description="rows of the tables, by name")
-    external_systems: dict[Name, ExternalSystem] = Field(default={}, description="rows made elsewhere, by name")
-    decoding: Decoding = Decoding()
+    decoding: Decoding = Field(default=Greedy(), description="how responses are made")
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
-    tables: Tables = Tables()
-    ablations: dict[Name, SystemSettings] = Field(
-        default={},
-        description="rows of the table of ablations, beside the systems of the same model; in no other table",
-    )
-    human: Human = Human()
-    cases: Cases = Cases()
-    figures: Figures = Figures()
-    sweep: Sweep | None = Field(default=None, description="null: nothing is swept")
+    ratings: Study = Study()
     report: Report = Report()
 
     @field_validator("seeds", "corpora")
@@ -69,94 +61,268 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _names_are_right(self) -> "Config":
-        for section in ("external_systems", "ablations"):
-            others = self.systems if section == "external_systems" else self.rows
-            if both := sorted(others.keys() & getattr(self, section).keys()):
-                raise ValueError(f"{section}: {both[0]!r} is also the name of another system; each row needs its own")
-        for corpus in self.corpora:
-            if corpus not in self.sources:
-                raise ValueError(f"corpora: no source {corpus!r}; {did_you_mean(corpus, list(self.sources))}")
-        for name, row in self.trainable.items():
-            if row.starts_from is not None and row.starts_from not in self.trainable:
-                raise ValueError(
-                    f"systems.{name}.starts_from: no trained system {row.starts_from!r}; "
-                    f"{did_you_mean(row.starts_from, list(self.trainable))}"
-                )
-        for system in self.human.systems:
-            if system not in self.systems:
-                raise ValueError(f"human.systems: no system {system!r}; {did_you_mean(system, list(self.systems))}")
-        if self.human.run is not None and self.human.run not in self.seeds:
-            raise ValueError(f"human.run: there is no run with seed {self.human.run}; `seeds:` are {self.seeds}")
-        if self.sweep and (self.sweep.source not in self.sources or not self.sources[self.sweep.source].synthetic):
-            generated = [name for name, source in self.sources.items() if source.synthetic]
-            raise ValueError(
-                f"sweep.source: {self.sweep.source!r} is no generated source; {did_you_mean('', generated)}"
-            )
+        _check_names("corpora", self.corpora, "source", self.sources)
+        for name, table in self.tables.items():
+            _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
+            _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
+            if isinstance(table, ScoreTable | TextTable) and table.from_ is not None:
+                _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
+        for name, figure in self.figures.items():
+            _check_names(f"figures.{name}.systems", figure.systems or (), "trained system", self.trainable)
+            _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
+        for name, analysis in self.analyses.items():
+            _check_names(f"analyses.{name}.of", [analysis.of] if analysis.of else (), "analysis", self.analyses)
+        for name, system in self.trainable.items():
+            first = [system.starts_from] if system.starts_from else ()
+            _check_names(f"systems.{name}.starts_from", first, "trained system", self.trainable)
+        _check_names("report.tables", self.report.tables or (), "table", self.tables)
+        _check_names("report.figures", self.report.figures or (), "figure", self.figures)
+        if len(rated := [name for name, table in self.tables.items() if isinstance(table, RatingTable)]) > 1:
+            raise ValueError(f"tables.{rated[1]}: {rated[0]} is of kind 'ratings' too; a run draws one set of sheets")
+        if self.ratings.run is not None and self.ratings.run not in self.seeds:
+            raise ValueError(f"ratings.run: there is no run with seed {self.ratings.run}; `seeds:` are {self.seeds}")
+        for name, sweep in self.sweeps.items():
+            generated = [source for source, settings in self.sources.items() if settings.synthetic]
+            _check_names(f"analyses.{name}.options.source", [sweep.source], "generated source", generated)
+            _check_names(f"analyses.{name}.options.systems", sweep.systems, "trained system", self.trainable)
         return self
+
+    # --- systems ---------------------------------------------------------------------------------------------------
 
     @property
     def rows(self) -> dict[str, SystemSettings]:
-        """Every system of the tables, those made elsewhere last."""
-        made_elsewhere = {
-            name: SystemSettings(label=system.label, model="external:responses")
-            for name, system in self.external_systems.items()
-        }
-        return self.systems | made_elsewhere
-
-    @property
-    def judged(self) -> list[str]:
-        """The systems whose responses human judges see, in the order of the tables."""
-        chosen = self.human.systems or [name for name, row in self.systems.items() if row.model != "baseline:random"]
-        return [name for name in self.rows if name in chosen or name in self.external_systems]
+        """Every system of the tables that name none."""
+        return {name: system for name, system in self.systems.items() if not system.only_named}
 
     @property
     def trainable(self) -> dict[str, SystemSettings]:
-        """Every system that is trained, ablations last."""
-        return {name: system for name, system in (self.systems | self.ablations).items() if system.trained}
+        """Every system that is trained, those that only some table names among them."""
+        return {name: system for name, system in self.systems.items() if system.trained}
+
+    def description(self, corpus: str, system: str) -> Description:
+        """What the network of one system is built from."""
+        settings = self.systems[system]
+        # systems without groups ignore their number: leaving it out keeps it from retraining them
+        groups = {"groups": self.for_corpus(corpus).clustering.groups} if "group" in settings.reads else {}
+        return Description(
+            model=settings.model or "", options=groups | settings.options, network=self.network_of(corpus, system)
+        )
+
+    def network_of(self, corpus: str, system: str) -> AnyNetwork:
+        """Network sizes of one system on one corpus."""
+        own = self.systems[system].network
+        return overridden(AnyNetwork, self.for_corpus(corpus).network, own, f"systems.{system}.network")
+
+    def training_of(self, corpus: str, system: str) -> Training:
+        """Training settings of one system on one corpus."""
+        own = self.systems[system].training
+        return overridden(Training, self.for_corpus(corpus).training, own, f"systems.{system}.training")
+
+    def decoding_of(self, corpus: str, system: str) -> Decoding:
+        """Decoding settings of one system on one corpus."""
+        own = self.systems[system].decoding
+        return overridden(Decoding, self.for_corpus(corpus).decoding, own, f"systems.{system}.decoding")
+
+    # --- tables ----------------------------------------------------------------------------------------------------
+
+    def tables_of(self, kind: str) -> list[str]:
+        """Names of the tables of one kind."""
+        return [name for name, table in self.tables.items() if table.kind == kind]
 
     @property
-    def sweep_points(self) -> list[SweepPoint]:
-        """The generated corpora of the sweep; a rate that is the source's own is the source itself."""
-        if self.sweep is None:
+    def reported(self) -> list[str]:
+        """The tables of a run without a target, and of the page."""
+        return list(self.tables) if self.report.tables is None else self.report.tables
+
+    @property
+    def drawn(self) -> list[str]:
+        """The figures of the page."""
+        return list(self.figures) if self.report.figures is None else self.report.figures
+
+    def pictures(self, figure: str) -> list[str]:
+        """Files of a figure below the results folder: one for each corpus, or one in all."""
+        spec = self.figures[figure]
+        of_corpora = spec.kind == "histories" if spec.of is None else spec.of not in self.sweeps
+        return (
+            [f"figures/{corpus}/{figure}.svg" for corpus in self.corpora] if of_corpora else [f"figures/{figure}.svg"]
+        )
+
+    def corpora_of(self, table: str) -> list[str]:
+        """Corpora of a table."""
+        return self.tables[table].corpora or self.corpora
+
+    def systems_of(self, table: str) -> list[str]:
+        """Systems of a table, in the order of its rows."""
+        spec = self.tables[table]
+        if isinstance(spec, CountTable):
             return []
-        source = self.sweep.source
-        synthetic = self.sources[source].synthetic
+        if spec.systems is not None:
+            return list(spec.systems)
+        if isinstance(spec, SettingTable):
+            return [name for name, system in self.rows.items() if system.trained]
+        # nobody judges the random response; beside every answer of a text table is the reference already
+        left_out = {RatingTable: "random", TextTable: "human"}.get(type(spec))
+        return [name for name, system in self.rows.items() if not system.baseline or system.baseline != left_out]
+
+    def layout(self, table: str) -> Layout:
+        """Rows of a table: what shows in it, so that nothing else remakes it."""
+        spec = self.tables[table]
+        labels = spec.systems if isinstance(spec.systems, dict) else {}
+        shown = {"label", *SORTS}
+        if isinstance(spec, ScoreTable) and spec.beside == "first row":
+            shown.add("options")
+        systems = {
+            name: SystemSettings.model_validate(
+                self.systems[name].model_dump(include=shown) | ({"label": labels[name]} if name in labels else {})
+            )
+            for name in self.systems_of(table)
+        }
+        corpora = {name: self.sources[name].label for name in self.corpora_of(table)}
+        seeds = [] if isinstance(spec, CountTable | RatingTable) else self.seeds
+        return Layout(corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, TextTable) else seeds)
+
+    def settings_of(self, table: str) -> dict[str, dict[str, Any]]:
+        """Settings of a table's systems on its first corpus: network, options and training of each."""
+        corpus = self.corpora_of(table)[0]
+        return {
+            system: {
+                "network": self.network_of(corpus, system).model_dump(),
+                "options": self.systems[system].options,
+                "training": self.training_of(corpus, system).model_dump(),
+            }
+            for system in self.systems_of(table)
+        }
+
+    def metrics_of(self, table: str) -> list[str]:
+        """Metrics that a table of scores shows, of responses."""
+        spec = self.tables[table]
+        return spec.metrics if isinstance(spec, ScoreTable) and spec.from_ is None else []
+
+    @property
+    def metrics_shown(self) -> list[str]:
+        """Every metric that some table or sweep shows, in an order that does not depend on the tables'."""
+        of_sweeps = SWEPT if self.sweeps else ()
+        return sorted({*of_sweeps, *(metric for table in self.tables for metric in self.metrics_of(table))})
+
+    @property
+    def tested(self) -> list[str]:
+        """Tables with paired tests between their rows: those of responses' scores beside published values."""
         return [
-            SweepPoint(source if rate == getattr(synthetic, axis) else f"{source}-{axis}-{100 * rate:.4g}", axis, rate)
-            for axis in ("one_to_many", "many_to_one")
-            for rate in getattr(self.sweep, axis)
+            name
+            for name, spec in self.tables.items()
+            if isinstance(spec, ScoreTable) and spec.beside == "published" and spec.from_ is None
         ]
 
-    def recorded(self) -> str:
-        """This configuration as JSON, to be kept with its results: without mirrors, which are folders of one machine,
-        and without the sources that follow from the sweep."""
-        derived = {point.corpus for point in self.sweep_points} - {self.sweep.source if self.sweep else ""}
-        sources = {name: True if name in derived else {"mirror"} for name in self.sources}
-        return self.model_dump_json(exclude={"mirror": True, "sources": sources, "embeddings": {"mirror"}})
+    def tested_on(self, corpus: str) -> list[str]:
+        """Tables of the page with paired tests on a corpus."""
+        return [name for name in self.reported if name in self.tested and corpus in self.corpora_of(name)]
+
+    def stages(self, table: str, benchmarks: Path, models: Path) -> Stages:
+        """Where the measurements of a table of costs lie.
+
+        Args:
+            benchmarks: folder of Snakemake's benchmark files.
+            models: folder of trained models.
+        """
+        systems = self.systems_of(table)
+        shown = [spec for name in self.reported if isinstance(spec := self.tables[name], ScoreTable)]
+
+        def of_corpus(corpus: str) -> dict[str, str]:
+            source = self.for_corpus(corpus).embeddings.source
+            groups = dict.fromkeys(self.systems[name].reads.get("group") for name in systems)
+            return {
+                "dialogues": f"{benchmarks}/dialogues/{corpus}.tsv",
+                "examples": f"{benchmarks}/examples/{corpus}.tsv",
+                "word vectors": f"{benchmarks}/vectors/{corpus}/{source}.tsv",
+                "filtering": f"{benchmarks}/filtered/{corpus}.tsv",
+                "encoding": f"{benchmarks}/encoded/{corpus}.tsv",
+                **{
+                    group.replace("/", ", "): f"{benchmarks}/{group.replace('/', f'/{corpus}/')}.tsv"
+                    for group in groups
+                    if group
+                },
+                **{
+                    f"paired tests, {name}": f"{benchmarks}/significance/{corpus}/{name}.tsv"
+                    for name in self.tested_on(corpus)
+                },
+            }
+
+        run = "{corpus}/{system}/seed{seed}"
+        of_systems = {"training": f"{benchmarks}/models/{run}.tsv"}
+        for stage in ("responses", "scores"):
+            for split in dict.fromkeys(split for spec in shown for split in spec.read_splits):
+                of_systems[f"{stage}, {split}"] = f"{benchmarks}/{stage}/{run}/{split}.tsv"
+        return Stages(
+            shared={corpus: of_corpus(corpus) for corpus in self.corpora_of(table)},
+            of_systems=of_systems,
+            summary=f"{models}/{run}/summary.json",
+            history=f"{models}/{run}/history.jsonl",
+        )
+
+    # --- corpora ---------------------------------------------------------------------------------------------------
 
     def for_corpus(self, corpus: str) -> "Config":
         """The configuration with the overrides of one corpus applied."""
         override = self.sources[corpus].override
-        return validated(Config, merge(self.model_dump(), override), f"sources.{corpus}.override") if override else self
-
-    def network_of(self, corpus: str, system: str) -> Recurrent:
-        """Recurrent sizes of one system on one corpus."""
-        own = (self.systems | self.ablations)[system].network
-        return overridden(Recurrent, self.for_corpus(corpus).network, own, f"systems.{system}.network")
-
-    def training_of(self, corpus: str, system: str) -> Training:
-        """Training settings of one system on one corpus."""
-        own = (self.systems | self.ablations)[system].training
-        return overridden(Training, self.for_corpus(corpus).training, own, f"systems.{system}.training")
-
-    def with_sweep(self) -> "Config":
-        """The same with a source for each point of the sweep."""
-        if self.sweep is None:
+        if not override:
             return self
-        centre = self.sources[self.sweep.source]
-        assert centre.synthetic is not None  # validated
+        where = f"sources.{corpus}.override"
+        kinds = {section: type(getattr(self, section)) for section in override} | {
+            "network": AnyNetwork,
+            "decoding": Decoding,
+        }
+        changed = {
+            section: overridden(kinds[section], getattr(self, section), own, where, section)
+            for section, own in override.items()
+        }
+        return self.model_copy(update=changed)
+
+    @property
+    def sweeps(self) -> dict[str, Sweep]:
+        """The analyses that sweep a generated corpus over other rates."""
+        return {
+            name: validated(Sweep, analysis.options, f"analyses.{name}.options")
+            for name, analysis in self.analyses.items()
+            if analysis.kind == "one_to_many"
+        }
+
+    def sweep_points(self, analysis: str) -> list[SweepPoint]:
+        """The generated corpora of a sweep; a rate that is the source's own is the source itself."""
+        sweep = self.sweeps[analysis]
+        synthetic = self.sources[sweep.source].synthetic
+        return [
+            SweepPoint(
+                sweep.source if rate == getattr(synthetic, axis) else f"{sweep.source}-{axis}-{100 * rate:.4g}",
+                axis,
+                rate,
+            )
+            for axis in ("one_to_many", "many_to_one")
+            for rate in getattr(sweep, axis)
+        ]
+
+    def with_sweeps(self) -> "Config":
+        """The same with a source for each point of each sweep."""
         sources = dict(self.sources)
-        for corpus, axis, rate in self.sweep_points:
-            synthetic = centre.synthetic.model_copy(update={axis: rate})
-            sources.setdefault(corpus, centre.model_copy(update={"synthetic": synthetic}))
+        for name, sweep in self.sweeps.items():
+            centre = self.sources[sweep.source]
+            assert centre.synthetic is not None  # validated
+            for corpus, axis, rate in self.sweep_points(name):
+                synthetic = centre.synthetic.model_copy(update={axis: rate})
+                sources.setdefault(corpus, centre.model_copy(update={"synthetic": synthetic}))
         return self.model_copy(update={"sources": sources})
+
+    def recorded(self) -> str:
+        """This configuration as JSON, to be kept with its results: without mirrors, which are folders of one machine,
+        and with the sources of this run alone, without those that follow from a sweep."""
+        used = {*self.corpora, *(corpus for table in self.tables.values() for corpus in table.corpora or ())}
+        used |= {sweep.source for sweep in self.sweeps.values()}
+        sources = {name: {"mirror"} if name in used else True for name in self.sources}
+        return self.model_dump_json(
+            by_alias=True, exclude={"mirror": True, "sources": sources, "embeddings": {"mirror"}}
+        )
+
+
+def _check_names(where: str, names: Any, what: str, known: Any) -> None:
+    for name in names:
+        if name not in known:
+            raise ValueError(f"{where}: no {what} {name!r}; {did_you_mean(name, list(known))}")

@@ -6,9 +6,11 @@ from pydantic import Field
 
 from pipeline_lib.config.settings import Fraction, Name, Seed, Settings
 
+SWEPT = ("BLEU-2", "coherence", "distinct-2", "kl", "ppl-importance", "ARI")  # metrics that its figure shows
+
 
 class Sweep(Settings):
-    """The generated corpus with other rates of one-to-many and many-to-one, to see what they do to each system."""
+    """The generated corpus at other rates of one-to-many and many-to-one data."""
 
     source: Name = Field(
         default="embedded", description="a source with reader `synthetic`; its own rates are the centre"
@@ -16,10 +18,9 @@ class Sweep(Settings):
     one_to_many: list[Fraction] = Field(default=[0.0, 0.25, 0.5, 0.75, 1.0], description="rates, many_to_one unchanged")
     many_to_one: list[Fraction] = Field(default=[0.0, 0.2, 0.4, 0.6, 0.8], description="rates, one_to_many unchanged")
     systems: list[Name] = Field(
-        default=["seq2seq", "cvae", "cvae_bow", "k_cvae_bow", "sepacvae", "sepacvae_faithful"],
-        description="systems that are swept",
+        min_length=1, description="trained systems that are swept; the baselines frame them by themselves"
     )
-    seeds: list[Seed] = Field(default=[1, 2, 3], description="runs of each")
+    seeds: list[Seed] = Field(default=[1, 2, 3], min_length=1, description="runs of each")
 
 
 class SweepPoint(NamedTuple):

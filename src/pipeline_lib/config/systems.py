@@ -1,55 +1,75 @@
-"""The rows of the tables."""
+"""Rows of the tables."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from pipeline_lib.config.settings import AnyPath, Name, Settings
-from pipeline_lib.errors import did_you_mean
+
+SORTS = ("model", "function", "responses", "baseline")
+SideTable = Annotated[str, StringConstraints(pattern=r"^clusters/(kmeans|spectral|agglomerative)$")]
 
 
 class SystemSettings(Settings):
-    """One row of the tables."""
+    """One row of the tables. It gives exactly one of `model`, `function`, `responses` and `baseline`."""
 
-    label: str = Field(description="name in tables; published figures are matched by it")
-    model: str = Field(
-        pattern=r"^[\w.]+:\w+$|^function:[\w.]+\.\w+$",
-        description="module:Class of a model that is trained; function:module.name of a function that gives responses "
-        "without training; or baseline:random / baseline:human, which frame the tables",
+    label: str = Field(description="name in tables; published values are found by it")
+    model: str | None = Field(
+        default=None, pattern=r"^[\w.]+:\w+$", description="module:Class of a network that is trained"
+    )
+    function: str | None = Field(
+        default=None,
+        pattern=r"^[\w.]+\.\w+$",
+        description="module.name of a function that answers contexts without training",
+    )
+    responses: AnyPath | None = Field(
+        default=None,
+        description="path of responses made elsewhere: CSV, JSON lines or Parquet with columns context and response "
+        "(and sample, where a context has several responses); {corpus} and {split} stand for their names",
+    )
+    baseline: Literal["random", "human", "truth", "positions"] | None = Field(
+        default=None,
+        description="a reference row. random: training responses drawn at random (floor); human: the references "
+        "themselves (ceiling); truth: the distribution of generated sentences, which no model can beat; positions: the "
+        "best distribution that knows a word's position alone",
+    )
+    like: str | None = Field(
+        default=None,
+        description="name of the system whose entry this one starts from, or paper/name of a system of another paper; "
+        "every key that is given here replaces the inherited one, section within section",
+    )
+    only_named: bool = Field(
+        default=False,
+        description="true: a row only of tables that name it, such as an ablation; false: also of every table that "
+        "names no systems",
     )
     options: dict[str, Any] = Field(default={}, description="the model's or the function's own options")
-    clusters: Literal["kmeans", "spectral", "agglomerative"] | None = Field(
-        default=None, description="clustering whose groups the model is given; null: none"
+    reads: dict[Literal["group"], SideTable] = Field(
+        default={},
+        description="further inputs: field of the batch: stage/file that holds it for every example; group: "
+        "clusters/kmeans, clusters/spectral or clusters/agglomerative",
     )
     network: dict[str, Any] = Field(default={}, description="values of `network:` that differ for this system")
     training: dict[str, Any] = Field(default={}, description="values of `training:` that differ for this system")
-
+    decoding: dict[str, Any] = Field(default={}, description="values of `decoding:` that differ for this system")
     starts_from: Name | None = Field(
         default=None,
         description="another trained system, whose weights of the same seed are the beginning of the training; "
         "null: weights are drawn",
     )
 
-    @field_validator("model")
-    @classmethod
-    def _known_kind(cls, value: str) -> str:
-        kind, _, name = value.partition(":")
-        if kind == "baseline" and name not in ("random", "human"):
-            raise ValueError(f"no baseline {name!r}; {did_you_mean(name, ['random', 'human'])}")
-        if kind == "function" and "." not in name:
-            raise ValueError(f"{value!r} names no module; write function:module.name")
-        return value
-
     @property
     def trained(self) -> bool:
-        return self.model.partition(":")[0] not in ("baseline", "external", "function")
+        return self.model is not None
 
-
-class ExternalSystem(Settings):
-    """A row whose responses were made elsewhere, say by a language model."""
-
-    label: str = Field(description="name in tables")
-    responses: AnyPath = Field(
-        description="path of a CSV, JSON lines or Parquet file with columns context and response (and sample, where a "
-        "context has several responses); {corpus} and {split} stand for their names"
-    )
+    @model_validator(mode="after")
+    def _is_of_one_sort(self) -> "SystemSettings":
+        given = [sort for sort in SORTS if getattr(self, sort) is not None]
+        if len(given) != 1:
+            raise ValueError(f"gives {' and '.join(given) or 'none'} of {', '.join(SORTS)}; a system is exactly one")
+        only_trained = [
+            key for key in ("reads", "network", "training", "decoding", "starts_from") if getattr(self, key)
+        ]
+        if only_trained and not self.trained:
+            raise ValueError(f"`{only_trained[0]}:` has a meaning for a system with `model:` only")
+        return self

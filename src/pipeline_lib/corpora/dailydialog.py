@@ -68,9 +68,7 @@ def _batch(split: str, first: int, lines: list[str], skipped: Counter[str]) -> p
         ]
         spoken = [(f"{split}-{number:06d}", position, turn) for position, turn in enumerate(turns) if turn]
         skipped["empty turns"] += len(turns) - len(spoken) if spoken else 0
-        if len(spoken) < 2:
-            skipped["dialogues of one turn" if spoken else "empty dialogues"] += 1
-            continue
+        skipped["empty dialogues"] += not spoken
         rows.append(spoken)
     ids, positions, texts = zip(*chain.from_iterable(rows), strict=True) if rows else ((), (), ())
     return pa.RecordBatch.from_arrays(

@@ -30,7 +30,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     Args:
         files: plain text or ``.gz``, read in this order.
         source: ``splits`` and ``split_seed`` are used.
-        skipped: counts what was left out or mended, by reason.
+        skipped: counts what was mended, by reason.
     """
     official = official_splits([path.name for path in files])
     first = 0
@@ -42,7 +42,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
                 splits = [official[index]] * len(names)
             else:
                 splits = [hashed_split(name, source.splits, source.split_seed) for name in names]
-            yield _batch(lines, starts, names, splits, skipped)
+            yield _batch(lines, starts, names, splits)
 
 
 def _films(path: Path, skipped: Counter[str]) -> Iterator[tuple[pa.Array, np.ndarray]]:
@@ -83,22 +83,17 @@ def _cut(lines: pa.Array, limit: int) -> tuple[tuple[pa.Array, np.ndarray], pa.A
     return (lines.slice(0, last).filter(pa.array(spoken)), film_starts), pa.concat_arrays([rest])
 
 
-def _batch(
-    lines: pa.Array, starts: np.ndarray, names: list[str], splits: list[str], skipped: Counter[str]
-) -> pa.RecordBatch:
+def _batch(lines: pa.Array, starts: np.ndarray, names: list[str], splits: list[str]) -> pa.RecordBatch:
     lengths = np.diff(np.append(starts, len(lines)))
     film = np.repeat(np.arange(len(starts)), lengths)
     turn = np.arange(len(lines)) - starts[film]
-    several = lengths[film] > 1
-    skipped["films of one line"] += int(np.count_nonzero(lengths == 1))
-    kept = pa.array(several)
-    films = pa.array(film).filter(kept)
+    films = pa.array(film)
     return pa.RecordBatch.from_arrays(
         [
             pa.array(names, pa.string()).take(films),
-            pa.array(turn, pa.int32()).filter(kept),
+            pa.array(turn, pa.int32()),
             pa.nulls(len(films), pa.string()),
-            lines.filter(kept),
+            lines,
             pa.array(splits, pa.string()).take(films),
             pa.nulls(len(films), pa.int32()),
         ],

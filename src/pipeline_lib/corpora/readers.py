@@ -1,6 +1,5 @@
 """From a corpus as it was fetched to its dialogues, whatever its format."""
 
-import importlib
 import logging
 from collections import Counter
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pipeline_lib.config.settings import FileName, Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.checksums import sha256
 from pipeline_lib.schemas.dialogues import SPLITS
+from pipeline_lib.stage.kinds import load
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
         PipelineError: a file is missing or changed since it was fetched, a fault in its text, or an empty split.
     """
     files = verified_files(manifest) if manifest else []
-    reader = importlib.import_module(f"pipeline_lib.corpora.{source.reader}")
+    reader = load("pipeline_lib.corpora", source.reader, "read")
     skipped: Counter[str] = Counter()
     turns: Counter[str] = Counter()
     for batch in reader.read(files, source, skipped):
@@ -102,7 +102,7 @@ def _check_splits(source: Source, turns: Counter[str], skipped: Counter[str], ma
         raise PipelineError(
             f"the corpus has no usable dialogue (skipped: {_summary(skipped)})",
             where=where,
-            expected="at least one dialogue of two turns",
+            expected="at least one utterance",
             remedy=f"check that the files are in the format of reader {source.reader!r}",
         )
     if missing := [split for split in SPLITS if not turns[split]]:

@@ -28,7 +28,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     Args:
         files: ``.csv``, ``.jsonl`` or ``.parquet``, the first two also as ``.gz``; read in this order.
         source: ``columns`` names the columns; ``splits`` and ``split_seed`` are used where there is no split column.
-        skipped: counts dialogues of one turn.
+        skipped: unused; a fault is an error.
     Raises:
         PipelineError: a column is missing; a value is null, empty or of the wrong kind; a turn number stands twice in
             a dialogue; the rows of a dialogue are scattered or implausibly many. Each names the file and the row or
@@ -38,7 +38,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     seen: set[str] = set()
     for path in files:
         for rows in _whole_dialogues(_checked(path, columns), path):
-            yield _batch(path, rows, source, seen, skipped)
+            yield _batch(path, rows, source, seen)
 
 
 # --- rows, checked one by one --------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def _check_length(held: list[pa.Table], path: Path) -> None:
         )
 
 
-def _batch(path: Path, rows: pa.Table, source: Source, seen: set[str], skipped: Counter[str]) -> pa.RecordBatch:
+def _batch(path: Path, rows: pa.Table, source: Source, seen: set[str]) -> pa.RecordBatch:
     rows = rows.combine_chunks()
     ids = rows.column("dialogue").combine_chunks()
     changes = _changes(ids)
@@ -156,20 +156,16 @@ def _batch(path: Path, rows: pa.Table, source: Source, seen: set[str], skipped: 
     order = np.lexsort((turn, dialogue))
     _check_distinct(turn[order], dialogue, names, path)
 
-    lengths = np.diff(np.append(starts, len(ids)))
-    kept = lengths[dialogue] > 1
-    skipped["dialogues of one turn"] += int(np.count_nonzero(lengths == 1))
-    chosen = pa.array(order[kept])
-    split = _splits(rows, names, dialogue, path, source)
+    in_order = pa.array(order)
     speaker = rows.column("speaker") if "speaker" in rows.column_names else pa.nulls(len(ids), pa.string())
     table = pa.table(
         {
-            "dialogue_id": ids.take(chosen),
-            "turn": pa.array((np.arange(len(ids)) - starts[dialogue])[kept], pa.int32()),
-            "speaker": speaker.take(chosen),
-            "text": rows.column("text").take(chosen),
-            "split": split.filter(pa.array(kept)),
-            "label": pa.nulls(len(chosen), pa.int32()),
+            "dialogue_id": ids,
+            "turn": pa.array(np.arange(len(ids)) - starts[dialogue], pa.int32()),
+            "speaker": speaker.take(in_order),
+            "text": rows.column("text").take(in_order),
+            "split": _splits(rows, names, dialogue, path, source),
+            "label": pa.nulls(len(ids), pa.int32()),
         },
         schema=DIALOGUES,
     )

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline_lib.decoding.steps import Ids, Steps
+from pipeline_lib.decoding.steps import Steps
+from pipeline_lib.text.ids import Ids
 
 FREE = -1  # in ``forced``: a position whose word is to be found
 

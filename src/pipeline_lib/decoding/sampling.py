@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pipeline_lib.decoding.steps import Ids, Steps, word_by_word
+from pipeline_lib.decoding.steps import Steps, word_by_word
+from pipeline_lib.text.ids import Ids
 
 
 @dataclass(frozen=True)

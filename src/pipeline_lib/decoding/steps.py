@@ -5,11 +5,12 @@ R hypotheses, T positions, V vocabulary size.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from pipeline_lib.text.ids import Ids
 
 
 class Steps(Protocol):
@@ -38,15 +39,6 @@ class Steps(Protocol):
 
 Decode = Callable[[Steps], Tensor]
 """Steps -> (R, T) int64 words; after the last word the end token, then padding. A full row has no end token."""
-
-
-@dataclass(frozen=True)
-class Ids:
-    """Tokens that a strategy has to know; of these it emits only the end."""
-
-    pad: int
-    start: int
-    end: int
 
 
 def word_by_word(steps: Steps, ids: Ids, max_length: int, choose: Callable[[Tensor, int], Tensor]) -> Tensor:

@@ -2,14 +2,15 @@
 
 import torch
 
-from pipeline_lib.config import strategies as settings_of
+from pipeline_lib.config import decoding as settings_of
 from pipeline_lib.decoding.beam import Beam
-from pipeline_lib.decoding.greedy2 import Greedy
+from pipeline_lib.decoding.greedy import Greedy
 from pipeline_lib.decoding.sampling import Sampling
-from pipeline_lib.decoding.steps import Decode, Ids
+from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.text.ids import Ids
 
 
-def strategy(settings: settings_of.Strategy, ids: Ids, generator: torch.Generator) -> Decode:
+def strategy(settings: settings_of.Decoding, ids: Ids, generator: torch.Generator) -> Decode:
     """Build the strategy that ``settings`` describe; only sampling draws from ``generator``."""
     match settings:
         case settings_of.Greedy():

@@ -1,41 +1,71 @@
 """Padded examples."""
 
 from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
+T = TypeVar("T", bound="_Moved")
+
+
+class _Moved:
+    """A dataclass of tensors, or of such dataclasses, each of which may be None."""
+
+    def to(self: T, device: torch.device) -> T:
+        """Copy every tensor to ``device``."""
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        moved = {
+            name: part.to(device, non_blocking=True) if isinstance(part, Tensor) else part.to(device)
+            for name, part in parts.items()
+            if part is not None
+        }
+        return replace(self, **moved)  # type: ignore[type-var]
+
 
 @dataclass(frozen=True)
-class Batch:
-    """Padded examples. Optional fields are None for systems or corpora that have none.
+class Tokens(_Moved):
+    """Padded texts: ``ids`` (B, T) int64 and ``lengths`` (B,) int64, at least 1 each."""
+
+    ids: Tensor
+    lengths: Tensor
+
+
+@dataclass(frozen=True)
+class Response(_Moved):
+    """Padded texts as a teacher-forced decoder reads and predicts them.
 
     Attributes:
-        context: (B, Tc) int64 token ids, pad 0; ``context_lengths`` (B,) int64.
-        words: (B, Tr) int64, the response; ``lengths`` counts its end token, so it has ``lengths - 1`` words.
-        inputs: (B, Tr) int64, start token, then the words; what a teacher-forced decoder reads.
-        targets: (B, Tr) int64, the words, then the end token.
-        group: (B,) int64 cluster of each example, or None.
+        inputs: (B, T) int64, the start token, then the words.
+        targets: (B, T) int64, the words, then the end token.
+        lengths: (B,) int64; the end token counts, so a text has ``lengths - 1`` words.
     """
 
-    context: Tensor
-    context_lengths: Tensor
     inputs: Tensor
     targets: Tensor
     lengths: Tensor
+
+    @property
+    def words(self) -> Tokens:
+        """The texts without start and end."""
+        return Tokens(self.inputs[:, 1:], self.lengths - 1)
+
+
+@dataclass(frozen=True)
+class Batch(_Moved):
+    """Examples of one step. A field is None where the corpus or the system has none.
+
+    Attributes:
+        response: what a system learns to say; where there is no context, the sentence itself.
+        context: what it answers; the utterances of a longer context are parted by the token ``<turn>``.
+        group: (B,) int64, the cluster of each example.
+        user: (B,) int64, who responds.
+    """
+
+    response: Response
+    context: Tokens | None = None
     group: Tensor | None = None
-
-    @property
-    def words(self) -> Tensor:
-        return self.inputs[:, 1:]
-
-    @property
-    def word_lengths(self) -> Tensor:
-        return self.lengths - 1
+    user: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.context)
-
-    def to(self, device: torch.device) -> "Batch":
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{k: v.to(device, non_blocking=True) for k, v in moved.items() if v is not None})
+        return len(self.response.lengths)

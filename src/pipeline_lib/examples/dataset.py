@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from pipeline_lib.compute.sharing import Share
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.batch import Batch
+from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.examples.encoded import read_encoded
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.clusters import CLUSTERS
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.text.units import END_ID, START_ID, Vocabulary
+from pipeline_lib.text.ids import Ids
+from pipeline_lib.text.units import Units
 
 
 class Texts:
@@ -30,23 +31,29 @@ class Texts:
         """(B,) tokens of each text."""
         return self.starts[rows + 1] - self.starts[rows]
 
-    def padded(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(B, longest) int64, padded with 0."""
+    def padded(self, rows: NDArray[np.int64], pad: int) -> NDArray[np.int64]:
+        """(B, longest) int64, padded with ``pad``."""
         lengths = self.lengths(rows)
         columns = np.arange(lengths.max())
         inside = columns < lengths[:, None]
         positions = np.where(inside, self.starts[rows][:, None] + columns, 0)
-        return np.where(inside, self.ids[positions], 0).astype(np.int64)
+        return np.where(inside, self.ids[positions], pad).astype(np.int64)
 
 
 class ExampleDataset:
     """The examples of one split as token ids, with the cluster of each example where a system wants it."""
 
-    def __init__(self, context: Texts, response: Texts, group: NDArray[np.int64] | None) -> None:
-        self.context, self.response, self.group = context, response, group
+    def __init__(
+        self,
+        context: Texts,
+        response: Texts,
+        group: NDArray[np.int64] | None,
+        ids: Ids = Ids(),  # noqa: B008 -- frozen
+    ) -> None:
+        self.context, self.response, self.group, self.ids = context, response, group, ids
 
     @classmethod
-    def read(cls, examples: Path, vocabulary: Vocabulary, clusters: Path | None = None) -> "ExampleDataset":
+    def read(cls, examples: Path, vocabulary: Units, clusters: Path | None = None) -> "ExampleDataset":
         """Read examples (EXAMPLES) and, where given, their clusters (CLUSTERS), into memory.
 
         Raises:
@@ -79,18 +86,26 @@ class ExampleDataset:
         """Collate the examples ``rows`` (B,), or this process's share of them."""
         if share is not None:
             rows = rows[share.rows.numpy()]
-        words = self.response.padded(rows)
-        lengths = self.response.lengths(rows)
-        beside = np.zeros((len(rows), 1), dtype=np.int64)
-        targets = np.concatenate([words, beside], 1)
-        targets[np.arange(len(rows)), lengths] = END_ID
         return Batch(
-            context=torch.from_numpy(self.context.padded(rows)),
-            context_lengths=torch.from_numpy(self.context.lengths(rows)),
-            inputs=torch.from_numpy(np.concatenate([beside + START_ID, words], 1)),
-            targets=torch.from_numpy(targets),
-            lengths=torch.from_numpy(lengths + 1),
+            response=self._response(rows),
+            context=self._context(rows),
             group=None if self.group is None else torch.from_numpy(self.group[rows]),
+        )
+
+    def _response(self, rows: NDArray[np.int64]) -> Response:
+        words, lengths = self.response.padded(rows, self.ids.pad), self.response.lengths(rows)
+        beside = np.full((len(rows), 1), self.ids.pad)
+        targets = np.concatenate([words, beside], 1)
+        targets[np.arange(len(rows)), lengths] = self.ids.end
+        inputs = np.concatenate([np.full_like(beside, self.ids.start), words], 1)
+        return Response(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(lengths + 1))
+
+    def _context(self, rows: NDArray[np.int64]) -> Tokens | None:
+        """None where the examples are sentences alone, whose contexts are empty."""
+        if not len(self.context.ids):
+            return None
+        return Tokens(
+            torch.from_numpy(self.context.padded(rows, self.ids.pad)), torch.from_numpy(self.context.lengths(rows))
         )
 
     def by_length(self, batch_size: int, limit: int | None = None) -> Iterator[NDArray[np.int64]]:

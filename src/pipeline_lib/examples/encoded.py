@@ -17,13 +17,13 @@ from pipeline_lib.files.checksums import verify
 from pipeline_lib.files.formats import iter_parquet
 from pipeline_lib.schemas.encoded import ENCODED
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 
 Flat = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids of all texts, one after the other, and where each starts
 SIDES = ("context", "response")
 
 
-def encode_examples(examples: Path, vocabulary: Vocabulary, out: Path) -> None:
+def encode_examples(examples: Path, vocabulary: Words, out: Path) -> None:
     """Write the examples of one split (`EXAMPLES`) as token ids (`schema.ENCODED`), in their order.
 
     Raises:
@@ -71,7 +71,7 @@ class _Columns:
             self._append(f"{side} ids", np.empty(0, np.int32))
         self._append("example_id", np.empty(0, np.int64))
 
-    def append(self, batch: pa.RecordBatch, vocabulary: Vocabulary) -> None:
+    def append(self, batch: pa.RecordBatch, vocabulary: Words) -> None:
         self._append("example_id", batch["example_id"].to_numpy())
         for side in SIDES:
             ids, starts = vocabulary.encode(batch[side])

@@ -1,7 +1,7 @@
-"""Which examples are kept: by their lengths and by the tokens that have a vector (SepaCVAE, section 5.1).
+"""Which examples are kept: by their lengths and by the tokens that are known (SepaCVAE, section 5.2).
 
 A dropped example is counted under the first rule that drops it, in the order of `RULES`. Lengths are those of the text
-after unknown tokens were dropped or replaced.
+after unknown tokens were dropped or replaced; the marks between the turns of a context do not count.
 """
 
 import logging
@@ -17,12 +17,14 @@ from pipeline_lib.files.formats import iter_parquet, parquet_writer, read_parque
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.text.ragged import flatten, join, keep_tokens
-from pipeline_lib.text.units import UNKNOWN
+from pipeline_lib.text.units import TURN, UNKNOWN
 
 log = logging.getLogger(__name__)
 
+_RESERVED = pa.array([UNKNOWN, TURN])  # always known: text that has unknown words marked already passes unchanged
+
 RULES = {  # name in the report: what is wrong with the example
-    "unknown_token": "a token has no vector or is too rare (filtering.unknown: drop_example)",
+    "unknown_token": "a token is not known (filtering.known) or too rare, and filtering.unknown is drop_example",
     "context_too_short": "context shorter than filtering.context_length",
     "context_too_long": "context longer than filtering.context_length",
     "response_too_short": "response shorter than filtering.response_length",
@@ -30,19 +32,26 @@ RULES = {  # name in the report: what is wrong with the example
 }
 
 
-def known_tokens(tokens: Path, vectors: Path, settings: Filtering) -> pa.Array:
-    """Tokens that have a vector and occur ``settings.min_count`` times or more in the training split.
+def known_tokens(tokens: Path, vectors: Path | None, settings: Filtering) -> pa.Array:
+    """Choose, by ``settings.known``, among the tokens with ``settings.min_count`` training occurrences or more.
 
     Args:
         tokens: token counts (`TOKENS`).
-        vectors: word vectors (`vectors_schema`).
+        vectors: word vectors (`vectors_schema`); None unless they decide.
     Returns:
-        (K) string.
+        (K) string, without the reserved tokens.
     """
     counted = read_parquet(tokens, TOKENS)
-    frequent = counted["token"].filter(pc.greater_equal(counted["train_count"], settings.min_count))
-    given = read_parquet(vectors, columns=["token"])["token"]
-    return frequent.filter(pc.is_in(frequent, given.combine_chunks())).combine_chunks()
+    counted = counted.filter(pc.greater_equal(counted["train_count"], settings.min_count))
+    frequent = counted.filter(pc.invert(pc.is_in(counted["token"], _RESERVED)))
+    if settings.known == "most_frequent":
+        order = pc.sort_indices(frequent, [("train_count", "descending"), ("token", "ascending")])
+        frequent = frequent.take(order[: settings.vocabulary_size])
+    found = frequent["token"].combine_chunks()
+    if settings.known == "vectors":
+        assert vectors is not None  # the rule gives them
+        found = found.filter(pc.is_in(found, read_parquet(vectors, columns=["token"])["token"].combine_chunks()))
+    return found
 
 
 def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: Path) -> dict[str, int]:
@@ -58,8 +67,7 @@ def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: P
         PipelineError: no example is left; ``out`` is untouched.
     """
     counts = dict.fromkeys(("read", "kept", *RULES), 0)
-    # <unk> is known so that text filtered before passes unchanged; the value set is hashed once per batch
-    values = pa.concat_arrays([known.cast(pa.string()), pa.array([UNKNOWN])])
+    values = pa.concat_arrays([known.cast(pa.string()), _RESERVED])  # hashed once per batch
     with parquet_writer(out, EXAMPLES) as writer:
         for batch in iter_parquet(examples, EXAMPLES):
             kept = _filter_batch(batch, values, settings, counts)
@@ -103,9 +111,8 @@ def _treat(texts: pa.Array, known: pa.Array, policy: str) -> tuple[pa.Array, np.
     """
     tokens, offsets = flatten(texts)
     missing = pc.invert(pc.is_in(tokens, known))
-    running = np.concatenate([[0], np.cumsum(missing.to_numpy(zero_copy_only=False))])
-    number_missing = np.diff(running[offsets])
-    length = np.diff(offsets)
+    number_missing = _count(missing, offsets)
+    length = np.diff(offsets) - _count(pc.equal(tokens, TURN), offsets)
     none = np.zeros(len(texts), bool)
     if policy == "drop_example":
         return texts, number_missing > 0, length
@@ -114,11 +121,18 @@ def _treat(texts: pa.Array, known: pa.Array, policy: str) -> tuple[pa.Array, np.
     return keep_tokens(texts, known), none, length - number_missing
 
 
+def _count(mask: pa.Array, offsets: np.ndarray) -> np.ndarray:
+    """(N) int64: how often the (T) bool ``mask`` holds within each text."""
+    running = np.concatenate([[0], np.cumsum(mask.to_numpy(zero_copy_only=False))])
+    return np.diff(running[offsets])
+
+
 def _nothing_left(examples: Path, counts: dict[str, int]) -> PipelineError:
     dropped = [f"{counts[rule]:,} {rule} ({meaning})" for rule, meaning in RULES.items() if counts[rule]]
     return PipelineError(
         f"filtering leaves none of {counts['read']:,} examples",
         where=examples,
         expected="at least one example; dropped: " + ("; ".join(dropped) or "none, the file is empty"),
-        remedy="widen `filtering:` in the configuration, or use vectors that cover this corpus",
+        remedy="widen `filtering:` in the configuration (`context_length: [0, 0]` for sentences alone), or use vectors "
+        "that cover this corpus",
     )

@@ -1,49 +1,57 @@
-"""Single-turn examples: a dialogue of T turns gives T-1 (context, response) examples (SepaCVAE, section 6.1)."""
+"""Windows over dialogues: some utterances of context, then the response (SepaCVAE: one of each)."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from pipeline_lib.config.corpora import Window
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import iter_parquet, parquet_writer, write_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
-from pipeline_lib.text.tokenisers.english import tokenise_array
+from pipeline_lib.text.units import TURN
 
 log = logging.getLogger(__name__)
 
 _COMPACT_ROWS = 2_000_000  # rows of partial token counts after which they are added up
 
 
-def extract_examples(dialogues: Path, outputs: Mapping[str, Path], tokens: Path) -> None:
+def extract_examples(
+    dialogues: Path,
+    window: Window,
+    tokenise: Callable[[pa.Array], pa.Array],
+    outputs: Mapping[str, Path],
+    tokens: Path,
+) -> None:
     """Write the examples of every split and the counts of all tokens, in one pass and bounded memory.
 
-    Turns are paired where their numbers follow one another; examples with a side without a token are dropped. Tokens
-    are counted per utterance: one that is a response and then a context counts once.
+    A window covers turns whose numbers follow one another; examples with an utterance without a token are dropped.
+    Tokens are counted per utterance: one that is in several windows, or in none, counts once.
 
     Args:
-        dialogues: a file of ``schema.DIALOGUES``, sorted by dialogue and turn.
-        outputs: the file of each split, of ``EXAMPLES``; ``example_id`` runs over the splits in corpus order.
-        tokens: file of ``schema.TOKENS``, most frequent first, equal counts in alphabetical order.
+        dialogues: a file of `DIALOGUES`, sorted by dialogue and turn.
+        window: which turns become examples.
+        tokenise: of the corpus's tokeniser, `tokenise_array`.
+        outputs: the file of each split, of `EXAMPLES`; ``example_id`` runs over the splits in corpus order.
+        tokens: file of `TOKENS`, most frequent first, equal counts in alphabetical order.
     Raises:
         PipelineError: a split has no example; no output is written.
     """
     counter = TokenCounter()
+    windows = _Windows(window)
     written = dict.fromkeys(outputs, 0)
     dropped = 0
     with ExitStack() as files:
         writers = {split: files.enter_context(parquet_writer(path, EXAMPLES)) for split, path in outputs.items()}
-        for examples, split in _examples(_tokenised(dialogues, counter)):
-            spoken = pc.and_(
-                pc.not_equal(examples.column("context"), ""), pc.not_equal(examples.column("response"), "")
-            )
-            dropped += examples.num_rows - pc.sum(spoken).as_py() if examples.num_rows else 0
+        for examples, split, spoken in windows.examples(_tokenised(dialogues, tokenise, counter)):
+            dropped += examples.num_rows - spoken.true_count
             examples, split = examples.filter(spoken), split.filter(spoken)
             example_id = np.arange(examples.num_rows) + sum(written.values())
             examples = examples.set_column(0, EXAMPLES.field("example_id"), pa.array(example_id, pa.int64()))
@@ -52,10 +60,12 @@ def extract_examples(dialogues: Path, outputs: Mapping[str, Path], tokens: Path)
                 written[name] += own.num_rows
                 if own.num_rows:
                     writer.write_batch(own)
-        _check(written, dialogues)
+        _check(written, window, dialogues)
         write_parquet(tokens, counter.table(), TOKENS)
     counts = ", ".join(f"{count:,} {split}" for split, count in written.items())
-    log.info("examples: %s; dropped because a side has no token: %s", counts, f"{dropped:,}")
+    log.info("examples: %s; dropped because an utterance has no token: %s", counts, f"{dropped:,}")
+    number = windows.dialogues.number
+    log.info("dialogues without a window: %s of %s", f"{number - windows.with_window.number:,}", f"{number:,}")
 
 
 class TokenCounter:
@@ -80,7 +90,7 @@ class TokenCounter:
             self._rows = 0
 
     def table(self) -> pa.Table:
-        """The counts so far, of ``schema.TOKENS``; the empty token is none."""
+        """Return the counts so far, of `TOKENS`, without the empty token."""
         total = self._sum()
         return total.filter(pc.not_equal(total["token"], "")).sort_by([("count", "descending"), ("token", "ascending")])
 
@@ -89,42 +99,107 @@ class TokenCounter:
         return total.rename_columns({"count_sum": "count", "train_count_sum": "train_count"}).select(TOKENS.names)
 
 
-def _tokenised(dialogues: Path, counter: TokenCounter) -> Iterator[pa.RecordBatch]:
+def _tokenised(
+    dialogues: Path, tokenise: Callable[[pa.Array], pa.Array], counter: TokenCounter
+) -> Iterator[pa.RecordBatch]:
     for batch in iter_parquet(dialogues, DIALOGUES):
-        texts = tokenise_array(batch.column("text"))
+        texts = tokenise(batch.column("text"))
         counter.add(texts, pc.equal(batch.column("split"), "train"))
         yield batch.set_column(DIALOGUES.get_field_index("text"), DIALOGUES.field("text"), texts)
 
 
-def _examples(batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, pa.Array]]:
-    """Examples with ``example_id`` still 0, and the split of each; the last row of a batch is carried to the next."""
-    carried: pa.RecordBatch | None = None
-    for batch in batches:
-        rows = pa.concat_batches([carried, batch]) if carried is not None else batch
-        carried = rows.slice(rows.num_rows - 1)
-        first, second = rows.slice(0, rows.num_rows - 1), rows.slice(1)
-        follows = pc.and_(
-            pc.equal(first.column("dialogue_id"), second.column("dialogue_id")),
-            pc.equal(pc.add(first.column("turn"), 1), second.column("turn")),
-        )
-        first, second = first.filter(follows), second.filter(follows)
+class _Windows:
+    """Slides a window over dialogues that come batch by batch.
+
+    Attributes:
+        dialogues: counts them.
+        with_window: counts those that have a window.
+    """
+
+    def __init__(self, window: Window) -> None:
+        self._context, self._ends_only = window.context, window.every == "document"
+        self.dialogues, self.with_window = _DialogueCounter(), _DialogueCounter()
+
+    def examples(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, pa.Array, pa.BooleanArray]]:
+        """Give examples, ``example_id`` still 0, with the split of each, and whether all their utterances have tokens.
+
+        The rows that a window of the next batch may need are carried to it: too few to hold a window themselves, but
+        where windows are to end with their dialogue, for then the last row, perhaps the end of one, is carried too.
+        """
+        pending = int(self._ends_only)
+        carried: pa.RecordBatch | None = None
+        for batch in batches:
+            self.dialogues.add(batch.column("dialogue_id"))
+            rows = pa.concat_batches([carried, batch]) if carried is not None else batch
+            yield self._cut(rows, rows.num_rows - pending)
+            carried = rows.slice(max(0, rows.num_rows - self._context - pending))
+        if carried is not None and pending:
+            yield self._cut(carried, carried.num_rows)
+
+    def _cut(self, rows: pa.RecordBatch, stop: int) -> tuple[pa.RecordBatch, pa.Array, pa.BooleanArray]:
+        """The examples whose responses are among the first ``stop`` rows."""
+        follows = _follows(rows)
+        place = np.arange(len(follows))
+        reach = place - np.maximum.accumulate(np.where(follows, 0, place))  # utterances without a gap before each
+        wanted = (reach >= self._context) & (place < stop)
+        if self._ends_only:
+            ids = rows.column("dialogue_id")
+            ends = pc.not_equal(ids.slice(0, len(ids) - 1), ids.slice(1)).to_numpy(zero_copy_only=False)
+            wanted &= np.append(ends, True)
+        response = pa.array(np.flatnonzero(wanted))
+        turns = [rows.column("text").take(pc.subtract(response, back)) for back in range(self._context, -1, -1)]
+        empty = pa.repeat(pa.scalar(""), len(response))
+        chosen = rows.take(response)
+        ids = chosen.column("dialogue_id")
+        self.with_window.add(ids)
         columns = [
-            pa.repeat(pa.scalar(0, pa.int64()), first.num_rows),
-            first.column("dialogue_id"),
-            first.column("turn"),
-            first.column("text"),
-            second.column("text"),
-            second.column("label"),
+            pa.repeat(pa.scalar(0, pa.int64()), len(response)),
+            ids,
+            pc.subtract(chosen.column("turn"), pa.scalar(self._context, pa.int32())),
+            pc.binary_join_element_wise(*turns[:-1], f" {TURN} ") if self._context else empty,
+            turns[-1],
+            chosen.column("speaker"),
+            chosen.column("label"),
         ]
-        yield pa.RecordBatch.from_arrays(columns, schema=EXAMPLES), first.column("split")
+        spoken = np.ones(len(response), bool)
+        for turn in turns:
+            spoken &= pc.not_equal(turn, "").to_numpy(zero_copy_only=False)
+        return pa.RecordBatch.from_arrays(columns, schema=EXAMPLES), chosen.column("split"), pa.array(spoken)
 
 
-def _check(written: Mapping[str, int], dialogues: Path) -> None:
+class _DialogueCounter:
+    """Counts the dialogues that rows are of, batch by batch."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._last: str | None = None
+
+    def add(self, ids: pa.Array) -> None:
+        """Count (N) ``ids`` of dialogues, those of one dialogue together."""
+        if len(ids):
+            changes = pc.sum(pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))).as_py() or 0
+            self.number += changes + (ids[0].as_py() != self._last)
+            self._last = ids[-1].as_py()
+
+
+def _follows(rows: pa.RecordBatch) -> NDArray[np.bool_]:
+    """(N) bool: whether each row is the next turn of the row before it."""
+    first, second = rows.slice(0, rows.num_rows - 1), rows.slice(1)
+    follows = pc.and_(
+        pc.equal(first.column("dialogue_id"), second.column("dialogue_id")),
+        pc.equal(pc.add(first.column("turn"), 1), second.column("turn")),
+    )
+    return np.concatenate([[False], follows.to_numpy(zero_copy_only=False)])[: rows.num_rows]
+
+
+def _check(written: Mapping[str, int], window: Window, dialogues: Path) -> None:
     for split, count in written.items():
         if not count:
             raise PipelineError(
                 f"the {split} split has no example",
                 where=dialogues,
-                expected="dialogues with two consecutive turns that have words",
-                remedy="raise the shares in `splits:`, or check the corpus",
+                expected=f"dialogues with {window.context + 1} consecutive turns that have words"
+                if window.context
+                else "dialogues with turns that have words",
+                remedy="raise the shares in `splits:`, lower `window: {context: …}`, or check the corpus",
             )

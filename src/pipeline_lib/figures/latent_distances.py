@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline_lib.config.settings import Settings
 from pipeline_lib.figures import style
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.latents import DISTANCES
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 PANELS = {"inner": "within a group (inner)", "inter": "between groups (inter)", "gap": "difference (inner − inter)"}
 _WINDOWS = 20  # of the running mean in the whole stretch of batches
+
+
+class Options(Settings):
+    """Nothing may be chosen."""
 
 
 def numbers(systems: dict[str, Path]) -> pa.Table:
@@ -98,7 +103,7 @@ def _described(part: pa.Table, label: str) -> str:
     return f"{text}  (no inner pair in {without} of {len(part)})" if without else text
 
 
-def plot(systems: list[str], labels: list[str], files: list[Path], svg: Path, png: Path, csv: Path) -> None:
-    """Write the figure of these systems, whose distances are ``files``, and its numbers."""
+def plot(systems: dict[str, str], files: list[Path], options: Options, svg: Path, png: Path, csv: Path) -> None:
+    """Write the figure of these systems (name -> label), whose distances are ``files``, and its numbers."""
     table = numbers(dict(zip(systems, files, strict=True)))
-    style.save(draw(table, dict(zip(systems, labels, strict=True))), svg, png, csv, table)
+    style.save(draw(table, systems), svg, png, csv, table)

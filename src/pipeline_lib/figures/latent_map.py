@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pydantic import Field
 
 from pipeline_lib.analyses.separation import Separation, plane, separation
-from pipeline_lib.config.figures import LatentMap
+from pipeline_lib.config.settings import Positive, Seed, Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures import style
 from pipeline_lib.files.formats import read_parquet
@@ -36,6 +37,14 @@ MAP = pa.schema(
 )
 
 
+class Options(Settings):
+    """t-SNE of posterior means."""
+
+    examples: Positive = Field(default=2_000, description="examples at the most")
+    perplexity: float = Field(default=30.0, gt=1, description="perplexity of t-SNE")
+    seed: Seed = Field(default=1, description="seed for t-SNE, and for the k-means that NMI compares with")
+
+
 class Latents(NamedTuple):
     """Examples of one system: ids and groups (n,), labels (n,) or None, posterior means (n, Z) float32."""
 
@@ -51,7 +60,7 @@ class Latents(NamedTuple):
 
 
 def read_latents(path: Path) -> Latents:
-    """Read what encode_latents wrote.
+    """Read an analysis of kind `latents`.
 
     Raises:
         PipelineError: missing, damaged or something else.
@@ -73,7 +82,7 @@ def read_latents(path: Path) -> Latents:
     return Latents(table["example_id"].to_numpy(), group, label, mean)
 
 
-def numbers(systems: dict[str, Path], settings: LatentMap) -> pa.Table:
+def numbers(systems: dict[str, Path], options: Options) -> pa.Table:
     """t-SNE and separation of each system, over the same examples.
 
     Args:
@@ -98,11 +107,11 @@ def numbers(systems: dict[str, Path], settings: LatentMap) -> pa.Table:
             f"{len(first)} examples",
             where=next(iter(systems.values())),
             expected=f"at least {_FEWEST}, to see anything on a map",
-            remedy="take another split in `figures.latent_map.split`, or loosen `filtering:`",
+            remedy="take another split in `analyses.latents.options.split`, or loosen `filtering:`",
         )
-    random = np.random.default_rng(settings.seed)
-    rows = np.sort(random.choice(len(first), min(settings.examples, len(first)), replace=False))
-    return pa.concat_tables(_mapped(system, found[system].at(rows), settings) for system in systems)
+    random = np.random.default_rng(options.seed)
+    rows = np.sort(random.choice(len(first), min(options.examples, len(first)), replace=False))
+    return pa.concat_tables(_mapped(system, found[system].at(rows), options) for system in systems)
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
@@ -130,11 +139,11 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
     return figure
 
 
-def _mapped(system: str, drawn: Latents, settings: LatentMap) -> pa.Table:
-    x, y = plane(drawn.mean, settings.perplexity, settings.seed).T
+def _mapped(system: str, drawn: Latents, options: Options) -> pa.Table:
+    x, y = plane(drawn.mean, options.perplexity, options.seed).T
     measured = Separation(None, None, None)
     if drawn.group is not None:
-        measured = separation(drawn.mean, drawn.group, drawn.label, settings.seed)
+        measured = separation(drawn.mean, drawn.group, drawn.label, options.seed)
     n = len(x)
     columns = {
         "system": pa.array([system] * n),
@@ -191,9 +200,7 @@ def _look(group: int) -> tuple[str, str]:
     return style.PALETTE[group % colours], style.MARKERS[(group + group // colours) % number]
 
 
-def plot(
-    systems: list[str], labels: list[str], files: list[Path], settings: LatentMap, svg: Path, png: Path, csv: Path
-) -> None:
-    """Write the figure of these systems, whose latents_schema are ``files``, and its numbers."""
-    table = numbers(dict(zip(systems, files, strict=True)), settings)
-    style.save(draw(table, dict(zip(systems, labels, strict=True))), svg, png, csv, table)
+def plot(systems: dict[str, str], files: list[Path], options: Options, svg: Path, png: Path, csv: Path) -> None:
+    """Write the figure of these systems (name -> label), whose latents are ``files``, and its numbers."""
+    table = numbers(dict(zip(systems, files, strict=True)), options)
+    style.save(draw(table, systems), svg, png, csv, table)

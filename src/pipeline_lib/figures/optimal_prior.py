@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline_lib.analyses.optimal_prior import UnivariateGaussian, kl, optimal_prior
+from pipeline_lib.config.settings import Settings
 from pipeline_lib.figures import style
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ POSTERIORS = [UnivariateGaussian(-2.0, 0.5), UnivariateGaussian(2.0, 0.8)]  # of
 _Z = np.linspace(-6, 6, 481)
 _APART = np.linspace(0, 8, 81)
 _COLOURS = (style.BLUE, style.ORANGE)
+
+
+class Options(Settings):
+    """Nothing may be chosen."""
 
 
 def cost(posteriors: list[UnivariateGaussian], priors: list[UnivariateGaussian]) -> float:
@@ -98,7 +103,7 @@ def _draw_cost(axes: "Axes", table: pa.Table) -> None:
     axes.legend(loc=(0.31, 0.3), handlelength=1.8)
 
 
-def plot(svg: Path, png: Path, csv: Path) -> None:
+def plot(options: Options, svg: Path, png: Path, csv: Path) -> None:
     """Write the figure and its numbers."""
     table = numbers()
     style.save(draw(table), svg, png, csv, table)

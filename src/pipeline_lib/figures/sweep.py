@@ -9,12 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.analyses.one_to_many import INFERRED, POINT, UPTAKE
+from pipeline_lib.config.settings import Settings
 from pipeline_lib.figures import style
 from pipeline_lib.files.formats import read_parquet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+class Options(Settings):
+    """Nothing may be chosen."""
 
 
 class Axis(NamedTuple):

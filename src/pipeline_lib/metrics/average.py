@@ -2,20 +2,22 @@
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, cosines, count_unscored, sums
+from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, cosines, count_unscored, sums, vectors_of
+from pipeline_lib.vectors.space import VectorSpace
 
 
-class Average:
+class Average(VectorMetric):
     """Cosine of mean word vectors (Liu et al. 2016); unknown words skipped, a side without any scores 0."""
 
     name = "Average"
+    meaning = "Cosine of the mean word vectors of response and reference"
 
     def __init__(self, space: VectorSpace) -> None:
-        self.space = space
+        super().__init__(space)
         self.signature = f"Average|vectors:{space.label}|oov:skip|empty:0|v:1"
 
     def __call__(self, items: Items) -> Score:
-        vectors, known = self.space.of(items)
+        vectors, known = vectors_of(self.space, items)
         # unknown words are zero, and a cosine does not see that a sum was not divided by its count
         responses = sums(items.responses, vectors)[items.reference_item]
         values = best_of_references(cosines(responses, sums(items.references, vectors)), items.reference_item)

@@ -1,11 +1,19 @@
-"""What every metric is: a callable object with a name and a signature, from `Items` to a `Score`."""
+"""Metrics: classes with a name, a signature and the facts that tables, tests and the page state about them."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.metrics.items import Items
+
+if TYPE_CHECKING:
+    from pipeline_lib.metrics.vectors import VectorSpace
+
+Better = Literal["higher", "lower"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +21,7 @@ class Score:
     """One metric over one set of items.
 
     Attributes:
-        mean: the figure for tables; None where the metric is undefined for these items.
+        mean: the value for tables; None where the metric is undefined for these items.
         per_item: (B,) float64, one per response; None for metrics of the whole set.
         n: examples that count in ``mean``; several responses to one example count as their average.
         n_empty: responses scored 0 because a side has nothing to compare.
@@ -28,32 +36,69 @@ class Score:
 
     @classmethod
     def of_items(cls, items: Items, per_item: np.ndarray, n_empty: int = 0, n_oov: int = 0) -> "Score":
-        """The average over examples of (B,) values of the responses; undefined when there is none."""
+        """Average (B,) values of the responses over examples; undefined when there is none."""
         mean = float(items.by_example(per_item).mean()) if len(per_item) else None
         return cls(mean, per_item.astype(np.float64, copy=False), items.n_examples, n_empty, n_oov)
 
 
-@runtime_checkable
-class Metric(Protocol):
-    """A metric, with its settings in ``signature``: ``name|setting:value|…|v:1``."""
+class Metric(ABC):
+    """Base of every metric: its facts, and the call from `Items` to a `Score`.
 
-    @property
-    def name(self) -> str: ...
+    Attributes:
+        name: in tables, files and configuration; the class is in the module of that name (`stage.kinds`).
+        meaning: one plain sentence.
+        better: None where neither direction is better; no system then leads the column.
+        fewer_digits: decimals that it needs less than a ratio below 1.
+        caution: what a reader of a table must know before comparing values; empty where nothing.
+        by_item: of a metric of the whole set, the metric that shows its items one by one; empty: itself. `repeats`
+            is counted by the page.
+        of_responses: false for metrics of likelihoods and latent variables, which need no response.
+        signature: name and settings: ``name|setting:value|…|v:1``.
+    """
 
-    @property
-    def signature(self) -> str: ...
+    name: str
+    meaning: str
+    better: Better | None = None
+    fewer_digits: int = 0
+    caution: str = ""
+    by_item: str = ""
+    of_responses: bool = True
+    signature: str
 
-    def __call__(self, items: Items) -> Score: ...
+    @classmethod
+    def make(cls, settings: Metrics, vectors: "VectorSpace | None", language: str | None) -> "Metric":
+        """Make the metric with the settings of a run, the vectors of a corpus and the language of its stop words."""
+        return cls()
+
+    def companions(self) -> Sequence["Metric"]:
+        """Name the metrics that are always recorded with this one."""
+        return ()
+
+    @abstractmethod
+    def __call__(self, items: Items) -> Score:
+        """Score the items."""
+
+    @classmethod
+    def competes(cls, items: Items) -> bool:
+        """Tell whether a system with these items may be compared with others by this metric."""
+        return items.answered or not cls.of_responses
 
 
-@runtime_checkable
-class RatioMetric(Metric, Protocol):
-    """A metric of the whole set that depends on its items only through sums, so it can be resampled by example."""
+class RatioMetric(Metric):
+    """A metric of the whole set that depends on its items only through sums, so it can be resampled by example.
 
+    It is made without settings.
+    """
+
+    @abstractmethod
     def parts(self, items: Items) -> np.ndarray | None:
-        """(n, P) float64, what each example adds to the sums; None where the metric is undefined."""
-        ...
+        """Give (n, P) float64, what each example adds to the sums; None where the metric is undefined."""
 
+    @abstractmethod
     def value(self, sums: np.ndarray) -> np.ndarray:
-        """(…, P) sums to (…) values of the metric."""
-        ...
+        """Turn (…, P) sums into (…) values of the metric."""
+
+    @classmethod
+    def competes(cls, items: Items) -> bool:
+        """Tell whether a system with these items may be compared with others by this metric."""
+        return super().competes(items) and cls().parts(items) is not None

@@ -14,11 +14,13 @@ Always four orders are smoothed, whatever n: with three weights NLTK would look 
 Values above 1 are possible: identical sentences score 1.333, 1.217, 1.154 and 1.117 cumulatively.
 """
 
-from typing import Literal
+from itertools import product
+from typing import Literal, get_args
 
 import numpy as np
 
-from pipeline_lib.metrics.base import Score
+from pipeline_lib.config.metrics import Metrics
+from pipeline_lib.metrics.base import Metric, Score
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.ngrams import Matches
 
@@ -28,13 +30,28 @@ MAX_ORDER = 4
 K = 5  # the constant of method 4
 
 
-class SentenceBleu:
+class SentenceBleu(Metric):
     """BLEU-``order`` averaged over responses; a response of at most one token scores 0, as in SepaCVAE's code."""
 
-    def __init__(self, order: int, smoothing: Smoothing, weights: Weights, name: str = "") -> None:
-        self.order, self.smoothing, self.weights = order, smoothing, weights
-        self.name = name or f"BLEU-{order}|{smoothing}|{weights}"
-        self.signature = f"BLEU-{order}|level:sentence|smooth:method7-{smoothing}|weights:{weights}|short:0|v:1"
+    better = "higher"
+    caution = "Smoothed sentence BLEU is far from 0 for random responses and may exceed 1; see its signature."
+    order: int
+
+    def __init__(self, smoothing: Smoothing, weights: Weights, is_chosen: bool = True) -> None:
+        self.smoothing, self.weights, self.is_chosen = smoothing, weights, is_chosen
+        if not is_chosen:
+            self.name = f"BLEU-{self.order}|{smoothing}|{weights}"
+        self.signature = f"BLEU-{self.order}|level:sentence|smooth:method7-{smoothing}|weights:{weights}|short:0|v:1"
+
+    @classmethod
+    def make(cls, settings: Metrics, vectors: object, language: object) -> "SentenceBleu":
+        """Make the variant that the settings choose; it has the plain name."""
+        return cls(settings.bleu_smoothing, settings.bleu_weights)
+
+    def companions(self) -> "list[SentenceBleu]":
+        """Name the variants that the settings did not choose: they are recorded, and no table shows them."""
+        others = set(product(get_args(Smoothing), get_args(Weights))) - {(self.smoothing, self.weights)}
+        return [type(self)(*variant, is_chosen=False) for variant in sorted(others)]
 
     def __call__(self, items: Items) -> Score:
         weights = np.zeros(MAX_ORDER)
@@ -46,8 +63,36 @@ class SentenceBleu:
         return Score.of_items(items, scores, n_empty=int((items.responses.lengths == 0).sum()))
 
 
+class Bleu1(SentenceBleu):
+    """Unigrams."""
+
+    name, order = "BLEU-1", 1
+    meaning = "Smoothed sentence BLEU, unigrams"
+
+
+class Bleu2(SentenceBleu):
+    """Up to bigrams."""
+
+    name, order = "BLEU-2", 2
+    meaning = "Smoothed sentence BLEU, up to bigrams"
+
+
+class Bleu3(SentenceBleu):
+    """Up to trigrams."""
+
+    name, order = "BLEU-3", 3
+    meaning = "Smoothed sentence BLEU, up to trigrams"
+
+
+class Bleu4(SentenceBleu):
+    """Up to 4-grams."""
+
+    name, order = "BLEU-4", 4
+    meaning = "Smoothed sentence BLEU, up to 4-grams"
+
+
 def sentence_bleu(matches: Matches, weights: np.ndarray, smoothing: Smoothing) -> np.ndarray:
-    """(B,) float64 BLEU of each response with (4,) ``weights``, smoothing method 7 and the brevity penalty."""
+    """Score each response: (B,) float64 BLEU with (4,) ``weights``, smoothing method 7 and the brevity penalty."""
     scored = (matches.lengths > 1) & (matches.numerators[:, 0] > 0)
     precisions = smoothed_precisions(matches, smoothing)
     with np.errstate(divide="ignore"):
@@ -56,7 +101,7 @@ def sentence_bleu(matches: Matches, weights: np.ndarray, smoothing: Smoothing) -
 
 
 def smoothed_precisions(matches: Matches, smoothing: Smoothing) -> np.ndarray:
-    """(B, 4) float64, all above 0; rows of fewer than two tokens or without a common word carry no meaning."""
+    """Smooth the precisions: (B, 4) float64 above 0; rows of fewer than two tokens or no common word mean nothing."""
     denominators = np.maximum(matches.denominators, 1)
     precisions = matches.numerators / denominators
     length = np.log(np.maximum(matches.lengths, 2))[:, None]

@@ -2,23 +2,26 @@
 
 import numpy as np
 
-from pipeline_lib.metrics.base import Score
+from pipeline_lib.metrics.base import RatioMetric, Score
 from pipeline_lib.metrics.bleu import MAX_ORDER
 from pipeline_lib.metrics.items import Items
 
 
-class CorpusBleu:
+class CorpusBleu(RatioMetric):
     """BLEU-4 of Papineni et al. (2002) from counts pooled over the corpus, no smoothing, on the workflow's tokens."""
 
     name = "corpus-BLEU"
     signature = "corpus-BLEU|order:4|level:corpus|smooth:none|tok:given|v:1"
+    meaning = "BLEU of the whole set, orders 1 to 4, not smoothed"
+    better = "higher"
+    by_item = "BLEU-4"
 
     def __call__(self, items: Items) -> Score:
         value = float(self.value(self.parts(items).sum(axis=0)))
         return Score(value, None, items.n_examples, n_empty=int((items.responses.lengths == 0).sum()))
 
     def parts(self, items: Items) -> np.ndarray:
-        """(n, 10) float64: matches and n-grams of orders 1 to 4, response and reference length."""
+        """Give (n, 10) float64: matches and n-grams of orders 1 to 4, response and reference length."""
         found = items.matches
         return items.by_example(
             np.column_stack(
@@ -32,7 +35,7 @@ class CorpusBleu:
         )
 
     def value(self, sums: np.ndarray) -> np.ndarray:
-        """(…, 10) sums to (…) BLEU; 0 where an order has no match."""
+        """Turn (…, 10) sums into (…) BLEU; 0 where an order has no match."""
         found, total = sums[..., :MAX_ORDER], sums[..., MAX_ORDER : 2 * MAX_ORDER]
         with np.errstate(divide="ignore", invalid="ignore"):
             precision = np.log(found / total).mean(axis=-1)

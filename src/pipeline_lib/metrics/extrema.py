@@ -4,23 +4,25 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, cosines, count_unscored
+from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, cosines, count_unscored, vectors_of
 from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.vectors.space import VectorSpace
 
 CHUNK = 2_048  # tokens whose vectors are worked on at once: three arrays of 0.3 MB stay in the cache
 
 
-class Extrema:
+class Extrema(VectorMetric):
     """Per dimension the value of largest magnitude, positive on ties (Forgues et al. 2014), then the cosine."""
 
     name = "Extrema"
+    meaning = "Cosine of the vectors of extreme values of response and reference"
 
     def __init__(self, space: VectorSpace) -> None:
-        self.space = space
+        super().__init__(space)
         self.signature = f"Extrema|vectors:{space.label}|oov:skip|empty:0|ties:positive|v:1"
 
     def __call__(self, items: Items) -> Score:
-        vectors, known = self.space.of(items)
+        vectors, known = vectors_of(self.space, items)
         responses = extremes(items.responses.keep(known[items.responses.ids]), vectors)[items.reference_item]
         references = extremes(items.references.keep(known[items.references.ids]), vectors)
         values = best_of_references(cosines(responses, references), items.reference_item)

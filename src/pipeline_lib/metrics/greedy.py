@@ -4,24 +4,27 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace, best_of_references, count_unscored
+from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, count_unscored, rescaled, vectors_of
 from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.vectors.space import VectorSpace
 
 CELLS = 1_600_000  # floats of the word vectors of one chunk: 6 MB
 
 
-class Greedy:
+class Greedy(VectorMetric):
     """Mean over words of the best cosine, averaged over both directions (Rus and Lintean 2012)."""
 
     name = "Greedy"
+    meaning = "Each word matched with its nearest of the other side, in both directions"
 
     def __init__(self, space: VectorSpace) -> None:
-        self.space = space
+        super().__init__(space)
         self.signature = f"Greedy|vectors:{space.label}|oov:skip|empty:0|v:1"
 
     def __call__(self, items: Items) -> Score:
-        vectors, known = self.space.of(items)
-        unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        vectors, known = vectors_of(self.space, items)
+        near_one = rescaled(vectors)
+        unit = near_one / np.maximum(np.linalg.norm(near_one, axis=1, keepdims=True), np.finfo(np.float32).tiny)
         responses = items.responses.keep(known[items.responses.ids])
         references = items.references.keep(known[items.references.ids])
         values = greedy_matching(responses, references, items.reference_item, unit)

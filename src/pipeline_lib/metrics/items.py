@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -16,15 +16,38 @@ from pipeline_lib.text.ragged import Ragged
 Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
 
 
+Nats = Literal["reconstruction", "bound", "importance", "words"]
+
+
 @dataclass(frozen=True)
 class ReferenceLikelihood:
-    """What a model says about the references, nats per item, (B,) float64; None where it has no such figure."""
+    """What a model says about the references, nats per item, (B,) float64; None where it has no such value."""
 
     tokens: np.ndarray  # end token counted
     nll: np.ndarray | None
     kl: np.ndarray | None
     bound: np.ndarray | None
     nll_importance: np.ndarray | None
+    nll_end: np.ndarray | None = None  # the end token's part of nll and bound
+
+    @property
+    def latent(self) -> bool:
+        """Tell whether the system has a latent variable: one without has no KL, or nothing but zeros."""
+        return self.kl is not None and bool(self.kl.any())
+
+    def of(self, nats: Nats) -> np.ndarray | None:
+        """Choose between the forms of the likelihood; a system without a latent variable has one, which is exact.
+
+        reconstruction: z from the posterior, KL left out; bound: negative evidence lower bound; importance:
+        importance-weighted estimate; words: the bound without the end token.
+        """
+        if nats == "reconstruction" or not self.latent:
+            chosen = self.nll
+        else:
+            chosen = self.nll_importance if nats == "importance" else self.bound
+        if nats != "words":
+            return chosen
+        return None if chosen is None or self.nll_end is None else chosen - self.nll_end
 
 
 @dataclass(frozen=True)
@@ -43,11 +66,13 @@ class Items:
     group: np.ndarray | None = None  # (B,) int64, the group that the system used; -1 where unknown
     label: np.ndarray | None = None  # (B,) int64, the reference's latent group; -1 where unknown
     example: np.ndarray | None = None  # (B,) int64, 0 to n-1 by ascending example id; None: a response is an example
+    answered: bool = True  # false: the system makes no text, only likelihoods
+    active_units: int | None = None  # latent dimensions in use
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, contexts: Texts, references: Texts | Sequence[Sequence[str]], responses: Texts) -> "Items":
-        """Items from texts of space-joined tokens; a reference may be a list of several."""
+        """Read texts of space-joined tokens; a reference may be a list of several."""
         flat, item = _flatten(references)
         if len(contexts) != len(responses) or len(np.unique(item)) != len(responses):
             raise ValueError(f"{len(contexts)} contexts and {len(responses)} responses, references of other items")
@@ -55,19 +80,21 @@ class Items:
         return cls(vocabulary, columns[0], columns[1], columns[2], item)
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> "Items":
-        """Items from rows of `schema.RESPONSES`.
+    def from_table(cls, table: pa.Table, active_units: int | None = None) -> "Items":
+        """Read rows of `schemas.responses`.
 
         Raises:
-            PipelineError: a likelihood column is null, NaN or infinite in some rows.
+            PipelineError: a likelihood is null, NaN or infinite in some rows, or a response null in some rows.
         """
+        names = ("nll", "kl", "bound", "nll_importance", "nll_end")
         likelihood = ReferenceLikelihood(
             table["tokens"].to_numpy().astype(np.float64),
-            *(_complete(table, name) for name in ("nll", "kl", "bound", "nll_importance")),
+            *(_complete(table, name) if name in table.column_names else None for name in names),
         )
-        plain = cls.of(table["context"], table["reference"], table["response"])
+        plain = cls.of(table["context"], table["reference"], table["response"].fill_null(""))
         groups, labels = _groups(table["group"]), _groups(table["label"])
-        return replace(plain, likelihood=likelihood, group=groups, label=labels, example=_examples(table))
+        known = replace(plain, likelihood=likelihood, group=groups, label=labels, example=_examples(table))
+        return replace(known, answered=_answered(table), active_units=active_units)
 
     def __len__(self) -> int:
         return len(self.responses)
@@ -77,7 +104,7 @@ class Items:
         return len(self) if self.example is None else int(self.example.max()) + 1
 
     def by_example(self, values: np.ndarray) -> np.ndarray:
-        """(B,) or (B, P) values of the responses to (n,) or (n, P) float64, the mean over each example's responses."""
+        """Average (B,) or (B, P) values of the responses over each example's: (n,) or (n, P) float64."""
         if self.example is None:
             return values
         columns = [np.bincount(self.example, weights=column) for column in values.reshape(len(self), -1).T]
@@ -86,7 +113,7 @@ class Items:
 
     @cached_property
     def matches(self) -> Matches:
-        """Clipped n-gram matches of responses and references, which all BLEU variants share."""
+        """Count clipped n-gram matches of responses and references, which all BLEU variants share."""
         return count_matches(self.responses, self.references, self.reference_item, len(self.vocabulary))
 
 
@@ -126,6 +153,18 @@ def _examples(table: pa.Table) -> np.ndarray | None:
     if not pc.any(pc.greater(table["sample"], 0)).as_py():
         return None
     return np.unique(table["example_id"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+
+
+def _answered(table: pa.Table) -> bool:
+    """Tell whether the system makes texts; one that only tells likelihoods has null in place of every response."""
+    if 0 < (without := table["response"].null_count) < len(table):
+        raise PipelineError(
+            f"{without} of {len(table)} responses are null",
+            where="column 'response'",
+            expected="a text in every row, or null in every row of a system that makes no texts",
+            remedy="complete the column; an empty response is an empty text",
+        )
+    return not without
 
 
 def _complete(table: pa.Table, name: str) -> np.ndarray | None:

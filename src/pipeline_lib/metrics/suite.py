@@ -1,8 +1,8 @@
-"""All metrics of one file of responses."""
+"""The metrics of one file of responses: those that the run's tables name."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,99 +11,95 @@ import pyarrow.compute as pc
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_parquet
-from pipeline_lib.metrics.average import Average
 from pipeline_lib.metrics.base import Metric, RatioMetric, Score
-from pipeline_lib.metrics.bleu import MAX_ORDER, SentenceBleu, Smoothing, Weights
-from pipeline_lib.metrics.coherence import Coherence
-from pipeline_lib.metrics.corpus_bleu import CorpusBleu
-from pipeline_lib.metrics.distinct import Distinct
-from pipeline_lib.metrics.extrema import Extrema
-from pipeline_lib.metrics.greedy import Greedy
-from pipeline_lib.metrics.group_recovery import GroupRecovery
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.kl import KL
-from pipeline_lib.metrics.length import Length
-from pipeline_lib.metrics.perplexity import Perplexity
-from pipeline_lib.metrics.vectors import VectorSpace
+from pipeline_lib.metrics.named import known_metric, metric_class
+from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.responses import RESPONSES
-
-ACTIVE_UNITS = "active-units|variance:>0.01|v:1"  # measured where the model is, when responses are generated
-
-
-def all_metrics(space: VectorSpace, settings: Metrics) -> list[Metric]:
-    """Every metric of the workflow; the BLEU variant that the settings choose is named BLEU-1 to BLEU-4."""
-    return [
-        *(Perplexity(kind) for kind in ("reconstruction", "bound", "importance")),
-        KL(),
-        Distinct(1),
-        Distinct(2),
-        Length(),
-        *_bleu(settings),
-        CorpusBleu(),
-        Average(space),
-        Greedy(space),
-        Extrema(space),
-        Coherence(space, settings.coherence_stopwords),
-        GroupRecovery("ARI"),
-        GroupRecovery("NMI"),
-    ]
+from pipeline_lib.vectors.space import VectorSpace
 
 
-def score_file(responses: Path, vectors: Path, settings: Metrics, seed: int) -> tuple[list[dict[str, Any]], pa.Table]:
+def recorded(names: Sequence[str]) -> list[str]:
+    """List the metrics that a run records: those of its tables, and what shows the items of whole-set metrics.
+
+    Raises:
+        PipelineError: there is no such metric.
+    """
+    by_item = [metric_class(name).by_item for name in names]
+    return list(dict.fromkeys([*names, *(name for name in by_item if known_metric(name))]))
+
+
+def needs_vectors(names: Sequence[str]) -> bool:
+    """Tell whether any of these metrics compares texts by word vectors."""
+    return any(issubclass(metric_class(name), VectorMetric) for name in names)
+
+
+def make_metrics(
+    names: Sequence[str], settings: Metrics, vectors: Path | None, language: str | None = "english"
+) -> list[Metric]:
+    """Make metrics and what is always recorded with them.
+
+    Args:
+        names: of metrics, each once.
+        vectors: a file of `schemas.vectors`, read only where a metric needs it; None where a corpus has none.
+    Raises:
+        PipelineError: there is no such metric, or it needs vectors and there are none.
+    """
+    kinds = [metric_class(name) for name in names]
+    space = VectorSpace.read(vectors) if vectors and needs_vectors(names) else None
+    metrics = [kind.make(settings, space, language) for kind in kinds]
+    return [*metrics, *(one for metric in metrics for one in metric.companions())]
+
+
+def score_file(
+    responses: Path,
+    vectors: Path | None,
+    names: Sequence[str],
+    settings: Metrics,
+    seed: int,
+    language: str | None = "english",
+) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
     Args:
-        responses: a file of `schema.RESPONSES`; its metadata ``active_units`` becomes a score.
-        vectors: a file of `schema.vectors`.
+        responses: a file of `schemas.responses`; its metadata ``active_units`` is a value of the whole file.
+        vectors: a file of `schemas.vectors`; None where the corpus has none.
+        names: metrics of the run's tables.
+        language: of stop words; None: the corpus has none that are known.
         seed: of the bootstrap.
+        language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
-        rows of `schema.SCORES` without corpus, split, system and seed; the responses with one float64 column more
+        rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
     Raises:
-        PipelineError: no responses, one of them twice, or likelihoods in only some rows.
+        PipelineError: no responses, one of them twice, likelihoods in only some rows, or no such metric.
     """
+    metrics = make_metrics(recorded(names), settings, vectors, language)
     table = read_parquet(responses, RESPONSES)
     if not len(table):
         raise PipelineError(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
-    metrics = all_metrics(VectorSpace.read(vectors), settings)
-    active_units = parquet_metadata(responses).get("active_units")
+    units = parquet_metadata(responses).get("active_units")
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
         _check_examples(chosen, responses)
-        items = Items.from_table(chosen)
-        scores = [metric(items) for metric in metrics]
+        items = Items.from_table(chosen, None if units is None else int(units))
+        scores = [_score(metric, items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
         rows += [
             _row(selection, metric.name, score, metric.signature, low, high)
             for metric, score, (low, high) in zip(metrics, scores, limits, strict=True)
         ]
-        if active_units is not None:
-            rows.append(
-                _row(
-                    selection,
-                    "active-units",
-                    Score(float(active_units), None, items.n_examples),
-                    ACTIVE_UNITS,
-                    None,
-                    None,
-                )
-            )
         tables.append(_per_item(chosen, metrics, scores))
     return rows, pa.concat_tables(tables)
 
 
-def _bleu(settings: Metrics) -> list[SentenceBleu]:
-    chosen = (settings.bleu_smoothing, settings.bleu_weights)
-    return [
-        SentenceBleu(order, smoothing, weights, f"BLEU-{order}" if (smoothing, weights) == chosen else "")
-        for smoothing in get_args(Smoothing)
-        for weights in get_args(Weights)
-        for order in range(1, MAX_ORDER + 1)
-    ]
+def _score(metric: Metric, items: Items) -> Score:
+    """Score the items; a metric of responses is undefined for a system that makes none."""
+    return metric(items) if items.answered or not metric.of_responses else Score(None, None, 0)
 
 
 def _check_examples(table: pa.Table, path: Path) -> None:
@@ -121,14 +117,14 @@ def _check_examples(table: pa.Table, path: Path) -> None:
 def _limits(
     metrics: Sequence[Metric], scores: Sequence[Score], items: Items, times: int, seed: int
 ) -> list[tuple[float | None, float | None]]:
-    """Interval of each metric over examples, all from the same resamples; none for distinct and group recovery."""
+    """Resample the examples, once for all metrics: an interval each; none for distinct, groups and active units."""
     parts: dict[str, np.ndarray] = {}
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None:
             parts[metric.name] = items.by_example(score.per_item)[:, None]
-        elif isinstance(metric, RatioMetric) and (part := metric.parts(items)) is not None:
+        elif score.mean is not None and isinstance(metric, RatioMetric) and (part := metric.parts(items)) is not None:
             parts[metric.name] = part
-    sums = dict(zip(parts, bootstrap_sums(list(parts.values()), times, seed), strict=True))
+    sums = dict(zip(parts, bootstrap_sums(list(parts.values()), times, seed), strict=True)) if parts else {}
     return [
         (None, None)
         if metric.name not in sums

@@ -8,11 +8,12 @@ from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import mean, normal
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.decoding.greedy import greedy
+from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
-from pipeline_lib.models.layers.recurrent import BagOfWords, Decoder, Encoder
-from pipeline_lib.models.system import Generated, Likelihood, Objective, System
+from pipeline_lib.models.layers.recurrent import BagOfWords, Decoder, DecoderSteps, Encoder
+from pipeline_lib.models.system import Generated, Likelihood, Objective, WordVectorSystem, given
+from pipeline_lib.text.units import Units
 
 
 class PriorNetwork(nn.Sequential):
@@ -23,36 +24,42 @@ class PriorNetwork(nn.Sequential):
         super().__init__(nn.Linear(context_size, hidden), nn.Tanh(), nn.Linear(hidden, 2 * latent))
 
 
-class CVAE(System):
+class CVAE(WordVectorSystem):
     """z given context and response (recognition), given context (prior); the decoder starts from [c; z]."""
 
     class Options(Settings):
         bow: bool = False
 
-    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Options) -> None:
-        super().__init__(embeddings, network, groups, options)
+    def __init__(self, units: Units, network: Recurrent, options: Options) -> None:
+        super().__init__(units, network, options)
         self.latent = network.latent
-        self.encoder = Encoder(embeddings.shape[1], network.hidden)
+        self.encoder = Encoder(self.embedding_size, network.hidden)
         size = self.encoder.size
         self.recognition = self._recognition()
         self.prior = PriorNetwork(size, network.latent, network.prior_hidden)
         self.decoder = self._decoder(network)
-        self.bow = BagOfWords(size + network.latent, network.bow_hidden, len(embeddings)) if options.bow else None
+        self.bow = BagOfWords(size + network.latent, network.bow_hidden, self.vocabulary_size) if options.bow else None
 
     def _recognition(self, extra: int = 0) -> nn.Linear:
         return nn.Linear(2 * self.encoder.size + extra, 2 * self.latent)
 
     def _decoder(self, network: Recurrent, extra: int = 0) -> Decoder:
         """``extra`` values stand beside every input word and beside [c; z]."""
-        vocabulary_size, embedding_size = self.embeddings.shape
-        condition_size = self.encoder.size + self.latent + extra
-        return Decoder(embedding_size + extra, network.hidden, network.decoder_layers, vocabulary_size, condition_size)
+        return Decoder(
+            self.embedding_size + extra,
+            network.hidden,
+            network.decoder_layers,
+            self.vocabulary_size,
+            self.encoder.size + self.latent + extra,
+        )
 
     def encode_context(self, batch: Batch) -> Tensor:
-        return self.encoder(self.embed(batch.context), batch.context_lengths)
+        context = given(batch.context)
+        return self.encoder(self.embed(context.ids), context.lengths)
 
     def encode_response(self, batch: Batch) -> Tensor:
-        return self.encoder(self.embed(batch.words), batch.word_lengths)
+        words = batch.response.words
+        return self.encoder(self.embed(words.ids), words.lengths)
 
     def distributions(self, batch: Batch) -> tuple[Tensor, Gaussian, Gaussian]:
         """Context encoding (B, C), posterior q(z | context, response) and prior p(z | context)."""
@@ -62,8 +69,8 @@ class CVAE(System):
 
     def reconstruction(self, batch: Batch, context: Tensor, z: Tensor) -> dict[str, Tensor]:
         """What z must explain, nats, (B,) each: ``nll`` = -log p(response | z, context) and further terms, if any."""
-        hidden = self.decoder(self.embed(batch.inputs), torch.cat([context, z], -1))
-        return {"nll": self.decoder.negative_log_likelihood(hidden, batch.targets, batch.lengths)}
+        hidden = self.decoder(self.embed(batch.response.inputs), torch.cat([context, z], -1))
+        return {"nll": self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths)}
 
     def _draw(self, distribution: Gaussian, generator: torch.Generator) -> Tensor:
         return distribution.sample(normal(tuple(distribution.mean.shape), distribution.mean, generator))
@@ -73,7 +80,7 @@ class CVAE(System):
         z = self._draw(posterior, generator)
         terms = self.reconstruction(batch, context, z)
         if self.bow is not None:
-            terms["bow"] = self.bow(torch.cat([context, z], -1), batch.targets, batch.lengths)
+            terms["bow"] = self.bow(torch.cat([context, z], -1), batch.response.targets, batch.response.lengths)
         kl = kl_divergence(posterior, prior)
         loss = torch.stack([mean(term) for term in terms.values()]).sum() + weight * mean(kl)
         return Objective(loss, {name: term.detach() for name, term in (terms | {"kl": kl}).items()})
@@ -95,10 +102,10 @@ class CVAE(System):
             weights.append(prior.log_density(z) - posterior.log_density(z) - explained)
         return importance_estimate(torch.stack(weights))
 
-    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
+    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         context = self.encode_context(batch)
         z = self._draw(Gaussian.of(self.prior(context)), generator)
-        return Generated(greedy(self.decoder, self.embeddings, torch.cat([context, z], -1), max_length))
+        return Generated(decode(DecoderSteps(self.decoder, self.embeddings, torch.cat([context, z], -1))))
 
 
 class ClusterCVAE(CVAE):
@@ -111,43 +118,43 @@ class ClusterCVAE(CVAE):
 
     class Options(Settings):
         bow: bool = True
+        groups: int = 8  # clusters of the corpus
         group_size: int = 30  # size of y's embedding, and of the layer through which recognition reads it
         predictor_hidden: int = 400
 
-    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Options) -> None:
-        super().__init__(embeddings, network, groups, CVAE.Options(bow=options.bow))
+    def __init__(self, units: Units, network: Recurrent, options: Options) -> None:
+        super().__init__(units, network, CVAE.Options(bow=options.bow))
         size, hidden = options.group_size, options.predictor_hidden
-        self.group_embedding = nn.Embedding(groups, size)
+        self.group_embedding = nn.Embedding(options.groups, size)
         self.group_layer = nn.Sequential(nn.Linear(size, size), nn.Tanh())
         self.group_predictor = nn.Sequential(
-            nn.Linear(self.encoder.size + self.latent, hidden), nn.Tanh(), nn.Linear(hidden, groups)
+            nn.Linear(self.encoder.size + self.latent, hidden), nn.Tanh(), nn.Linear(hidden, options.groups)
         )
         self.recognition = self._recognition(extra=size)
         self.decoder = self._decoder(network, extra=size)
 
     def distributions(self, batch: Batch) -> tuple[Tensor, Gaussian, Gaussian]:
         context = self.encode_context(batch)
-        group = self.group_layer(self.group_embedding(batch.group))
+        group = self.group_layer(self.group_embedding(given(batch.group)))
         posterior = Gaussian.of(self.recognition(torch.cat([context, self.encode_response(batch), group], -1)))
         return context, posterior, Gaussian.of(self.prior(context))
 
     def reconstruction(self, batch: Batch, context: Tensor, z: Tensor) -> dict[str, Tensor]:
         """``nll`` with the true y, and ``group_nll`` = -log p(y | context, z)."""
-        assert batch.group is not None  # the workflow gives clusters to every system that names them
-        inputs, group = self.embed(batch.inputs), self.group_embedding(batch.group)
+        inputs, group = self.embed(batch.response.inputs), self.group_embedding(given(batch.group))
         beside = group.unsqueeze(1).expand(-1, inputs.shape[1], -1)
         hidden = self.decoder(torch.cat([inputs, beside], -1), torch.cat([context, z, group], -1))
         predicted = at_least_float32(self.group_predictor(torch.cat([context, z], -1)))
         return {
-            "nll": self.decoder.negative_log_likelihood(hidden, batch.targets, batch.lengths),
-            "group_nll": F.cross_entropy(predicted, batch.group, reduction="none"),
+            "nll": self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths),
+            "group_nll": F.cross_entropy(predicted, given(batch.group), reduction="none"),
         }
 
-    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
+    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         context = self.encode_context(batch)
         z = self._draw(Gaussian.of(self.prior(context)), generator)
         probabilities = F.softmax(at_least_float32(self.group_predictor(torch.cat([context, z], -1))), -1)
         group = probabilities @ self.group_embedding.weight
         condition = torch.cat([context, z, group], -1)
-        tokens = greedy(self.decoder, self.embeddings, condition, max_length, constant_input=group)
-        return Generated(tokens, probabilities.argmax(-1))
+        steps = DecoderSteps(self.decoder, self.embeddings, condition, constant_input=group)
+        return Generated(decode(steps), probabilities.argmax(-1))

@@ -1,33 +1,20 @@
 """A trained model on disk: its weights and, in the same file, what it takes to build the network again."""
 
 from pathlib import Path
-from typing import Any
 
-import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.layout import Description
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.system import System, create
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Units
 
 
-class Description(Settings):
-    """Everything but the vocabulary that a network is built from."""
-
-    model: str
-    options: dict[str, Any]
-    network: Recurrent
-    groups: int
-
-
-def build(description: Description, vocabulary: Vocabulary) -> System:
+def build(description: Description, units: Units) -> System:
     """A fresh network, initialised from torch's current seed."""
-    embeddings = torch.from_numpy(vocabulary.matrix.copy())
-    return create(description.model, description.options, embeddings, description.network, description.groups)
+    return create(description.model, description.options, units, description.network)
 
 
 def save(path: Path, weights: dict[str, Tensor], description: Description) -> None:
@@ -35,11 +22,11 @@ def save(path: Path, weights: dict[str, Tensor], description: Description) -> No
     save_tensors(path, weights, {"description": description.model_dump_json()})
 
 
-def load(path: Path, vocabulary: Vocabulary) -> System:
+def load(path: Path, units: Units) -> System:
     """Read what `save` wrote.
 
     Raises:
-        PipelineError: the file is damaged or foreign, or the vocabulary is not the one it was trained with.
+        PipelineError: the file is damaged or foreign, or the units are not those it was trained with.
     """
     weights, metadata = load_tensors(path)
     try:
@@ -51,7 +38,7 @@ def load(path: Path, vocabulary: Vocabulary) -> System:
             expected="a model written by this workflow",
             remedy="delete the file and run the same command again; it will be remade",
         ) from error
-    model = build(description, vocabulary)
+    model = build(description, units)
     load_weights(model, weights, path)
     return model
 

@@ -7,7 +7,6 @@ papers/sepacvae/README.md; ``faithful`` selects what the authors' released code 
 """
 
 import math
-from dataclasses import replace
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
@@ -18,20 +17,21 @@ from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import drawn, gathered, mean, normal
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.decoding.greedy import greedy, word_lengths
+from pipeline_lib.decoding.steps import Decode, word_lengths
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.batch import Batch
+from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.cvae import CVAE
 from pipeline_lib.models.layers import projection
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
-from pipeline_lib.models.layers.recurrent import sum_by_example, valid_positions
-from pipeline_lib.models.system import Generated, Likelihood, Objective
+from pipeline_lib.models.layers.recurrent import DecoderSteps, sum_by_example, valid_positions
+from pipeline_lib.models.system import Generated, Likelihood, Objective, given
+from pipeline_lib.text.units import Units
 
 _FAITHFUL_CONTEXT_LENGTH = 25  # the released code reads every context as this many tokens: padding carries y too
 
 
 def group_vectors(groups: int, embedding_size: int) -> Tensor:
-    """(N, E): row i has ones in coordinates i*d .. (i+1)*d - 1 with d = E // N, zeros elsewhere (section 3.2).
+    """(N, E): row i has ones in coordinates i*d .. (i+1)*d - 1 with d = E // N, zeros elsewhere (section 4.2).
 
     Raises:
         PipelineError: more groups than coordinates.
@@ -130,21 +130,23 @@ class SepaCVAE(CVAE):
 
     selections: ClassVar[tuple[str, ...]] = ("oracle", "context")
 
-    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Options) -> None:
-        super().__init__(embeddings, network, groups, CVAE.Options(bow=False))
+    def __init__(self, units: Units, network: Recurrent, options: Options) -> None:
+        super().__init__(units, network, CVAE.Options(bow=False))
         self.options, self.groups, self.faithful = options, options.groups, options.faithful
         self.group_vectors: Tensor
-        self.register_buffer("group_vectors", group_vectors(self.groups, embeddings.shape[1]), persistent=False)
+        self.register_buffer("group_vectors", group_vectors(self.groups, self.embedding_size), persistent=False)
         self.group_classifier = nn.Linear(self.encoder.size, self.groups)
 
     # --- networks, of one marked copy of each example or of all N ---
 
     def _context(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Embedded contexts (B, T, E) and the lengths they are read with."""
+        context = given(batch.context)
         if not self.faithful:
-            return self.embed(batch.context), batch.context_lengths
-        wide = F.pad(batch.context, (0, max(0, _FAITHFUL_CONTEXT_LENGTH - batch.context.shape[1])))
-        return self.embed(wide), torch.full_like(batch.context_lengths, wide.shape[1])
+            return self.embed(context.ids), context.lengths
+        missing = max(0, _FAITHFUL_CONTEXT_LENGTH - context.ids.shape[1])
+        wide = F.pad(context.ids, (0, missing), value=self.ids.pad)
+        return self.embed(wide), torch.full_like(context.lengths, wide.shape[1])
 
     def _encode_marked(self, batch: Batch, group: Tensor) -> Tensor:
         """Encode contexts whose every word vector carries the vector of ``group`` (B,): (B, C)."""
@@ -165,10 +167,10 @@ class SepaCVAE(CVAE):
         response = self.encode_response(batch).repeat_interleave(self.groups, 0)
         return self._infer(self._encode_copies(batch), response, noise.flatten(0, 1))
 
-    def _repeated(self, batch: Batch) -> Batch:
-        """Every example N times, one after the other."""
-        values = {name: getattr(batch, name) for name in ("inputs", "targets", "lengths")}
-        return replace(batch, **{name: value.repeat_interleave(self.groups, 0) for name, value in values.items()})
+    def _repeated(self, response: Response) -> Response:
+        """Every response N times, one after the other."""
+        parts = (response.inputs, response.targets, response.lengths)
+        return Response(*(part.repeat_interleave(self.groups, 0) for part in parts))
 
     def _noise(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """(B, N, Z): one draw shared by the copies of an example; ``faithful``: one draw a copy."""
@@ -178,8 +180,8 @@ class SepaCVAE(CVAE):
 
     def _copies_nll(self, batch: Batch, condition: Tensor) -> Tensor:
         """-log p(response | condition) of N conditions (B * N, C + Z) for each example, nats, (B, N)."""
-        hidden = self.decoder(self.embed(batch.inputs), condition, self.groups)
-        every = self._repeated(batch)
+        hidden = self.decoder(self.embed(batch.response.inputs), condition, self.groups)
+        every = self._repeated(batch.response)
         return self.decoder.negative_log_likelihood(hidden, every.targets, every.lengths).view(-1, self.groups)
 
     def _score_copies(self, batch: Batch, noise: Tensor) -> _Scored:
@@ -202,14 +204,14 @@ class SepaCVAE(CVAE):
         winner = self._winner(batch, noise, generator)
         rows = torch.arange(len(batch), device=winner.device)
         copies = self._infer(self._encode_marked(batch, winner), self.encode_response(batch), noise[rows, winner])
-        states, targets = self._states(batch, copies.condition)
+        states, targets = self._states(batch.response, copies.condition)
         if self.faithful:
             token_nll, words = projection.likelihood(states, self.decoder.output, targets), self._raw_words(states)
         else:
             token_nll, words = projection.likelihood_and_expected_vectors(
                 states, self.decoder.output, targets, self.embeddings
             )
-        return self._total(batch, sum_by_example(token_nll, batch.lengths), copies.kl, words, winner, weight)
+        return self._total(batch, sum_by_example(token_nll, batch.response.lengths), copies.kl, words, winner, weight)
 
     def _winner(self, batch: Batch, noise: Tensor, generator: torch.Generator) -> Tensor:
         """(B,) int64: the copy that is trained."""
@@ -227,7 +229,7 @@ class SepaCVAE(CVAE):
         blocking nothing is masked: nll and KL are averaged over the copies, the other terms stay the best copy's.
         """
         noise = self._noise(batch, generator)
-        copies, every = self._infer_copies(batch, noise), self._repeated(batch)
+        copies, every = self._infer_copies(batch, noise), self._repeated(batch.response)
         states, targets = self._states(every, copies.condition)
         token_nll = projection.likelihood(states, self.decoder.output, targets)
         shape = (len(batch), self.groups)
@@ -239,10 +241,10 @@ class SepaCVAE(CVAE):
         share = mask if self.options.blocking else torch.full_like(nll, 1 / self.groups)
         return self._total(batch, (nll * share).sum(1), (kl * share).sum(1), words, winner, weight)
 
-    def _states(self, batch: Batch, condition: Tensor) -> tuple[Tensor, Tensor]:
+    def _states(self, response: Response, condition: Tensor) -> tuple[Tensor, Tensor]:
         """Decoder states (M, H) and targets (M,) of the non-pad positions, example by example."""
-        valid = valid_positions(batch.lengths, batch.targets.shape[1])
-        return self.decoder(self.embed(batch.inputs), condition)[valid], batch.targets[valid]
+        valid = valid_positions(response.lengths, response.targets.shape[1])
+        return self.decoder(self.embed(response.inputs), condition)[valid], response.targets[valid]
 
     def _words(self, states: Tensor, targets: Tensor) -> Tensor:
         """(M, E) word vectors of the generated response, each the expectation over the vocabulary."""
@@ -269,7 +271,7 @@ class SepaCVAE(CVAE):
         loss = mean(nll) + weight * mean(kl) / (self.groups if self.faithful else 1)
         log = {"nll": nll, "kl": kl}
         if self.options.relationship or self.options.classifier:
-            generated = self._encode_generated(words, batch)
+            generated = self._encode_generated(words, batch.response)
         if self.options.relationship:
             log["relationship"] = self._relationship(gathered(generated), gathered(winner))
             loss = loss + weight * log["relationship"]
@@ -285,12 +287,12 @@ class SepaCVAE(CVAE):
             return released_relationship_loss(generated, winner, self.groups)
         return relationship_loss(generated, winner)
 
-    def _encode_generated(self, rows: Tensor, batch: Batch) -> Tensor:
+    def _encode_generated(self, rows: Tensor, response: Response) -> Tensor:
         """Scatter non-pad (M, E) word vectors into texts and encode their words (the end token's step left out)."""
-        valid = valid_positions(batch.lengths, batch.targets.shape[1])
+        valid = valid_positions(response.lengths, response.targets.shape[1])
         embedded = rows.new_zeros(*valid.shape, rows.shape[-1])
         embedded[valid] = rows
-        return self.encoder(embedded, batch.word_lengths)
+        return self.encoder(embedded, response.words.lengths)
 
     def _shares(self, winner: Tensor) -> dict[str, Tensor]:
         """The largest group's share of the batch: 1 means that the separation has collapsed."""
@@ -326,27 +328,27 @@ class SepaCVAE(CVAE):
 
     # --- responses ---
 
-    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
-        """``context``: of N responses the one whose encoding is closest to the context's, the test rule (section 4.3).
+    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
+        """``context``: of N responses the one whose encoding is closest to the context's, the test rule (section 6.1).
 
         ``oracle``: the copy that explains the reference best, as the paper does on validation.
         """
         if selection == "oracle":
             group = self.likelihood(batch, generator).group
             assert group is not None
-            return Generated(self._respond(self._encode_marked(batch, group), max_length, generator), group)
-        tokens = self._respond(self._encode_copies(batch), max_length, generator)
+            return Generated(self._respond(self._encode_marked(batch, group), decode, generator), group)
+        tokens = self._respond(self._encode_copies(batch), decode, generator)
         chosen = self._closest_to_context(batch, tokens)
         by_example = tokens.view(len(batch), self.groups, -1)
         return Generated(by_example[torch.arange(len(batch), device=chosen.device), chosen], chosen)
 
-    def _respond(self, context: Tensor, max_length: int, generator: torch.Generator) -> Tensor:
+    def _respond(self, context: Tensor, decode: Decode, generator: torch.Generator) -> Tensor:
         z = self._draw(Gaussian.of(self.prior(context)), generator)
-        return greedy(self.decoder, self.embeddings, torch.cat([context, z], -1), max_length)
+        return decode(DecoderSteps(self.decoder, self.embeddings, torch.cat([context, z], -1)))
 
     def _closest_to_context(self, batch: Batch, tokens: Tensor) -> Tensor:
         """(B,) group whose response is most similar to the unmarked context; an empty response loses to any words."""
-        lengths = word_lengths(tokens)
+        lengths = word_lengths(tokens, self.ids)
         responses = self.encoder(self.embed(tokens), lengths.clamp(min=1)).view(len(batch), self.groups, -1)
         context = self.encode_context(batch).unsqueeze(1)
         if not self.faithful:  # the released code's inner product favours encodings of large norm

@@ -6,27 +6,30 @@ from torch import Tensor
 from pipeline_lib.compute.sharing import mean
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.decoding.greedy import greedy
+from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch
-from pipeline_lib.models.layers.recurrent import Decoder, Encoder
-from pipeline_lib.models.system import Generated, Likelihood, Objective, System
+from pipeline_lib.models.layers.recurrent import Decoder, DecoderSteps, Encoder
+from pipeline_lib.models.system import Generated, Likelihood, Objective, WordVectorSystem, given
+from pipeline_lib.text.units import Units
 
 
-class Seq2Seq(System):
+class Seq2Seq(WordVectorSystem):
     """Bidirectional GRU encoder, GRU decoder started from a linear map of the context's encoding."""
 
-    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Settings) -> None:
-        super().__init__(embeddings, network, groups, options)
-        vocabulary_size, embedding_size = embeddings.shape
-        self.encoder = Encoder(embedding_size, network.hidden)
+    def __init__(self, units: Units, network: Recurrent, options: Settings) -> None:
+        super().__init__(units, network, options)
+        self.encoder = Encoder(self.embedding_size, network.hidden)
         self.decoder = Decoder(
-            embedding_size, network.hidden, network.decoder_layers, vocabulary_size, self.encoder.size
+            self.embedding_size, network.hidden, network.decoder_layers, self.vocabulary_size, self.encoder.size
         )
 
+    def _encode_context(self, batch: Batch) -> Tensor:
+        context = given(batch.context)
+        return self.encoder(self.embed(context.ids), context.lengths)
+
     def _nll(self, batch: Batch) -> Tensor:
-        context = self.encoder(self.embed(batch.context), batch.context_lengths)
-        hidden = self.decoder(self.embed(batch.inputs), context)
-        return self.decoder.negative_log_likelihood(hidden, batch.targets, batch.lengths)
+        hidden = self.decoder(self.embed(batch.response.inputs), self._encode_context(batch))
+        return self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths)
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         nll = self._nll(batch)
@@ -39,6 +42,5 @@ class Seq2Seq(System):
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         return self._nll(batch)  # exact: nothing is integrated out
 
-    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
-        context = self.encoder(self.embed(batch.context), batch.context_lengths)
-        return Generated(greedy(self.decoder, self.embeddings, context, max_length))
+    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
+        return Generated(decode(DecoderSteps(self.decoder, self.embeddings, self._encode_context(batch))))

@@ -4,16 +4,20 @@ import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.config.networks import Recurrent, Sizes
 from pipeline_lib.config.settings import Settings
+from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.batch import Batch
+from pipeline_lib.text.units import Units
+
+T = TypeVar("T")
 
 
 class Objective(NamedTuple):
@@ -55,16 +59,19 @@ class Likelihood(NamedTuple):
     """The reference's likelihood per example, nats, each (B,).
 
     ``nll`` reconstruction with z from the posterior; ``kl`` posterior to prior; ``bound`` the negative evidence lower
-    bound with every term that belongs to log p(response | context). Where the system has them: ``posterior_mean``
-    (B, Z), ``group`` (B,), and ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z].
+    bound with every term that belongs to log p(response | context), both None for an implicit prior. Where the system
+    has them: ``posterior_mean``
+    (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z], and
+    ``end`` (B,), the end token's share of ``nll``.
     """
 
     nll: Tensor
-    kl: Tensor
-    bound: Tensor
+    kl: Tensor | None
+    bound: Tensor | None
     posterior_mean: Tensor | None = None
     group: Tensor | None = None
     condition: Tensor | None = None
+    end: Tensor | None = None
 
 
 class Generated(NamedTuple):
@@ -74,32 +81,34 @@ class Generated(NamedTuple):
     group: Tensor | None = None
 
 
+def given(field: T | None) -> T:
+    """A field of a batch that the workflow gives to every system that needs it."""
+    assert field is not None
+    return field
+
+
 class System(nn.Module, ABC):
-    """Base of every system; subclasses say how a response depends on its context.
+    """Base of every trained system; subclasses say how a response depends on its context.
 
     Args:
-        embeddings: (V, E) float32, frozen word vectors; rows 0-3 are padding, unknown, start and end.
+        units: what the system reads and writes.
         network: sizes.
-        groups: number of clusters where the system is conditioned on them.
         options: the system's own options, an instance of its ``Options``.
     """
 
     class Options(Settings):
         """Options of the configuration's ``systems.<name>.options``."""
 
+    Network: ClassVar[type[Sizes]] = Recurrent  # the sizes that the system is built from
     selections: ClassVar[tuple[str, ...]] = ("none",)
 
-    def __init__(self, embeddings: Tensor, network: Recurrent, groups: int, options: Settings) -> None:
+    def __init__(self, units: Units, network: Sizes, options: Settings) -> None:
         super().__init__()
-        self.embeddings: Tensor
-        self.register_buffer("embeddings", embeddings, persistent=False)
+        self.ids, self.vocabulary_size = units.ids, len(units)
 
     @property
     def device(self) -> torch.device:
         return next(self.parameters()).device
-
-    def embed(self, tokens: Tensor) -> Tensor:
-        return nn.functional.embedding(tokens, self.embeddings)
 
     def initialise(self, spread: float) -> None:
         """Draw every parameter from U(-spread, spread)."""
@@ -131,20 +140,44 @@ class System(nn.Module, ABC):
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         """How likely the references are, with un-annealed terms."""
 
-    @abstractmethod
-    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        """Importance-weighted estimate of -log p(response | context), nats, (B,)."""
+    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor | None:
+        """Importance-weighted estimate of -log p(response | context), nats, (B,); None where there is none."""
+        return None
 
     @abstractmethod
-    def generate(self, batch: Batch, selection: str, max_length: int, generator: torch.Generator) -> Generated:
+    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         """Respond to each context; ``selection`` is one of ``selections``; only `oracle` looks at the reference."""
 
 
-def create(path: str, options: dict[str, Any], embeddings: Tensor, network: Recurrent, groups: int) -> System:
+class WordVectorSystem(System):
+    """A system that reads frozen word vectors, (V, E) float32 in the buffer ``embeddings``; padding is zero."""
+
+    def __init__(self, units: Units, network: Sizes, options: Settings) -> None:
+        super().__init__(units, network, options)
+        if units.embeddings is None:
+            raise PipelineError(
+                f"{type(self).__name__} reads word vectors, and this corpus has none",
+                where="filtering.known and embeddings: of the corpus",
+                expected="a vocabulary with a vector for each word (filtering.known: vectors)",
+                remedy="give the corpus vectors, or take a system that learns its own embeddings",
+            )
+        self.embeddings: Tensor
+        self.register_buffer("embeddings", torch.from_numpy(units.embeddings.copy()), persistent=False)
+
+    @property
+    def embedding_size(self) -> int:
+        return self.embeddings.shape[1]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """(...) ids -> (..., E)."""
+        return nn.functional.embedding(tokens, self.embeddings)
+
+
+def create(path: str, options: dict[str, Any], units: Units, network: Sizes) -> System:
     """Build the model that a configuration entry names as ``module:Class``, initialised from torch's current seed.
 
     Raises:
-        PipelineError: no such module or class, or options that it does not know.
+        PipelineError: no such module or class, options that it does not know, or sizes of another kind of network.
     """
     module, _, name = path.partition(":")
     try:
@@ -169,6 +202,14 @@ def create(path: str, options: dict[str, Any], embeddings: Tensor, network: Recu
             expected=did_you_mean(key, list(kind.Options.model_fields)),
             remedy="correct the option",
         ) from None
-    model: System = kind(embeddings, network, groups, checked)
-    model.initialise(network.initial_range)
+    if not isinstance(network, kind.Network):
+        raise PipelineError(
+            f"{path} is built from sizes of a {kind.Network.__name__} network, not of a {type(network).__name__} one",
+            where="network: of the configuration",
+            expected=f"the keys of {kind.Network.__name__} (config/README.md)",
+            remedy="give the system a `network:` of its own",
+        )
+    model: System = kind(units, network, checked)
+    if network.initial_range is not None:
+        model.initialise(network.initial_range)
     return model

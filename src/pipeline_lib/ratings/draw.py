@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline_lib.config.ratings import Human, Scale
+from pipeline_lib.config.ratings import Questions, Scale, Study
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet, read_text
@@ -83,7 +83,7 @@ class Draw(Settings):
         return sorted(response.system for response in self.items[0].responses)
 
 
-def draw(corpus: str, responses: Mapping[str, Path], run: int, settings: Human) -> Draw:
+def draw(corpus: str, responses: Mapping[str, Path], run: int, study: Study, questions: Questions) -> Draw:
     """Draw distinct contexts and shuffle the systems' responses to each.
 
     A context that the split has several times is shown once, with the responses to its first example; of several
@@ -98,7 +98,7 @@ def draw(corpus: str, responses: Mapping[str, Path], run: int, settings: Human) 
     if not responses:
         raise PipelineError(
             "no system is judged",
-            where="human.systems",
+            where="systems of the table of kind `ratings`",
             expected="at least one system besides the random response",
             remedy="name systems, or add some to the run",
         )
@@ -116,16 +116,16 @@ def draw(corpus: str, responses: Mapping[str, Path], run: int, settings: Human) 
     for example, (context, _) in sorted(answers[first].items()):
         example_of.setdefault(context, example)
     contexts = list(example_of)
-    chosen = np.random.default_rng(settings.seed).permutation(len(contexts))[: settings.contexts]
-    if len(chosen) < settings.contexts:
-        print(f"{corpus}: {settings.split} has {len(chosen)} different contexts, all are taken", file=sys.stderr)
-    blind = _Blinding(settings.seed, corpus)
+    chosen = np.random.default_rng(study.seed).permutation(len(contexts))[: study.contexts]
+    if len(chosen) < study.contexts:
+        print(f"{corpus}: {study.split} has {len(chosen)} different contexts, all are taken", file=sys.stderr)
+    blind = _Blinding(study.seed, corpus)
     items = []
     for context in (contexts[i] for i in chosen):
         example = example_of[context]
         items.append(blind.item(example, context, {system: given[example][1] for system, given in answers.items()}))
     return Draw(
-        corpus=corpus, split=settings.split, run=run, scale=settings.scale, aspects=settings.aspects, items=items
+        corpus=corpus, split=study.split, run=run, scale=questions.scale, aspects=questions.aspects, items=items
     )
 
 
@@ -145,7 +145,7 @@ def read_draw(path: Path) -> Draw:
         raise PipelineError(
             f"not a key of a rating sheet: {problem}",
             where=path,
-            expected="a file that draw_rating_items wrote, such as results/human/keys/<corpus>.json",
+            expected="a file that draw_rating_items wrote, such as results/ratings/keys/<corpus>.json",
             remedy="delete the file, or copy the right one over it",
         ) from error
 

@@ -1,9 +1,4 @@
-"""Captions of tables and figures, kept once for both reports: reStructuredText with Jinja, as Snakemake has it."""
-
-from collections.abc import Mapping
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+"""Captions of tables and figures as HTML; papers write them as plain text or reStructuredText."""
 
 from pipeline_lib.errors import PipelineError
 
@@ -17,26 +12,23 @@ _SETTINGS = {
 }
 
 
-def caption_html(path: Path, wildcards: Mapping[str, str], params: Mapping[str, Any] | None = None) -> str:
-    """A caption as HTML, with ``snakemake.wildcards`` and ``snakemake.params`` filled in.
+def caption_html(text: str, where: str) -> str:
+    """Turn a caption into HTML.
 
+    Args:
+        where: the table or figure, for errors.
     Raises:
-        PipelineError: the file is not readable, or not valid Jinja or reStructuredText.
+        PipelineError: the caption is not valid reStructuredText.
     """
-    from docutils.core import publish_parts  # comes with Snakemake, whose report needs both
+    from docutils.core import publish_parts  # comes with Snakemake, whose report needs it
     from docutils.utils import SystemMessage
-    from jinja2 import Environment, StrictUndefined, TemplateError
 
     try:
-        job = SimpleNamespace(wildcards=SimpleNamespace(**wildcards), params=SimpleNamespace(**(params or {})))
-        template = Environment(undefined=StrictUndefined).from_string(path.read_text(encoding="utf-8"))
-        text = template.render(snakemake=job)
-        parts = publish_parts(text, source_path=str(path), writer="html5", settings_overrides=_SETTINGS)
-    except (OSError, UnicodeDecodeError, TemplateError, SystemMessage) as error:
+        return str(publish_parts(text, writer="html5", settings_overrides=_SETTINGS)["fragment"])
+    except SystemMessage as error:
         raise PipelineError(
             f"caption not readable: {error}",
-            where=path,
-            expected="reStructuredText, with `snakemake.wildcards` and `snakemake.params` of the rule in double braces",
-            remedy="correct the caption",
+            where=f"{where}.caption",
+            expected="plain text or reStructuredText",
+            remedy="correct the caption in paper.yaml",
         ) from error
-    return str(parts["fragment"])

@@ -107,6 +107,8 @@ class _Answer:
 
 def _answers(file: Path) -> Iterator[_Answer]:
     table = read_parquet(file)
+    place = table.column_names.index("response")
+    table = table.set_column(place, "response", table["response"].fill_null(""))  # of a system that makes no texts
     system = parquet_metadata(file)["system"]
     # the variants of BLEU that no table shows have a bar in their names
     names = [name for name in table.column_names if name not in RESPONSES.names and "|" not in name]

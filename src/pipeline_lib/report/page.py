@@ -1,4 +1,7 @@
-"""The page: tables, figures, the run and the explorer in one folder that opens without a network."""
+"""The page: tables, figures, the run and the explorer in one folder that opens without a network.
+
+Tables and captions come from the tables' JSON, titles of figures from what the paper declares; nothing is named here.
+"""
 
 import re
 import shutil
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from markupsafe import Markup, escape
 
@@ -19,11 +23,11 @@ from pipeline_lib.report.captions import caption_html
 from pipeline_lib.report.item_files import item_sets, pack
 from pipeline_lib.report.metric_notes import metric_notes
 from pipeline_lib.report.script_data import write_call
-from pipeline_lib.report.shown_cases import read_cases
-from pipeline_lib.report.shown_tables import ShownTable, read_table
+from pipeline_lib.report.shown_tables import as_json, signatures
 from pipeline_lib.runs.manifest import Manifest
 from pipeline_lib.schemas.responses import ORACLE
-from pipeline_lib.tables.scores import SPLIT_OF
+from pipeline_lib.tables.cells import Block, Table
+from pipeline_lib.tables.files import read_table
 
 STYLES = ("vendor/tabulator_simple.min.css", "static/report.css")
 # in the order in which they are run; the data come last and start the page
@@ -38,18 +42,8 @@ SCRIPTS = (
     "static/explorer.js",
     "static/page.js",
 )
-CASES = "table5"  # shown case by case, not as a table of figures
 TEMPLATE = "templates/index.html.jinja"
 LICENCE = "vendor/LICENSE"
-
-PUBLISHED, CAPTION_OF_PUBLISHED = ("table1", *SPLIT_OF), "published_table"  # tables of one rule share a caption
-FIGURE_TITLES = {
-    "latent_distances": "Figure 4. Cosines of [c; z] within and between groups",
-    "latent_map": "Figure 5. Posterior z by group",
-    "optimal_prior": "Figure 2. The optimal prior of one context with several responses",
-    "training": "Training curves",
-    "sweep": "What one-to-many and many-to-one data do to each system",
-}
 
 
 @dataclass(frozen=True)
@@ -57,10 +51,9 @@ class Contents:
     """Files of a run that the page shows, each list in the order of the page; a part may be empty."""
 
     manifest: Path
-    tables: Sequence[Path]  # .csv, with a .md beside each
+    tables: Sequence[Path]  # .json
     figures: Sequence[Path]  # .svg, with .png and .csv beside each; below figures/ or figures/<corpus>/
     items: Sequence[Path]  # items/<corpus>/<system>/seed<k>/<split>.parquet
-    captions: Sequence[Path]  # .rst, named as the table or figure
 
 
 def write_page(contents: Contents, index: Path) -> None:
@@ -73,26 +66,21 @@ def write_page(contents: Contents, index: Path) -> None:
     manifest: Manifest = read_json(contents.manifest)
     config = Config.model_validate(manifest["config"])
     corpora = _labels_of_corpora(config)
-    captions = {path.stem: path for path in contents.captions}
-    tables = {path: read_table(path, corpora, config.tables.digits) for path in contents.tables}
-    labels = _write_items(contents.items, folder, config)
-    figures = [_copy_figure(path, folder, captions, config) for path in contents.figures]
+    tables = [read_table(path) for path in contents.tables]
+    labels, metrics = _write_items(contents.items, folder, config)
+    figures = [_copy_figure(path, folder, config) for path in contents.figures]
     for name in (*STYLES, *SCRIPTS, LICENCE):
         _copy_asset(name, folder / "app")
+    metrics += [column.metric for table in tables for column in table.shown if column.metric]
     data = {
-        "tables": [table.as_json() for table in tables.values() if table.name != CASES],
-        "metrics": metric_notes(),
-        "split_of": SPLIT_OF,
-        "level": config.significance.level,
+        "tables": [as_json(table) for table in tables if table.rows],
+        "metrics": metric_notes(metrics),
         "corpora": corpora,
         "labels": labels,
         "item_sets": [vars(item_set) for item_set in sorted(item_sets(contents.items))],
     }
     write_call(folder / "app/data.js", "Report.receiveData", data)
-    shown = [
-        _shown(table, captions) | ({"cases": read_cases(path, corpora)} if table.name == CASES else {})
-        for path, table in tables.items()
-    ]
+    shown = [_shown(table) for table in tables]
     write_text(index, _render(manifest, config, corpora, shown, figures, bool(contents.items)))
 
 
@@ -107,7 +95,7 @@ def _render(
     from jinja2 import Environment, StrictUndefined  # here: a run's record needs none of it
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"code": _with_code, "scalar": _scalar}
+    environment.filters |= {"code": _with_code, "scalar": _scalar, "address": _address}
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     groups: list[dict[str, Any]] = [{"id": "run", "title": "The run", "parts": []}]
     if has_items:
@@ -129,46 +117,52 @@ def _render(
     )
 
 
-def _shown(table: ShownTable, captions: Mapping[str, Path]) -> dict[str, Any]:
-    caption = captions.get(table.name, captions.get(CAPTION_OF_PUBLISHED) if table.name in PUBLISHED else None)
+def _shown(table: Table) -> dict[str, Any]:
     return {
         "id": table.name,
-        "title": table.title,
-        "short": _short(table.title),
-        "caption": Markup(caption_html(caption, {"table": table.name})) if caption else "",
-        "cases": [],
+        "title": table.heading,
+        "short": f"{table.number} {table.title}" if table.number else table.title,
+        "caption": Markup(caption_html(table.caption, f"tables.{table.name}")) if table.caption else "",
+        "has_values": bool(table.rows),
+        "sections": table.sections,
+        "is_prose": table.is_prose,
         "notes": table.notes,
-        "signatures": table.signatures,
+        "signatures": signatures(table),
     }
 
 
-def _write_items(paths: Sequence[Path], folder: Path, config: Config) -> dict[str, str]:
-    """Write one script per set of items; gives ``system/selection`` -> name of that row."""
-    labels = {}
+def _address(block: Block, column: int) -> str:
+    """Link a column of texts to its example in the explorer; empty where it is about none."""
+    return "#items?" + urlencode(block.examples[column - 1]) if 0 < column <= len(block.examples) else ""
+
+
+def _write_items(paths: Sequence[Path], folder: Path, config: Config) -> tuple[dict[str, str], list[str]]:
+    """Write one script per set of items; gives ``system/selection`` -> name of that row, and their metrics."""
+    labels: dict[str, str] = {}
+    metrics: list[str] = []
     for item_set, own in item_sets(paths).items():
         content = pack(own)
         write_call(folder / f"items/{item_set.name}.js", "Report.receiveItems", item_set.name, content)
         for answer in content["answers"]:
             oracle = " (oracle)" if answer["selection"] == ORACLE else ""
-            labels[f"{answer['system']}/{answer['selection']}"] = config.rows[answer["system"]].label + oracle
-    return labels
+            labels[f"{answer['system']}/{answer['selection']}"] = config.systems[answer["system"]].label + oracle
+            metrics += answer["metrics"]
+    return labels, metrics
 
 
-def _copy_figure(svg: Path, folder: Path, captions: Mapping[str, Path], config: Config) -> dict[str, Any]:
-    corpora = _labels_of_corpora(config)
+def _copy_figure(svg: Path, folder: Path, config: Config) -> dict[str, Any]:
+    corpora, spec = _labels_of_corpora(config), config.figures[svg.stem]
     corpus = svg.parent.name if svg.parent.name in corpora else ""
     name = f"{corpus}-{svg.stem}" if corpus else svg.stem
-    title = FIGURE_TITLES.get(svg.stem, svg.stem.replace("_", " ").capitalize())
-    of_one = f"{title}, {corpora[corpus]}" if corpus and len(corpora) > 1 else title
+    of_one = f"{spec.title}, {corpora[corpus]}" if corpus and len(corpora) > 1 else spec.title
     for kind in (".svg", ".png", ".csv"):
         _copy(svg.with_suffix(kind), folder / f"figures/{name}{kind}")
     width, height = _size(svg)
-    caption = captions.get(svg.stem)
     return {
         "id": name,
-        "title": of_one,
-        "short": _short(of_one),
-        "caption": Markup(caption_html(caption, {"corpus": corpus}, _settings_of(svg.stem, config))) if caption else "",
+        "title": f"Figure {spec.number}. {of_one}" if spec.number else of_one,
+        "short": f"{spec.number} {of_one}" if spec.number else of_one,
+        "caption": Markup(caption_html(spec.caption, f"figures.{svg.stem}")) if spec.caption else "",
         "width": width,
         "height": height,
         "wide": width > 1.6 * height,
@@ -178,12 +172,6 @@ def _copy_figure(svg: Path, folder: Path, captions: Mapping[str, Path], config: 
 
 def _labels_of_corpora(config: Config) -> dict[str, str]:
     return {name: config.sources[name].label for name in config.corpora}
-
-
-def _settings_of(figure: str, config: Config) -> dict[str, Any]:
-    """What a caption may tell of a figure's settings."""
-    settings = getattr(config.figures, figure, None)
-    return settings.model_dump() if settings else {}
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -205,7 +193,7 @@ def _copy_asset(name: str, folder: Path) -> None:
 
 
 def _size(svg: Path) -> tuple[int, int]:
-    """Width and height in CSS pixels, from the view box in points, so that the page keeps the room for the picture."""
+    """Read width and height in CSS pixels from the view box in points, so that the page keeps room for the picture."""
     found = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', read_text(svg))
     if not found:
         raise PipelineError(
@@ -217,13 +205,8 @@ def _size(svg: Path) -> tuple[int, int]:
     return round(float(found[1]) * 4 / 3), round(float(found[2]) * 4 / 3)
 
 
-def _short(title: str) -> str:
-    """``Table 2. Validation responses`` -> ``2 Validation responses``, for the contents."""
-    return re.sub(r"^(?:Table|Figure) (\d+)\. ", r"\1 ", title)
-
-
 def _with_code(text: str) -> Markup:
-    """``text`` escaped, with what stands in backticks as code."""
+    """Escape ``text``, with what is in backticks as code."""
     parts = str(escape(text)).split("`")
     if len(parts) % 2 == 0:
         return escape(text)
@@ -231,7 +214,7 @@ def _with_code(text: str) -> Markup:
 
 
 def _scalar(value: Any) -> str:
-    """A value as YAML has it, on one line."""
+    """Print a value as YAML has it, on one line."""
     if isinstance(value, list):
         return "[" + ", ".join(map(_scalar, value)) + "]"
     if isinstance(value, dict):

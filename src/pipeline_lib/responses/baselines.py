@@ -37,5 +37,5 @@ def without_likelihood(
     columns |= {"reference": texts["response"], "response": responses, "selection": pa.array(["none"] * n)}
     columns |= {"sample": pa.array(np.zeros(n, np.int16) if sample is None else sample)}
     columns |= {"tokens": lengths.cast(pa.int32()), "group": pa.nulls(n, pa.int16())}
-    columns |= {name: pa.nulls(n, pa.float32()) for name in ("nll", "kl", "bound", "nll_importance")}
+    columns |= {name: pa.nulls(n, pa.float32()) for name in ("nll", "nll_end", "kl", "bound", "nll_importance")}
     return pa.table(columns).select(RESPONSES.names).cast(RESPONSES)

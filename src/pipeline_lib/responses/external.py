@@ -12,13 +12,13 @@ from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.files.user_tables import read_rows
 from pipeline_lib.responses.baselines import without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.text.tokenisers.english import tokenise_array
+from pipeline_lib.text.tokenisers import Tokeniser
 
 _COLUMNS = {"context": "context", "response": "response"}
 _SAMPLE = "sample"
 
 
-def external(responses: Path, examples: Path) -> pa.Table:
+def external(responses: Path, examples: Path, tokeniser: Tokeniser) -> pa.Table:
     """Read the responses, one or several, to each context of a split.
 
     Args:
@@ -26,6 +26,7 @@ def external(responses: Path, examples: Path) -> pa.Table:
             several times is answered once for all of them. With a column ``sample`` (whole numbers) a response is what
             one sample says; without it the different responses to a context are numbered as they stand in the file.
         examples: EXAMPLES, whose contexts (``results/filtered``) were to be answered.
+        tokeniser: of the corpus.
     Returns:
         RESPONSES without likelihoods, in the order of ``examples``, the samples of an example together.
     Raises:
@@ -33,8 +34,8 @@ def external(responses: Path, examples: Path) -> pa.Table:
             different responses of one sample.
     """
     texts = read_parquet(examples, EXAMPLES)
-    answers = _answers(responses)
     contexts = pc.unique(texts["context"])
+    answers = _answers(responses, contexts, tokeniser)
     _check(contexts, answers["context"], responses, f"{{}} of {len(contexts)} contexts have no response")
     _check(answers["context"], contexts, responses, f"{{}} contexts are none of {examples}")
 
@@ -46,8 +47,11 @@ def external(responses: Path, examples: Path) -> pa.Table:
     return without_likelihood(repeated, answers["response"].take(pa.array(np.repeat(first, counts) + sample)), sample)
 
 
-def _answers(path: Path) -> pa.Table:
-    """Different (context, response[, sample]), tokenised, the responses to a context together and in order."""
+def _answers(path: Path, contexts: pa.Array, tokeniser: Tokeniser) -> pa.Table:
+    """Return different (context, response[, sample]), tokenised, the responses to a context together and in order.
+
+    One of the ``contexts`` as it was written down stays so: a tokeniser may cut the reserved tokens in it.
+    """
     batches = list(read_rows(path, _COLUMNS, optional=[_SAMPLE]))
     if not sum(map(len, batches)):
         raise PipelineError(
@@ -55,7 +59,10 @@ def _answers(path: Path) -> pa.Table:
         )
     rows = pa.Table.from_batches(batches)
     numbered = _SAMPLE in rows.column_names
-    answers = pa.table({name: tokenise_array(_texts(rows, name, path)) for name in _COLUMNS})
+    given = {name: _texts(rows, name, path) for name in _COLUMNS}
+    answers = pa.table({name: tokeniser.tokenise_array(texts) for name, texts in given.items()})
+    as_written = pc.if_else(pc.is_in(given["context"], value_set=contexts), given["context"], answers["context"])
+    answers = answers.set_column(0, "context", as_written)
     answers = answers.append_column(_SAMPLE, _numbers(rows, path) if numbered else pa.nulls(len(rows), pa.int64()))
     keys = ["context", "response", _SAMPLE]
     places = answers.append_column("place", pa.array(np.arange(len(answers))))

@@ -12,8 +12,8 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.responses.baselines import without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.text.tokenisers.english import tokenise_array
-from pipeline_lib.vectors.space import WordVectors, read_vectors
+from pipeline_lib.text.tokenisers import Tokeniser
+from pipeline_lib.vectors.space import VectorSpace
 
 
 class Responder(Protocol):
@@ -30,15 +30,17 @@ class Responder(Protocol):
     """
 
     def __call__(
-        self, contexts: pa.Array, train: pa.Table, vectors: WordVectors, seed: int, **options: Any
+        self, contexts: pa.Array, train: pa.Table, vectors: VectorSpace, seed: int, **options: Any
     ) -> Sequence[str]: ...
 
 
 def respond_with(
-    function: str, options: dict[str, Any], train: Path, examples: Path, vectors: Path, seed: int
+    function: str, options: dict[str, Any], train: Path, examples: Path, vectors: Path, tokeniser: Tokeniser, seed: int
 ) -> pa.Table:
     """Ask ``function`` (``module.name``) for a response to every context of ``examples`` (EXAMPLES).
 
+    Args:
+        tokeniser: of the corpus.
     Returns:
         RESPONSES without likelihoods, the responses tokenised, in the order of ``examples``.
     Raises:
@@ -48,7 +50,7 @@ def respond_with(
     respond = _function(function, options)
     texts = read_parquet(examples, EXAMPLES)
     known = read_parquet(train, EXAMPLES)
-    responses = list(respond(texts["context"].combine_chunks(), known, read_vectors(vectors), seed, **options))
+    responses = list(respond(texts["context"].combine_chunks(), known, VectorSpace.read(vectors), seed, **options))
     if len(responses) != len(texts) or not all(isinstance(text, str) for text in responses):
         kinds = ", ".join(sorted({type(text).__name__ for text in responses}))
         raise PipelineError(
@@ -66,7 +68,7 @@ def respond_with(
             expected="texts without half characters (lone surrogates)",
             remedy="correct the function; text.encode(errors='replace').decode() gets rid of them",
         ) from error
-    return without_likelihood(texts, tokenise_array(column))
+    return without_likelihood(texts, tokeniser.tokenise_array(column))
 
 
 def _function(path: str, options: dict[str, Any]) -> Responder:

@@ -1,6 +1,6 @@
 """Compare two runs: which settings differ, and which figures of the tables moved by more than chance.
 
-python -m pipeline_lib.compare RUN_A RUN_B [--csv FILE]
+python -m pipeline_lib compare RUN_A RUN_B [--csv FILE]
 """
 
 import argparse
@@ -45,7 +45,7 @@ NAMES_ALONE = (TITLES["code"], TITLES["data"])  # of these, the checksums say no
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m pipeline_lib.compare", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m pipeline_lib compare", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("run_a", type=Path, metavar="RUN_A", help="results folder of the run to start from")
     parser.add_argument("run_b", type=Path, metavar="RUN_B", help="results folder of the run to compare with it")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write every cell that moved as CSV")

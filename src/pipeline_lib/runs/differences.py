@@ -15,8 +15,8 @@ import pyarrow as pa
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_json, read_parquet
-from pipeline_lib.metrics.directions import WITH_TEST
 from pipeline_lib.metrics.intervals import LEVEL
+from pipeline_lib.metrics.named import known_metric
 from pipeline_lib.schemas.responses import ORACLE
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.significance.outputs import Outputs, read_outputs
@@ -187,8 +187,8 @@ def _welch(first: np.ndarray, second: np.ndarray) -> float | None:
 
 def _with_tests(first: Run, second: Run, cells: Sequence[MovedCell]) -> list[MovedCell]:
     """The cells of one system, with what pairing the runs' answers to the same items tells."""
-    fit = [cell.key.metric for cell in cells if not cell.note and cell.key.metric in WITH_TEST]
-    both = _paired(first, second, cells[0].key) if fit else "not tested"
+    fit = [cell.key.metric for cell in cells if not cell.note and known_metric(cell.key.metric)]
+    both = _paired(first, second, cells[0].key, fit) if fit else "not tested"
     if isinstance(both, str):
         return [replace(cell, note=cell.note or both) for cell in cells]
     p = {found.metric: found.p for found in compare_with(both[0], [both[1]], TESTS, fit)}
@@ -203,8 +203,8 @@ def _with_test(cell: MovedCell, p: float | None, limits: tuple[float, float] | N
     return replace(cell, p=p, note=cell.note or ("not tested" if p is None else ""))
 
 
-def _paired(first: Run, second: Run, key: Key) -> tuple[Outputs, Outputs] | str:
-    """What both runs answered to the same examples with the same seeds, or why there is nothing to example."""
+def _paired(first: Run, second: Run, key: Key, metrics: Sequence[str]) -> tuple[Outputs, Outputs] | str:
+    """Read what both runs answered to the same examples with the same seeds, or say why nothing can be paired."""
     seeds = sorted(first.values[key].keys() & second.values[key].keys())
     if not seeds:
         return "unpaired: no seed in common"
@@ -216,7 +216,7 @@ def _paired(first: Run, second: Run, key: Key) -> tuple[Outputs, Outputs] | str:
         if not all(file.is_file() for file in files):
             return f"unpaired: {run.folder} lacks items"
         questions.append(_questions(files[0]))
-        outputs.append(read_outputs(files, [key.system], oracle=key.selection == ORACLE)[2][0])
+        outputs.append(read_outputs(files, [key.system], metrics, key.selection == ORACLE)[0])
     if not questions[0].equals(questions[1]):
         return "unpaired: the runs have other examples"
     return outputs[0], outputs[1]

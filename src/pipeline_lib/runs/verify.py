@@ -1,4 +1,4 @@
-"""Compares every file of a run with the checksum kept beside it: ``python -m pipeline_lib.verify results``.
+"""Compares every file of a run with the checksum kept beside it: ``python -m pipeline_lib verify results``.
 
 Stages verify what they read. This finds what no stage reads again: a final table, or a file under an up-to-date run.
 """
@@ -14,7 +14,7 @@ from pipeline_lib.files.checksums import CHANGED, checksum_file, intact, irrepla
 from pipeline_lib.stage.progress import ProgressBar
 
 
-def main() -> None:
+def run() -> None:
     """Print the path of each changed file; piped to ``xargs -r -d '\\n' rm``, they are cleared to be remade.
 
     A file that would not be, or whose checksum is what was damaged, goes to stderr with what to do about it.
@@ -59,4 +59,4 @@ def files_below(folder: Path) -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    main()
+    run()

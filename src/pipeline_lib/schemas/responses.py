@@ -9,12 +9,13 @@ RESPONSES = pa.schema(
         pa.field("selection", pa.string(), nullable=False),  # how the group was chosen: none, oracle or context
         pa.field("context", pa.string(), nullable=False),
         pa.field("reference", pa.string(), nullable=False),
-        pa.field("response", pa.string(), nullable=False),
+        pa.field("response", pa.string()),  # null throughout where a system makes no texts, only likelihoods
         pa.field("group", pa.int16()),  # 0-based group that the system used or chose
         pa.field("label", pa.int32()),  # the reference's known latent group, where there is one
         pa.field("tokens", pa.int32(), nullable=False),  # reference tokens, end token counted
         # likelihood of the reference, nats; null for systems without a likelihood
         pa.field("nll", pa.float32()),  # reconstruction, z drawn from the posterior
+        pa.field("nll_end", pa.float32()),  # the end token's share of nll, where a system tells it
         pa.field("kl", pa.float32()),  # posterior to prior
         pa.field("bound", pa.float32()),  # negative evidence lower bound on log p(response | context), all terms
         pa.field("nll_importance", pa.float32()),  # importance-weighted estimate of -log p(response | context)

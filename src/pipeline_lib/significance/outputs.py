@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_parquet
-from pipeline_lib.metrics.directions import WITH_TEST
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
@@ -25,14 +24,15 @@ class Outputs:
 
 
 def read_outputs(
-    files: Sequence[Path], competing: Sequence[str], oracle: bool = False
-) -> tuple[str, str, list[Outputs]]:
+    files: Sequence[Path], competing: Sequence[str], metrics: Sequence[str], oracle: bool = False
+) -> list[Outputs]:
     """Read per-item files of one corpus and split; other systems and oracle-selected outputs are left out.
 
     Args:
+        metrics: those whose per-item values are read, where the files have them.
         oracle: read the oracle-selected outputs, and those alone.
     Returns:
-        corpus, split, one `Outputs` per competing system that has outputs, in the order of ``competing``.
+        one `Outputs` per competing system that has outputs, in the order of ``competing``.
     Raises:
         PipelineError: files of several corpora or splits, other items, or seeds that one system has and another not.
     """
@@ -41,14 +41,27 @@ def read_outputs(
     systems = []
     for system in competing:
         own = sorted((int(a["seed"]), file) for file, a in zip(files, about, strict=True) if a["system"] == system)
-        if outputs := _read_system(system, own, oracle):
+        if outputs := _read_system(system, own, metrics, oracle):
             systems.append(outputs)
     for other in systems[1:]:
         _check_alike(systems[0], other, f"{corpus}, {split}")
-    return corpus, split, systems
+    return systems
 
 
-def _read_system(system: str, files: list[tuple[int, Path]], oracle: bool) -> Outputs | None:
+def by_split(files: Sequence[Path]) -> dict[tuple[str, str], list[Path]]:
+    """Sort per-item files by (corpus, split), in the order in which these appear.
+
+    Raises:
+        PipelineError: a file does not say where it belongs.
+    """
+    sorted_: dict[tuple[str, str], list[Path]] = {}
+    for file in files:
+        about = parquet_metadata(file)
+        sorted_.setdefault((_one_of([file], [about], "corpus"), _one_of([file], [about], "split")), []).append(file)
+    return sorted_
+
+
+def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[str], oracle: bool) -> Outputs | None:
     seeds: dict[int, Items] = {}
     columns: dict[str, list[np.ndarray]] = {}
     examples = None
@@ -63,8 +76,8 @@ def _read_system(system: str, files: list[tuple[int, Path]], oracle: bool) -> Ou
                 file, f"the same {len(own) if examples is None else len(examples)} examples for every seed"
             )
         examples, seeds[seed] = own, items
-        for name in table.column_names:
-            if name in WITH_TEST and not table[name].null_count:
+        for name in metrics:
+            if name in table.column_names and not table[name].null_count:
                 columns.setdefault(name, []).append(items.by_example(table[name].to_numpy()))
     if examples is None:
         return None

@@ -1,33 +1,32 @@
-"""Whether the lead of the best system of a column is real: paired tests over test items.
+"""Paired tests over items: is the best system of a column significantly better than the others?
 
 Randomisation (Noreen 1989; Riezler and Maxwell 2005): under the null hypothesis the outputs of two systems for one item
 may change places. Bootstrap: items are drawn with replacement, and the differences centred (Koehn 2004). All metrics
-and comparisons of a column share the same draws. A system's figure is its average over seeds; an item's outputs of all
+and comparisons of a column share the same draws. A system's value is its average over seeds; an item's outputs of all
 seeds change places, or are drawn, together, so seeds are not taken for items.
-
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from pipeline_lib.config.significance import Significance
-from pipeline_lib.metrics.directions import BETTER, WITH_TEST
+from pipeline_lib.metrics.base import Better
 from pipeline_lib.metrics.intervals import interval
+from pipeline_lib.metrics.named import metric_class
 from pipeline_lib.significance.draws import Draws, Resamples, Swaps
 from pipeline_lib.significance.outputs import Outputs
-from pipeline_lib.significance.statistics import Statistic, competes, statistic_of
+from pipeline_lib.significance.statistics import DistinctRatio, Statistic, competes, statistic_of
 
 
-def compare(
-    systems: Sequence[Outputs], settings: Significance, metrics: Sequence[str] = tuple(BETTER)
-) -> list[dict[str, Any]]:
+def compare(systems: Sequence[Outputs], settings: Significance, metrics: Sequence[str]) -> list[dict[str, Any]]:
     """Test the best system of each column against every other.
 
     Returns:
-        rows of `schema.SIGNIFICANCE` without corpus and split; none for a column with fewer than two systems.
+        rows of `schemas.significance` without corpus and split; none for a column with fewer than two systems, or
+        where neither direction is better.
     """
     if len(systems) < 2:
         return []
@@ -35,10 +34,11 @@ def compare(
     draws = _draws(n, settings)
     rows = []
     for metric in metrics:
-        entrants = [system for system in systems if competes(system, metric)]
-        if len(entrants) > 1:
+        better = metric_class(metric).better
+        entrants = [system for system in systems if better and competes(system, metric)]
+        if better and len(entrants) > 1:
             names = [system.system for system in entrants]
-            lead = _test_column(statistic_of(metric, entrants), names, BETTER[metric], draws, settings.level)
+            lead = _test_column(statistic_of(metric, entrants), names, better, draws, settings.level)
             rows += [{"metric": metric, **row, "n": n, "method": method_of(settings)} for row in lead]
     return rows
 
@@ -56,7 +56,7 @@ class Difference:
 
 
 def compare_with(
-    base: Outputs, others: Sequence[Outputs], settings: Significance, metrics: Sequence[str] = WITH_TEST
+    base: Outputs, others: Sequence[Outputs], settings: Significance, metrics: Sequence[str]
 ) -> list[Difference]:
     """Test every other system against ``base``, column by column; a system without the metric is left out."""
     draws = _draws(len(base.examples), settings)
@@ -75,28 +75,31 @@ def compare_with(
 
 
 def difference_intervals(
-    base: Outputs, other: Outputs, settings: Significance, metrics: Sequence[str] = WITH_TEST
+    base: Outputs, other: Outputs, settings: Significance, metrics: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
-    """95 % bootstrap interval, over examples, of ``other`` minus ``base`` in each metric that both have.
+    """Give the 95 % bootstrap interval, over examples, of ``other`` minus ``base`` in each metric that both have.
 
     Not of distinct-n: a resample says some things twice, and so has fewer different n-grams than any test set.
     """
     draws = Resamples(len(base.examples), settings.trials, settings.seed)
     intervals = {}
     for metric in metrics:
-        if not metric.startswith("distinct-") and competes(base, metric) and competes(other, metric):
-            here, there = statistic_of(metric, [base, other]).resampled(0, 1, draws)
+        if not (competes(base, metric) and competes(other, metric)):
+            continue
+        statistic = statistic_of(metric, [base, other])
+        if not isinstance(statistic, DistinctRatio):
+            here, there = statistic.resampled(0, 1, draws)
             intervals[metric] = interval(there - here)
     return intervals
 
 
 def method_of(settings: Significance) -> str:
-    """The paired test in words."""
+    """Describe the paired test in words."""
     return f"{settings.method}, {settings.trials} trials, Holm, level {settings.level:g}"
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """(m,) p-values adjusted for m comparisons (Holm 1979)."""
+    """Adjust (m,) p-values for m comparisons (Holm 1979)."""
     order = np.argsort(p, kind="stable")
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
@@ -108,7 +111,7 @@ def _draws(n: int, settings: Significance) -> "Draws":
 
 
 def _test_column(
-    statistic: Statistic, names: list[str], better: Literal["lower", "higher"], draws: Draws, level: float
+    statistic: Statistic, names: list[str], better: Better, draws: Draws, level: float
 ) -> list[dict[str, Any]]:
     values = np.array([statistic.observed(i) for i in range(len(names))])
     ranking = np.argsort(values if better == "lower" else -values, kind="stable")
@@ -129,13 +132,13 @@ def _test_column(
 
 
 def _p_values(statistic: Statistic, first: int, others: Sequence[int], draws: Draws) -> tuple[np.ndarray, np.ndarray]:
-    """(m,) p-values of ``first`` against each of the others, as they are and adjusted."""
+    """Give (m,) p-values of ``first`` against each of the others, as they are and adjusted."""
     p = np.array([_p_value(statistic, first, other, draws) for other in others])
     return p, holm(p)
 
 
 def _p_value(statistic: Statistic, first: int, second: int, draws: Draws) -> float:
-    """Two-sided, the observed data counted as one more trial, so never 0."""
+    """Give the two-sided p-value, the observed data counted as one more trial, so that it is never 0."""
     here, there = statistic.resampled(first, second, draws)
     observed = statistic.observed(first) - statistic.observed(second)
     scatter = here - there - (0 if draws.centred else observed)

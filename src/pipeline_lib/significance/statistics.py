@@ -6,32 +6,27 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline_lib.metrics.base import RatioMetric
-from pipeline_lib.metrics.corpus_bleu import CorpusBleu
+from pipeline_lib.metrics.distinct import Distinct
 from pipeline_lib.metrics.items import Items
+from pipeline_lib.metrics.named import metric_class
 from pipeline_lib.metrics.ngrams import ngram_ids
-from pipeline_lib.metrics.perplexity import Perplexity, is_latent
 from pipeline_lib.significance.draws import Draws, Occurrences
 from pipeline_lib.significance.outputs import Outputs
 from pipeline_lib.text.ragged import Ragged
 
-RATIOS: dict[str, RatioMetric] = {
-    metric.name: metric
-    for metric in (Perplexity("reconstruction"), Perplexity("bound"), Perplexity("importance"), CorpusBleu())
-}
-
 
 class Statistic(Protocol):
-    """A column's figure for any resampled set of items."""
+    """A column's value for any resampled set of items."""
 
     def observed(self, system: int) -> float: ...
 
     def resampled(self, first: int, second: int, draws: "Draws") -> tuple[np.ndarray, np.ndarray]:
-        """(trials,) figures of both systems."""
+        """Give (trials,) values of both systems."""
         ...
 
 
 class Sums:
-    """A figure that depends on the items through sums, per seed: means, perplexities, corpus BLEU."""
+    """A value that depends on the items through sums, per seed: means, perplexities, corpus BLEU."""
 
     def __init__(self, parts: list[np.ndarray], value: Any) -> None:
         self.parts = parts  # per system (K, n, P) float64
@@ -73,10 +68,12 @@ class DistinctRatio:
 
 
 def statistic_of(metric: str, systems: Sequence[Outputs]) -> Statistic:
-    if metric.startswith("distinct-"):
-        return _distinct(int(metric.removeprefix("distinct-")), systems)
-    if metric in RATIOS:
-        ratio = RATIOS[metric]
+    """Prepare a column for resampling; ``systems`` are those that compete in it."""
+    kind = metric_class(metric)
+    if issubclass(kind, Distinct):
+        return _distinct(kind.order, systems)
+    if issubclass(kind, RatioMetric):
+        ratio = kind()
         return Sums([np.stack([_parts(ratio, items) for items in s.seeds.values()]) for s in systems], ratio.value)
     n = len(systems[0].examples)
     return Sums([s.per_item[metric][None, :, None] for s in systems], lambda sums: sums[..., 0] / n)
@@ -102,15 +99,10 @@ def _distinct(order: int, systems: Sequence[Outputs]) -> DistinctRatio:
 
 
 def competes(system: Outputs, metric: str) -> bool:
-    """Whether a system enters a column: it has the metric, and its figure there compares with the others'.
+    """Tell whether a system enters a column: it has the metric, and its value there compares with the others'.
 
-    Reconstruction ppl is for latent systems alone. distinct-n falls with the number of responses: one to each example.
+    A value of the whole set that no sums make, such as the groups' agreement, has no test.
     """
-    if metric.startswith("distinct-"):
-        return all(len(items) == len(system.examples) for items in system.seeds.values())
-    if metric not in RATIOS:
-        return metric in system.per_item
-    if any(RATIOS[metric].parts(items) is None for items in system.seeds.values()):
-        return False
-    latent = all(items.likelihood is not None and is_latent(items.likelihood) for items in system.seeds.values())
-    return metric != "ppl" or latent
+    kind = metric_class(metric)
+    is_tested = issubclass(kind, RatioMetric | Distinct) or metric in system.per_item
+    return is_tested and all(kind.competes(items) for items in system.seeds.values())

@@ -12,7 +12,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
@@ -24,7 +24,7 @@ def run(main: Callable[..., None]) -> None:
     """Parse ``sys.argv`` for ``main`` and call it.
 
     ``Path``, ``str``, ``int`` and ``float`` parameters become options of that type, ``list`` parameters take several
-    values, a `Settings` parameter takes its JSON. Errors: see `report`.
+    values, a parameter of one kind of `Settings` or of several takes its JSON. Errors: see `report`.
 
     A job whose scheduler was killed stops as after SIGTERM: the next run starts it again, and two of one job would
     train into one folder. So does a process of a training job whose torchrun was.
@@ -98,12 +98,12 @@ def _arguments(main: Callable[..., None]) -> dict[str, Any]:
 
 
 def _parser_of(kind: Any) -> Callable[[str], Any]:
-    if not (isinstance(kind, type) and issubclass(kind, Settings)):
+    if not all(isinstance(one, type) and issubclass(one, Settings) for one in typing.get_args(kind) or [kind]):
         return kind
 
     def parse(text: str) -> Settings:
         try:
-            return kind.model_validate_json(text)
+            return TypeAdapter(kind).validate_json(text)
         except ValidationError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 

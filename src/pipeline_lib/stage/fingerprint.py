@@ -1,7 +1,9 @@
 """A digest of the code that a stage consists of, so that an edit reruns the stages it can change and no others.
 
-Taken over the parsed code without comments and docstrings: mending a sentence never retrains a model. What belongs to
-a stage follows from the imports themselves, wherever they stand in a file.
+Taken over the parsed code without comments, docstrings and what the code only says: arguments of errors and of log
+messages, and the modules that print errors and progress. So mending a sentence never retrains a model. How often
+training writes a record stays in, since ``history.jsonl`` is an output. What belongs to a stage follows from the
+imports themselves, wherever they stand in a file.
 """
 
 import ast
@@ -16,6 +18,7 @@ from typing import NamedTuple
 from pipeline_lib.errors import PipelineError
 
 PACKAGE = Path(__file__).parents[1]
+SPOKEN = ("pipeline_lib.errors", "pipeline_lib.stage.progress")  # these speak to the user and change no result
 
 
 class _Module(NamedTuple):
@@ -29,7 +32,7 @@ class _Code(NamedTuple):
 
 
 def stage_fingerprint(script: Path, extra_modules: Sequence[str] = ()) -> str:
-    """Digest of a script and of everything in this package that it imports, directly or through others.
+    """Return a digest of a script and of everything in this package that it imports, directly or through others.
 
     A data file of the package belongs to a module that lies in its folder or above and names it in a string.
 
@@ -48,7 +51,7 @@ def stage_fingerprint(script: Path, extra_modules: Sequence[str] = ()) -> str:
     found: dict[_Module, str] = {}
     while pending:
         module = pending.pop()
-        if module not in found:
+        if module not in found and module.name not in SPOKEN:
             code = _code(module)
             found[module] = code.digest
             pending.extend(code.needs)
@@ -91,6 +94,8 @@ def _walk(node: ast.AST, parts: list[str], imports: list[ast.Import | ast.Import
         return
     parts.append(type(node).__name__)
     for field in node._fields:
+        if field in ("args", "keywords") and isinstance(node, ast.Call) and _only_speaks(node.func):
+            continue
         value = getattr(node, field, None)
         if isinstance(value, list):
             if not value:
@@ -110,6 +115,14 @@ def _walk(node: ast.AST, parts: list[str], imports: list[ast.Import | ast.Import
             parts.append(field)
             parts.append(repr(value))
     parts.append(")")
+
+
+def _only_speaks(called: ast.expr) -> bool:
+    """Tell whether a call makes an error, as ``PipelineError(…)`` does, or a log message, as ``log.info(…)`` does."""
+    if isinstance(called, ast.Attribute):
+        is_log = isinstance(called.value, ast.Name) and called.value.id == "log"
+        return called.attr.endswith("Error") or (is_log and called.attr in ("debug", "info", "warning", "error"))
+    return isinstance(called, ast.Name) and called.id.endswith("Error")
 
 
 def _has_docstring(node: ast.AST, field: str) -> bool:
@@ -139,7 +152,7 @@ def _needs(module: _Module, imports: Sequence[ast.Import | ast.ImportFrom]) -> I
 
 @cache
 def _along(name: str, home: Path) -> tuple[_Module, ...]:
-    """The modules that importing ``a.b.c`` runs: a, a.b and a.b.c, as far as they are files below ``home``."""
+    """Find the modules that importing ``a.b.c`` runs: a, a.b and a.b.c, as far as they are files below ``home``."""
     parts = name.split(".")
     found = []
     for end in range(1, len(parts) + 1):
@@ -178,7 +191,7 @@ def _data_files(folder: Path, parts: Sequence[str]) -> list[Path]:
 
 @cache
 def _files_below(folder: Path) -> dict[str, Path]:
-    """Data files of the package in ``folder`` and below, by name and by path from there."""
+    """Find data files of the package in ``folder`` and below, by name and by path from there."""
     files: dict[str, Path] = {}
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != "__pycache__"]

@@ -1,32 +1,23 @@
-"""Values into the cells and rows of a table."""
+"""Tables before they are printed: cells, rows, columns, and the whole, which is also the JSON beside each table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from pipeline_lib.config.settings import Settings
-from pipeline_lib.config.systems import SystemSettings
+from pipeline_lib.config.layout import Layout
+from pipeline_lib.config.papers import AnyTable
+from pipeline_lib.metrics.base import Better
+from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.tables.published import PublishedValue
 
-PAPER = "SepaCVAE"
-
-
-LEVEL = 0.95
-
-
-class Layout(Settings):
-    """Which rows a table has, in order: for each corpus every system, every trained one with these seeds."""
-
-    corpora: dict[str, str]  # name -> label
-    systems: dict[str, SystemSettings]
-    seeds: list[int]
+VERSION = 1  # of the JSON; raised when a field changes its meaning
 
 
 @dataclass(frozen=True)
 class Change:
-    """How far a figure lies from that of the row that its table compares with."""
+    """Distance of a value from that of the row that its table compares with."""
 
     difference: float
     p_adjusted: float | None = None  # of a paired test over items, Holm over the rows; None: there is no such test
@@ -35,7 +26,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of a table; ``mean`` None where it is undefined."""
+    """One value of a table; ``mean`` None where it is undefined."""
 
     mean: float | None = None
     sd: float | None = None  # over seeds, n - 1 in the divisor; None for a single seed
@@ -43,44 +34,107 @@ class Cell:
     low: float | None = None  # 95 % t interval over seeds
     high: float | None = None
     published: PublishedValue | None = None
-    lead: Literal["", "best", "real"] = ""  # real: the lead over the next system passes the paired test
+    lead: Literal["", "best", "real"] = ""  # real: significantly better than the runner-up
     change: Change | None = None
-    text: str = ""  # shown in place of a figure: why there is none
+    text: str = ""  # shown in place of the value: a word, or why there is none
 
     @property
     def difference(self) -> float | None:
-        """Ours minus published."""
-        return None if self.mean is None or self.published is None else self.mean - self.published.value
+        """Ours minus published; None where the paper prints nothing or a bound."""
+        if self.mean is None or self.published is None or self.published.value is None:
+            return None
+        return self.mean - self.published.value
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of values, with what the page says about it."""
+
+    name: str  # its heading, and its name in the CSV
+    places: int = 3  # decimals
+    metric: str = ""  # that it shows, if it shows one
+    split: str = ""  # of the responses that were scored
+    meaning: str = ""  # of the metric
+    better: Better | None = None
+    signatures: dict[str, str] = field(default_factory=dict)  # label of a corpus -> settings of the metric there
 
 
 @dataclass(frozen=True)
 class Row:
-    """One system on one corpus, or in table 1 one corpus."""
+    """One system on one corpus, or in a table of counts one corpus."""
 
     corpus: str
     corpus_label: str
     label: str
-    cells: dict[str, Cell]
+    cells: dict[str, Cell]  # by the column's name
     system: str = ""
     selection: str = ""
-    collapsed: int = 0  # runs whose KL ended below 0.1 nat
+    collapsed: int = 0  # runs whose posterior collapsed
+
+
+@dataclass(frozen=True)
+class Block:
+    """Finished texts in rows and columns."""
+
+    title: str
+    lines: list[list[str]]  # the header first
+    introduction: str = ""  # of the texts that are listed above the columns
+    listed: list[str] = field(default_factory=list)
+    examples: list[dict[str, str | int]] = field(default_factory=list)  # that columns after the first are about
+
+
+@dataclass(frozen=True)
+class Section:
+    """The blocks of one corpus."""
+
+    title: str
+    blocks: list[Block]
+    introduction: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table before it is printed."""
+    """A table, either of values (``columns``, ``extra`` and ``rows``) or of texts (``sections`` and ``records``)."""
 
-    name: str
+    name: str  # of its files
+    kind: str
+    number: str | None  # as the paper counts
     title: str
-    columns: list[str]  # the published shape
-    extra: list[str]  # beyond it
-    rows: list[Row]
+    caption: str = ""
+    columns: list[Column] = field(default_factory=list)  # the published shape
+    extra: list[Column] = field(default_factory=list)  # beyond it
+    extra_title: str = ""
+    rows: list[Row] = field(default_factory=list)
+    beside: str = "published"  # what values are compared with
+    sections: list[Section] = field(default_factory=list)
+    is_prose: bool = False  # texts that wrap
+    records: list[dict[str, Any]] = field(default_factory=list)  # the CSV of a table of texts
     notes: list[str] = field(default_factory=list)
-    extra_title: str = "Beyond the published shape"
+    version: Literal[1] = 1
+
+    @property
+    def heading(self) -> str:
+        """Title with the number, if the table has one."""
+        return f"Table {self.number}. {self.title}" if self.number else self.title
+
+    @property
+    def shown(self) -> list[Column]:
+        """All columns in their order."""
+        return [*self.columns, *self.extra]
+
+
+def of_spec(name: str, spec: AnyTable) -> dict[str, Any]:
+    """Give the fields of a `Table` that its declaration decides."""
+    return {"name": name, "kind": spec.kind, "number": spec.number, "title": spec.title, "caption": spec.caption}
+
+
+def printed_as(spec: AnyTable, layout: Layout, system: str) -> str:
+    """Give the name under which the paper prints a row of this table."""
+    return spec.as_.get(system) or layout.systems[system].label
 
 
 def over_seeds(values: Sequence[float]) -> Cell:
-    """Mean, standard deviation and 95 % t interval of one figure per seed."""
+    """Average one value per seed, with standard deviation and 95 % t interval."""
     mean, n = float(np.mean(values)), len(values)
     if n == 1:
         return Cell(mean, n=1)
@@ -92,6 +146,6 @@ def over_seeds(values: Sequence[float]) -> Cell:
 
 
 def spread_of(layout: Layout) -> str:
-    """What the figures of a row are, in words."""
+    """Describe what the values of a row are."""
     seeds = ", ".join(str(seed) for seed in layout.seeds)
     return f"mean ± standard deviation over seeds {seeds}" if len(layout.seeds) > 1 else f"one run, seed {seeds}"

@@ -1,4 +1,4 @@
-"""What every stage and every system cost: time and memory as Snakemake measured them, and training step by step.
+"""Tables of costs: time and memory of every stage and system as Snakemake measured them, and training step by step.
 
 Snakemake samples a job's memory and CPU time twice a second, after half a minute once in half a minute; a job that ends
 before the first sample has neither.
@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.layout import Layout, Stages
+from pipeline_lib.config.papers import CostTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_json, read_text
-from pipeline_lib.tables.cells import Layout, spread_of
-from pipeline_lib.tables.markup import escape_latex, escape_markdown, latex_table, pipe_table, tabular
+from pipeline_lib.tables.cells import Block, Section, Table, of_spec, spread_of
 
-TITLE = "Runtime and memory"
 TRAINING = "training"
 SPLITS = ("validation", "test")
 MIB = 2**20
@@ -33,15 +31,6 @@ TRAINED = {  # column -> field of TrainingRun
     "GPU memory MiB": "gpu_memory",
 }
 RELATIVE = {"relative step": "step_seconds", "relative memory": "memory"}
-
-
-class Stages(Settings):
-    """Where the measurements lie; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
-
-    shared: dict[str, dict[str, str]]  # corpus -> stage -> benchmark file
-    of_systems: dict[str, str]  # stage -> benchmark file; the stage `training`, and others for each split
-    summary: str  # of a training job: summary.json
-    history: str  # history.jsonl
 
 
 @dataclass(frozen=True)
@@ -76,11 +65,11 @@ class CostRow:
     training: tuple[TrainingRun, ...] = ()
 
     def mean(self, name: str) -> float | None:
-        """Mean over seeds of an attribute of `Job` or `TrainingRun`, over the runs that have it."""
+        """Average over seeds an attribute of `Job` or `TrainingRun`, over the runs that have it."""
         return _mean(self._values(name))
 
     def sd(self, name: str) -> float | None:
-        """Standard deviation over seeds, n - 1 in the divisor; None for a single one."""
+        """Give the standard deviation over seeds, n - 1 in the divisor; None for a single one."""
         values = self._values(name)
         return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
@@ -89,12 +78,19 @@ class CostRow:
         return [value for value in (getattr(one, name) for one in of) if value is not None]
 
 
-def read_costs(layout: Layout, stages: Stages) -> list[CostRow]:
-    """Every stage of a run, in the order of the work.
+def make(name: str, spec: CostTable, layout: Layout, stages: Stages) -> Table:
+    """Make the table of costs.
 
     Raises:
         PipelineError: a measurement is not readable. A benchmark file that is absent is none.
     """
+    rows = read_costs(layout, stages)
+    sections = [Section(label, list(_blocks(rows, corpus))) for corpus, label in layout.corpora.items()]
+    return Table(**of_spec(name, spec), sections=sections, records=_records(rows), notes=[*_notes(layout), *spec.notes])
+
+
+def read_costs(layout: Layout, stages: Stages) -> list[CostRow]:
+    """Read every stage of a run, in the order of the work."""
     rows = []
     for corpus in layout.corpora:
         rows += [CostRow(corpus, name, [read_benchmark(Path(path))]) for name, path in stages.shared[corpus].items()]
@@ -114,7 +110,7 @@ def read_costs(layout: Layout, stages: Stages) -> list[CostRow]:
 
 
 def read_benchmark(path: Path) -> Job:
-    """A benchmark file of Snakemake; without one, nothing is known: the outputs were kept from an earlier run.
+    """Read a benchmark file of Snakemake; without one, nothing is known: the outputs were kept from an earlier run.
 
     Raises:
         PipelineError: the file is no table with the columns s, max_rss and cpu_time.
@@ -128,16 +124,16 @@ def read_benchmark(path: Path) -> Job:
         raise PipelineError(
             f"not readable as a benchmark: {error!r}",
             where=path,
-            expected="a header and a line of tab-separated figures, among them s, max_rss and cpu_time",
-            remedy="delete the file; its figures are then shown as unknown until the stage runs again",
+            expected="a header and a line of tab-separated values, among them s, max_rss and cpu_time",
+            remedy="delete the file; its values are then shown as unknown until the stage runs again",
         ) from error
 
 
 # --- cells ---------------------------------------------------------------------------------------------------------
 
 
-def long_form(rows: Sequence[CostRow]) -> pa.Table:
-    """One line for each stage and system: what the .csv holds."""
+def _records(rows: Sequence[CostRow]) -> list[dict[str, Any]]:
+    """Give one line for each stage and system: what the .csv holds."""
     records = []
     for row in rows:
         base = _base(rows, row.corpus)
@@ -152,44 +148,22 @@ def long_form(rows: Sequence[CostRow]) -> pa.Table:
             record |= {column: row.mean(name), f"{column} sd": row.sd(name)}
         record |= {column: _relative(row, base, name) for column, name in RELATIVE.items()}
         records.append(record)
-    return pa.Table.from_pylist(records)
+    return records
 
 
-def markdown(rows: Sequence[CostRow], layout: Layout) -> str:
-    """Three tables for each corpus: training, responses and scores, stages that the systems share."""
-    lines = [f"# {TITLE}", ""]
-    for corpus, label in layout.corpora.items():
-        lines += [f"## {escape_markdown(label)}", ""]
-        for title, table in _blocks(rows, corpus):
-            cells = [[escape_markdown(cell) for cell in line] for line in table]
-            lines += [f"### {title}", "", *pipe_table(cells), ""]
-    return "\n".join([*lines, *(f"- {note}" for note in _notes(layout)), ""])
-
-
-def latex(rows: Sequence[CostRow], layout: Layout) -> str:
-    """The same as floats, one for each corpus."""
-    floats = []
-    for corpus, label in layout.corpora.items():
-        blocks = [
-            tabular([(title, [[escape_latex(cell) for cell in line] for line in table])])
-            for title, table in _blocks(rows, corpus)
-        ]
-        floats.append(latex_table(f"{TITLE}, {label}", blocks, _notes(layout)))
-    return "\n".join(["% needs \\usepackage{booktabs}", *floats])
-
-
-def _blocks(rows: Sequence[CostRow], corpus: str) -> Iterator[tuple[str, list[list[str]]]]:
+def _blocks(rows: Sequence[CostRow], corpus: str) -> Iterator[Block]:
+    """Make three tables for each corpus: training, responses and scores, stages that the systems share."""
     own = [row for row in rows if row.corpus == corpus]
     if trained := [row for row in own if row.stage == TRAINING]:
-        yield "Training", _training_table(trained)
+        yield Block("Training", _training_table(trained))
     systems = {row.system: row.label for row in own if row.system}
     later = {(row.stage, row.system): row for row in own if row.system and row.stage != TRAINING}
     if systems:
-        yield "Responses and scores", _later_table(systems, later)
+        yield Block("Responses and scores", _later_table(systems, later))
     shared = [row for row in own if not row.system]
     places = {"seconds": 1, "cpu_seconds": 1, "memory": 0}
-    lines = [[row.stage, *(_figure(row, name, digits) for name, digits in places.items())] for row in shared]
-    yield "Stages that the systems share", [["Stage", "time, s", "CPU, s", "memory, MiB"], *lines]
+    lines = [[row.stage, *(_value(row, name, digits) for name, digits in places.items())] for row in shared]
+    yield Block("Stages that the systems share", [["Stage", "time, s", "CPU, s", "memory, MiB"], *lines])
 
 
 def _training_table(rows: Sequence[CostRow]) -> list[list[str]]:
@@ -202,16 +176,16 @@ def _training_table(rows: Sequence[CostRow]) -> list[list[str]]:
         lines.append(
             [
                 row.label,
-                _figure(row, "parameters", 0),
-                _figure(row, "steps", 0),
-                _figure(row, "step_seconds", 1, 1_000),
+                _value(row, "parameters", 0),
+                _value(row, "steps", 0),
+                _value(row, "step_seconds", 1, 1_000),
                 _ratio(row, base, "step_seconds"),
-                _figure(row, "tokens_per_s", 0),
-                _figure(row, "seconds", 1),
-                _figure(row, "cpu_seconds", 1),
-                _figure(row, "memory", 0),
+                _value(row, "tokens_per_s", 0),
+                _value(row, "seconds", 1),
+                _value(row, "cpu_seconds", 1),
+                _value(row, "memory", 0),
                 _ratio(row, base, "memory"),
-                *([_figure(row, "gpu_memory", 0)] if on_gpu else []),
+                *([_value(row, "gpu_memory", 0)] if on_gpu else []),
             ]
         )
     return lines
@@ -223,11 +197,11 @@ def _later_table(systems: Mapping[str, str], rows: Mapping[tuple[str, str], Cost
     for system, label in systems.items():
         of_system = [rows[stage, system] for stage in stages]
         largest = max(of_system, key=lambda row: row.mean("memory") or 0)
-        lines.append([label, *(_figure(row, "seconds", 1) for row in of_system), _figure(largest, "memory", 0)])
+        lines.append([label, *(_value(row, "seconds", 1) for row in of_system), _value(largest, "memory", 0)])
     return lines
 
 
-def _figure(row: CostRow, name: str, places: int, scale: float = 1) -> str:
+def _value(row: CostRow, name: str, places: int, scale: float = 1) -> str:
     mean, sd = row.mean(name), row.sd(name)
     if mean is None:
         return "–"
@@ -241,7 +215,7 @@ def _ratio(row: CostRow, base: CostRow, name: str) -> str:
 
 
 def _relative(row: CostRow, base: CostRow | None, name: str) -> float | None:
-    """Cost of a system's training against that of the first trained system."""
+    """Divide the cost of a system's training by that of the first trained system."""
     if base is None or row.stage != TRAINING:
         return None
     value, unit = row.mean(name), base.mean(name)
@@ -254,12 +228,12 @@ def _base(rows: Sequence[CostRow], corpus: str) -> CostRow | None:
 
 def _notes(layout: Layout) -> list[str]:
     return [
-        f"Of a system's jobs: {spread_of(layout)}. Time is wall time, on a machine that may have had other work as "
-        "well; a job that was stopped and went on counts from where it went on, its steps count in full.",
-        "step: wall time of one optimiser step, no validation; tokens/s: of responses, median of the logged steps.",
-        "CPU and memory (largest resident set) as Snakemake sampled them: every half second, after half a minute every "
+        f"Jobs of a system: {spread_of(layout)}. Time is wall time on a machine that may have had other work; of a job "
+        "that was stopped and resumed, the time since it resumed and all of its steps.",
+        "step: wall time of one optimiser step without validation; tokens/s: of responses, median of the logged steps.",
+        "CPU and memory (largest resident set) as sampled by Snakemake: every half second, after half a minute every "
         "half minute.",
-        "– Not measured: the stage has no benchmark, its outputs are of an earlier run, or it ended before the first "
+        "–: not measured. The stage has no benchmark, its outputs are of an earlier run, or it ended before the first "
         "sample.",
     ]
 

@@ -1,44 +1,141 @@
-"""Tables as CSV in long form."""
+"""Files of a table: CSV in long form, Markdown, LaTeX, and JSON, which is the whole `Table`."""
 
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import csv
+from pyarrow import csv as arrow_csv
+from pydantic import TypeAdapter, ValidationError
 
+from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.atomic import atomic
-from pipeline_lib.tables.cells import Table
+from pipeline_lib.files.formats import read_text, write_text
+from pipeline_lib.tables.cells import VERSION, Cell, Row, Table
+from pipeline_lib.tables.latex import latex
+from pipeline_lib.tables.markdown import markdown
+
+_JSON = TypeAdapter(Table)
+Record = dict[str, Any]
 
 
-def write_long_form(path: Path, table: Table) -> None:
-    """Write `long_form` as CSV; an undefined figure is an empty field."""
-    write_csv(path, long_form(table))
+def write_table(table: Table, csv: Path, md: Path, tex: Path, json: Path) -> None:
+    """Write a table in its four forms."""
+    write_csv(csv, long_form(table), has_words=table.kind in ("ratings", "settings"))
+    write_text(md, markdown(table))
+    write_text(tex, latex(table))
+    write_text(json, _JSON.dump_json(table, indent=1).decode() + "\n")
 
 
-def write_csv(path: Path, rows: pa.Table) -> None:
-    """Write rows as CSV; null is an empty field."""
+def read_table(path: Path) -> Table:
+    """Read the JSON of a table.
+
+    Raises:
+        PipelineError: the file is missing, changed since it was written, or is of another version.
+    """
+    try:
+        return _JSON.validate_json(read_text(path))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        raise PipelineError(
+            f"not readable as a table: {first}", where=path, expected=f"a table of version {VERSION}", remedy=REMAKE
+        ) from error
+
+
+def write_csv(path: Path, records: Sequence[Record], has_words: bool = False) -> None:
+    """Write records as CSV; null is an empty field.
+
+    Args:
+        has_words: cells of one column may be words or numbers, so that nothing is quoted as text.
+    """
+    names = list(records[0]) if records else []
+    if has_words:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(records)
+        write_text(path, text.getvalue())
+        return
+    columns = {name: _typed([record.get(name) for record in records]) for name in names}
     with atomic(path) as temporary:
-        csv.write_csv(rows, temporary)
+        arrow_csv.write_csv(pa.table(columns), temporary)
 
 
-def long_form(table: Table) -> pa.Table:
-    """One row per row of the table, eight columns per figure: what the .csv holds."""
-    records = []
-    for row in table.rows:
-        record: dict[str, Any] = {"corpus": row.corpus}
-        if row.system:
-            record |= {"system": row.system, "label": row.label, "selection": row.selection, "collapsed": row.collapsed}
-        for column in [*table.columns, *table.extra]:
-            cell = row.cells[column]
-            record |= {
-                column: cell.mean,
-                f"{column} sd": cell.sd,
-                f"{column} n": cell.n,
-                f"{column} low": cell.low,
-                f"{column} high": cell.high,
-                f"{column} published": cell.published and cell.published.value,
-                f"{column} difference": cell.difference,
-                f"{column} lead": cell.lead,
-            }
-        records.append(record)
-    return pa.Table.from_pylist(records)
+def _typed(values: list[Any]) -> list[Any]:
+    """Turn all values into texts where a published bound such as >600 is among numbers."""
+    if not any(isinstance(value, str) for value in values) or all(isinstance(value, str | None) for value in values):
+        return values
+    return [None if value is None else str(value) for value in values]
+
+
+def long_form(table: Table) -> list[Record]:
+    """Give one record for each row of the table; a value has several fields, which depend on the kind."""
+    if table.records:
+        return table.records
+    return [_identity(row, table) | _fields_of(row, table) for row in table.rows]
+
+
+def _identity(row: Row, table: Table) -> Record:
+    if table.kind == "counts":
+        return {"corpus": row.corpus}
+    if table.kind == "settings":
+        return {"system": row.system, "label": row.label}
+    record: Record = {"corpus": row.corpus, "system": row.system, "label": row.label}
+    if table.kind == "scores":
+        record |= {"selection": row.selection} if table.beside == "published" else {}
+        record["collapsed"] = row.collapsed
+    return record
+
+
+def _fields_of(row: Row, table: Table) -> Record:
+    fields = FIELDS.get((table.kind, table.beside), _beside_published)
+    return {
+        f"{column.name}{suffix}": value
+        for column in table.shown
+        for suffix, value in fields(row.cells[column.name]).items()
+    }
+
+
+def _over_seeds(cell: Cell) -> Record:
+    return {"": cell.mean, " sd": cell.sd, " n": cell.n, " low": cell.low, " high": cell.high}
+
+
+def _printed(cell: Cell) -> float | str | None:
+    """Give the published value; of a bound, its text."""
+    if cell.published is None:
+        return None
+    return cell.published.text if cell.published.value is None else cell.published.value
+
+
+def _beside_published(cell: Cell) -> Record:
+    return _over_seeds(cell) | {" published": _printed(cell), " difference": cell.difference, " lead": cell.lead}
+
+
+def _beside_first_row(cell: Cell) -> Record:
+    change = cell.change
+    p = change.p_adjusted if change else None
+    return _over_seeds(cell) | {" difference": change.difference if change else None, " p": p}
+
+
+def _of_ratings(cell: Cell) -> Record:
+    change = cell.change
+    ours = _over_seeds(cell) | {" n": cell.n or None}
+    ours[" difference"] = change.difference if change else cell.difference
+    ours[" p"] = change.p_adjusted if change else None
+    if cell.text.strip():  # why nothing was collected
+        ours = dict.fromkeys(ours, cell.text)
+    marks = {" lead": cell.lead, " significant": "true" if change and change.significant else ""}
+    return ours | {" published": _printed(cell)} | marks
+
+
+def _of_settings(cell: Cell) -> Record:
+    return {"": cell.text, " published": _printed(cell)}
+
+
+FIELDS: Mapping[tuple[str, str], Callable[[Cell], Record]] = {
+    ("scores", "first row"): _beside_first_row,
+    ("ratings", "published"): _of_ratings,
+    ("settings", "published"): _of_settings,
+}

@@ -1,38 +1,97 @@
-"""The figures that the papers print, looked up by where they stand."""
+"""The values that a paper prints, looked up by where they stand."""
 
 import csv
+import io
+from collections import defaultdict
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from pathlib import Path
+
+from pipeline_lib.errors import PipelineError, did_you_mean
+
+COLUMNS = ("table", "dataset", "split", "system", "column", "value", "sd")
 
 
 @dataclass(frozen=True)
 class PublishedValue:
     """One cell of a published table."""
 
-    value: float
+    value: float | None  # None: the paper prints a bound such as >600, from which nothing can be subtracted
     text: str  # with its spread, in the paper's own digits
 
 
-def published(paper: str, table: str, dataset: str, split: str, system: str, column: str) -> PublishedValue | None:
-    """The figure at one place of a published table, or None where the paper prints none.
+class Published:
+    """The values of one paper."""
 
-    Args:
-        paper: ``SepaCVAE``, for instance.
-        table: its number.
-        dataset: as the paper writes it; empty, as are ``split`` and ``system``, where the table has no such heading.
-    """
-    return _figures().get((paper, table, dataset, split, system, column))
+    def __init__(self, values: dict[tuple[str, ...], PublishedValue]) -> None:
+        self._by_place: dict[tuple[str, str, str], dict[tuple[str, str], PublishedValue]] = defaultdict(dict)
+        for (table, dataset, split, system, column), value in values.items():
+            self._by_place[table, system, column][dataset, split] = value
+
+    @classmethod
+    def read(cls, path: Path) -> "Published":
+        """Read a paper's ``published.csv``.
+
+        Raises:
+            PipelineError: a column is missing, a value is not a number or a bound, or one place has two values.
+        """
+        values: dict[tuple[str, ...], PublishedValue] = {}
+        for line, row in enumerate(_rows(path), start=2):
+            place = tuple(row[name] for name in COLUMNS[:5])
+            value = PublishedValue(_number(row["value"], path, line), "±".join(filter(None, (row["value"], row["sd"]))))
+            if values.setdefault(place, value) != value:
+                raise PipelineError(
+                    f"two values of one place: {values[place].text} and {value.text}",
+                    where=f"{path}, line {line}: {', '.join(filter(None, place))}",
+                    expected="one value, as the paper prints it",
+                    remedy="delete the wrong line",
+                )
+        return cls(values)
+
+    def value(
+        self, table: str | None, column: str, system: str = "", dataset: str | None = None, split: str | None = None
+    ) -> PublishedValue | None:
+        """Return the value at one place, or None where the paper prints none.
+
+        Args:
+            table: its number; None: a table that the paper lacks.
+            system: as the paper writes it, like ``dataset``; empty where the table has no such heading.
+            dataset: None: whichever, if there is one alone; so too ``split``.
+        """
+        at_place = self._by_place.get((table or "", system, column), {})
+        found = [value for (own, part), value in at_place.items() if dataset in (None, own) and split in (None, part)]
+        return found[0] if len(found) == 1 else None
 
 
-@cache
-def _figures() -> dict[tuple[str, ...], PublishedValue]:
-    text = files("pipeline_lib").joinpath("published/published.csv").read_text(encoding="utf-8")
-    keys = ("paper", "table", "dataset", "split", "system", "column")
-    return {
-        tuple(row[key] for key in keys): PublishedValue(
-            float(row["value"]), "±".join(filter(None, (row["value"], row["sd"])))
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+        rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise PipelineError(
+            f"not readable as CSV: {error}",
+            where=path,
+            expected=f"columns {', '.join(COLUMNS)}",
+            remedy="correct the file; papers/sepacvae/published.csv shows the form",
+        ) from error
+    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or [])]:
+        raise PipelineError(
+            f"no column {missing[0]!r}",
+            where=path,
+            expected=did_you_mean(missing[0], list(reader.fieldnames or [])),
+            remedy=f"give the file the columns {', '.join(COLUMNS)}",
         )
-        for row in csv.DictReader(text.splitlines())
-        if not row["value"].startswith(">")  # a bound is no figure to subtract from
-    }
+    return rows
+
+
+def _number(text: str, path: Path, line: int) -> float | None:
+    if text[:1] in ("<", ">", "≤", "≥"):
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise PipelineError(
+            f"{text!r} is not a number",
+            where=f"{path}, line {line}",
+            expected="a number, or a bound such as >600",
+            remedy="copy the value as the paper prints it",
+        ) from None

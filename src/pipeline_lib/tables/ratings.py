@@ -1,25 +1,25 @@
-"""Table 4: what human judges made of the systems, beside what the paper's judges did.
+"""Tables of human judgement, beside what the paper's judges gave.
 
-A response's figure in one context is the mean over its raters; means, spreads and tests are over contexts. No computed
-metric ever stands in for a rating: where there are none, the table says so.
+A response's value in one context is the mean over its raters; means, spreads and tests are over contexts. No computed
+metric replaces a rating: where there are none, the table says so.
 """
 
-import csv
-import io
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from pipeline_lib.config.ratings import Human
+from pipeline_lib.config.layout import Layout
+from pipeline_lib.config.papers import RatingTable
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.metrics.base import Better
 from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
 from pipeline_lib.ratings.draw import Draw
 from pipeline_lib.ratings.filled import Ratings
 from pipeline_lib.significance.paired import holm
-from pipeline_lib.tables.cells import PAPER, Cell, Change, Layout, Row, Table, over_seeds
-from pipeline_lib.tables.published import PublishedValue, published
+from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table, of_spec, over_seeds, printed_as
+from pipeline_lib.tables.published import Published, PublishedValue
 
 NOT_COLLECTED = "not collected"
 BLANK = Cell(text=" ")
@@ -29,68 +29,46 @@ AGREEMENT = {
     "Spearman": "Spearman between raters",
     "alpha": "Krippendorff's alpha",
 }
-_NUMBER = "4"
 
 
-def human_table(
-    draws: Mapping[str, Draw], ratings: Mapping[str, Ratings], layout: Layout, settings: Human, level: float
+def make(
+    name: str,
+    spec: RatingTable,
+    layout: Layout,
+    draws: Mapping[str, Draw],
+    ratings: Mapping[str, Ratings],
+    level: float,
+    published: Published,
 ) -> Table:
-    """Make Table 4.
+    """Make a table of human judgement.
 
     Args:
+        layout: corpora and judged systems in the order of the rows.
         draws: corpus -> key of its sheets, at least for the corpora that have ratings.
         ratings: corpus -> what the raters gave.
-        layout: corpora and judged systems in the order of the rows.
         level: adjusted p below which a difference is significant.
     Raises:
-        PipelineError: the sheets asked for other aspects, or on another scale, than the configuration names.
+        PipelineError: the sheets asked for other aspects, or on another scale, than the table names.
     """
-    ranked = settings.scale.kind == "rank"
-    columns = [*settings.aspects, *(AVERAGE.format(aspect) for aspect in settings.aspects if ranked)]
+    ranked = spec.scale.kind == "rank"
+    columns = [*spec.aspects, *(AVERAGE.format(aspect) for aspect in spec.aspects if ranked)]
     rows = []
     for corpus in layout.corpora:
         if corpus in ratings:
-            _check_alike(draws[corpus], settings)
-            rows += _collected(corpus, ratings[corpus], layout, settings, level)
+            _check_alike(draws[corpus], spec)
+            rows += _collected(corpus, ratings[corpus], layout, spec, level, published)
         else:
-            rows += _not_collected(corpus, layout, settings, columns)
-    what = {"rank": "mean rank, 1 is best", "score": "mean score", "yes_no": "share of yes"}[settings.scale.kind]
-    notes = _notes(rows, draws, ratings, layout, settings, level)
-    return Table("table4", f"Human judgement: {what}", columns, [], rows, notes)
+            rows += _not_collected(corpus, layout, spec, columns, published)
+    shown = [Column(column, spec.digits, better=_better(spec)) for column in columns]
+    notes = [*_notes(rows, draws, ratings, layout, spec, level), *spec.notes]
+    return Table(**of_spec(name, spec), columns=shown, rows=rows, notes=notes)
 
 
-def csv_of(table: Table) -> str:
-    """One row for each row of the table; what nobody has collected says so in every one of our figures."""
-    records: list[dict[str, Any]] = []
-    for row in table.rows:
-        record: dict[str, Any] = {"corpus": row.corpus, "system": row.system, "label": row.label}
-        for column in table.columns:
-            record |= {f"{column}{suffix}": value for suffix, value in _in_long_form(row.cells[column]).items()}
-        records.append(record)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
-
-
-def _in_long_form(cell: Cell) -> dict[str, Any]:
-    """Suffix of the column -> value, as in `tables.long_form`, then the paired test with the best system."""
-    change = cell.change
-    ours: dict[str, Any] = {"": cell.mean, " sd": cell.sd, " n": cell.n or None, " low": cell.low, " high": cell.high}
-    ours[" difference"] = change.difference if change else cell.difference
-    ours[" p"] = change.p_adjusted if change else None
-    if cell.text == NOT_COLLECTED:
-        ours = dict.fromkeys(ours, NOT_COLLECTED)
-    marks = {" lead": cell.lead, " significant": "true" if change and change.significant else ""}
-    return ours | {" published": cell.published.value if cell.published else None} | marks
-
-
-# --- figures -------------------------------------------------------------------------------------------------------
+# --- values --------------------------------------------------------------------------------------------------------
 
 
 def ranks(values: np.ndarray, ties: Literal["average", "min"]) -> np.ndarray:
-    """Places within each item, 1 for the smallest of the last axis; an item with NaN is NaN throughout.
+    """Rank within each item, 1 for the smallest of the last axis; an item with NaN is NaN throughout.
 
     Raters mark ties in several ways (1 2 2 3, 1 2 2 4, 2 3 3 5); only the order that they meant counts.
 
@@ -104,13 +82,13 @@ def ranks(values: np.ndarray, ties: Literal["average", "min"]) -> np.ndarray:
 
 
 def over_raters(values: np.ndarray) -> np.ndarray:
-    """(raters, items, systems) to (rated items, systems): the mean over the raters of an item."""
+    """Average over the raters of an item: (raters, items, systems) to (rated items, systems)."""
     rated = ~np.isnan(values).all(axis=(0, 2))
     return np.asarray(np.nanmean(values[:, rated], axis=0))
 
 
-def paired_tests(items: np.ndarray, better: Literal["lower", "higher"], level: float) -> tuple[int, list[Change]]:
-    """The best system against every other: Wilcoxon's signed-rank test over items, Holm's correction.
+def paired_tests(items: np.ndarray, better: Better, level: float) -> tuple[int, list[Change]]:
+    """Test the best system against every other: Wilcoxon's signed-rank test over items, Holm's correction.
 
     Args:
         items: (items, systems) float64, two systems at the least.
@@ -134,15 +112,21 @@ def paired_tests(items: np.ndarray, better: Literal["lower", "higher"], level: f
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def _collected(corpus: str, given: Ratings, layout: Layout, settings: Human, level: float) -> list[Row]:
+def _better(spec: RatingTable) -> Better:
+    return "lower" if spec.scale.kind == "rank" else "higher"
+
+
+def _collected(
+    corpus: str, given: Ratings, layout: Layout, spec: RatingTable, level: float, published: Published
+) -> list[Row]:
     judged = [name for name in layout.systems if name in given.systems]
     judged += [name for name in given.systems if name not in judged]  # of a kept key: no longer in the configuration
     cells: dict[str, dict[str, Cell]] = {name: {} for name in [*judged, *AGREEMENT]}
-    ranked = settings.scale.kind == "rank"
+    ranked = spec.scale.kind == "rank"
     for aspect, values in given.values.items():
         typed = values[:, :, [given.systems.index(name) for name in judged]]
         tested = ranks(typed, "average") if ranked else typed
-        shown = _with_tests(over_raters(tested), judged, layout, "lower" if ranked else "higher", level)
+        shown = _with_tests(over_raters(tested), judged, layout, _better(spec), level)
         if ranked:
             as_printed = over_raters(ranks(typed, "min"))
             for i, name in enumerate(judged):
@@ -151,17 +135,15 @@ def _collected(corpus: str, given: Ratings, layout: Layout, settings: Human, lev
         else:
             for name in judged:
                 cells[name][aspect] = shown[name]
-        for name, cell in _agreement(tested, settings.scale.kind).items():
+        for name, cell in _agreement(tested, spec.scale.kind).items():
             cells[name] |= {aspect: cell, AVERAGE.format(aspect): BLANK}
-    return _rows(corpus, cells, layout, settings)
+    return _rows(corpus, cells, layout, spec, published)
 
 
-def _with_tests(
-    items: np.ndarray, judged: list[str], layout: Layout, better: Literal["lower", "higher"], level: float
-) -> dict[str, Cell]:
-    """Cells of one aspect; baselines, such as the human reference, are shown and compete with nobody."""
+def _with_tests(items: np.ndarray, judged: list[str], layout: Layout, better: Better, level: float) -> dict[str, Cell]:
+    """Make the cells of one aspect; baselines, such as the human reference, are shown and not compared."""
     cells = {name: over_seeds(items[:, i].tolist()) for i, name in enumerate(judged)}
-    competing = [n for n in judged if n in layout.systems and not layout.systems[n].model.startswith("baseline:")]
+    competing = [n for n in judged if n in layout.systems and not layout.systems[n].baseline]
     if len(competing) < 2:
         return cells
     best, changes = paired_tests(items[:, [judged.index(name) for name in competing]], better, level)
@@ -184,45 +166,48 @@ def _agreement(values: np.ndarray, scale: str) -> dict[str, Cell]:
     }
 
 
-def _not_collected(corpus: str, layout: Layout, settings: Human, columns: list[str]) -> list[Row]:
+def _not_collected(
+    corpus: str, layout: Layout, spec: RatingTable, columns: list[str], published: Published
+) -> list[Row]:
     empty = dict.fromkeys(columns, Cell(text=NOT_COLLECTED))
-    agreement = {column: empty[column] if column in settings.aspects else BLANK for column in columns}
+    agreement = {column: empty[column] if column in spec.aspects else BLANK for column in columns}
     cells = {name: dict(empty) for name in layout.systems} | {name: dict(agreement) for name in AGREEMENT}
-    return _rows(corpus, cells, layout, settings)
+    return _rows(corpus, cells, layout, spec, published)
 
 
-def _rows(corpus: str, cells: Mapping[str, dict[str, Cell]], layout: Layout, settings: Human) -> list[Row]:
+def _rows(
+    corpus: str, cells: Mapping[str, dict[str, Cell]], layout: Layout, spec: RatingTable, published: Published
+) -> list[Row]:
     rows = []
     for name, own in cells.items():
         of_system = name not in AGREEMENT
         label = AGREEMENT.get(name) or (layout.systems[name].label if name in layout.systems else name)
-        for aspect in settings.aspects:
-            own[aspect] = replace(own[aspect], published=_published(corpus, name, aspect, layout, settings))
+        for aspect in spec.aspects:
+            own[aspect] = replace(own[aspect], published=_published(corpus, name, aspect, layout, spec, published))
         rows.append(Row(corpus, layout.corpora[corpus], label, own, name if of_system else ""))
     return rows
 
 
-def _published(corpus: str, name: str, aspect: str, layout: Layout, settings: Human) -> PublishedValue | None:
-    if settings.scale.kind != "rank":
-        return None  # the paper has ranks
-    label = layout.corpora[corpus]
+def _published(
+    corpus: str, name: str, aspect: str, layout: Layout, spec: RatingTable, published: Published
+) -> PublishedValue | None:
+    """Find the value of the paper's judges: published.csv calls a rank `<aspect> rank`, any other by its aspect."""
     if name in AGREEMENT:
-        compared = any(_published(corpus, system, aspect, layout, settings) for system in layout.systems)
-        return published(PAPER, _NUMBER, "", "test", "annotators", f"{name} {aspect}") if compared else None
-    system = layout.systems.get(name)
-    if system is None:
+        is_compared = any(_published(corpus, one, aspect, layout, spec, published) for one in layout.systems)
+        return published.value(spec.number, f"{name} {aspect}", "annotators") if is_compared else None
+    if name not in layout.systems:
         return None
-    as_printed = "Ground-truth" if system.model == "baseline:human" else system.label
-    return published(PAPER, _NUMBER, label, "test", as_printed, f"{aspect} rank")
+    column = f"{aspect} rank" if spec.scale.kind == "rank" else aspect
+    return published.value(spec.number, column, printed_as(spec, layout, name), layout.corpora[corpus])
 
 
-def _check_alike(draw: Draw, settings: Human) -> None:
-    if draw.aspects.keys() != settings.aspects.keys() or draw.scale != settings.scale:
+def _check_alike(draw: Draw, spec: RatingTable) -> None:
+    if draw.aspects.keys() != spec.aspects.keys() or draw.scale != spec.scale:
         raise PipelineError(
             f"{draw.sheet} asked for {', '.join(draw.aspects)} ({draw.scale.kind})",
             where=f"key of {draw.corpus}",
-            expected=f"{', '.join(settings.aspects)} ({settings.scale.kind}), as `human:` in the configuration",
-            remedy="set `human.aspects` and `human.scale` to those of the sheet that was rated",
+            expected=f"{', '.join(spec.aspects)} ({spec.scale.kind}), as the table in paper.yaml",
+            remedy="set `aspects:` and `scale:` of the table to those of the sheet that was rated",
         )
 
 
@@ -234,24 +219,25 @@ def _notes(
     draws: Mapping[str, Draw],
     ratings: Mapping[str, Ratings],
     layout: Layout,
-    settings: Human,
+    spec: RatingTable,
     level: float,
 ) -> list[str]:
     compared = any(cell.published for row in rows for cell in row.cells.values())
+    what = {"rank": "mean rank (1 is best)", "score": "mean score", "yes_no": "share of yes"}[spec.scale.kind]
     notes = []
     if ratings:
-        notes.append("Each figure: mean ± standard deviation over contexts, each the mean over its raters.")
-        if settings.scale.kind == "rank":
+        notes.append(f"Each value: {what} ± standard deviation over contexts, each the mean over its raters.")
+        if spec.scale.kind == "rank":
             notes.append(
                 "Ranks are made anew from the order that a rater gave. First columns: ties share the better place "
-                "(1, 2, 2, 4). Average rank: they share the mean place (1, 2.5, 2.5, 4); tests and agreement are of it."
+                "(1, 2, 2, 4). Average rank: they share the mean place (1, 2.5, 2.5, 4); tests and agreement use it."
             )
         notes.append(
-            "Bold: best of the systems; † its lead is real. difference: from the best, † where it is significant: "
-            f"Wilcoxon signed-rank test over contexts, Holm within a column, level {level:g}. The human reference "
-            "competes in no column."
+            "Bold: best of the systems. †: significantly better than the runner-up; below a value, the difference from "
+            "the best, with † where it is significant (Wilcoxon signed-rank test over contexts, Holm within a column, "
+            f"level {level:g}). The human reference is not compared."
         )
-        level_of = "nominal" if settings.scale.kind == "yes_no" else "ordinal"
+        level_of = "nominal" if spec.scale.kind == "yes_no" else "ordinal"
         notes.append(f"Between raters: mean over pairs of raters; Krippendorff's alpha is {level_of}.")
     for corpus, given in ratings.items():
         draw, rated = draws[corpus], given.rated()
@@ -261,10 +247,7 @@ def _notes(
             f"{draw.split}; responses of seed {draw.run}; sheet `{draw.sheet}`."
         )
     if compared:
-        notes.append(
-            "published: the paper's judges, on its own responses and contexts; its correlation is over both corpora. "
-            "Its ranks of a context add up to less than average ranks would, so ties share the better place there too."
-        )
+        notes.append("published: the paper's judges, on its own responses and contexts.")
     if len(ratings) < len(layout.corpora):
         notes.append(f"{NOT_COLLECTED}: no filled rating sheet; docs/human-ratings.md says how to collect them.")
     return notes

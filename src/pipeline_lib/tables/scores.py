@@ -1,249 +1,367 @@
-"""Tables of scores: one row a system on a corpus."""
+"""Tables of scores: a row for each system on a corpus, beside the published values or compared with the first row."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.config.tables import Tables
+from pipeline_lib.config.layout import Layout
+from pipeline_lib.config.papers import ORACLE_SPLIT, ScoreTable, metric_of
+from pipeline_lib.config.significance import Significance
+from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.errors import PipelineError, did_you_mean
-from pipeline_lib.files.formats import read_json, read_parquet
-from pipeline_lib.metrics.kl import COLLAPSED_BELOW
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.metrics.latent import COLLAPSED
+from pipeline_lib.metrics.named import metric_class
 from pipeline_lib.schemas.responses import ORACLE
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.significance import SIGNIFICANCE
-from pipeline_lib.tables.cells import PAPER, Cell, Layout, Row, Table, over_seeds, spread_of
-from pipeline_lib.tables.counts import corpus_table
-from pipeline_lib.tables.published import published
+from pipeline_lib.significance.outputs import Outputs, by_split, read_outputs
+from pipeline_lib.significance.paired import compare_with, method_of
+from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table, of_spec, over_seeds, printed_as, spread_of
+from pipeline_lib.tables.published import Published
 
-GROUP_COLUMNS = ("ARI", "NMI")  # shown where a corpus knows the groups of its responses
-
-
-SPLIT_OF = {"table2": "validation", "table3": "test"}
+Leads = Mapping[tuple[str, str, str], tuple[str, bool]]
 
 
-def build(
+def make(
     name: str,
+    spec: ScoreTable,
+    layout: Layout,
     scores: Sequence[Path],
     significance: Sequence[Path],
-    counts: Sequence[Path],
-    layout: Layout,
-    settings: Tables,
+    items: Sequence[Path],
+    test: Significance,
+    published: Published,
 ) -> Table:
-    """Make ``table1`` from files of counts, ``table2`` or ``table3`` from files of scores and paired tests.
+    """Make a table of scores.
 
+    Args:
+        scores: files of `schemas.scores`, of every corpus, system, seed and split of the table.
+        significance: files of `schemas.significance`, where values are shown beside the published ones.
+        items: the scored responses, where the other rows are compared with the first.
+        test: the paired test of the comparison with the first row.
     Raises:
-        PipelineError: no such table, or what `corpus_table` and `system_table` raise.
+        PipelineError: a seed or a metric is missing, a column mixes settings, or two systems answered other examples.
     """
-    if name == "table1":
-        read = [(file, read_json(file)) for file in counts]
-        return corpus_table({str(value.get("corpus", file)): value for file, value in read}, layout.corpora)
-    if name in SPLIT_OF:
-        columns = settings.table2 if name == "table2" else settings.table3
-        scored, tested = join(scores, SCORES), join(significance, SIGNIFICANCE)
-        return system_table(name, scored, tested, layout, columns, settings.extra)
-    raise PipelineError(
-        f"no table {name!r}", expected=did_you_mean(name, ["table1", *SPLIT_OF]), remedy="correct --table"
+    found = Scores(_join(scores, SCORES))
+    columns, extra = (_columns(spec, found, layout, names) for names in (spec.columns, spec.extra))
+    if spec.beside == "first row":
+        rows = _compared_rows(found, layout, [*columns, *extra], items, test)
+        notes = _notes_of_changes([*columns, *extra], rows, layout, test)
+    else:
+        tested = _join(significance, SIGNIFICANCE)
+        rows = _published_rows(found, spec, layout, [*columns, *extra], _leads(tested), published)
+        notes = _notes_of_leads(rows, layout, tested)
+    extra = [column for column in extra if any(row.cells[column.name].mean is not None for row in rows)]
+    shown = [*columns, *extra]
+    return Table(
+        **of_spec(name, spec),
+        columns=columns,
+        extra=extra,
+        extra_title=spec.extra_title,
+        rows=[replace(row, cells={column.name: row.cells[column.name] for column in shown}) for row in rows],
+        beside=spec.beside,
+        notes=[*notes, *_notes_of_metrics(shown), *_notes_of_marks(rows, shown), *spec.notes],
     )
 
 
-def system_table(
-    name: str,
-    scores: pa.Table,
-    significance: pa.Table,
+# --- columns -------------------------------------------------------------------------------------------------------
+
+
+def _columns(spec: ScoreTable, found: "Scores", layout: Layout, names: Sequence[str]) -> list[Column]:
+    """Describe columns, side by side for each split; an oracle's column is of validation, whatever the splits."""
+    columns: list[Column] = []
+    for split in spec.splits:
+        for name in names:
+            metric = metric_of(name)
+            is_oracle = metric != name
+            of = ORACLE_SPLIT if is_oracle else split
+            kind = metric_class(metric)
+            found.check_metric(metric, of)
+            column = Column(
+                name if is_oracle or len(spec.splits) == 1 else f"{split} {name}",
+                max(1, spec.digits - kind.fewer_digits),
+                metric,
+                of,
+                kind.meaning,
+                kind.better,
+                {layout.corpora[corpus]: own for corpus, own in found.signatures(metric, of).items()},
+            )
+            if column.name not in [other.name for other in columns]:
+                columns.append(column)
+    return columns
+
+
+def _is_oracle(column: Column) -> bool:
+    return column.name != metric_of(column.name)
+
+
+# --- rows beside the published values --------------------------------------------------------------------------------
+
+
+def _published_rows(
+    found: "Scores",
+    spec: ScoreTable,
     layout: Layout,
-    columns: Sequence[str],
-    extra: Sequence[str],
-) -> Table:
-    """``table2`` (validation) or ``table3`` (test).
-
-    Args:
-        scores: of `schema.SCORES`, all corpora, systems and seeds of ``layout``.
-        significance: of `schema.SIGNIFICANCE`.
-        columns: metrics of the published shape.
-        extra: metrics after it; group recovery follows of itself where it is defined.
-    Raises:
-        PipelineError: a seed or a metric is missing, or a column mixes settings.
-    """
-    split = SPLIT_OF[name]
-    number = name.removeprefix("table")
-    found = SplitScores(scores, split)
-    leads = _leads(significance, split)
-    recovered = [metric for metric in GROUP_COLUMNS if found.defined(metric)]
-    shown = [*columns, *extra, *recovered]
-    found.check_columns(shown)
-    rows = [
-        _row(found, leads, layout, corpus, system, selection, shown, number, split)
-        for corpus in layout.corpora
-        for system in layout.systems
-        for selection in found.selections(corpus, system, layout)
-    ]
-    notes = _notes(rows, found, layout, shown, significance)
-    title = f"{split.capitalize()} responses"
-    return Table(name, title, list(columns), [*extra, *recovered], rows, notes)
+    columns: Sequence[Column],
+    leads: Leads,
+    published: Published,
+) -> list[Row]:
+    """Make a row for each way of choosing the group, where a system has several."""
+    rows = []
+    for corpus, corpus_label in layout.corpora.items():
+        for system, settings in layout.systems.items():
+            selections = found.selections(corpus, system, spec.splits, layout)
+            for selection in selections:
+                is_published = len(selections) == 1 or selection == ORACLE  # papers choose by the reference
+                cells = {}
+                for column in columns:
+                    own = ORACLE if _is_oracle(column) else selection
+                    cell = found.cell((corpus, column.split, system, own, column.metric))
+                    best, is_real = leads.get((corpus, column.split, column.metric), ("", False))
+                    if best == system and own != ORACLE:
+                        cell = replace(cell, lead="real" if is_real else "best")
+                    printed = spec.as_.get(column.metric, column.metric)
+                    place = (spec.number, printed, printed_as(spec, layout, system), corpus_label, column.split)
+                    cells[column.name] = replace(cell, published=published.value(*place) if is_published else None)
+                label = settings.label + _suffix(selection, len(selections) > 1)
+                collapsed = found.collapsed(corpus, system, selection, spec.splits)
+                rows.append(Row(corpus, corpus_label, label, cells, system, selection, collapsed))
+    return rows
 
 
-class SplitScores:
-    """Scores of one split by corpus, system, selection, metric and seed."""
+def _suffix(selection: str, is_one_of_several: bool) -> str:
+    if selection == ORACLE:
+        return " (oracle)"
+    return " (test rule)" if is_one_of_several else ""
 
-    def __init__(self, scores: pa.Table, split: str) -> None:
-        self.split = split
-        self.rows = [row for row in scores.to_pylist() if row["split"] == split]
-        self.values: dict[tuple[str, str, str, str], dict[int, float | None]] = {}
-        for row in self.rows:
-            key = (row["corpus"], row["system"], row["selection"], row["metric"])
+
+def _leads(significance: pa.Table) -> Leads:
+    """Find the best system of each (corpus, split, metric), and whether it is significantly better than the next."""
+    return {
+        (row["corpus"], row["split"], row["metric"]): (row["best"], row["significant"])
+        for row in significance.to_pylist()
+        if row["runner_up"]
+    }
+
+
+# --- rows compared with the first ------------------------------------------------------------------------------------
+
+
+def _compared_rows(
+    found: "Scores", layout: Layout, columns: Sequence[Column], items: Sequence[Path], test: Significance
+) -> list[Row]:
+    """Make one row for each system, whose values the rule for choosing a group that is used on test decides."""
+    rows = []
+    names, files = list(layout.systems), by_split(items)
+    for corpus, corpus_label in layout.corpora.items():
+        changes = _changes(corpus, names, columns, files, test)
+        cells = {
+            name: {column.name: _own_cell(found, corpus, name, column, layout) for column in columns} for name in names
+        }
+        for name in names[1:]:
+            for column, cell in cells[name].items():
+                first = cells[names[0]][column].mean
+                if cell.mean is not None and first is not None:
+                    change = changes.get((name, column), Change(cell.mean - first))
+                    cells[name][column] = replace(cell, change=change)
+        for name in names:
+            splits = {column.split for column in columns if not _is_oracle(column)}
+            collapsed = max(
+                (
+                    found.collapsed(corpus, name, selection, splits)
+                    for selection in found.selections(corpus, name, splits, layout)
+                    if selection != ORACLE
+                ),
+                default=0,
+            )
+            rows.append(Row(corpus, corpus_label, layout.systems[name].label, cells[name], name, collapsed=collapsed))
+    return rows
+
+
+def _own_cell(found: "Scores", corpus: str, system: str, column: Column, layout: Layout) -> Cell:
+    selections = found.selections(corpus, system, [column.split], layout)
+    chosen = [selection for selection in selections if (selection == ORACLE) == _is_oracle(column)]
+    return found.cell((corpus, column.split, system, chosen[0], column.metric)) if chosen else Cell()
+
+
+def _changes(
+    corpus: str,
+    names: Sequence[str],
+    columns: Sequence[Column],
+    items: Mapping[tuple[str, str], Sequence[Path]],
+    test: Significance,
+) -> dict[tuple[str, str], Change]:
+    """Test every other system against the first, column by column: (system, column) -> difference."""
+    changes = {}
+    for (own, split), files in items.items():
+        for is_oracle in (False, True):
+            metrics = {c.metric: c.name for c in columns if (c.split, _is_oracle(c)) == (split, is_oracle)}
+            if own != corpus or not metrics:
+                continue
+            outputs: dict[str, Outputs] = {
+                one.system: one for one in read_outputs(files, names, list(metrics), oracle=is_oracle)
+            }
+            if names[0] not in outputs:
+                continue
+            others = [outputs[name] for name in names[1:] if name in outputs]
+            for found in compare_with(outputs[names[0]], others, test, list(metrics)):
+                change = Change(found.difference, found.p_adjusted, found.significant)
+                changes[found.other, metrics[found.metric]] = change
+    return changes
+
+
+# --- scores ----------------------------------------------------------------------------------------------------------
+
+Key = tuple[str, str, str, str, str]  # corpus, split, system, selection, metric
+
+
+class Scores:
+    """Scores by corpus, split, system, selection, metric and seed."""
+
+    def __init__(self, scores: pa.Table) -> None:
+        self.values: dict[Key, dict[int, float | None]] = {}
+        self._runs: dict[tuple[str, str, str], dict[str, set[int]]] = {}  # corpus, split, system -> selection -> seeds
+        self._signatures: dict[tuple[str, str], dict[str, set[str]]] = {}  # (metric, split) -> corpus -> signatures
+        for row in scores.to_pylist():
+            key = (row["corpus"], row["split"], row["system"], row["selection"], row["metric"])
             self.values.setdefault(key, {})[row["seed"]] = row["value"]
-        self.metrics = {row["metric"] for row in self.rows}
+            self._runs.setdefault(key[:3], {}).setdefault(row["selection"], set()).add(row["seed"])
+            by_corpus = self._signatures.setdefault((row["metric"], row["split"]), {})
+            by_corpus.setdefault(row["corpus"], set()).add(row["signature"])
 
-    def defined(self, metric: str) -> bool:
-        return any(row["metric"] == metric and row["value"] is not None for row in self.rows)
+    def check_metric(self, metric: str, split: str) -> None:
+        """Raise a PipelineError where no system was scored by a metric."""
+        if (metric, split) not in self._signatures:
+            known = sorted(name for name, own in self._signatures if own == split and "|" not in name)
+            raise PipelineError(
+                f"no scores of {metric!r}",
+                where=f"scores of {split}",
+                expected=did_you_mean(metric, known) if known else f"scores of {split}",
+                remedy="correct the column's name, or delete the scores and run the same command again",
+            )
 
-    def check_columns(self, columns: Iterable[str]) -> None:
-        for column in columns:
-            if column not in self.metrics | {"active-units"}:  # systems without a latent variable have none
-                raise PipelineError(
-                    f"no metric {column!r}",
-                    where=f"tables: in the configuration, {self.split} scores",
-                    expected=did_you_mean(column, sorted(self.metrics)) if self.metrics else f"scores of {self.split}",
-                    remedy="correct the column's name",
-                )
+    def selections(self, corpus: str, system: str, splits: Iterable[str], layout: Layout) -> list[str]:
+        """List the selections of one system, the oracle first, each checked to have every seed.
 
-    def selections(self, corpus: str, system: str, layout: Layout) -> list[str]:
-        """The selections of one system, the oracle first, each checked to have every seed."""
-        found = {key[2] for key in self.values if key[:2] == (corpus, system)}
+        Raises:
+            PipelineError: a seed is missing.
+        """
         expected = set(layout.seeds) if layout.systems[system].trained else set()
-        for selection in found or {""}:
-            seeds: set[int] = set()
-            for key, by_seed in self.values.items():
-                if key[:3] == (corpus, system, selection):
-                    seeds |= by_seed.keys()
-            if not seeds or expected - seeds:
-                raise PipelineError(
-                    f"{layout.systems[system].label} has seeds {sorted(seeds)}",
-                    where=f"scores of {corpus}, {self.split}, {system}",
-                    expected=f"seeds {sorted(expected)}" if expected else "at least one run",
-                    remedy="run the workflow for the missing seeds; no table is made from fewer",
-                )
-        return sorted(found, key=lambda selection: (selection != ORACLE, selection))
+        selections: set[str] = set()
+        for split in splits:
+            found = self._runs.get((corpus, split, system), {})
+            for seeds in found.values() or [set[int]()]:
+                if not seeds or expected - seeds:
+                    raise PipelineError(
+                        f"{layout.systems[system].label} has seeds {sorted(seeds)}",
+                        where=f"scores of {corpus}, {split}, {system}",
+                        expected=f"seeds {sorted(expected)}" if expected else "at least one run",
+                        remedy="run the workflow for the missing seeds; no table is made from fewer",
+                    )
+            selections |= found.keys()
+        return sorted(selections, key=lambda selection: (selection != ORACLE, selection))
 
-    def cell(self, key: tuple[str, str, str, str]) -> Cell:
+    def cell(self, key: Key) -> Cell:
+        """Average one value over its seeds.
+
+        Raises:
+            PipelineError: it is defined for some seeds only.
+        """
         by_seed = self.values.get(key, {})
         values = [value for value in by_seed.values() if value is not None]
         if 0 < len(values) < len(by_seed):
             without = sorted(seed for seed, value in by_seed.items() if value is None)
             raise PipelineError(
-                f"{key[3]} is undefined for seeds {without} and defined for others",
+                f"{key[-1]} is undefined for seeds {without} and defined for others",
                 where="/".join(key),
                 expected="the metric for every seed or for none",
                 remedy="delete the responses of these seeds and run the same command again",
             )
         return over_seeds(values) if values else Cell()
 
-    def signatures(self, metric: str) -> dict[str, str]:
-        """Signature of a metric per corpus.
+    def collapsed(self, corpus: str, system: str, selection: str, splits: Iterable[str]) -> int:
+        """Count the runs whose KL is below `COLLAPSED`; 0 where no table of the run has a column kl."""
+        by_split = [self.values.get((corpus, split, system, selection, "kl"), {}) for split in splits]
+        return len({seed for kl in by_split for seed, value in kl.items() if value is not None and value < COLLAPSED})
+
+    def signatures(self, metric: str, split: str) -> dict[str, str]:
+        """Give the signature of a metric on each corpus.
 
         Raises:
             PipelineError: two systems of one corpus were scored under different settings.
         """
-        by_corpus: dict[str, str] = {}
-        for row in self.rows:
-            if row["metric"] == metric and by_corpus.setdefault(row["corpus"], row["signature"]) != row["signature"]:
+        by_corpus = self._signatures[metric, split]
+        for corpus, found in by_corpus.items():
+            if len(found) > 1:
                 raise PipelineError(
-                    f"{metric} was computed under two settings: {by_corpus[row['corpus']]} and {row['signature']}",
-                    where=f"scores of {row['corpus']}, {self.split}, {row['system']}",
+                    f"{metric} was computed under two settings: {' and '.join(sorted(found))}",
+                    where=f"scores of {corpus}, {split}",
                     expected="one signature per column",
                     remedy="delete the scores of this corpus and run the same command again",
                 )
-        return by_corpus
+        return {corpus: next(iter(found)) for corpus, found in by_corpus.items()}
 
 
-def _row(
-    found: SplitScores,
-    leads: Mapping[tuple[str, str], tuple[str, bool]],
-    layout: Layout,
-    corpus: str,
-    system: str,
-    selection: str,
-    columns: Sequence[str],
-    number: str,
-    split: str,
-) -> Row:
-    label, corpus_label = layout.systems[system].label, layout.corpora[corpus]
-    both = len(found.selections(corpus, system, layout)) > 1
-    as_published = not both or selection == ORACLE  # the paper chooses by the reference on validation
-    cells = {}
-    for column in columns:
-        cell = found.cell((corpus, system, selection, column))
-        best, real = leads.get((corpus, column), ("", False))
-        cells[column] = Cell(
-            cell.mean,
-            cell.sd,
-            cell.n,
-            cell.low,
-            cell.high,
-            published(PAPER, number, corpus_label, split, label, column) if as_published else None,
-            ("real" if real else "best") if best == system and selection != ORACLE else "",
-        )
-    if selection == ORACLE:
-        label += " (oracle)"
-    elif both:
-        label += " (test rule)"
-    kl = found.values.get((corpus, system, selection, "kl"), {}).values()
-    collapsed = sum(value is not None and value < COLLAPSED_BELOW for value in kl)
-    return Row(corpus, corpus_label, label, cells, system, selection, collapsed)
-
-
-def _leads(significance: pa.Table, split: str) -> dict[tuple[str, str], tuple[str, bool]]:
-    """(corpus, metric) -> the best system, and whether its lead over the next is significant."""
-    return {
-        (row["corpus"], row["metric"]): (row["best"], row["significant"])
-        for row in significance.to_pylist()
-        if row["split"] == split and row["runner_up"]
-    }
-
-
-def _notes(
-    rows: Sequence[Row], found: SplitScores, layout: Layout, columns: Sequence[str], significance: pa.Table
-) -> list[str]:
-    notes = [
-        f"Each figure: {spread_of(layout)}; below it what the paper prints, for its own split, which cannot be rebuilt."
-    ]
-    if methods := sorted(set(significance["method"].to_pylist())):
-        notes.append(
-            "Bold: best of the systems compared. † The lead over the next is real: paired test over items, "
-            + "; ".join(methods)
-            + "."
-        )
-    if any(row.selection == ORACLE for row in rows):
-        notes.append("(oracle): the group was chosen by the reference; such a row competes in no column.")
-    if "ppl" in columns:
-        notes.append(
-            "ppl is of the reconstruction, z drawn from the posterior, KL left out; bold only among latent systems. "
-            "With Seq2Seq only ppl-bound and ppl-importance may be compared."
-        )
-    if any(column.startswith("BLEU") for column in columns):
-        notes.append("Smoothed sentence BLEU is far from 0 for random responses and may exceed 1; see its signature.")
-    if any(row.collapsed for row in rows):
-        notes.append(f"‡ Collapsed: KL below {COLLAPSED_BELOW} nat in so many of its runs.")
-    if any(row.cells[column].mean is None for row in rows for column in columns):
-        notes.append("– Not defined for this system.")
-    return notes + signature_notes(found, layout, columns)
-
-
-def signature_notes(found: SplitScores, layout: Layout, columns: Sequence[str]) -> list[str]:
-    """What each column is, with the corpora that it holds for where they differ."""
-    notes = []
-    for column in columns:
-        signatures = found.signatures(column)
-        for signature in sorted(set(signatures.values())):
-            corpora = [layout.corpora[c] for c in layout.corpora if signatures.get(c) == signature]
-            where = f" ({', '.join(corpora)})" if len(set(signatures.values())) > 1 else ""
-            notes.append(f"{column}{where}: `{signature}`")
-    return notes
-
-
-def join(files: Sequence[Path], schema: pa.Schema) -> pa.Table:
-    """The rows of several files of one schema."""
+def _join(files: Sequence[Path], schema: pa.Schema) -> pa.Table:
+    """Read the rows of several files of one schema."""
     return pa.concat_tables(
         [schema.empty_table(), *(read_parquet(file, schema).select(schema.names).cast(schema) for file in files)]
     )
+
+
+# --- notes -----------------------------------------------------------------------------------------------------------
+
+
+def _notes_of_leads(rows: Sequence[Row], layout: Layout, significance: pa.Table) -> list[str]:
+    below = "; below: the published value" if any(cell.published for row in rows for cell in row.cells.values()) else ""
+    notes = [f"Each value: {spread_of(layout)}{below}."]
+    if methods := sorted(set(significance["method"].to_pylist())):
+        notes.append(
+            "Bold: best of the systems compared. †: significantly better than the runner-up (paired test over items, "
+            f"{'; '.join(methods)})."
+        )
+    if any(row.selection == ORACLE for row in rows):
+        notes.append("(oracle): the group was chosen with the reference; such a row is not compared.")
+    return notes
+
+
+def _notes_of_changes(columns: Sequence[Column], rows: Sequence[Row], layout: Layout, test: Significance) -> list[str]:
+    def is_tested(column: Column) -> bool:
+        changes = [change for row in rows if (change := row.cells[column.name].change)]
+        return not changes or any(change.p_adjusted is not None for change in changes)
+
+    untested = list(dict.fromkeys(column.metric for column in columns if not is_tested(column)))
+    notes = [f"Each value: {spread_of(layout)}; below: the difference from the first row."]
+    notes.append(
+        f"†: a significant difference (paired test over items, {method_of(test)}, over the rows of a column)."
+        + (f" Values of the whole set have no such test: {', '.join(untested)}." if untested else "")
+    )
+    notes.append(
+        "The test is about these runs and their items; how far other runs would lie shows in the standard deviation."
+    )
+    if any(map(_is_oracle, columns)):
+        notes.append(f"oracle: on {ORACLE_SPLIT}, where the group was chosen with the reference.")
+    options = "; ".join(f"{system.label}: {_options(system)}" for system in layout.systems.values())
+    return [*notes, f"Options: {options}."]
+
+
+def _options(system: SystemSettings) -> str:
+    values = {name: str(value).lower() if isinstance(value, bool) else value for name, value in system.options.items()}
+    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"
+
+
+def _notes_of_metrics(columns: Sequence[Column]) -> list[str]:
+    cautions = [metric_class(column.metric).caution for column in columns]
+    return [caution for caution in dict.fromkeys(cautions) if caution]
+
+
+def _notes_of_marks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
+    notes = []
+    if any(row.collapsed for row in rows):
+        notes.append(f"‡n: posterior collapsed (KL < {COLLAPSED} nat) in n runs.")
+    if any(row.cells[column.name].mean is None for row in rows for column in columns):
+        notes.append("–: not defined for this system.")
+    return notes

@@ -2,6 +2,8 @@
 
 Nodes are the stems of content words; words that stand next to each other are joined, punctuation and numbers being
 passed over (summa's window of 2). Words are ranked by PageRank with damping 0.85; equal scores by earlier position.
+Stop words and stems are those of the tokeniser's language. Where it has none, every word is a content word and its own
+stem.
 
 The packaged ``summa.keywords`` gives nothing for most short utterances. Here an utterance whose graph has no edge gets
 its word of highest idf, or else its first token: every utterance that is not empty has a keyword.
@@ -9,7 +11,8 @@ its word of highest idf, or else its first token: every utterance that is not em
 The package ranks by the first eigenvector that LAPACK happens to return. Where the graph falls into several parts, as
 for most dialogue, that is often not PageRank's (in 36 % of DailyDialog's utterances and 90 % of texts of eight
 utterances). The linear system that defines PageRank is solved here instead: where the package's vector is the right one
-the results agree, and everywhere both choose from the same words.
+the results agree. Both choose from the same words, unless an utterance has clitics or hyphens, which the package cuts
+otherwise (34 of 142 utterances of a sample then differ).
 """
 
 import os
@@ -42,19 +45,20 @@ _BATCHES_HERE = 4  # a file of fewer is done sooner than processes have started
 _BATCHES_AHEAD = 2  # of each process
 
 
-def extract_keywords(examples: Path, train: Path, most: int, threads: int, out: Path) -> None:
+def extract_keywords(examples: Path, train: Path, most: int, language: str | None, threads: int, out: Path) -> None:
     """Write the keywords of both sides of every example, batch by batch in bounded memory.
 
     Args:
         examples: of `EXAMPLES`.
         train: examples of the training split, from which idf is counted.
         most: keywords of one utterance at the most.
+        language: of stop words and stems, as the tokeniser gives it.
         threads: processes to use; the result does not depend on it.
         out: of `schema.KEYWORDS`, in the order of ``examples``.
     Raises:
         PipelineError: ``examples`` or ``train`` is damaged; one of the processes was killed.
     """
-    extractor = Extractor(InverseDocumentFrequency.count(train), most)
+    extractor = Extractor(InverseDocumentFrequency.count(train), most, language)
     batches = iter_parquet(examples, EXAMPLES, ["example_id", "context", "response"], batch_size=_EXAMPLES_AT_ONCE)
     first = list(islice(batches, _BATCHES_HERE))
     every = chain(first, batches)
@@ -72,16 +76,18 @@ class Extractor:
     Args:
         idf: of the training split.
         most: keywords of one utterance at the most.
+        language: of stop words and stems; None: neither is known.
     """
 
-    def __init__(self, idf: "InverseDocumentFrequency", most: int) -> None:
-        self._idf, self._most = idf, most
+    def __init__(self, idf: "InverseDocumentFrequency", most: int, language: str | None) -> None:
+        self._idf, self._most, self._language = idf, most, language
 
     def __call__(self, examples: pa.RecordBatch) -> pa.RecordBatch:
         """From (example_id, context, response) to `schema.KEYWORDS`."""
         # most responses are the next example's context: half of the texts stand there twice
         both = pa.concat_arrays([examples["context"], examples["response"]]).dictionary_encode()
-        words = [rank(text)[: self._most] or self._idf.best_word(text) for text in both.dictionary.to_pylist()]
+        texts = both.dictionary.to_pylist()
+        words = [rank(text, self._language)[: self._most] or self._idf.best_word(text) for text in texts]
         keywords = pa.array(words, pa.list_(pa.string())).take(both.indices)
         columns = [examples["example_id"], keywords[: len(examples)], keywords[len(examples) :]]
         return pa.RecordBatch.from_arrays(columns, schema=KEYWORDS)
@@ -128,10 +134,15 @@ def _extract(examples: pa.RecordBatch) -> pa.RecordBatch:
     return _extractor(examples)
 
 
-def rank(text: str) -> list[str]:
-    """The words of the TextRank graph of ``text`` (tokens joined by one space), best first; none if it has no edge."""
+def rank(text: str, language: str | None) -> list[str]:
+    """Return the words of the TextRank graph of ``text``, best first; none if it has no edge.
+
+    Args:
+        text: tokens joined by one space.
+        language: of stop words and stems; None: neither is known.
+    """
     words = [token for token in text.split(" ") if _is_word(token)]
-    stems = [_stem(word) for word in words]
+    stems = [_stem(word, language) for word in words]
     nodes: dict[str, int] = {}  # stem: number, by first appearance
     for stem in stems:
         if stem:
@@ -184,15 +195,24 @@ def _is_word(token: str) -> bool:
 
 
 @cache
-def _stem(word: str) -> str:
-    """The stem by which summa knows a content word; empty for any other word."""
+def _stem(word: str, language: str | None) -> str:
+    """Return the stem by which summa knows a content word; empty for any other word."""
+    if not word[0].isalpha() or (language == "english" and word in _CLITICS):
+        return ""
+    if language is None:
+        return word
     from summa.preprocessing import textcleaner
 
-    if textcleaner.STEMMER is None:
-        textcleaner.init_textcleanner("english", None)
-    if word in _CLITICS or not word[0].isalpha():
-        return ""
+    _choose_language(language)
     return textcleaner.filter_words([word])[0]
+
+
+@lru_cache(maxsize=1)
+def _choose_language(language: str) -> None:
+    """Tell summa, which keeps one language for the whole process; a call for the language that it has does nothing."""
+    from summa.preprocessing import textcleaner
+
+    textcleaner.init_textcleanner(language, None)
 
 
 @lru_cache(maxsize=1 << 16)

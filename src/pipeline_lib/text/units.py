@@ -1,31 +1,54 @@
-"""Token ids and embeddings: the specials, then the tokens of the filtered training split, most frequent first."""
+"""Units: how texts become ids and back, and with which embeddings a system begins.
 
-from collections import Counter
+`Words` are the tokens of a corpus, as its tokeniser made them.
+"""
+
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import iter_parquet, read_parquet
-from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.ragged import count_tokens, flatten
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.text.ids import Ids
+from pipeline_lib.text.ragged import flatten
 
 PADDING, UNKNOWN, START, END = "<pad>", "<unk>", "<s>", "</s>"
+SPECIALS = (PADDING, UNKNOWN, START, END)  # their ids are those of `Ids()`
+TURN = "<turn>"  # parts the utterances of a context; a token like any other
 
 
-SPECIALS = (PADDING, UNKNOWN, START, END)  # their ids are 0, 1, 2, 3
+class Units(Protocol):
+    """What a system reads and writes.
+
+    Attributes:
+        ids: of the tokens that are no words.
+        embeddings: (V, E) float32 to begin with; None: the system learns its own.
+    """
+
+    @property
+    def ids(self) -> Ids: ...
+
+    @property
+    def embeddings(self) -> np.ndarray | None: ...
+
+    def __len__(self) -> int: ...
+
+    def encode(self, texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+        """(N) texts of tokens joined by one space -> int32 ids of all, (N + 1) int64 offsets; no start, no end."""
+        ...
+
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """The text of ``ids``: tokens joined by one space, as metrics read them."""
+        ...
 
 
-PAD_ID, UNKNOWN_ID, START_ID, END_ID = range(4)
-
-
-class Vocabulary:
-    """Tokens, ids and embeddings of one run.
+class Words:
+    """The words of a corpus: the specials, then the tokens of the filtered training split, most frequent first.
 
     Args:
         table: of `vocabulary_schema`, ids 0.. in order.
@@ -36,8 +59,8 @@ class Vocabulary:
         self._tokens = table["token"].combine_chunks()
 
     @classmethod
-    def read(cls, path: Path) -> "Vocabulary":
-        """Read what `build` made.
+    def read(cls, path: Path) -> "Words":
+        """Read a file of `vocabulary_schema`.
 
         Raises:
             PipelineError: the file is damaged or its ids are not 0.. after the specials.
@@ -62,10 +85,14 @@ class Vocabulary:
         """(V) every token, by id."""
         return self._tokens.to_pylist()
 
+    @property
+    def ids(self) -> Ids:
+        return Ids()
+
     @cached_property
-    def matrix(self) -> np.ndarray:
-        """(V, E) float32: embeddings; zeros for the specials and for tokens without a vector."""
-        return _vectors(self._table["vector"])
+    def embeddings(self) -> np.ndarray | None:
+        """(V, E) float32, zeros for the specials and for tokens without a vector; None where there are no vectors."""
+        return _vectors(self._table["vector"]) if "vector" in self._table.column_names else None
 
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
         """Ids of many texts, one after the other.
@@ -77,54 +104,12 @@ class Vocabulary:
             offsets: (N + 1) int64; the ids of text n are ``ids[offsets[n]:offsets[n + 1]]``.
         """
         tokens, offsets = flatten(texts)
-        ids = pc.index_in(tokens, self._tokens).fill_null(SPECIALS.index(UNKNOWN))
+        ids = pc.index_in(tokens, self._tokens).fill_null(self.ids.unknown)
         return ids.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), offsets
 
-    def decode(self, ids: Sequence[int] | np.ndarray) -> list[str]:
-        """Tokens of ``ids``."""
-        return [self.tokens[i] for i in ids]
-
-
-def build(train: Path, vectors: Path) -> pa.Table:
-    """Number the tokens of the filtered training split and join their vectors.
-
-    Args:
-        train: examples (`EXAMPLES`) that filtering kept.
-        vectors: word vectors (`vectors_schema`).
-    Returns:
-        `vocabulary_schema`: the specials, then tokens by falling count in ``train``, equal counts alphabetically.
-        ``known`` is false, and the vector zero, for the specials and for tokens without a vector.
-    """
-    counts = _count(train)
-    unknown = counts.pop(UNKNOWN, 0)  # the filter may have put it in
-    for special in SPECIALS:
-        counts.pop(special, None)
-    ordered = sorted(counts, key=lambda token: (-counts[token], token))
-    tokens = pa.array([*SPECIALS, *ordered], pa.string())
-
-    table = read_parquet(vectors)
-    given = _vectors(table["vector"])
-    row = pc.index_in(tokens, table["token"].combine_chunks())
-    known = pc.is_valid(row).to_numpy(zero_copy_only=False)
-    known[: len(SPECIALS)] = False
-    matrix = np.zeros((len(tokens), given.shape[1]), np.float32)
-    matrix[known] = given[row.fill_null(0).to_numpy(zero_copy_only=False)[known]]
-    columns = {
-        "token_id": pa.array(np.arange(len(tokens)), pa.int32()),
-        "token": tokens,
-        "count": pa.array([0, unknown, 0, 0, *(counts[token] for token in ordered)], pa.int64()),
-        "known": pa.array(known),
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1]),
-    }
-    return pa.table(columns, schema=vocabulary_schema(matrix.shape[1]))
-
-
-def _count(train: Path) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for batch in iter_parquet(train, EXAMPLES, columns=["context", "response"]):
-        for side in batch.columns:
-            counts.update(count_tokens(flatten(side)[0]))
-    return counts
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
+        """Join the tokens of ``ids`` by one space."""
+        return " ".join([self.tokens[i] for i in ids])
 
 
 def _vectors(column: pa.ChunkedArray) -> np.ndarray:

@@ -8,10 +8,9 @@ from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import holding
 from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.metrics.latent import ACTIVE_VARIANCE
 from pipeline_lib.models.system import Likelihood, System
 
-ACTIVE_VARIANCE = 0.01  # a latent unit is active if the variance of its posterior mean over examples exceeds this
-COLLAPSED_KL = 0.1  # nats: below this the posterior has collapsed onto the prior
 _NOISE = 7_919  # marks the noise of validation apart from that of training steps
 
 

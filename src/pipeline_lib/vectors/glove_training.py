@@ -1,11 +1,12 @@
 """GloVe trained on the training split (Pennington, Socher and Manning 2014, equations 8 and 9).
 
 Weighted least squares on the logarithm of co-occurrence counts, by AdaGrad over mini-batches of non-zero entries. The
-result is the sum of main and context vectors, as in the paper; glove-python-binary returns the main vectors alone.
+result is the sum of main and context vectors, as in the paper; glove-python-binary trains one set of vectors, which it
+uses on both sides of the inner product.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import iter_parquet, read_parquet
-from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.stage.progress import ProgressBar
 from pipeline_lib.text.ragged import flatten
@@ -28,35 +29,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_EXAMPLES_AT_ONCE = 100_000  # bounds the memory of counting
+_UTTERANCES_AT_ONCE = 100_000  # bounds the memory of counting
 _FEWEST_AT_ONCE = 8192  # entries of a step
 
 
-def sentences(train: Path) -> Iterator[pa.Array]:
-    """Every utterance of the training split once, though it may be a response and the next example's context.
+def sentences(dialogues: Path, tokenise: Callable[[pa.Array], pa.Array]) -> Iterator[pa.Array]:
+    """Read every utterance of the training split once, tokenised, however many windows it is in.
 
     Args:
-        train: unfiltered examples (`EXAMPLES`), those of a dialogue in the order of their turns.
+        dialogues: of `DIALOGUES`.
+        tokenise: of the corpus's tokeniser, `tokenise_array`.
     Yields:
-        (N) string: tokens joined by one space; about `_EXAMPLES_AT_ONCE` at a time.
+        (N) string: tokens joined by one space; `_UTTERANCES_AT_ONCE` of all splits at a time.
     """
-    columns = ["dialogue_id", "turn", "context", "response"]
-    last: pa.RecordBatch | None = None  # the next batch may begin with its response
-    for batch in iter_parquet(train, EXAMPLES, columns, batch_size=_EXAMPLES_AT_ONCE):
-        examples = pa.concat_batches([last, batch]) if last is not None else batch
-        last = examples.slice(len(examples) - 1)
-        yield _said(examples.slice(0, len(examples) - 1), examples.slice(1))
-    if last is not None:
-        yield pa.concat_arrays([last["context"], last["response"]])
-
-
-def _said(examples: pa.RecordBatch, following: pa.RecordBatch) -> pa.Array:
-    """Contexts of (N) ``examples``, then the responses that are not the context of the example ``following`` it."""
-    goes_on = pc.and_(
-        pc.equal(examples["dialogue_id"], following["dialogue_id"]),
-        pc.equal(pc.add(examples["turn"], 1), following["turn"]),
-    )
-    return pa.concat_arrays([examples["context"], examples["response"].filter(pc.invert(goes_on))])
+    for batch in iter_parquet(dialogues, DIALOGUES, ["text", "split"], batch_size=_UTTERANCES_AT_ONCE):
+        yield tokenise(batch["text"].filter(pc.equal(batch["split"], "train")))
 
 
 def training_tokens(tokens: Path, min_count: int) -> pa.Array:

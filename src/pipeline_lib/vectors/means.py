@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline_lib.files.scratch import concatenated
-from pipeline_lib.vectors.space import WordVectors
+from pipeline_lib.vectors.space import VectorSpace
 
 
 class MeanVectors:
@@ -19,7 +19,7 @@ class MeanVectors:
     ``means[rows]``, for a slice or an array of row numbers, computes (len(rows), D) float32.
     """
 
-    def __init__(self, words: Iterable[pa.ListArray], vectors: WordVectors) -> None:
+    def __init__(self, words: Iterable[pa.ListArray], vectors: VectorSpace) -> None:
         counts = [np.empty(0, np.int64)]  # there may be no text at all
 
         def known() -> Iterator[NDArray[np.int32]]:

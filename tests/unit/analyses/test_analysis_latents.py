@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from pipeline_lib.analyses.latents import encode, measure_distances
+from pipeline_lib.analyses.distances import measure_distances
+from pipeline_lib.analyses.latents import encode
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.order import BatchOrder
@@ -84,5 +85,5 @@ def test_a_system_without_a_latent_variable_is_an_error_that_names_the_setting()
     dataset = dataset_of("seq2seq")
     with pytest.raises(PipelineError, match="no latent variable") as error:
         measure_distances(make_model("seq2seq"), dataset, BatchOrder(dataset, 8, 2, SEED), 1, 0.9, SEED)
-    assert "figures.latent_distances.systems" in str(error.value)
+    assert "figures.<name>.systems" in str(error.value)
     assert "remedy" in str(error.value)

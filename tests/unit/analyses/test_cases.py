@@ -1,25 +1,15 @@
-"""Table 5: which contexts become cases, against word vectors whose cosines can be worked out by hand."""
+"""Cases: which contexts become one, against word vectors whose cosines can be worked out by hand."""
 
-import csv
-import re
 from itertools import combinations
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_lib.analyses.contradictions import _count_new, _mean_cosine, _nearest, find_cases
-from pipeline_lib.config.cases import Cases
-from pipeline_lib.config.systems import SystemSettings
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.analyses.contradictions import Options, _count_new, _mean_cosine, _nearest, find_cases
 from pipeline_lib.files.formats import write_parquet
-from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vectors import vectors_schema
-from pipeline_lib.tables.cells import Layout
-from pipeline_lib.tables.files import write_csv
-from pipeline_lib.tables.texts import EMPTY, SHOWN, case_rows, latex, markdown
 
 # two directions of meaning: weather and money
 WEATHER = {word: (1.0, 0.0) for word in ("rain", "cloud", "storm", "umbrella", "snow", "wind")}
@@ -58,7 +48,7 @@ def find(tmp_path):
             schema=vectors_schema(2),
         )
         write_parquet(tmp_path / "vectors.parquet", table, vectors_schema(2), {"source": "made", "sha256": "0" * 64})
-        return find_cases(files, tmp_path / "vectors.parquet", Cases(**settings)).to_pylist()
+        return find_cases(files, tmp_path / "vectors.parquet", Options(**settings)).to_pylist()
 
     return run
 
@@ -140,112 +130,3 @@ def test_the_nearest_are_those_of_a_sorted_list_and_ties_go_to_the_first():
     expected = [sorted(range(40), key=lambda j: (-round(float(row @ right[j]), 6), j))[:3] for row in left]
     assert index.tolist() == expected
     assert cosine[:, 0] == pytest.approx((left @ right.T).max(axis=1), abs=1e-6)
-
-
-# --- the table -----------------------------------------------------------------------------------------------------
-
-HOSTILE = "a | b <script> $x_1$ 100 % \\ *bold* `code` # & ~ ^ { } \u2028"
-LAYOUT = Layout(
-    corpora={"dd": "Daily|Dialog_1"},
-    systems={
-        "seq2seq": SystemSettings(label="Seq2Seq", model="m:Seq2Seq"),
-        "sepacvae": SystemSettings(label="SepaCVAE", model="m:SepaCVAE"),
-    },
-    seeds=[1],
-)
-
-
-@pytest.fixture
-def made(tmp_path):
-    """Writes cases and items; gives what `case_rows` takes."""
-
-    def write(answers=None, responses=2):
-        base = {"case": 1, "similarity": 0.25, "count": 1}
-        rows = [
-            base | {"split": "train", "context": "why ?", "example_id": i, "response": f"because {i}"}
-            for i in range(responses)
-        ]
-        rows[0]["count"] = 3
-        near = {"validation": 10, "test": 20}
-        rows += [base | {"split": s, "context": HOSTILE, "example_id": p, "response": "ref"} for s, p in near.items()]
-        write_parquet(tmp_path / "cases.parquet", pa.Table.from_pylist(rows, CASES), CASES)
-        items = []
-        for split, example in near.items():
-            by_system = answers or {
-                "seq2seq": [("none", 0, HOSTILE), ("none", 1, "second")],
-                "sepacvae": [("context", 0, ""), *([("oracle", 0, "knew it")] if split == "validation" else [])],
-            }
-            for system, given in by_system.items():
-                columns = ("example_id", "selection", "sample", "response")
-                table = pa.Table.from_pylist([dict(zip(columns, (example, *answer), strict=True)) for answer in given])
-                if not given:
-                    table = pa.table({name: [] for name in columns})
-                kinds = pa.schema([(name, RESPONSES.field(name).type) for name in columns])
-                items.append(tmp_path / f"{system}_{split}.parquet")
-                write_parquet(items[-1], table.cast(kinds), kinds, {"corpus": "dd", "split": split, "system": system})
-        return {"dd": tmp_path / "cases.parquet"}, items, LAYOUT
-
-    return write
-
-
-def cells(line):
-    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
-
-
-def test_every_answer_stands_in_the_long_form_with_its_selection(made, tmp_path):
-    write_csv(tmp_path / "table5.csv", case_rows(*made()))
-    with open(tmp_path / "table5.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    assert [(row["split"], row["label"], row["selection"], row["sample"], row["text"]) for row in rows[2:]] == [
-        ("validation", "", "", "", "ref"),
-        ("validation", "Seq2Seq", "none", "0", HOSTILE),
-        ("validation", "Seq2Seq", "none", "1", "second"),
-        ("validation", "SepaCVAE (oracle)", "oracle", "0", "knew it"),
-        ("validation", "SepaCVAE (test rule)", "context", "0", ""),
-        ("test", "", "", "", "ref"),
-        ("test", "Seq2Seq", "none", "0", HOSTILE),
-        ("test", "Seq2Seq", "none", "1", "second"),
-        ("test", "SepaCVAE (test rule)", "context", "0", ""),
-    ]
-
-
-def test_markdown_keeps_its_columns_whatever_the_texts_hold(made):
-    text = markdown(case_rows(*made()), LAYOUT, asked=1)
-    table = [cells(line) for line in text.splitlines() if line.startswith("|")]
-    assert {len(line) for line in table} == {3}
-    by_name = {line[0]: line[1:] for line in table}
-    assert by_name["SepaCVAE (oracle)"] == ["knew it", "–"]
-    assert by_name["SepaCVAE (test rule)"] == [EMPTY, EMPTY]
-    assert by_name["Seq2Seq"][0].endswith("/ second")
-    assert not re.search(r"(?<!\\)<", text)
-    assert "because 0 (× 3)" in text
-
-
-def test_latex_is_balanced_and_holds_no_raw_markup(made):
-    text = latex(case_rows(*made()), LAYOUT, asked=1)
-    for name in ("table*", "tabular"):
-        assert text.count(f"\\begin{{{name}}}") == text.count(f"\\end{{{name}}}")
-    plain = re.sub(r"\\[{}\\]", "", text)
-    assert plain.count("{") == plain.count("}")
-    lines = [line for line in text.splitlines() if line.endswith(r"\\") and re.search(r"(?<!\\)&", line)]
-    assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {1, 2}
-    assert not re.search(r"(?<!\\)[#^~]|\u2028", text)
-
-
-def test_many_training_responses_are_cut_in_print_and_not_in_the_csv(made):
-    rows = case_rows(*made(responses=SHOWN + 4))
-    assert "… and 4 more" in markdown(rows, LAYOUT, asked=1)
-    assert sum(row["role"] == "response" for row in rows.to_pylist()) == SHOWN + 4
-
-
-def test_fewer_cases_than_asked_for_are_owned_up_to(made):
-    assert "1 of the 5 cases that were asked for" in markdown(case_rows(*made()), LAYOUT, asked=5)
-
-
-def test_a_system_without_a_response_is_an_error_that_names_system_file_and_pair(made):
-    with pytest.raises(PipelineError) as error:
-        case_rows(*made(answers={"seq2seq": [], "sepacvae": [("context", 0, "x")]}))
-    assert error.value.problem == "seq2seq has no response to example 10"
-    assert "seq2seq_validation.parquet" in error.value.where
-    assert error.value.expected
-    assert error.value.remedy

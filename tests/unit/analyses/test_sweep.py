@@ -7,8 +7,9 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from pipeline_lib.analyses.one_to_many import INFERRED, POINT, SCORED, UPTAKE, Measured, over_runs, point
+from pipeline_lib.analyses.one_to_many import INFERRED, POINT, UPTAKE, Measured, over_runs, point
 from pipeline_lib.config.corpora import Synthetic
+from pipeline_lib.config.sweep import SWEPT
 from pipeline_lib.corpora.synthetic import generate
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_json, write_parquet
@@ -134,7 +135,7 @@ RUNS = [("cvae", 1), ("cvae", 2), ("sepacvae", 1), ("sepacvae", 2)]
 
 def written(folder, changes=()):
     """Files of one point: two systems, two seeds; ``changes`` replace (metric, seed) values, None leaves one out."""
-    values = dict.fromkeys(SCORED, 0.5) | {"ARI": None}
+    values = dict.fromkeys(SWEPT, 0.5) | {"ARI": None}
     files = {"scores": [], "items": []}
     for system, seed in RUNS:
         run = {"corpus": "made", "split": "test", "system": system, "seed": seed, "selection": "none"}

@@ -16,9 +16,9 @@ from pipeline_lib.schemas.clusters import CLUSTERS
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keywords import KEYWORDS
-from pipeline_lib.schemas.vectors import vectors_schema
+from pipeline_lib.vectors.glove import write_vectors
 from pipeline_lib.vectors.means import MeanVectors
-from pipeline_lib.vectors.space import WordVectors, read_vectors
+from pipeline_lib.vectors.space import VectorSpace
 
 ROOT = Path(__file__).parents[3]
 WORDS = [f"w{number}" for number in range(12)]
@@ -33,6 +33,7 @@ def write_examples(path: Path, texts: list[str], first_id: int = 0) -> Path:
         [0] * len(texts),
         ["w0 w1" for _ in rows],
         texts,
+        [None] * len(texts),
         [None] * len(texts),
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, EXAMPLES, strict=True)]
@@ -58,9 +59,7 @@ def files(tmp_path):
     """Words in three bundles of four around far corners; responses drawn from one bundle each."""
     generator = np.random.default_rng(0)
     matrix = (np.repeat(10 * np.eye(3), 4, axis=0) + generator.normal(size=(12, 3))).astype(np.float32)
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), 3)
-    table = pa.table([pa.array(WORDS), vectors], schema=vectors_schema(3))
-    write_parquet(tmp_path / "vectors.parquet", table, vectors_schema(3))
+    write_vectors(tmp_path / "vectors.parquet", pa.array(WORDS), matrix, "made up")
 
     def texts(bundles):
         return [" ".join(f"w{4 * bundle + word}" for word in generator.integers(4, size=3)) for bundle in bundles]
@@ -75,7 +74,7 @@ def files(tmp_path):
 
 def test_mean_vectors_are_the_mean_of_known_words():
     matrix = np.arange(8, dtype=np.float32).reshape(4, 2)
-    vectors = WordVectors(pa.array(["a", "b", "c", "d"]), matrix)
+    vectors = VectorSpace(pa.array(["a", "b", "c", "d"]), matrix, "made up")
     first = pa.array([["skipped"], ["a", "b", "a"], ["nowhere"], []]).slice(1)
     means = MeanVectors([first, pa.array([["d", "nowhere", "c"]])], vectors)
     expected = [(2 * matrix[0] + matrix[1]) / 3, [0, 0], [0, 0], (matrix[3] + matrix[2]) / 2]
@@ -169,8 +168,8 @@ def test_an_unknown_method_names_the_nearest(files):
 
 def test_a_file_that_holds_no_vectors_is_named(files):
     examples, _, _ = files
-    with pytest.raises(PipelineError, match="no word vectors") as caught:
-        read_vectors(examples["train"])
+    with pytest.raises(PipelineError, match="not a file of word vectors") as caught:
+        VectorSpace.read(examples["train"])
     assert caught.value.where == str(examples["train"])
 
 

@@ -112,6 +112,7 @@ def test_an_empty_turn_does_not_make_a_pair_of_its_neighbours(tmp_path: Path) ->
     contents["dialogues_train.txt"] = b"a __eou__ __eou__ b __eou__ c __eou__\n\nalone __eou__\n"
     found = rows("dailydialog", tmp_path, contents)
     assert examples([row for row in found if row["split"] == "train"]) == {("b", "c"): 1}
+    assert texts(found)[1] == ["alone"]
 
 
 def test_bytes_that_are_not_utf8_are_named_by_file_and_line(tmp_path: Path) -> None:
@@ -150,11 +151,10 @@ def test_films_end_at_empty_lines_wherever_the_blocks_fall(
     assert len({(row["dialogue_id"], row["split"]) for row in found}) == 40
 
 
-def test_films_of_one_line_are_skipped(tmp_path: Path) -> None:
+def test_films_of_one_line_stay_for_the_window_decides(tmp_path: Path) -> None:
     films = "\n\n".join(f"a{n}\nb{n}" for n in range(30))
-    found = rows("opensubtitles", tmp_path, {"a.txt": f"alone\n\n{films}\n\nalone\n".encode()})
-    assert len(texts(found)) == 30
-    assert "alone" not in {row["text"] for row in found}
+    found = rows("opensubtitles", tmp_path, {"a.txt": f"alone\n\n{films}\n\nlast\n".encode()})
+    assert texts(found) == [["alone"], *([f"a{n}", f"b{n}"] for n in range(30)), ["last"]]
 
 
 def test_a_file_without_film_boundaries_is_cut_into_blocks_of_a_thousand_lines(tmp_path: Path) -> None:
@@ -301,6 +301,13 @@ def test_a_file_that_is_no_table_is_an_error_of_its_own(tmp_path: Path, name: st
     assert name in caught.value.where
 
 
+def test_a_dialogue_of_one_turn_stays_where_it_stood_in_the_table(tmp_path: Path) -> None:
+    table = [row for row in TABLE if row["id"] != "d1" or row["n"] == 2]
+    found = rows("table", tmp_path, {"a.jsonl": as_jsonl(table)}, columns=COLUMNS)
+    assert texts(found)[:3] == [[f'd0, "n{n}"' for n in range(3)], ['d1, "n2"'], [f'd2, "n{n}"' for n in range(3)]]
+    assert found[3]["turn"] == 0
+
+
 def test_a_dialogue_in_two_splits_is_an_error(tmp_path: Path) -> None:
     table = [row | {"part": "test" if number == 4 else "train"} for number, row in enumerate(TABLE)]
     with pytest.raises(PipelineError, match="dialogue 'd1' is in two splits"):
@@ -376,7 +383,7 @@ def test_a_file_that_changed_since_it_was_fetched_is_an_error(tmp_path: Path) ->
         next(read_dialogues(source, tmp_path / "manifest.json"))
 
 
-@pytest.mark.parametrize("content", [b"", b"\n\n", b"only\n\nsingle\n\nlines\n"])
+@pytest.mark.parametrize("content", [b"", b"\n\n"])
 def test_a_corpus_without_a_usable_dialogue_is_an_error(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(PipelineError, match="no usable dialogue"):
         rows("opensubtitles", tmp_path, {"a.txt": content})

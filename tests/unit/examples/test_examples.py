@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib.config.corpora import Source, Synthetic
+from pipeline_lib.config.corpora import Source, Synthetic, Window
 from pipeline_lib.corpora.synthetic import generate
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples import windows as single_turn
+from pipeline_lib.examples import windows
 from pipeline_lib.examples.counting import count_examples
 from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files.formats import iter_parquet, read_parquet, write_parquet
@@ -25,15 +25,18 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.text.tokenisers.english import tokenise_array
 
+SINGLE_TURN = Window()
 SCRIPTS = Path(__file__).resolve().parents[3] / "workflow/scripts"
 Row = dict[str, Any]
 
 
-def extracted(folder: Path, dialogues: pa.Table) -> tuple[dict[str, list[Row]], list[Row]]:
+def extracted(
+    folder: Path, dialogues: pa.Table, window: Window = SINGLE_TURN, tokenise: Any = tokenise_array
+) -> tuple[dict[str, list[Row]], list[Row]]:
     """Examples of each split and token counts, as the stage writes them."""
     write_parquet(folder / "dialogues.parquet", dialogues, DIALOGUES)
     outputs = {split: folder / f"{split}.parquet" for split in SPLITS}
-    extract_examples(folder / "dialogues.parquet", outputs, folder / "tokens.parquet")
+    extract_examples(folder / "dialogues.parquet", window, tokenise, outputs, folder / "tokens.parquet")
     examples = {split: read_parquet(path, EXAMPLES).to_pylist() for split, path in outputs.items()}
     return examples, read_parquet(folder / "tokens.parquet", TOKENS).to_pylist()
 
@@ -47,8 +50,8 @@ def generated() -> pa.Table:
 def test_pairs_are_the_consecutive_turns_of_each_dialogue_wherever_batches_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, generated: pa.Table, batch_size: int
 ) -> None:
-    monkeypatch.setattr(single_turn, "iter_parquet", lambda *a: iter_parquet(*a, batch_size=batch_size))
-    monkeypatch.setattr(single_turn, "_COMPACT_ROWS", 1000)
+    monkeypatch.setattr(windows, "iter_parquet", lambda *a: iter_parquet(*a, batch_size=batch_size))
+    monkeypatch.setattr(windows, "_COMPACT_ROWS", 1000)
     examples, tokens = extracted(tmp_path, generated)
 
     said = tokens_of(generated.column("text"))
@@ -99,7 +102,7 @@ def test_pairs_with_an_empty_side_or_a_gap_between_turns_are_dropped(
     with caplog.at_level("INFO"):
         examples, _ = extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))
     assert [(example["context"], example["response"]) for example in examples["train"]] == [("three .", "four .")]
-    assert "no token: 2" in caplog.text
+    assert "an utterance has no token: 2" in caplog.text
 
 
 def test_a_split_without_a_pair_is_an_error_and_leaves_earlier_results_untouched(tmp_path: Path) -> None:
@@ -109,6 +112,90 @@ def test_a_split_without_a_pair_is_an_error_and_leaves_earlier_results_untouched
         extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))
     assert (tmp_path / "train.parquet").read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["dialogues.parquet", "train.parquet"]
+
+
+# --- windows -------------------------------------------------------------------------------------------------------
+
+WINDOWS = [Window(context=k, every=every) for every in ("utterance", "document") for k in (0, 1, 2, 4)]
+TEXTS = st.sampled_from(["Yes .", "no", "a B c", "\u200b", "<turn>"])
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> list[Row]:
+    """Dialogues of 0 to 6 turns with gaps between their numbers and turns that have no token; every split is there."""
+    rows = []
+    for split in SPLITS:
+        rows += dialogue(split, *"abcdef")  # a window of every size
+        for number in range(draw(st.integers(0, 3))):
+            said = draw(st.lists(TEXTS, max_size=6))
+            gaps = draw(st.lists(st.sampled_from([1, 1, 1, 2]), min_size=len(said), max_size=len(said)))
+            turns = np.cumsum(gaps).tolist()
+            own = dialogue(split, *said, turns=turns) if said else []
+            for place, row in enumerate(own):
+                row |= {"dialogue_id": f"{split}{number}", "speaker": "AB"[place % 2], "label": place}
+            rows += own
+    return rows
+
+
+def windows_of(rows: list[Row], window: Window) -> tuple[dict[str, list[Row]], int]:
+    """Examples of each split and how many dialogues have no window, by loops over lists."""
+    examples: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    without = 0
+    for name, group in groupby(rows, key=lambda row: row["dialogue_id"]):
+        turns = list(group)
+        stretches = [turns[end - window.context : end + 1] for end in range(window.context, len(turns))]
+        if window.every == "document":
+            stretches = [stretch for stretch in stretches if stretch[-1] is turns[-1]]
+        whole = [
+            part for part in stretches if [row["turn"] - part[0]["turn"] for row in part] == list(range(len(part)))
+        ]
+        without += not whole
+        for part in whole:
+            said = [" ".join(words) for words in tokens_of([row["text"] for row in part])]
+            example = {"dialogue_id": name, "turn": part[0]["turn"], "context": " <turn> ".join(said[:-1])}
+            example |= {"response": said[-1], "user": part[-1]["speaker"], "label": part[-1]["label"]}
+            if all(said):
+                examples[part[0]["split"]].append(example)
+    return examples, without
+
+
+@pytest.mark.parametrize("window", WINDOWS, ids=lambda window: f"{window.context} {window.every}")
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows=corpora(), batch_size=st.integers(1, 9))
+def test_examples_are_the_windows_that_a_loop_finds_wherever_batches_end(
+    tmp_path_factory: pytest.TempPathFactory,
+    caplog: pytest.LogCaptureFixture,
+    window: Window,
+    rows: list[Row],
+    batch_size: int,
+) -> None:
+    caplog.clear()
+    with pytest.MonkeyPatch.context() as patch, caplog.at_level("INFO"):
+        patch.setattr(windows, "iter_parquet", lambda *a: iter_parquet(*a, batch_size=batch_size))
+        examples, _ = extracted(
+            tmp_path_factory.mktemp("windows"), pa.Table.from_pylist(rows, schema=DIALOGUES), window
+        )
+    ids = [example.pop("example_id") for own in examples.values() for example in own]
+    expected, without = windows_of(rows, window)
+    assert examples == expected
+    assert ids == list(range(len(ids)))
+    assert f"without a window: {without} of {len({row['dialogue_id'] for row in rows})}" in caplog.text
+
+
+def test_sentences_alone_have_an_empty_context_and_none_is_dropped_for_it(tmp_path: Path) -> None:
+    table = [row | {"dialogue_id": str(n)} for n, split in enumerate(SPLITS) for row in dialogue(split, f"one {n}")]
+    examples, tokens = extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES), Window(context=0))
+    found = [(own["context"], own["response"], own["turn"]) for split in SPLITS for own in examples[split]]
+    assert found == [("", "one 0", 0), ("", "one 1", 0), ("", "one 2", 0)]
+    assert tokens[0] == {"token": "one", "count": 3, "train_count": 1}
+
+
+def test_a_corpus_too_short_for_its_window_is_an_error_that_names_the_window(tmp_path: Path) -> None:
+    table = [row for split in SPLITS for row in dialogue(split, "a", "b")]
+    with pytest.raises(PipelineError, match="the train split has no example") as caught:
+        extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES), Window(context=2))
+    assert "3 consecutive turns" in caught.value.expected
+    assert "window" in caught.value.remedy
 
 
 # --- counts --------------------------------------------------------------------------------------------------------
@@ -124,6 +211,7 @@ def example_table(examples: list[tuple[str, str]]) -> pa.Table:
             "turn": pa.nulls(rows, pa.int32()).fill_null(0),
             "context": pa.array(context, pa.string()),
             "response": pa.array(response, pa.string()),
+            "user": pa.nulls(rows, pa.string()),
             "label": pa.nulls(rows, pa.int32()),
         }
     )
@@ -158,10 +246,11 @@ def related(examples: list[tuple[str, str]]) -> tuple[dict[str, set[str]], dict[
 
 def test_the_command_lines_lead_from_a_source_to_t_minus_one_pairs_of_each_dialogue(tmp_path: Path) -> None:
     source = Source(reader="synthetic", label="s", licence="own", synthetic=Synthetic(dialogues=60))
+    settings = ["--window", "{}", "--tokeniser", "english"]
     splits = [argument for split in SPLITS for argument in (f"--{split}", f"{split}.parquet")]
     for command in (
         ["extract_dialogues", "--source", source.model_dump_json(), "--out", "dialogues.parquet"],
-        ["extract_examples", "--dialogues", "dialogues.parquet", *splits, "--tokens", "tokens.parquet"],
+        ["extract_examples", "--dialogues", "dialogues.parquet", "--tokens", "tokens.parquet", *settings, *splits],
     ):
         script = SCRIPTS / f"{command[0]}.py"
         subprocess.run([sys.executable, script, *command[1:]], cwd=tmp_path, check=True, capture_output=True)

@@ -21,11 +21,12 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
 from pipeline_lib.text.ragged import flatten, join
-from pipeline_lib.text.units import SPECIALS, Vocabulary, build
+from pipeline_lib.text.units import SPECIALS, Words
 from pipeline_lib.vectors.glove import write_vectors
+from pipeline_lib.vectors.vocabulary import build
 
 ROOT = Path(__file__).parents[3]
-TEXTS = st.lists(st.sampled_from(["a", "b", "c", "x", "y"]), max_size=5).map(" ".join)
+TEXTS = st.lists(st.sampled_from(["a", "b", "c", "x", "y", "<turn>"]), max_size=5).map(" ".join)
 
 
 def _examples(path: Path, rows: list[tuple[str, str]]) -> Path:
@@ -36,6 +37,7 @@ def _examples(path: Path, rows: list[tuple[str, str]]) -> Path:
         "turn": pa.array(range(n), pa.int32()),
         "context": [row[0] for row in rows],
         "response": [row[1] for row in rows],
+        "user": pa.nulls(n, pa.string()),
         "label": pa.nulls(n, pa.int32()),
     }
     write_parquet(path, pa.table(columns, schema=EXAMPLES), EXAMPLES)
@@ -48,6 +50,7 @@ def _plain_filter(rows: list[tuple[str, str]], known: set[str], rule: Filtering)
         sides, reason = [], None
         for text in row:
             tokens = text.split()
+            known = known | {"<turn>"}
             if rule.unknown == "drop_example" and any(token not in known for token in tokens):
                 reason = "unknown_token"
             if rule.unknown == "drop_token":
@@ -57,9 +60,10 @@ def _plain_filter(rows: list[tuple[str, str]], known: set[str], rule: Filtering)
             sides.append(tokens)
         for side, tokens in zip(("context", "response"), sides, strict=True):
             fewest, most = getattr(rule, f"{side}_length")
-            if len(tokens) < fewest:
+            words = len(tokens) - tokens.count("<turn>")
+            if words < fewest:
                 reason = reason or f"{side}_too_short"
-            elif len(tokens) > most:
+            elif words > most:
                 reason = reason or f"{side}_too_long"
         counts[reason or "kept"] += 1
         if not reason:
@@ -70,7 +74,7 @@ def _plain_filter(rows: list[tuple[str, str]], known: set[str], rule: Filtering)
 @given(
     st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20),
     st.sampled_from(["drop_example", "drop_token", "unk"]),
-    st.tuples(st.integers(1, 3), st.integers(3, 5)),
+    st.tuples(st.integers(0, 3), st.integers(3, 5)),
 )
 @settings(max_examples=60, deadline=None)
 def test_filtering_equals_a_plain_loop(tmp_path_factory, rows, policy, length) -> None:
@@ -127,6 +131,35 @@ def test_a_known_token_has_a_vector_and_enough_training_occurrences(tmp_path: Pa
     assert known.to_pylist() == ["a"]
 
 
+def test_known_tokens_need_no_vectors_where_frequency_decides(tmp_path: Path) -> None:
+    tokens = {"a": 3, "<unk>": 9, "c": 2, "b": 2, "d": 1, "<turn>": 4, "e": 0}
+    counts = {"token": list(tokens), "count": [9] * 7, "train_count": list(tokens.values())}
+    path = tmp_path / "tokens.parquet"
+    write_parquet(path, pa.table(counts, schema=TOKENS), TOKENS)
+    most = Filtering(known="most_frequent", vocabulary_size=2)
+    assert known_tokens(path, None, most).to_pylist() == ["a", "b"]
+    assert known_tokens(path, None, most.model_copy(update={"min_count": 3})).to_pylist() == ["a"]
+    assert known_tokens(path, None, Filtering(known="any")).to_pylist() == ["a", "c", "b", "d"]
+    assert known_tokens(path, None, Filtering(known="any", min_count=2)).to_pylist() == ["a", "c", "b"]
+
+
+@pytest.mark.parametrize("values", [{"known": "most_frequent"}, {"known": "any", "vocabulary_size": 9}])
+def test_a_vocabulary_size_without_its_kind_is_refused_and_so_is_the_kind_without_it(values: dict) -> None:
+    with pytest.raises(ValueError, match="`vocabulary_size` belongs to"):
+        Filtering(**values)
+
+
+def test_sentences_alone_pass_where_contexts_may_be_empty(tmp_path: Path) -> None:
+    examples = _examples(tmp_path / "examples.parquet", [("", "a b"), ("", "a"), ("", "q")])
+    settings = Filtering(known="any", unknown="unk", context_length=(0, 0))
+    found = filter_examples(examples, pa.array(["a", "b"]), settings, tmp_path / "out.parquet")
+    assert (found["read"], found["kept"]) == (3, 3)
+    assert read_parquet(tmp_path / "out.parquet")["response"].to_pylist() == ["a b", "a", "<unk>"]
+    with pytest.raises(PipelineError, match="none of 3") as caught:
+        filter_examples(examples, pa.array(["a", "b"]), Filtering(), tmp_path / "other.parquet")
+    assert "context_length: [0, 0]" in caught.value.remedy
+
+
 def test_the_script_filters_three_splits_and_reports_what_it_dropped(tmp_path: Path) -> None:
     files = _inputs(tmp_path)
     command = [sys.executable, str(ROOT / "workflow/scripts/filter_examples.py"), "--settings", "{}"]
@@ -148,14 +181,26 @@ def test_the_vocabulary_is_ordered_by_count_then_alphabetically_and_joined_with_
     train = _examples(tmp_path / "kept.parquet", [("c b <unk>", "z"), ("a b", "a <unk>")])
     table = build(train, files["vectors"])
     write_parquet(tmp_path / "vocabulary.parquet", table, vocabulary_schema(2))
-    vocabulary = Vocabulary.read(tmp_path / "vocabulary.parquet")
+    vocabulary = Words.read(tmp_path / "vocabulary.parquet")
     assert vocabulary.tokens == [*SPECIALS, "a", "b", "c", "z"]
     assert len(vocabulary) == 8
     assert table["count"].to_pylist() == [0, 2, 0, 0, 2, 2, 1, 1]
     assert table["known"].to_pylist() == [False] * 4 + [True, True, True, False]
     expected = np.array([[0, 0]] * 4 + [[4, 5], [0, 1], [6, 7], [0, 0]], np.float32)
-    np.testing.assert_array_equal(vocabulary.matrix, expected)
-    assert vocabulary.matrix.dtype == np.float32
+    np.testing.assert_array_equal(vocabulary.embeddings, expected)
+    assert vocabulary.embeddings.dtype == np.float32
+
+
+def test_a_vocabulary_without_vectors_has_no_such_column_and_every_word_is_known(tmp_path: Path) -> None:
+    train = _examples(tmp_path / "kept.parquet", [("b <turn> b <unk>", "z"), ("a <turn> b", "z <unk>")])
+    command = [sys.executable, str(ROOT / "workflow/scripts/build_vocabulary.py"), "--train", str(train), "--vectors"]
+    subprocess.run([*command, "--out", str(tmp_path / "vocabulary.parquet")], check=True, capture_output=True)
+    table = read_parquet(tmp_path / "vocabulary.parquet", vocabulary_schema(None))
+    assert table.column_names == ["token_id", "token", "count", "known"]
+    assert table["token"].to_pylist() == [*SPECIALS, "<turn>", "b", "z", "a"]
+    assert table["count"].to_pylist() == [0, 2, 0, 0, 2, 3, 2, 1]
+    assert table["known"].to_pylist() == [False] * 5 + [True] * 3
+    assert Words.read(tmp_path / "vocabulary.parquet").encode(pa.array(["a <turn> z"]))[0].tolist() == [7, 4, 6]
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "new", "<unk>"]), max_size=4), max_size=6))
@@ -169,7 +214,7 @@ def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[st
         "known": [False] * 6,
         "vector": pa.array([[0.0, 0.0]] * 6, pa.list_(pa.float32(), 2)),
     }
-    vocabulary = Vocabulary(pa.table(columns, schema=vocabulary_schema(2)))
+    vocabulary = Words(pa.table(columns, schema=vocabulary_schema(2)))
     joined = pa.array([" ".join(text) for text in texts], pa.string())
     ids, offsets = vocabulary.encode(joined)
     assert ids.dtype == np.int32
@@ -178,7 +223,7 @@ def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[st
     for n, text in enumerate(texts):
         part = ids[offsets[n] : offsets[n + 1]]
         assert part.tolist() == [tokens.index(token) if token in tokens else 1 for token in text]
-        assert vocabulary.decode(part) == [token if token in tokens else "<unk>" for token in text]
+        assert vocabulary.decode(part).split() == [token if token in tokens else "<unk>" for token in text]
     assert join(*flatten(joined)).equals(joined)
     assert np.array_equal(vocabulary.encode(joined.slice(1))[0], ids[offsets[min(1, len(texts))] :])
 
@@ -186,5 +231,5 @@ def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[st
 def test_a_file_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:
     examples = _examples(tmp_path / "examples.parquet", [("a", "b")])
     with pytest.raises(PipelineError, match="not a vocabulary") as caught:
-        Vocabulary.read(examples)
+        Words.read(examples)
     assert caught.value.where == str(examples)

@@ -15,7 +15,8 @@ from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.clusters import CLUSTERS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.units import END_ID, START_ID, Vocabulary
+from pipeline_lib.text.ids import Ids
+from pipeline_lib.text.units import Words
 from unit.model_fixtures import make_dataset
 
 
@@ -30,6 +31,7 @@ def files(tmp_path):
         "turn": [0, 0],
         "context": ["red green blue", "blue"],
         "response": ["green", "red mauve"],
+        "user": [None, None],
         "label": [None, None],
     }
     clusters = {"split": ["train", "train"], "example_id": [3, 7], "group": [5, 2]}
@@ -40,33 +42,39 @@ def files(tmp_path):
 
 
 def test_a_batch_holds_ids_padding_start_end_and_clusters_as_documented(files):
-    vocabulary = Vocabulary.read(files / "words.parquet")
+    vocabulary = Words.read(files / "words.parquet")
     dataset = ExampleDataset.read(files / "examples.parquet", vocabulary, files / "clusters.parquet")
     batch = dataset.batch(np.array([0, 1]))
-    assert batch.context.tolist() == [[4, 5, 6], [6, 0, 0]]
-    assert batch.inputs.tolist() == [[START_ID, 5, 0], [START_ID, 4, 1]]
-    assert batch.targets.tolist() == [[5, END_ID, 0], [4, 1, END_ID]]
-    assert batch.lengths.tolist() == [2, 3]
-    assert batch.words.tolist() == [[5, 0], [4, 1]]
-    assert batch.word_lengths.tolist() == [1, 2]
+    assert batch.context.ids.tolist() == [[4, 5, 6], [6, 0, 0]]
+    assert batch.response.inputs.tolist() == [[Ids().start, 5, 0], [Ids().start, 4, 1]]
+    assert batch.response.targets.tolist() == [[5, Ids().end, 0], [4, 1, Ids().end]]
+    assert batch.response.lengths.tolist() == [2, 3]
+    assert batch.response.words.ids.tolist() == [[5, 0], [4, 1]]
+    assert batch.response.words.lengths.tolist() == [1, 2]
     assert batch.group.tolist() == [2, 5]
 
 
+def tensors(batch):
+    """All tensors of a batch."""
+    parts = [batch.response, batch.context]
+    return [value for part in parts for value in vars(part).values()] + [batch.group]
+
+
 def test_an_encoded_file_gives_the_batches_that_the_pairs_give(files):
-    vocabulary = Vocabulary.read(files / "words.parquet")
+    vocabulary = Words.read(files / "words.parquet")
     encode_examples(files / "examples.parquet", vocabulary, files / "train.arrow")
     read = ExampleDataset.read(files / "examples.parquet", vocabulary, files / "clusters.parquet")
     mapped = ExampleDataset.open(files / "train.arrow", files / "clusters.parquet")
     for rows in ([0, 1], [1], [1, 0]):
-        for name, value in vars(read.batch(np.array(rows))).items():
-            assert torch.equal(value, getattr(mapped.batch(np.array(rows)), name))
+        for one, other in zip(tensors(read.batch(np.array(rows))), tensors(mapped.batch(np.array(rows))), strict=True):
+            assert torch.equal(one, other)
     assert [path.name for path in files.glob(".*.parts")] == []
 
 
 @pytest.mark.parametrize("damage", ["cut off", "a bit flipped", "empty", "of another schema"])
 def test_a_damaged_encoded_file_is_an_error_that_names_it(files, damage):
     path = files / "train.arrow"
-    encode_examples(files / "examples.parquet", Vocabulary.read(files / "words.parquet"), path)
+    encode_examples(files / "examples.parquet", Words.read(files / "words.parquet"), path)
     content = bytearray(path.read_bytes())
     if damage == "of another schema":
         table = pa.table({"example_id": [1]})
@@ -84,16 +92,14 @@ def test_pairs_without_a_cluster_are_an_error_that_names_the_file(files):
     short = {"split": ["train"], "example_id": [3], "group": [5]}
     write_parquet(files / "clusters.parquet", pa.table(short), CLUSTERS)
     with pytest.raises(PipelineError, match="no cluster") as error:
-        ExampleDataset.read(
-            files / "examples.parquet", Vocabulary.read(files / "words.parquet"), files / "clusters.parquet"
-        )
+        ExampleDataset.read(files / "examples.parquet", Words.read(files / "words.parquet"), files / "clusters.parquet")
     assert "clusters.parquet" in str(error.value)
 
 
 def test_an_empty_split_is_an_error_that_names_the_file(files):
     write_parquet(files / "examples.parquet", EXAMPLES.empty_table(), EXAMPLES)
     with pytest.raises(PipelineError, match="no examples"):
-        ExampleDataset.read(files / "examples.parquet", Vocabulary.read(files / "words.parquet"))
+        ExampleDataset.read(files / "examples.parquet", Words.read(files / "words.parquet"))
 
 
 def test_every_epoch_shows_every_pair_once_and_epochs_differ():

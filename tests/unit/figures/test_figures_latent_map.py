@@ -4,13 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline_lib.config.figures import LatentMap
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.figures.latent_map import _look, draw, numbers
+from pipeline_lib.figures.latent_map import Options, _look, draw, numbers
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.latents import latents_schema
 
-SETTINGS = LatentMap(examples=15, perplexity=4.0, seed=2)
+SETTINGS = Options(examples=15, perplexity=4.0, seed=2)
 
 
 def write(path, n=20, group=True, label=True, first=0):
@@ -79,7 +78,7 @@ def test_a_system_with_fewer_pairs_is_an_error_that_names_its_file(tmp_path):
 def test_a_split_too_small_for_a_map_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(PipelineError, match="3 examples") as error:
         numbers({"a": write(tmp_path / "a.parquet", n=3)}, SETTINGS)
-    assert "figures.latent_map.split" in str(error.value)
+    assert "analyses.latents.options.split" in str(error.value)
 
 
 def test_a_file_of_something_else_is_an_error_that_names_it(tmp_path):

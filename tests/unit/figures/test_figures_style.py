@@ -11,8 +11,8 @@ from pyarrow import csv
 
 from pipeline_lib.figures import style
 
-CONFIG = Path(__file__).parents[3] / "config.yaml"
-SYSTEMS = list(yaml.safe_load(CONFIG.read_text())["systems"])
+PAPER = Path(__file__).parents[3] / "papers/sepacvae/paper.yaml"
+SYSTEMS = [name for name, system in yaml.safe_load(PAPER.read_text())["systems"].items() if "only_named" not in system]
 
 
 def example():

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pipeline_lib.metrics.bleu import SentenceBleu
+from pipeline_lib.metrics.bleu import Bleu1, Bleu2, Bleu3, Bleu4
 from pipeline_lib.metrics.corpus_bleu import CorpusBleu
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.ngrams import ORDERS
@@ -15,6 +15,8 @@ from pipeline_lib.metrics.ngrams import ORDERS
 CUMULATIVE = {n: [1 / n] * n + [0] * (4 - n) for n in range(1, 5)}
 ONEHOT = {n: [float(i == n - 1) for i in range(4)] for n in range(1, 5)}
 WEIGHTS = {"cumulative": CUMULATIVE, "onehot": ONEHOT}
+
+BLEU = {1: Bleu1, 2: Bleu2, 3: Bleu3, 4: Bleu4}
 
 
 def random_texts(n, rng, shortest=0, longest=12, words=9):
@@ -66,7 +68,7 @@ def test_current_smoothing_is_what_nltk_computes(examples, weights):
     for i, (reference, response) in enumerate(zip(references, responses, strict=True)):
         if len(response.split()) > 1:
             expected[i] = sentence_bleu([reference.split()], response.split(), orders, method7)
-    found = [score(SentenceBleu(n, "current", weights), references, responses).per_item for n in range(1, 5)]
+    found = [score(BLEU[n]("current", weights), references, responses).per_item for n in range(1, 5)]
     np.testing.assert_allclose(np.column_stack(found), expected, rtol=0, atol=1e-12)
 
 
@@ -77,7 +79,7 @@ def test_legacy_smoothing_follows_the_formulas_of_nltk_3_4_3(examples, weights):
         expected = [
             legacy_bleu(a.split(), b.split(), WEIGHTS[weights][n]) for a, b in zip(references, responses, strict=True)
         ]
-        found = score(SentenceBleu(n, "legacy", weights), references, responses).per_item
+        found = score(BLEU[n]("legacy", weights), references, responses).per_item
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
@@ -85,7 +87,7 @@ def test_legacy_smoothing_follows_the_formulas_of_nltk_3_4_3(examples, weights):
 def test_identical_sentences_score_above_one(smoothing):
     text = ["the cat sat on the mat today"]
     for n, expected in enumerate([1.333, 1.217, 1.154, 1.117], start=1):
-        assert score(SentenceBleu(n, smoothing, "cumulative"), text, text).mean == pytest.approx(expected, abs=5e-4)
+        assert score(BLEU[n](smoothing, "cumulative"), text, text).mean == pytest.approx(expected, abs=5e-4)
 
 
 def test_the_nearest_of_several_references_sets_the_brevity_penalty_and_the_best_count_the_clip():
@@ -94,7 +96,7 @@ def test_the_nearest_of_several_references_sets_the_brevity_penalty_and_the_best
     rng = np.random.default_rng(3)
     responses = random_texts(400, rng, shortest=2)
     references = [random_texts(int(rng.integers(1, 5)), rng, shortest=1) for _ in responses]
-    found = score(SentenceBleu(4, "current", "cumulative"), references, responses).per_item
+    found = score(BLEU[4]("current", "cumulative"), references, responses).per_item
     expected = [
         sentence_bleu([r.split() for r in several], one.split(), smoothing_function=SmoothingFunction().method7)
         for several, one in zip(references, responses, strict=True)
@@ -105,11 +107,11 @@ def test_the_nearest_of_several_references_sets_the_brevity_penalty_and_the_best
 @pytest.mark.parametrize("response", ["", "a", "x y z"])
 def test_an_empty_a_one_word_and_a_disjoint_response_score_zero(response):
     for smoothing in ("legacy", "current"):
-        assert score(SentenceBleu(1, smoothing, "cumulative"), ["a b c"], [response]).mean == 0
+        assert score(BLEU[1](smoothing, "cumulative"), ["a b c"], [response]).mean == 0
 
 
 def test_empty_responses_are_counted():
-    assert score(SentenceBleu(1, "legacy", "onehot"), ["a", "b", "c"], ["", "b c", ""]).n_empty == 2
+    assert score(BLEU[1]("legacy", "onehot"), ["a", "b", "c"], ["", "b c", ""]).n_empty == 2
 
 
 def test_corpus_bleu_is_what_nltk_computes(examples):
@@ -137,5 +139,5 @@ def test_random_responses_to_real_contexts_score_near_the_known_floor(real_data)
     references = [turn for turn in turns if len(turn.split()) <= 20][:1500]
     shuffled = [references[i] for i in np.random.default_rng(0).permutation(len(references))]
     for smoothing, floors in (("current", (0.263, 0.060)), ("legacy", (0.321, 0.180))):
-        found = [score(SentenceBleu(n, smoothing, "cumulative"), references, shuffled).mean for n in (1, 4)]
+        found = [score(BLEU[n](smoothing, "cumulative"), references, shuffled).mean for n in (1, 4)]
         np.testing.assert_allclose(found, floors, atol=0.03)

@@ -11,8 +11,8 @@ from pipeline_lib.metrics.coherence import Coherence
 from pipeline_lib.metrics.extrema import Extrema
 from pipeline_lib.metrics.greedy import Greedy
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorSpace
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
+from pipeline_lib.vectors.space import VectorSpace
 
 WORDS = [f"w{i}" for i in range(40)]
 
@@ -80,10 +80,12 @@ def test_coherence_is_the_cosine_of_context_and_response_without_stop_words(spac
     space = VectorSpace(pa.array(["the", "cat", "dog", "bird"]), matrix, "test@0")
     found = Coherence(space, "drop")(Items.of(["the cat dog"], ["x"], ["the bird"]))
     assert found.mean == pytest.approx(cosine((matrix[1] + matrix[2]).astype(float), matrix[3].astype(float)), abs=1e-6)
-    kept = Coherence(space, "keep")(Items.of(["the cat dog"], ["x"], ["the bird"]))
-    assert kept.mean == pytest.approx(
-        cosine(matrix[:3].sum(axis=0).astype(float), (matrix[0] + matrix[3]).astype(float)), abs=1e-6
-    )
+    for every in (Coherence(space, "keep"), Coherence(space, "drop", language=None)):
+        kept = every(Items.of(["the cat dog"], ["x"], ["the bird"]))
+        assert kept.mean == pytest.approx(
+            cosine(matrix[:3].sum(axis=0).astype(float), (matrix[0] + matrix[3]).astype(float)), abs=1e-6
+        )
+        assert "|stopwords:keep|" in every.signature
 
 
 def test_nothing_left_after_stop_words_scores_zero_and_is_counted(space):
@@ -109,6 +111,28 @@ def test_the_best_of_several_references_counts(space, metric):
 def test_a_tie_of_magnitudes_goes_to_the_positive_value():
     space = VectorSpace(pa.array(["a", "b"]), np.array([[1, 0.5], [-1, 0.5]], np.float32), "test@0")
     assert Extrema(space)(Items.of([""], ["a"], ["a b"])).mean == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("scale", [1e-42, 1e-30, 1e-21, 1e20, 1e30, 3e37])
+@pytest.mark.parametrize("metric", [Average, Extrema, Greedy, Coherence])
+def test_vectors_of_any_size_have_the_cosines_of_their_directions(metric, scale):
+    """Below 1e-21 the square of a float32 is lost, above 1e20 it is infinite; four such words may overflow a sum."""
+    directions = np.array([[4, 3, 0], [0, 3, 4], [-4, 0, 3], [3, 4, 4]], np.float32)
+    words = pa.array(["north", "east", "south", "west"])
+    texts = (["north east", "south"], ["south west", "west"], ["west east north west", "north west"])
+    found = metric(VectorSpace(words, directions * np.float32(scale), "test@0"))(Items.of(*texts))
+    expected = metric(VectorSpace(words, directions, "test@0"))(Items.of(*texts))
+    tolerance = 5e-3 if scale < 1e-40 else 1e-6  # of a float32 of 1e-42 not three digits are left
+    np.testing.assert_allclose(found.per_item, expected.per_item, atol=tolerance)
+    assert (found.n_empty, found.n_oov) == (0, 0)
+
+
+def test_a_power_of_two_changes_no_bit_of_a_cosine(space, items):
+    doubled = VectorSpace(space.tokens, space.matrix * np.float32(2**40), space.label)
+    for metric in (Average, Extrema, Greedy, Coherence):
+        assert (
+            metric(space)(Items.of(*items)).per_item.tobytes() == metric(doubled)(Items.of(*items)).per_item.tobytes()
+        )
 
 
 def test_a_vector_of_zeros_counts_as_unknown():

@@ -11,22 +11,23 @@ from hypothesis import strategies as st
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
-from pipeline_lib.metrics.base import Metric
+from pipeline_lib.metrics.ari import ARI
 from pipeline_lib.metrics.collection import collect
-from pipeline_lib.metrics.distinct import Distinct
-from pipeline_lib.metrics.group_recovery import GroupRecovery
+from pipeline_lib.metrics.distinct import Distinct, Distinct1, Distinct2
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items, encode
 from pipeline_lib.metrics.kl import KL
 from pipeline_lib.metrics.length import Length
-from pipeline_lib.metrics.perplexity import Perplexity
-from pipeline_lib.metrics.suite import all_metrics, score_file
-from pipeline_lib.metrics.vectors import VectorSpace
+from pipeline_lib.metrics.named import metric_class, metric_names
+from pipeline_lib.metrics.nmi import NMI
+from pipeline_lib.metrics.suite import make_metrics, recorded, score_file
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
+from pipeline_lib.vectors.space import VectorSpace
 
 SETTINGS = Metrics(bootstrap=50)
+NAMES = metric_names()
 LATENT = {"nll": [4.0, 6.0], "kl": [1.0, 3.0], "bound": [5.0, 9.0], "nll_importance": [4.5, 8.0]}
 
 
@@ -66,12 +67,21 @@ def scores_of(rows, selection="none"):
     return {row["metric"]: row for row in rows if row["selection"] == selection}
 
 
+class Distinct3(Distinct):
+    """No table shows it; the counting must not know how long an n-gram is."""
+
+    name, order, signature = "distinct-3", 3, "distinct-3|v:1"
+
+
+TRIGRAMS_TOO = {1: Distinct1, 2: Distinct2, 3: Distinct3}
+
+
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "c"]), max_size=6), min_size=1, max_size=8), st.integers(1, 3))
 @settings(max_examples=60, deadline=None)
 def test_distinct_is_the_size_of_the_set_over_the_size_of_the_list(texts, order):
     joined = [" ".join(text) for text in texts]
     grams = [tuple(t[i : i + order]) for t in texts for i in range(len(t) - order + 1)]
-    found = Distinct(order)(Items.of(joined, joined, joined))
+    found = TRIGRAMS_TOO[order]()(Items.of(joined, joined, joined))
     assert found.mean == pytest.approx(len(set(grams)) / len(grams) if grams else 0)
 
 
@@ -91,7 +101,7 @@ def test_length_counts_tokens_and_empty_responses():
 
 def test_the_three_perplexities_pool_nats_and_tokens_over_the_corpus():
     items = Items.from_table(responses(likelihood=LATENT))
-    found = [Perplexity(kind)(items).mean for kind in ("reconstruction", "bound", "importance")]
+    found = [metric_class(name)()(items).mean for name in ("ppl", "ppl-bound", "ppl-importance")]
     np.testing.assert_allclose(found, np.exp(np.array([10.0, 14.0, 12.5]) / 8))
     assert KL()(items).mean == 2.0
 
@@ -99,13 +109,13 @@ def test_the_three_perplexities_pool_nats_and_tokens_over_the_corpus():
 @pytest.mark.parametrize("kl", [[None, None], [0.0, 0.0]])
 def test_without_a_latent_variable_the_three_perplexities_are_one_and_kl_is_undefined(kl):
     items = Items.from_table(responses(likelihood={"nll": [4.0, 6.0], "kl": kl}))
-    found = [Perplexity(kind)(items).mean for kind in ("reconstruction", "bound", "importance")]
+    found = [metric_class(name)()(items).mean for name in ("ppl", "ppl-bound", "ppl-importance")]
     np.testing.assert_allclose(found, np.exp(10 / 8))
     assert KL()(items).mean is None
 
 
 def test_without_a_likelihood_perplexity_is_undefined():
-    assert Perplexity("reconstruction")(Items.from_table(responses())).mean is None
+    assert metric_class("ppl")()(Items.from_table(responses())).mean is None
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
@@ -117,14 +127,14 @@ def test_a_likelihood_in_some_rows_only_is_an_error_that_names_the_pair(value):
 
 def test_groups_are_recovered_whatever_their_order():
     table = pa.concat_tables([responses(group=[1, 0], label=[4, 4]), responses(group=[1, 0], label=[6, 6])])
-    assert GroupRecovery("NMI")(Items.from_table(table)).mean == pytest.approx(0, abs=1e-9)
-    assert GroupRecovery("ARI")(Items.from_table(responses(group=[1, 0], label=[4, 6]))).mean == 1.0
-    assert GroupRecovery("ARI")(Items.from_table(responses(label=[None, None]))).mean is None
+    assert NMI()(Items.from_table(table)).mean == pytest.approx(0, abs=1e-9)
+    assert ARI()(Items.from_table(responses(group=[1, 0], label=[4, 6]))).mean == 1.0
+    assert ARI()(Items.from_table(responses(label=[None, None]))).mean is None
 
 
 def test_items_without_a_label_do_not_count_in_group_recovery():
     table = pa.concat_tables([responses(group=[1, 0], label=[4, 6]), responses(group=[1, 1], label=[None, None])])
-    found = GroupRecovery("ARI")(Items.from_table(table))
+    found = ARI()(Items.from_table(table))
     assert (found.mean, found.n) == (1.0, 2)
 
 
@@ -138,7 +148,7 @@ def test_the_interval_of_a_mean_has_the_width_that_theory_gives():
 def test_each_selection_is_scored_by_itself(files):
     write, vectors = files
     better = responses("oracle", LATENT, response=["i am fine .", "no way"])
-    rows, per_item = score_file(write(responses("context", LATENT), better), vectors, SETTINGS, seed=1)
+    rows, per_item = score_file(write(responses("context", LATENT), better), vectors, NAMES, SETTINGS, seed=1)
     assert scores_of(rows, "oracle")["Average"]["value"] == pytest.approx(1)
     assert scores_of(rows, "context")["Average"]["value"] < 1
     assert per_item.num_rows == 4
@@ -147,7 +157,9 @@ def test_each_selection_is_scored_by_itself(files):
 
 def test_the_bleu_that_the_settings_choose_has_the_plain_name_and_the_others_are_kept(files):
     write, vectors = files
-    rows, _ = score_file(write(responses()), vectors, Metrics(bleu_smoothing="current", bootstrap=5), seed=1)
+    rows, _ = score_file(
+        write(responses()), vectors, ["BLEU-2"], Metrics(bleu_smoothing="current", bootstrap=5), seed=1
+    )
     names = scores_of(rows)
     assert "smooth:method7-current|weights:cumulative" in names["BLEU-2"]["signature"]
     assert {"BLEU-2|current|onehot", "BLEU-2|legacy|cumulative", "BLEU-2|legacy|onehot"} <= names.keys()
@@ -157,8 +169,8 @@ def test_the_bleu_that_the_settings_choose_has_the_plain_name_and_the_others_are
 def test_scores_fit_their_schema_and_repeat_exactly(files):
     write, vectors = files
     path = write(responses(likelihood=LATENT), metadata={"active_units": "5"})
-    rows, _ = score_file(path, vectors, SETTINGS, seed=1)
-    again, _ = score_file(path, vectors, SETTINGS, seed=1)
+    rows, _ = score_file(path, vectors, NAMES, SETTINGS, seed=1)
+    again, _ = score_file(path, vectors, NAMES, SETTINGS, seed=1)
     assert rows == again
     assert scores_of(rows)["active-units"]["value"] == 5
     assert scores_of(rows)["ppl"]["low"] <= scores_of(rows)["ppl"]["value"] <= scores_of(rows)["ppl"]["high"]
@@ -170,17 +182,92 @@ def test_scores_fit_their_schema_and_repeat_exactly(files):
 def test_a_pair_twice_and_no_pairs_at_all_are_errors(files):
     write, vectors = files
     with pytest.raises(PipelineError, match="sample 0 of example 7 stands more than once"):
-        score_file(write(responses(), responses()), vectors, SETTINGS, seed=1)
+        score_file(write(responses(), responses()), vectors, NAMES, SETTINGS, seed=1)
     with pytest.raises(PipelineError, match="no responses"):
-        score_file(write(responses().slice(0, 0)), vectors, SETTINGS, seed=1)
+        score_file(write(responses().slice(0, 0)), vectors, NAMES, SETTINGS, seed=1)
 
 
-def test_every_metric_keeps_the_one_interface():
+def test_every_metric_is_found_by_its_name_and_states_what_tables_need():
+    names = metric_names()
+    assert len(set(names)) == len(names)
     space = VectorSpace(pa.array(["a"]), np.ones((1, 2), np.float32), "s@0")
-    metrics = all_metrics(space, SETTINGS)
-    assert all(isinstance(metric, Metric) for metric in metrics)
-    assert len({metric.name for metric in metrics}) == len({metric.signature for metric in metrics}) == len(metrics)
-    assert all(metric.signature.endswith("|v:1") for metric in metrics)
+    for name in names:
+        kind = metric_class(name)
+        metric = kind.make(SETTINGS, space)
+        assert (kind.name, metric.name) == (name, name)
+        assert metric.signature.startswith(f"{name}|")
+        assert metric.signature.endswith("|v:1")
+        assert kind.meaning
+        assert not kind.meaning.endswith(".")
+        assert kind.better in ("higher", "lower", None)
+        assert kind.by_item in ("", "repeats", *names)
+
+
+def test_an_unknown_metric_names_the_nearest(files):
+    write, vectors = files
+    with pytest.raises(PipelineError, match="no metric 'ppl-buond'") as caught:
+        score_file(write(responses()), vectors, ["length", "ppl-buond"], SETTINGS, seed=1)
+    assert "'ppl-bound'" in caught.value.expected
+    assert caught.value.remedy
+
+
+def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(files):
+    write, vectors = files
+    rows, _ = score_file(write(responses()), vectors, ["length", "kl"], SETTINGS, seed=1)
+    assert [row["metric"] for row in rows] == ["length", "kl"]
+    assert recorded(["corpus-BLEU", "distinct-1"]) == ["corpus-BLEU", "distinct-1", "BLEU-4"]
+    variants = {metric.name for metric in make_metrics(["BLEU-1"], SETTINGS, None)}
+    assert variants == {"BLEU-1", "BLEU-1|legacy|onehot", "BLEU-1|current|cumulative", "BLEU-1|current|onehot"}
+
+
+def test_a_corpus_without_vectors_has_every_metric_that_needs_none(files):
+    write, vectors = files
+    path = write(responses(likelihood=LATENT))
+    without = [name for name in NAMES if name not in ("Average", "Greedy", "Extrema", "coherence")]
+    assert (
+        score_file(path, None, without, SETTINGS, seed=1)[0] == score_file(path, vectors, without, SETTINGS, seed=1)[0]
+    )
+    with pytest.raises(PipelineError, match="Average needs word vectors") as caught:
+        score_file(path, None, ["length", "Average"], SETTINGS, seed=1)
+    assert "Average" in caught.value.remedy
+
+
+def test_nats_per_example_are_the_means_that_one_would_add_up_by_hand():
+    items = Items.from_table(responses(likelihood=LATENT))
+    found = {name: metric_class(name)()(items).mean for name in ("nll", "nll-bound", "nll-importance", "kl")}
+    assert found == {"nll": 5.0, "nll-bound": 7.0, "nll-importance": 6.25, "kl": 2.0}
+    exact = Items.from_table(responses(likelihood={"nll": [4.0, 6.0]}))
+    assert {metric_class(name)()(exact).mean for name in ("nll", "nll-bound", "nll-importance")} == {5.0}
+
+
+def test_words_alone_leave_out_the_end_token_in_nats_and_in_tokens():
+    table = responses(likelihood=LATENT).append_column("nll_end", pa.array([1.0, 0.5], pa.float32()))
+    words = Items.from_table(table)
+    assert metric_class("nll-words")()(words).mean == ((5 - 1) + (9 - 0.5)) / 2
+    assert metric_class("ppl-words")()(words).mean == pytest.approx(np.exp((4 + 8.5) / (4 + 2)))
+    unknown = Items.from_table(responses(likelihood=LATENT))
+    assert metric_class("nll-words")()(unknown).mean is metric_class("ppl-words")()(unknown).mean is None
+
+
+def test_a_system_that_only_tells_likelihoods_has_no_value_in_a_metric_of_texts(files):
+    """A floor such as the entropy of a generated corpus: nats of the references, null in place of every response."""
+    write, vectors = files
+    silent = responses(likelihood={"nll": [4.0, 6.0]}, response=[None, None], group=[None, None])
+    rows, items = score_file(write(silent), vectors, NAMES, SETTINGS, seed=1)
+    told = {row["metric"]: row["value"] for row in rows if row["value"] is not None and "|" not in row["metric"]}
+    exact = {"nll": 5.0, "nll-bound": 5.0, "nll-importance": 5.0}
+    assert told == exact | {name: pytest.approx(np.exp(10 / 8)) for name in ("ppl", "ppl-bound", "ppl-importance")}
+    assert {"length", "BLEU-1", "coherence"}.isdisjoint(items.column_names)
+    half = responses(response=["fine .", None])
+    with pytest.raises(PipelineError, match="1 of 2 responses are null") as caught:
+        score_file(write(half), vectors, NAMES, SETTINGS, seed=1)
+    assert caught.value.remedy
+
+
+def test_the_largest_group_is_the_share_of_the_most_used_one():
+    table = pa.concat_tables([responses(group=[1, 0]), responses(group=[1, 1])])
+    assert metric_class("largest-group")()(Items.from_table(table)).mean == 0.75
+    assert metric_class("largest-group")()(Items.from_table(responses(group=[None, None]))).mean is None
 
 
 def score_table(path, system, seed):

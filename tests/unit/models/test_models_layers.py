@@ -48,8 +48,8 @@ def test_log_density_equals_the_librarys():
 def test_an_encoding_does_not_depend_on_the_padding_beside_it():
     model, batch = make_model("cvae"), make_batch()
     together = model.encode_context(batch)
-    for row, length in enumerate(batch.context_lengths.tolist()):
-        alone = model.embed(batch.context[row : row + 1, :length])
+    for row, length in enumerate(batch.context.lengths.tolist()):
+        alone = model.embed(batch.context.ids[row : row + 1, :length])
         expected = torch.cat([state for state in model.encoder.gru(alone)[1]], dim=-1)
         assert_close(together[row], expected[0])
 
@@ -61,12 +61,13 @@ def test_reconstruction_sums_the_log_softmax_of_every_target_and_of_no_padding(w
     model, batch = make_model("seq2seq"), make_batch()
     with torch.set_grad_enabled(with_gradient):
         nll = model.likelihood(batch, generator()).nll
-    context = model.encoder(model.embed(batch.context), batch.context_lengths)
-    hidden = model.decoder(model.embed(batch.inputs), context).detach()
+    context = model.encoder(model.embed(batch.context.ids), batch.context.lengths)
+    hidden = model.decoder(model.embed(batch.response.inputs), context).detach()
     logits = model.decoder.output(hidden).detach().numpy()
-    for row, length in enumerate(batch.lengths.tolist()):
+    for row, length in enumerate(batch.response.lengths.tolist()):
         expected = sum(
-            np.log(np.exp(logits[row, t]).sum()) - logits[row, t, int(batch.targets[row, t])] for t in range(length)
+            np.log(np.exp(logits[row, t]).sum()) - logits[row, t, int(batch.response.targets[row, t])]
+            for t in range(length)
         )
         assert float(nll[row].detach()) == pytest.approx(expected, rel=1e-10)
 
@@ -74,11 +75,11 @@ def test_reconstruction_sums_the_log_softmax_of_every_target_and_of_no_padding(w
 def test_bag_of_words_sums_over_the_same_targets_as_the_reconstruction():
     model, batch = make_model("cvae_bow"), make_batch()
     condition = torch.randn(len(batch), 14 + 5, dtype=torch.float64, generator=generator())
-    found = model.bow(condition, batch.targets, batch.lengths)
+    found = model.bow(condition, batch.response.targets, batch.response.lengths)
     scores = model.bow.network(condition).log_softmax(-1)
     expected = [
-        -sum(scores[row, token] for token in batch.targets[row, :length].tolist())
-        for row, length in enumerate(batch.lengths.tolist())
+        -sum(scores[row, token] for token in batch.response.targets[row, :length].tolist())
+        for row, length in enumerate(batch.response.lengths.tolist())
     ]
     assert_close(found, torch.stack(expected))
 

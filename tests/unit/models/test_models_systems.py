@@ -2,20 +2,24 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
 
 from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.decoding.greedy import word_lengths
+from pipeline_lib.decoding.greedy import Greedy
+from pipeline_lib.decoding.steps import word_lengths
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
 from pipeline_lib.models.layers.distributions import importance_estimate
 from pipeline_lib.models.sepacvae import group_vectors, relationship_loss, released_relationship_loss
 from pipeline_lib.models.system import create
 from pipeline_lib.models.weights import save_tensors
-from pipeline_lib.text.units import END_ID, PAD_ID, START_ID
-from unit.model_fixtures import EMBEDDING, GROUPS, SYSTEMS, generator, make_batch, make_model
+from pipeline_lib.text.ids import Ids
+from unit.model_fixtures import EMBEDDING, GROUPS, SYSTEMS, SmallUnits, generator, make_batch, make_model
+
+UNITS = SmallUnits(np.zeros((5, 8), np.float32), 5)
 
 
 def gradients(model, objective):
@@ -145,7 +149,7 @@ def test_the_faithful_context_is_read_as_25_tokens_whose_padding_carries_the_gro
     group = torch.tensor([1, 3])
     found = model._encode_marked(batch, group)
     wide = torch.zeros(2, 25, EMBEDDING, dtype=torch.float64)
-    wide[:, : batch.context.shape[1]] = model.embed(batch.context)
+    wide[:, : batch.context.ids.shape[1]] = model.embed(batch.context.ids)
     last = model.encoder.gru(wide + model.group_vectors[group].unsqueeze(1))[1]
     assert_close(found, torch.cat([last[0], last[1]], -1))
 
@@ -187,8 +191,8 @@ def test_the_bound_is_not_below_the_importance_weighted_estimate(system):
 @pytest.mark.parametrize("system", ["seq2seq", "cvae", "k_cvae_bow"])
 def test_greedy_words_are_each_the_likeliest_after_the_whole_prefix(system):
     model, batch = make_model(system), make_batch()
-    tokens = model.generate(batch, "none", 8, generator()).tokens
-    context = model.encoder(model.embed(batch.context), batch.context_lengths)
+    tokens = model.generate(batch, Greedy(Ids(), 8), "none", generator()).tokens
+    context = model.encoder(model.embed(batch.context.ids), batch.context.lengths)
     condition, beside = context, None
     if system != "seq2seq":
         prior = model.prior(context).float().chunk(2, -1)
@@ -199,20 +203,20 @@ def test_greedy_words_are_each_the_likeliest_after_the_whole_prefix(system):
         condition = torch.cat([condition, beside], -1)
     for row, words in enumerate(tokens.tolist()):
         for t, word in enumerate(words):
-            prefix = model.embed(torch.tensor([[START_ID, *words[:t]]]))
+            prefix = model.embed(torch.tensor([[Ids().start, *words[:t]]]))
             if beside is not None:
                 prefix = torch.cat([prefix, beside[row].expand(1, t + 1, -1)], -1)
             logits = model.decoder.output(model.decoder(prefix, condition[row : row + 1])[0, -1])
-            logits[[PAD_ID, START_ID]] = -torch.inf
+            logits[[Ids().pad, Ids().start]] = -torch.inf
             assert word == int(logits.argmax())
-            if word == END_ID:
+            if word == Ids().end:
                 break
 
 
 def test_the_test_rule_takes_the_response_of_largest_cosine_and_never_an_empty_one():
     model, batch = make_model("sepacvae"), make_batch(3)
     tokens = torch.randint(4, 30, (3 * GROUPS, 5), generator=generator())
-    tokens[::GROUPS] = END_ID  # every example's first response is empty
+    tokens[::GROUPS] = Ids().end  # every example's first response is empty
     chosen = model._closest_to_context(batch, tokens)
     context = model.encode_context(batch)
     for i in range(3):
@@ -228,8 +232,8 @@ def test_the_test_rule_takes_the_response_of_largest_cosine_and_never_an_empty_o
 
 
 def test_word_lengths_end_at_the_end_token():
-    tokens = torch.tensor([[7, 8, END_ID, PAD_ID], [7, 8, 9, 9], [END_ID, PAD_ID, PAD_ID, PAD_ID]])
-    assert word_lengths(tokens).tolist() == [2, 4, 0]
+    tokens = torch.tensor([[7, 8, Ids().end, Ids().pad], [7, 8, 9, 9], [Ids().end, Ids().pad, Ids().pad, Ids().pad]])
+    assert word_lengths(tokens, Ids()).tolist() == [2, 4, 0]
 
 
 def test_a_cluster_cvae_with_a_certain_predictor_decodes_with_that_clusters_embedding():
@@ -237,24 +241,29 @@ def test_a_cluster_cvae_with_a_certain_predictor_decodes_with_that_clusters_embe
     with torch.no_grad():
         model.group_predictor[2].weight.zero_()
         model.group_predictor[2].bias.copy_(torch.tensor([0.0, 0.0, 1e6, 0.0]))
-    assert model.generate(batch, "none", 4, generator()).group.tolist() == [2] * len(batch)
+    assert model.generate(batch, Greedy(Ids(), 4), "none", generator()).group.tolist() == [2] * len(batch)
 
 
 def test_an_unknown_option_of_a_model_is_refused_by_name():
     with pytest.raises(PipelineError, match="grups") as error:
-        create("pipeline_lib.models.sepacvae:SepaCVAE", {"grups": 8}, torch.zeros(5, 8), Recurrent(), 8)
+        create(
+            "pipeline_lib.models.sepacvae:SepaCVAE",
+            {"grups": 8},
+            SmallUnits(np.zeros((5, 8), np.float32), 5),
+            Recurrent(),
+        )
     assert "did you mean 'groups'?" in str(error.value)
 
 
 def test_a_model_that_does_not_exist_is_refused_by_name():
     with pytest.raises(PipelineError, match="no model"):
-        create("pipeline_lib.models.nothing:Nothing", {}, torch.zeros(5, 8), Recurrent(), 8)
+        create("pipeline_lib.models.nothing:Nothing", {}, UNITS, Recurrent())
 
 
 @pytest.mark.parametrize("path", ["os:system", "pipeline_lib.examples.batch:Batch", "pipeline_lib.models.cvae:CVEA"])
 def test_what_is_no_model_is_refused_and_not_called(path):
     with pytest.raises(PipelineError, match="no model"):
-        create(path, {}, torch.zeros(5, 8), Recurrent(), 8)
+        create(path, {}, UNITS, Recurrent())
 
 
 @pytest.mark.parametrize("metadata", [{}, {"description": "{}"}, {"description": "no JSON"}])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline_lib.config.ratings import Human
+from pipeline_lib.config.ratings import Questions, Study
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.ratings.draw import Draw, draw
 from pipeline_lib.ratings.sheets import csv_sheet
@@ -37,7 +37,9 @@ def write_responses(path: Path, system: str, contexts: list[str], texts: list[st
 def small_draw(folder: Path, n: int = 4, systems=SYSTEMS, corpus="small", texts=None, **settings) -> Draw:
     contexts = [f"context {i}" for i in range(n)]
     files = {s: write_responses(folder / f"{s}.parquet", s, contexts, (texts or {}).get(s)) for s in systems}
-    return draw(corpus, files, run=1, settings=Human(**{"aspects": ASPECTS, **settings}))
+    questions = {"aspects": ASPECTS} | {key: value for key, value in settings.items() if key in Questions.model_fields}
+    study = {key: value for key, value in settings.items() if key in Study.model_fields}
+    return draw(corpus, files, run=1, study=Study(**study), questions=Questions(**questions))
 
 
 def rows_of(draw_: Draw) -> list[dict[str, str]]:

@@ -9,8 +9,8 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
-from pipeline_lib.config.loading import load
-from pipeline_lib.config.ratings import Human
+from pipeline_lib.config.loading import Layer, load
+from pipeline_lib.config.ratings import Questions, Study
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.ratings.draw import draw, read_draw
@@ -18,10 +18,12 @@ from pipeline_lib.ratings.sheets import csv_sheet, page, write_sheets
 from pipeline_lib.schemas.responses import RESPONSES
 from unit.ratings.human_fixtures import SYSTEMS, rows_of, small_draw, write_responses
 
+QUESTIONS = Questions(aspects={"fit": "Does it fit?"})
+
 
 def test_contexts_are_distinct_and_a_repeated_one_is_shown_with_its_first_pair(tmp_path):
     file = write_responses(tmp_path / "a.parquet", "a", ["hi", "bye", "hi", "hi"])
-    drawn = draw("c", {"a": file}, 1, Human())
+    drawn = draw("c", {"a": file}, 1, Study(), QUESTIONS)
     assert sorted((item.context, item.example_id) for item in drawn.items) == [("bye", 101), ("hi", 100)]
 
 
@@ -51,7 +53,7 @@ def test_a_response_whose_group_the_reference_chose_is_never_shown(tmp_path):
         for s in ("oracle", "context")
     ]
     write_parquet(tmp_path / "both.parquet", pa.concat_tables(parts), RESPONSES)
-    drawn = draw("c", {"sepacvae": tmp_path / "both.parquet"}, 1, Human(split="validation"))
+    drawn = draw("c", {"sepacvae": tmp_path / "both.parquet"}, 1, Study(split="validation"), QUESTIONS)
     assert {r.text for item in drawn.items for r in item.responses} == {"context chose"}
 
 
@@ -121,7 +123,7 @@ def test_systems_that_answered_other_pairs_are_named(tmp_path):
     files = {"a": write_responses(tmp_path / "a.parquet", "a", ["x", "y"])}
     files["b"] = write_responses(tmp_path / "b.parquet", "b", ["x"])
     with pytest.raises(PipelineError, match="b answers 1 examples, a 2") as caught:
-        draw("c", files, 1, Human())
+        draw("c", files, 1, Study(), QUESTIONS)
     assert caught.value.where == str(files["b"])
     assert caught.value.expected
     assert caught.value.remedy
@@ -134,36 +136,52 @@ def test_a_file_that_is_no_key_is_named(tmp_path):
     assert caught.value.where == str(tmp_path / "key.json")
 
 
-BASE = {
-    "corpora": ["small"],
-    "seeds": [1],
-    "sources": {"small": {"reader": "synthetic", "label": "Small", "licence": "own", "synthetic": {}}},
-    "systems": {
-        "random": {"label": "Random", "model": "baseline:random"},
-        "human": {"label": "Human", "model": "baseline:human"},
-        "cvae": {"label": "CVAE", "model": "m:CVAE"},
-    },
-    "external_systems": {"llm": {"label": "LLM", "responses": "x.csv"}},
-}
+def study(systems=None, **changes):
+    """A run with a table of ratings."""
+    table = {"kind": "ratings", "title": "Human judgement", "aspects": {"fit": "?"}, "systems": systems}
+    table |= {key: value for key, value in changes.items() if key in Questions.model_fields}
+    values = {
+        "paper": "own",
+        "preset": "small",
+        "title": "Own",
+        "citation": "us",
+        "corpora": ["small"],
+        "seeds": [1],
+        "sources": {"small": {"reader": "synthetic", "label": "Small", "licence": "own", "synthetic": {}}},
+        "systems": {
+            "random": {"label": "Random", "baseline": "random"},
+            "human": {"label": "Human", "baseline": "human"},
+            "cvae": {"label": "CVAE", "model": "m:CVAE"},
+            "llm": {"label": "LLM", "responses": "x.csv"},
+        },
+        "tables": {"table4": table},
+        "ratings": {key: value for key, value in changes.items() if key in Study.model_fields},
+    }
+    return load([Layer("small.yaml", values)])
 
 
-def test_all_but_the_random_response_are_judged_and_systems_made_elsewhere_always():
-    assert load(BASE).judged == ["human", "cvae", "llm"]
-    assert load({**BASE, "human": {"systems": ["cvae", "random"]}}).judged == ["random", "cvae", "llm"]
+def test_all_but_the_random_response_are_judged_unless_the_table_names_systems():
+    assert study().systems_of("table4") == ["human", "cvae", "llm"]
+    assert study(systems=["cvae", "random"]).systems_of("table4") == ["cvae", "random"]
+
+
+def test_a_judged_system_has_the_name_that_the_paper_uses():
+    layout = study(systems={"human": "Ground-truth", "cvae": "CVAE"}).layout("table4")
+    assert [system.label for system in layout.systems.values()] == ["Ground-truth", "CVAE"]
 
 
 @pytest.mark.parametrize(
-    ("human", "message"),
+    ("changes", "message"),
     [
-        ({"systems": ["cvea"]}, "human.systems: no system 'cvea'; did you mean 'cvae'"),
-        ({"run": 7}, "human.run: there is no run with seed 7"),
+        ({"systems": ["cvea"]}, "tables.table4.systems: no system 'cvea'; did you mean 'cvae'"),
+        ({"run": 7}, "ratings.run: there is no run with seed 7"),
         ({"aspects": {"context": "?"}}, "'context' is a column of every rating sheet"),
         ({"scale": {"kind": "score"}}, "needs `values:`"),
         ({"scale": {"kind": "score", "values": [1, 10]}}, "less than or equal to 9"),
         ({"scale": {"kind": "rank", "values": [1, 2]}}, "the other kinds have none"),
     ],
 )
-def test_settings_that_no_sheet_can_follow_are_refused(human, message):
+def test_settings_that_no_sheet_can_follow_are_refused(changes, message):
     with pytest.raises(PipelineError) as caught:
-        load({**BASE, "human": human})
+        study(**changes)
     assert message in caught.value.problem

@@ -1,6 +1,5 @@
 """A run small enough to check by hand, with texts that would do harm on a page that takes them for markup."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +10,39 @@ from pipeline_lib.files.formats import write_json, write_parquet, write_text
 from pipeline_lib.report.page import Contents
 from pipeline_lib.runs.manifest import describe
 from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.tables.cells import Block, Cell, Column, Row, Section, Table
+from pipeline_lib.tables.files import write_table
+from pipeline_lib.tables.published import PublishedValue
 
 HOSTILE = '</script><script>window.ran = 1</script><img src="https://example.org/x.png" onerror="window.ran = 1">'
 LABELS = {"human": "Human reference", "seq2seq": "Seq2Seq", "sepacvae": "Sepa<b>CVAE"}
 N = 300  # contexts; every fifth is "hello", with references of its own
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 150"><circle cx="9" cy="9" r="9"/></svg>'
 
+FIGURE = {"kind": "latent_map", "number": "5", "title": "Posterior <z>", "caption": "Posterior z, *by group*."}
+
 
 def small_config() -> Config:
-    models = {"human": "baseline:human", "seq2seq": "a:B", "sepacvae": "a:C"}
+    sorts = {"human": {"baseline": "human"}, "seq2seq": {"model": "a:B"}, "sepacvae": {"model": "a:C"}}
     source = {"reader": "synthetic", "label": "Embedded", "licence": HOSTILE, "synthetic": {}}
-    systems = {name: {"label": LABELS[name], "model": model} for name, model in models.items()}
+    scores = {"kind": "scores", "title": "Scores", "columns": ["BLEU-1"]}
     return Config.model_validate(
-        {"corpora": ["embedded"], "seeds": [1], "sources": {"embedded": source}, "systems": systems}
+        {
+            "paper": "own",
+            "preset": "small",
+            "title": "A paper",
+            "citation": "Somebody (2020)",
+            "corpora": ["embedded"],
+            "seeds": [1],
+            "sources": {"embedded": source},
+            "systems": {name: {"label": LABELS[name], **sort} for name, sort in sorts.items()},
+            "tables": {
+                "table2": scores | {"splits": ["validation"], "as": {"BLEU-1": "B1"}},
+                "table3": scores | {"splits": ["test"], "from": "latents"},
+            },
+            "analyses": {"latents": {"kind": "latents"}},
+            "figures": {"latent_map": FIGURE},
+        }
     )
 
 
@@ -47,6 +66,7 @@ def responses(system: str, selection: str, seed: int = 1, samples: int = 1) -> p
         "label": pa.array(example % 8, pa.int32()),
         "tokens": pa.array(np.full(size, 4), pa.int32()),
         **{name: pa.array(draw.gamma(2, 2, size), pa.float32()) for name in ("nll", "kl", "bound", "nll_importance")},
+        "nll_end": pa.nulls(size, pa.float32()),
     }
     table = pa.table([columns[field.name] for field in RESPONSES], RESPONSES)
     for metric in ("BLEU-1", "BLEU-2", "BLEU-1|current|onehot", "coherence"):
@@ -75,37 +95,44 @@ def small_run(folder: Path) -> Contents:
             items.append(write_responses(folder, system, split, pa.concat_tables(own)))
             for selection, table in zip(kinds, own, strict=True):
                 rows.append(_row(system, selection, label, table))
-        tables.append(_table(folder / f"tables/{name}.csv", rows))
+        tables.append(_table(folder / f"tables/{name}.json", split, rows))
     for kind, text in ((".svg", SVG), (".png", "PNG"), (".csv", "x\n1\n")):
         write_text(folder / f"figures/embedded/latent_map{kind}", text)
-    write_text(folder / "captions/latent_map.rst", "Posterior z on {{ snakemake.wildcards.corpus }}, *by group*.")
-    return Contents(
-        folder / "manifest.json",
-        list(reversed(tables)),
-        [folder / "figures/embedded/latent_map.svg"],
-        items,
-        [folder / "captions/latent_map.rst"],
-    )
+    figure = folder / "figures/embedded/latent_map.svg"
+    return Contents(folder / "manifest.json", list(reversed(tables)), [figure], items)
 
 
-def _row(system: str, selection: str, label: str, items: pa.Table) -> dict[str, object]:
+def _row(system: str, selection: str, label: str, items: pa.Table) -> Row:
     bleu = float(np.mean(items["BLEU-1"].to_numpy()))
-    parts = {"sd": 0.01, "n": 1, "low": bleu - 0.1, "high": bleu + 0.1, "published": 0.4, "difference": bleu - 0.4}
+    lead = "real" if system == "seq2seq" else ""
+    cells = {
+        "BLEU-1": Cell(bleu, 0.01, 1, bleu - 0.1, bleu + 0.1, PublishedValue(0.4, "0.4"), lead),  # type: ignore[arg-type]
+        "ppl": Cell() if system == "human" else Cell(31.25, published=PublishedValue(None, ">600")),
+    }
     suffix = {"oracle": " (oracle)"}.get(selection, "")
-    row: dict[str, object] = {"corpus": "embedded", "system": system, "label": label + suffix, "selection": selection}
-    row |= {"collapsed": int(system == "sepacvae"), "BLEU-1": bleu}
-    row |= {f"BLEU-1 {part}": value for part, value in parts.items()}
-    row |= {"BLEU-1 lead": "real" if system == "seq2seq" else ""}
-    return row | {"ppl": "" if system == "human" else 31.25, "ppl sd": "", "ppl published": "", "ppl lead": ""}
+    return Row("embedded", "Embedded", label + suffix, cells, system, selection, int(system == "sepacvae"))
 
 
-def _table(path: Path, rows: list[dict[str, object]]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+def _table(path: Path, split: str, rows: list[Row]) -> Path:
+    columns = [
+        Column("BLEU-1", 3, "BLEU-1", split, "Smoothed", "higher", {"Embedded": "BLEU-1|level:sentence|v:1"}),
+        Column("ppl", 1, "ppl", split, "Perplexity", "lower"),
+    ]
     number = path.stem.removeprefix("table")
-    notes = "- Bold: the best \\<b\\>of all.\n- BLEU-1: `BLEU-1|level:sentence|v:1`\n"
-    write_text(path.with_suffix(".md"), f"# Table {number}. Responses\n\n| a |\n|---|\n\n{notes}")
+    notes = ["Bold: the best <b>of all."]
+    table = Table(path.stem, "scores", number, "Responses", columns=columns, rows=rows, notes=notes)
+    return save(table, path)
+
+
+def save(table: Table, path: Path) -> Path:
+    """Write a table in its four forms; ``path`` is that of the .json."""
+    write_table(table, *(path.with_suffix(f".{kind}") for kind in ("csv", "md", "tex")), path)
     return path
+
+
+def table_of_texts() -> Table:
+    """One case whose texts would do harm on a page that takes them for markup."""
+    lines = [["", "near in test"], ["context", "who <i> ?"], ["Seq2Seq", HOSTILE]]
+    example = {"corpus": "embedded", "split": "test", "example": 104}
+    block = Block("Case 1: who ?", lines, "2 responses", ["me", "<b>you</b>"], [example])
+    return Table("table5", "texts", "5", "Cases", sections=[Section("Embedded", [block], "1 case.")], is_prose=True)

@@ -8,59 +8,61 @@ from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_json, write_text
+from pipeline_lib.metrics.named import metric_names
 from pipeline_lib.report.captions import caption_html
 from pipeline_lib.report.item_files import item_sets, pack
-from pipeline_lib.report.metric_notes import MEANING, metric_notes
+from pipeline_lib.report.metric_notes import metric_notes
 from pipeline_lib.report.page import write_page
 from pipeline_lib.report.script_data import literal, packed
-from pipeline_lib.report.shown_cases import read_cases
-from pipeline_lib.report.shown_tables import read_table
+from pipeline_lib.report.shown_tables import as_json, signatures
 from pipeline_lib.runs.manifest import describe
-from pipeline_lib.tables.cells import Cell, Row, Table
-from pipeline_lib.tables.files import write_long_form
+from pipeline_lib.tables.cells import Cell, Column, Row, Table
 from pipeline_lib.tables.published import PublishedValue
-from pipeline_lib.tables.text import markdown
-from unit.report.report_fixtures import small_config, small_run
+from unit.report.report_fixtures import save, small_config, small_run, table_of_texts
 
 
-def test_a_table_is_shown_with_the_figures_that_were_written_of_it(tmp_path):
+def test_a_table_is_shown_with_the_values_that_its_json_holds():
     cell = Cell(0.31, 0.02, 2, 0.2, 0.4, PublishedValue(0.386, "0.386±0.00"), "real")
-    row = Row("c", "Corpus", "Sys", {"BLEU-1": cell, "ppl": Cell()}, "sys", "oracle", 1)
-    other = Row("c", "Corpus", "Other", {"BLEU-1": Cell(0.2), "ppl": Cell(31.25), "kl": Cell()}, "other", "none")
-    row.cells["kl"] = Cell()
+    first = Row("c", "Corpus", "Sys", {"BLEU-1": cell, "ppl": Cell(float("inf")), "kl": Cell()}, "sys", "oracle", 1)
+    others = {"BLEU-1": Cell(0.2), "ppl": Cell(31.25, published=PublishedValue(None, ">600")), "kl": Cell()}
     table = Table(
-        "table2", "Validation responses", ["BLEU-1"], ["ppl", "kl"], [row, other], ["a | note", "BLEU-1: `BLEU-1|v:1`"]
+        "table2",
+        "scores",
+        "2",
+        "Validation responses",
+        columns=[Column("BLEU-1", 3, "BLEU-1", "validation", signatures={"Corpus": "BLEU-1|v:1"})],
+        extra=[Column("ppl", 1), Column("kl", 2)],
+        rows=[first, Row("c", "Corpus", "Other", others, "other", "none")],
     )
-    write_long_form(tmp_path / "table2.csv", table)
-    write_text(tmp_path / "table2.md", markdown(table, 3))
-    shown = read_table(tmp_path / "table2.csv", {"c": "Corpus"}, 3)
-    assert (shown.title, shown.notes) == ("Table 2. Validation responses", ["a | note"])
-    assert shown.signatures == {"BLEU-1": ["BLEU-1|v:1"]}
-    assert [(column.name, column.kind) for column in shown.columns] == [("BLEU-1", "figure"), ("ppl", "figure")]
-    only = shown.rows[0]
-    assert (only["label"], only["corpus_label"], only["collapsed"]) == ("Sys", "Corpus", 1)
-    figure = only["cells"]["BLEU-1"]
-    assert (figure["mean"], figure["sd"], figure["n"], figure["low"], figure["high"]) == (0.31, 0.02, 2, 0.2, 0.4)
-    assert (figure["published"], figure["lead"]) == (0.386, "real")
-    assert figure["difference"] == pytest.approx(-0.076)
-    assert only["cells"]["ppl"]["mean"] is None
-    assert "kl" not in only["cells"]  # a column without a figure says nothing
+    shown = as_json(table)
+    assert [(c["name"], c["places"], c["metric"], c["split"]) for c in shown["columns"]] == [
+        ("BLEU-1", 3, "BLEU-1", "validation"),
+        ("ppl", 1, "", ""),
+    ]  # a column without a value says nothing
+    assert shown["columns"][0]["signatures"] == signatures(table) == ["BLEU-1|v:1"]
+    row, other = shown["rows"]
+    assert (row["label"], row["corpus_label"], row["collapsed"], row["selection"]) == ("Sys", "Corpus", 1, "oracle")
+    parts = row["cells"]["BLEU-1"]
+    assert (parts["mean"], parts["sd"], parts["n"], parts["low"], parts["high"]) == (0.31, 0.02, 2, 0.2, 0.4)
+    assert (parts["published"], parts["lead"]) == (0.386, "real")
+    assert parts["difference"] == pytest.approx(-0.076)
+    assert "mean" not in row["cells"]["ppl"]  # infinite: a script cannot hold it
+    assert (other["cells"]["ppl"]["published"], other["cells"]["ppl"]["printed"]) == (None, ">600")
+    json.dumps(shown, allow_nan=False)
 
 
-def test_columns_of_text_and_of_plain_numbers_are_told_apart(tmp_path):
-    write_text(tmp_path / "x.csv", 'system,response,examples,seconds\na,"no, <b>",3,1.25\nb,2,4,2.5\n')
-    write_text(tmp_path / "x.md", "# Costs\n\n- a note with \\<b\\> and 2 \\* 3\n")
-    shown = read_table(tmp_path / "x.csv", {}, 3)
-    assert [(c.name, c.kind, c.places) for c in shown.columns] == [
-        ("response", "text", 0),
-        ("examples", "number", 0),
-        ("seconds", "number", 3),
-    ]
-    assert shown.notes == ["a note with <b> and 2 * 3"]
+def test_a_word_in_place_of_a_value_is_shown():
+    cells = {"relevance": Cell(text="not collected"), "rank": Cell(text=" ")}
+    columns = [Column("relevance"), Column("rank")]
+    table = Table("table4", "ratings", "4", "Judged", columns=columns, rows=[Row("c", "Corpus", "Sys", cells, "sys")])
+    shown = as_json(table)
+    assert [column["name"] for column in shown["columns"]] == ["relevance"]
+    assert shown["rows"][0]["cells"]["relevance"]["text"] == "not collected"
 
 
 @pytest.mark.parametrize("text", ["</script>", "<!--", "a\u2028b\u2029c", '"\\\n', "é 字 \U0001f600"])
@@ -108,31 +110,25 @@ def test_no_variant_of_a_metric_that_tables_leave_out_makes_the_page_larger(tmp_
     }
 
 
-def test_every_metric_of_the_default_tables_is_explained():
-    from pipeline_lib.config.tables import Tables
-
-    tables = Tables()
-    assert {*tables.table2, *tables.table3, *tables.extra} <= set(MEANING)
-    assert {note["item"] for note in metric_notes().values()} <= set(MEANING)
-
-
-def test_a_caption_is_filled_in_and_turned_into_markup_without_scripts(tmp_path):
-    write_text(
-        tmp_path / "a.rst", "On {{ snakemake.wildcards.corpus }} above {{ snakemake.params.threshold }}: *z* <b>."
-    )
-    html = caption_html(tmp_path / "a.rst", {"corpus": "here"}, {"threshold": 0.9})
-    assert re.sub(r"\s+", " ", html).strip() == "<p>On here above 0.9: <em>z</em> &lt;b&gt;.</p>"
+def test_every_metric_is_explained_and_leads_to_items_that_the_page_has():
+    names = metric_names()
+    notes = metric_notes([*names, "gone by now"])
+    assert set(notes) == {"repeats", *names}
+    assert {note["item"] for note in notes.values()} <= set(notes)
+    assert all(note["meaning"] and note["better"] in ("higher", "lower", None) for note in notes.values())
 
 
-@pytest.mark.parametrize(
-    ("text", "problem"),
-    [("{{ snakemake.wildcards.nothing }}", "nothing"), ("{% if %}", "Expected"), (".. raw:: html\n\n   <b>", "raw")],
-)
-def test_a_caption_with_a_fault_is_named(tmp_path, text, problem):
-    write_text(tmp_path / "a.rst", text)
+def test_a_caption_is_turned_into_markup_without_scripts():
+    html = caption_html("Cosines above 0.9: *z* <b>. A {brace} and a $ stay.", "figures.a")
+    expected = "<p>Cosines above 0.9: <em>z</em> &lt;b&gt;. A {brace} and a $ stay.</p>"
+    assert re.sub(r"\s+", " ", html).strip() == expected
+
+
+@pytest.mark.parametrize(("text", "problem"), [("*open", "emphasis"), (".. raw:: html\n\n   <b>", "raw")])
+def test_a_caption_with_a_fault_is_named(text, problem):
     with pytest.raises(PipelineError, match=problem) as caught:
-        caption_html(tmp_path / "a.rst", {"corpus": "here"})
-    assert caught.value.where.endswith("a.rst")
+        caption_html(text, "figures.a")
+    assert caught.value.where == "figures.a.caption"
     assert caught.value.remedy
 
 
@@ -153,8 +149,8 @@ def test_systems_that_answered_other_contexts_are_named(tmp_path):
     [
         ("figures/embedded/latent_map.png", None, "file not found"),
         ("figures/embedded/latent_map.svg", "<svg></svg>", "damaged"),
-        ("tables/table2.md", None, "not readable"),
-        ("tables/table2.csv", b"\xff\xfe\x00", "damaged"),
+        ("tables/table2.json", None, "not readable"),
+        ("tables/table2.json", b"\xff\xfe\x00", "damaged"),
         ("manifest.json", "{", "damaged"),
     ],
 )
@@ -192,18 +188,19 @@ def test_the_record_of_a_run_names_data_by_checksum_and_reads_back_as_a_configur
 
 
 def test_a_recorded_configuration_has_no_folder_of_this_machine_and_describes_the_same_run():
-    values = small_config().model_dump(mode="json")
+    values = small_config().model_dump(mode="json", by_alias=True)
     values["mirror"] = "/home/someone/data"
     values["sources"]["embedded"]["mirror"] = "/home/someone/other"
-    values["sweep"] = {"one_to_many": [0.25], "many_to_one": []}
-    from pipeline_lib.config.loading import load
+    options = {"one_to_many": [0.25], "many_to_one": [], "systems": ["seq2seq"]}
+    values["analyses"]["one_to_many"] = {"kind": "one_to_many", "options": options}
+    from pipeline_lib.config.loading import Layer, load
     from pipeline_lib.config.run import Config
 
-    recorded = load(values).recorded()
+    recorded = load([Layer("a.yaml", values)]).recorded()
     assert "someone" not in recorded
     again = Config.model_validate_json(recorded)
     assert list(again.sources) == ["embedded"]
-    assert again.systems == load(values).systems
+    assert again.systems == load([Layer("a.yaml", values)]).systems
 
 
 def test_the_record_tells_the_commit_and_whether_files_differ_from_it(tmp_path, monkeypatch):
@@ -238,50 +235,34 @@ def test_the_shipped_library_is_the_one_that_its_readme_names():
     assert "MIT License" in (vendor / "LICENSE").read_text()
 
 
-CASES = """corpus,case,split,context,similarity,example_id,role,system,label,selection,sample,count,text
-embedded,1,train,who ?,0.1,1,response,,,,,2,me
-embedded,1,train,who ?,0.1,2,response,,,,,1,<b>you</b>
-embedded,1,validation,who is it ?,0.9,103,reference,,,,,,it is me
-embedded,1,validation,who is it ?,0.9,103,answer,seq2seq,Seq2Seq,none,0,,no
-embedded,1,validation,who is it ?,0.9,103,answer,seq2seq,Seq2Seq,none,1,,
-embedded,1,test,who <i> ?,0.8,104,reference,,,,,,nobody
-embedded,1,test,who <i> ?,0.8,104,answer,seq2seq,Seq2Seq,none,0,,yes
-"""
-
-
-def test_cases_are_shown_with_their_responses_and_the_answers_side_by_side(tmp_path):
-    write_text(tmp_path / "table5.csv", CASES)
-    case = read_cases(tmp_path / "table5.csv", {"embedded": "Embedded"})[0]
-    assert (case.corpus, case.number, case.context, case.responses) == (
-        "Embedded",
-        1,
-        "who ?",
-        {"me": 2, "<b>you</b>": 1},
-    )
-    assert [(near.split, near.text, near.similarity) for near in case.near] == [
-        ("validation", "who is it ?", 0.9),
-        ("test", "who <i> ?", 0.8),
-    ]
-    assert case.near[0].answers == {"Reference": ["it is me"], "Seq2Seq": ["no", ""]}
-    assert case.near[1].address == "#items?corpus=embedded&split=test&example=104"
-
-
-def test_texts_of_cases_are_escaped_on_the_page(tmp_path):
+def test_texts_are_escaped_on_the_page_and_their_columns_lead_to_the_explorer(tmp_path):
     contents = small_run(tmp_path)
-    write_text(tmp_path / "tables/table5.csv", CASES)
-    write_text(tmp_path / "tables/table5.md", "# Table 5. Cases\n")
-    shown = replace(contents, tables=[*contents.tables, tmp_path / "tables/table5.csv"])
-    write_page(shown, tmp_path / "report/index.html")
+    texts = save(table_of_texts(), tmp_path / "tables/table5.json")
+    write_page(replace(contents, tables=[*contents.tables, texts]), tmp_path / "report/index.html")
     page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;you&lt;/b&gt;" in page
     assert "<b>you" not in page
     assert "who <i>" not in page
+    assert "<script>window" not in page
+    assert 'href="#items?corpus=embedded&amp;split=test&amp;example=104"' in page
 
 
-def test_a_table_of_cases_with_other_columns_is_named(tmp_path):
-    write_text(tmp_path / "table5.csv", "corpus,case\nembedded,1\n")
-    with pytest.raises(PipelineError, match="not readable as Table 5") as caught:
-        read_cases(tmp_path / "table5.csv", {})
-    assert caught.value.where.endswith("table5.csv")
-    assert "example_id" in caught.value.expected
-    assert caught.value.remedy
+def test_titles_and_captions_are_those_of_the_tables_and_of_the_declared_figures(tmp_path):
+    contents = small_run(tmp_path)
+    own = Table("mine", "scores", None, "Nothing of SepaCVAE", "Of *another* paper.", [Column("a")])
+    path = save(replace(own, rows=[Row("c", "C", "S", {"a": Cell(1.0)}, "s")]), tmp_path / "tables/mine.json")
+    write_page(replace(contents, tables=[path]), tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert "<h3>Nothing of SepaCVAE</h3>" in page
+    assert "Of <em>another</em> paper." in page
+    assert "<h3>Figure 5. Posterior &lt;z&gt;</h3>" in page
+    assert "Posterior z, <em>by group</em>." in page
+
+
+def test_a_system_that_makes_no_texts_is_shown_with_its_likelihoods(tmp_path):
+    from unit.report.report_fixtures import responses, write_responses
+
+    table = responses("floor", "none")
+    silent = table.set_column(table.column_names.index("response"), "response", pa.nulls(len(table), pa.string()))
+    made = pack([write_responses(tmp_path, "floor", "test", silent.drop_columns(["BLEU-1", "BLEU-2", "coherence"]))])
+    assert "ppl" in made["answers"][0]["metrics"]

@@ -10,7 +10,7 @@ import torch
 from pipeline_lib.compute.device import choose_device
 from pipeline_lib.compute.precision import precise
 from pipeline_lib.compute.ranks import Ranks
-from pipeline_lib.config.decoding import Decoding
+from pipeline_lib.config.decoding import Greedy
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.files.formats import read_parquet, write_parquet
@@ -20,7 +20,7 @@ from pipeline_lib.responses.generate import respond
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 from pipeline_lib.training.validation import validate
 from unit.model_fixtures import NETWORK, SYSTEMS
 
@@ -50,6 +50,7 @@ def corpus(tmp_path_factory):
         "turn": range(19),
         "context": [text() for _ in range(19)],
         "response": [text() for _ in range(19)],
+        "user": [None] * 19,
         "label": [i % 3 for i in range(19)],
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
@@ -60,13 +61,13 @@ def built(system, vocabulary):
     path, options = SYSTEMS[system]
     torch.manual_seed(1)
     network = NETWORK.model_copy(update={"initial_range": 0.5})
-    return saved.build(saved.Description(model=path, options=options, network=network, groups=4), vocabulary)
+    return saved.build(saved.Description(model=path, options=options, network=network), vocabulary)
 
 
 def answers(corpus, system, selections, batch_size=4):
-    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
-    settings = Decoding(max_length=6, batch_size=batch_size, importance_samples=4)
-    return respond(built(system, vocabulary), vocabulary, corpus / "examples.parquet", None, settings, 1, selections)
+    vocabulary = Words.read(corpus / "vocabulary.parquet")
+    settings = Greedy(max_length=6, batch_size=batch_size, importance_samples=4)
+    return respond(built(system, vocabulary), vocabulary, corpus / "examples.parquet", None, settings, 1, selections, 4)
 
 
 def test_rows_stand_in_the_order_of_the_pairs_whatever_the_batches(corpus):
@@ -98,21 +99,21 @@ def test_no_response_is_longer_than_the_limit_or_holds_a_special_token(corpus):
 
 
 def test_a_saved_model_answers_as_it_did_before(corpus, tmp_path):
-    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "vocabulary.parquet")
     model = built("cvae_bow", vocabulary)
     path, options = SYSTEMS["cvae_bow"]
-    description = saved.Description(model=path, options=options, network=NETWORK, groups=4)
+    description = saved.Description(model=path, options=options, network=NETWORK)
     saved.save(tmp_path / "model.safetensors", model.state_dict(), description)
     again = saved.load(tmp_path / "model.safetensors", vocabulary)
-    examples, settings = corpus / "examples.parquet", Decoding(max_length=6)
+    examples, settings = corpus / "examples.parquet", Greedy(max_length=6)
     one, other = (respond(m, vocabulary, examples, None, settings, 1, ["none"])[0] for m in (model, again))
     assert one.equals(other)
 
 
 def test_weights_of_another_vocabulary_are_refused(corpus, tmp_path):
-    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "vocabulary.parquet")
     path, options = SYSTEMS["seq2seq"]
-    description = saved.Description(model=path, options=options, network=NETWORK, groups=4)
+    description = saved.Description(model=path, options=options, network=NETWORK)
     weights = built("seq2seq", vocabulary).state_dict()
     weights["decoder.output.bias"] = weights["decoder.output.bias"][:-1]
     saved.save(tmp_path / "model.safetensors", weights, description)
@@ -122,7 +123,7 @@ def test_weights_of_another_vocabulary_are_refused(corpus, tmp_path):
 
 
 def test_validation_perplexity_pools_over_tokens(corpus):
-    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "vocabulary.parquet")
     table, _ = answers(corpus, "seq2seq", ["none"])
     dataset = ExampleDataset.read(corpus / "examples.parquet", vocabulary)
     found = validate(built("seq2seq", vocabulary), dataset, batch_size=5, seed=1, limit=None, ranks=Ranks())
@@ -144,7 +145,7 @@ def test_baselines_answer_with_the_reference_or_with_seeded_training_responses(c
 
 @pytest.mark.parametrize("system", ["cvae_bow", "k_cvae_bow", "sepacvae"])
 def test_bfloat16_autocast_gives_nearly_the_float32_loss_and_gradient(corpus, system):
-    vocabulary = Vocabulary.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "vocabulary.parquet")
     model = built(system, vocabulary)
     dataset = ExampleDataset.read(corpus / "examples.parquet", vocabulary)
     dataset.group = np.arange(19) % 4

@@ -9,7 +9,8 @@ import pytest
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.files.formats import read_parquet, write_parquet
+from pipeline_lib.metrics.named import metric_names
 from pipeline_lib.metrics.suite import score_file
 from pipeline_lib.responses.external import external
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -17,6 +18,7 @@ from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vectors import vectors_schema
 from pipeline_lib.significance.outputs import read_outputs
 from pipeline_lib.significance.paired import compare_with
+from pipeline_lib.text.tokenisers import characters, english, spaces
 
 
 @pytest.fixture
@@ -28,6 +30,7 @@ def examples(tmp_path):
         "turn": [0, 0, 0],
         "context": ["how are you ?", "good night .", "how are you ?"],
         "response": ["fine .", "sleep well .", "so so ."],
+        "user": [None] * 3,
         "label": [None, 4, None],
     }
     write_parquet(tmp_path / "test.parquet", pa.table(table), EXAMPLES)
@@ -40,8 +43,18 @@ def answers(examples, rows, names=("context", "response", "sample")):
     return path
 
 
+def test_responses_are_tokenised_like_the_corpus_and_contexts_may_hold_reserved_tokens(examples):
+    several_turns = read_parquet(examples)
+    contexts = ["<unk> day <turn> N days", "ok", "ok"]
+    several_turns = several_turns.set_column(3, "context", pa.array(contexts))
+    write_parquet(examples, several_turns, EXAMPLES)
+    given = answers(examples, [("<unk> day <turn> N days", "No, N."), (" ok ", "No, N.")])
+    for tokeniser, said in ((english, "no , n ."), (spaces, "No, N."), (characters, "no , n .")):
+        assert external(given, examples, tokeniser)["response"].to_pylist() == [said] * 3
+
+
 def test_every_pair_gets_its_contexts_response_tokenised_like_the_corpus(examples):
-    table = external(answers(examples, [("good night .", "Bye, you!"), ("how are you ?", "Well.")]), examples)
+    table = external(answers(examples, [("good night .", "Bye, you!"), ("how are you ?", "Well.")]), examples, english)
     assert table.schema == RESPONSES
     assert table["response"].to_pylist() == ["well .", "bye , you !", "well ."]
     assert table["reference"].to_pylist() == ["fine .", "sleep well .", "so so ."]
@@ -63,7 +76,7 @@ def test_every_pair_gets_its_contexts_response_tokenised_like_the_corpus(example
 def test_a_missing_an_unknown_and_an_ambiguous_answer_are_named(examples, rows, problem):
     path = answers(examples, rows)
     with pytest.raises(PipelineError, match=problem) as error:
-        external(path, examples)
+        external(path, examples, english)
     assert str(path) in str(error.value)
     assert error.value.expected
     assert error.value.remedy
@@ -74,7 +87,7 @@ def test_an_empty_file_is_named(examples, content):
     path = examples.with_name("answers.csv")
     path.write_text(content)
     with pytest.raises(PipelineError, match=r"no responses|not readable") as error:
-        external(path, examples)
+        external(path, examples, english)
     assert str(path) in str(error.value)
 
 
@@ -82,7 +95,7 @@ def test_a_file_without_responses_names_the_column(examples):
     path = examples.with_name("answers.csv")
     path.write_text("context,respons\ngood night .,bye\n")
     with pytest.raises(PipelineError, match="no column 'response'") as error:
-        external(path, examples)
+        external(path, examples, english)
     assert "did you mean 'respons'?" in str(error.value)
 
 
@@ -92,7 +105,7 @@ SEVERAL = [("how are you ?", "fine ."), ("good night .", "sleep ."), ("how are y
 
 
 def test_the_different_responses_to_a_context_are_numbered_as_they_stand_in_the_file(examples):
-    table = external(answers(examples, [*SEVERAL, SEVERAL[0]]), examples)
+    table = external(answers(examples, [*SEVERAL, SEVERAL[0]]), examples, english)
     assert table["example_id"].to_pylist() == [1, 1, 1, 2, 3, 3, 3]
     assert table["sample"].to_pylist() == [0, 1, 2, 0, 0, 1, 2]
     assert table["response"].to_pylist() == ["fine .", "so .", "ok", "sleep .", "fine .", "so .", "ok"]
@@ -101,7 +114,7 @@ def test_the_different_responses_to_a_context_are_numbered_as_they_stand_in_the_
 
 def test_numbered_samples_keep_their_order_and_their_repetitions(examples):
     rows = [("how are you ?", "b", 7), ("good night .", "n", 2), ("how are you ?", "a", 3), ("how are you ?", "a", 9)]
-    table = external(answers(examples, rows), examples)
+    table = external(answers(examples, rows), examples, english)
     assert table["response"].to_pylist() == ["a", "b", "a", "n", "a", "b", "a"]
     assert table["sample"].to_pylist() == [0, 1, 2, 0, 0, 1, 2]
 
@@ -115,7 +128,7 @@ def test_a_csv_and_a_parquet_file_say_the_same_as_json_lines(examples, kind):
         path.write_text("\n".join(["context,response,sample", *(f'"{c}","{r}",{k}' for c, r, k in rows)]))
     else:
         write_parquet(path, table, table.schema)
-    assert external(path, examples).equals(external(answers(examples, rows), examples))
+    assert external(path, examples, english).equals(external(answers(examples, rows), examples, english))
 
 
 def vectors_file(folder):
@@ -129,14 +142,16 @@ def vectors_file(folder):
 def scored(folder, table, system="llm"):
     """(metric -> row of scores, per-item table), both also written."""
     write_parquet(folder / "responses.parquet", table, RESPONSES)
-    rows, items = score_file(folder / "responses.parquet", vectors_file(folder), Metrics(bootstrap=20), seed=1)
+    rows, items = score_file(
+        folder / "responses.parquet", vectors_file(folder), metric_names(), Metrics(bootstrap=20), 1
+    )
     about = {"corpus": "c", "split": "test", "system": system, "seed": "1"}
     write_parquet(folder / f"{system}.parquet", items, items.schema, about)
     return {row["metric"]: row for row in rows}, items
 
 
 def test_a_pairs_figure_is_the_mean_over_its_responses_and_a_metric_the_mean_over_pairs(examples):
-    table = external(answers(examples, SEVERAL), examples)
+    table = external(answers(examples, SEVERAL), examples, english)
     scores, items = scored(examples.parent, table)
     assert items.select(["example_id", "sample"]).to_pylist() == table.select(["example_id", "sample"]).to_pylist()
     for name in ("Average", "Greedy", "Extrema", "coherence", "BLEU-1", "BLEU-2|current|onehot", "length"):
@@ -155,8 +170,8 @@ def test_a_pairs_figure_is_the_mean_over_its_responses_and_a_metric_the_mean_ove
 def test_as_many_responses_to_every_context_give_the_mean_of_the_runs_with_one_each(examples):
     rows = [("how are you ?", "fine .", 0), ("how are you ?", "so so .", 1)]
     rows += [("good night .", "sleep well .", 0), ("good night .", "so .", 1)]
-    together, _ = scored(examples.parent, external(answers(examples, rows), examples))
-    alone = [scored(examples.parent, external(answers(examples, rows[k::2]), examples))[0] for k in (0, 1)]
+    together, _ = scored(examples.parent, external(answers(examples, rows), examples, english))
+    alone = [scored(examples.parent, external(answers(examples, rows[k::2]), examples, english))[0] for k in (0, 1)]
     for name in ("Average", "Greedy", "Extrema", "coherence", "BLEU-1", "BLEU-4", "length"):
         assert together[name]["value"] == pytest.approx(np.mean([scores[name]["value"] for scores in alone])), name
 
@@ -164,8 +179,8 @@ def test_as_many_responses_to_every_context_give_the_mean_of_the_runs_with_one_e
 def test_saying_everything_twice_changes_no_figure_but_distinct(examples):
     once = [("how are you ?", "fine so ."), ("good night .", "sleep well .")]
     twice = [(*row, sample) for row in once for sample in (0, 1)]
-    before, _ = scored(examples.parent, external(answers(examples, once), examples))
-    after, _ = scored(examples.parent, external(answers(examples, twice), examples))
+    before, _ = scored(examples.parent, external(answers(examples, once), examples, english))
+    after, _ = scored(examples.parent, external(answers(examples, twice), examples, english))
     for name, row in after.items():
         if row["value"] is not None and not name.startswith("distinct"):
             assert row["value"] == pytest.approx(before[name]["value"]), name
@@ -176,11 +191,11 @@ def test_paired_tests_compare_pairs_and_leave_distinct_to_systems_with_one_respo
     single = [("how are you ?", "so so ."), ("good night .", "fine")]
     files = []
     for system, rows in (("one", single), ("several", SEVERAL)):
-        scored(examples.parent, external(answers(examples, rows), examples), system)
+        scored(examples.parent, external(answers(examples, rows), examples, english), system)
         files.append(examples.parent / f"{system}.parquet")
-    _, _, (one, several) = read_outputs(files, ["one", "several"])
+    one, several = read_outputs(files, ["one", "several"], metric_names())
     assert one.examples.tolist() == several.examples.tolist() == [1, 2, 3]
-    found = {row.metric: row for row in compare_with(one, [several], Significance(trials=64))}
+    found = {row.metric: row for row in compare_with(one, [several], Significance(trials=64), metric_names())}
     assert "distinct-1" not in found
     assert found["length"].difference == pytest.approx((5 / 3 + 2 + 5 / 3) / 3 - (3 + 1 + 3) / 3)
     assert 0 < found["corpus-BLEU"].p <= 1

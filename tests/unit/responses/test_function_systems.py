@@ -13,6 +13,7 @@ from pipeline_lib.responses.functions import respond_with
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vectors import vectors_schema
+from pipeline_lib.text.tokenisers import english
 
 MODULE = """
 def told(contexts, train, vectors, seed, greeting="Hi"):
@@ -36,12 +37,12 @@ def files(tmp_path, monkeypatch):
     def examples(name, contexts):
         n = len(contexts)
         columns = {"example_id": range(n), "dialogue_id": ["d"] * n, "turn": [0] * n}
-        columns |= {"context": contexts, "response": ["secret"] * n, "label": [None] * n}
+        columns |= {"context": contexts, "response": ["secret"] * n, "user": [None] * n, "label": [None] * n}
         write_parquet(tmp_path / name, pa.table(columns), EXAMPLES)
         return tmp_path / name
 
     vectors = pa.table({"token": ["a"], "vector": pa.FixedSizeListArray.from_arrays(np.ones(2, np.float32), 2)})
-    write_parquet(tmp_path / "vectors.parquet", vectors, vectors_schema(2))
+    write_parquet(tmp_path / "vectors.parquet", vectors, vectors_schema(2), {"source": "made", "sha256": "0" * 64})
     (tmp_path / "own.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "own", raising=False)
@@ -53,7 +54,7 @@ def files(tmp_path, monkeypatch):
 
 
 def test_a_function_is_given_contexts_training_pairs_vectors_seed_and_options(files):
-    table = respond_with("own.told", {"greeting": "Yo"}, *files, seed=7)
+    table = respond_with("own.told", {"greeting": "Yo"}, *files, english, seed=7)
     assert table["response"].to_pylist() == ["yo , x 3 2 7 !", "yo , y 3 2 7 !"]  # tokenised like the corpus
     assert table["reference"].to_pylist() == ["secret", "secret"]
     assert table["nll"].null_count == 2  # it has no likelihood, and none is made up
@@ -73,7 +74,7 @@ def test_a_function_is_given_contexts_training_pairs_vectors_seed_and_options(fi
 )
 def test_what_is_no_such_function_is_named(files, function, options, problem):
     with pytest.raises(PipelineError, match=problem) as error:
-        respond_with(function, options, *files, seed=1)
+        respond_with(function, options, *files, english, seed=1)
     assert error.value.where
     assert error.value.expected
     assert error.value.remedy

@@ -1,17 +1,23 @@
 """Paired tests: against scipy, on data where the null holds, and where it does not."""
 
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
-from pipeline_lib.metrics.items import Items
+from pipeline_lib.metrics.items import Items, ReferenceLikelihood
 from pipeline_lib.significance.draws import Occurrences, Resamples, Swaps
-from pipeline_lib.significance.outputs import Outputs, read_outputs
-from pipeline_lib.significance.paired import _p_value, compare, holm
-from pipeline_lib.significance.statistics import DistinctRatio, Sums
+from pipeline_lib.significance.outputs import Outputs, by_split, read_outputs
+from pipeline_lib.significance.paired import _p_value, compare, compare_with, holm
+from pipeline_lib.significance.statistics import DistinctRatio, Sums, competes
 
 
 def means(*systems):
@@ -157,7 +163,7 @@ def responses_file(path, system, seed, selection="none", examples=range(20), kl=
 def test_a_seed_that_one_system_lacks_is_an_error(tmp_path):
     files = [responses_file(tmp_path / f"{s}{k}", s, k) for s, k in [("a", 1), ("a", 2), ("b", 1)]]
     with pytest.raises(PipelineError) as error:
-        read_outputs(files, ["a", "b"])
+        read_outputs(files, ["a", "b"], [])
     assert "b has seeds [1], a has [1, 2]" in error.value.problem
     assert error.value.remedy
 
@@ -165,7 +171,7 @@ def test_a_seed_that_one_system_lacks_is_an_error(tmp_path):
 def test_other_test_items_are_an_error(tmp_path):
     files = [responses_file(tmp_path / "a", "a", 1), responses_file(tmp_path / "b", "b", 1, examples=range(1, 21))]
     with pytest.raises(PipelineError, match="other examples"):
-        read_outputs(files, ["a", "b"])
+        read_outputs(files, ["a", "b"], [])
 
 
 def test_oracle_outputs_and_baselines_do_not_compete(tmp_path):
@@ -174,7 +180,7 @@ def test_oracle_outputs_and_baselines_do_not_compete(tmp_path):
         responses_file(tmp_path / "b", "b", 1, selection="oracle"),
         responses_file(tmp_path / "h", "human", 1),
     ]
-    assert [s.system for s in read_outputs(files, ["a", "b"])[2]] == ["a"]
+    assert [s.system for s in read_outputs(files, ["a", "b"], [])] == ["a"]
 
 
 def test_reconstruction_perplexity_is_compared_among_latent_systems_alone(tmp_path):
@@ -183,12 +189,52 @@ def test_reconstruction_perplexity_is_compared_among_latent_systems_alone(tmp_pa
         responses_file(tmp_path / "cvae", "cvae", 1, kl=1.0),
         responses_file(tmp_path / "sepa", "sepa", 1, kl=2.0),
     ]
-    systems = read_outputs(files, ["seq2seq", "cvae", "sepa"])[2]
+    systems = read_outputs(files, ["seq2seq", "cvae", "sepa"], ["ppl", "ppl-bound"])
     rows = compare(systems, Significance(trials=50), ["ppl", "ppl-bound"])
     named = {
         m: {name for r in rows if r["metric"] == m for name in (r["best"], r["other"])} for m in ("ppl", "ppl-bound")
     }
     assert named == {"ppl": {"cvae", "sepa"}, "ppl-bound": {"seq2seq", "cvae", "sepa"}}
+
+
+def test_a_column_without_a_better_direction_has_no_leader():
+    systems = [outputs(name, ["w1"] * 9, {"length": np.full(9, n)}) for name, n in (("a", 1.0), ("b", 2.0))]
+    assert compare(systems, Significance(trials=20), ["length"]) == []
+    assert [row.metric for row in compare_with(systems[0], systems[1:], Significance(trials=20), ["length"])] == [
+        "length"
+    ]
+
+
+def test_the_splits_of_a_table_are_tested_apart(tmp_path):
+    """Each split with the systems and the items of that split, by the command line that the workflow calls."""
+    files = [responses_file(tmp_path / f"{system}-test", system, 1) for system in "ab"]
+    for system in "ab":
+        own = responses_file(tmp_path / f"{system}-train", system, 1, examples=range(30))
+        table = pq.read_table(own)
+        about = {"corpus": "c", "split": "train", "system": system, "seed": "1"}
+        write_parquet(own, table, table.schema, about)
+        files.append(own)
+    found = by_split(files)
+    assert {key: len(own) for key, own in found.items()} == {("c", "test"): 2, ("c", "train"): 2}
+    script = Path(__file__).parents[3] / "workflow/scripts/compare_systems.py"
+    settings = Significance(trials=20).model_dump_json()
+    command = [sys.executable, script, "--items", *files, "--competing", "a", "b", "--metrics", "coherence", "length"]
+    subprocess.run([*command, "--settings", settings, "--out", tmp_path / "out.parquet"], check=True)
+    rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [(row["split"], row["metric"], row["n"]) for row in rows] == [
+        ("test", "coherence", 20),
+        ("train", "coherence", 30),
+    ]
+
+
+def test_a_system_without_texts_competes_in_likelihoods_alone():
+    items = Items.of([""] * 4, ["w1"] * 4, [""] * 4)
+    likelihood = ReferenceLikelihood(np.full(4, 2.0), np.full(4, 3.0), None, None, None)
+    silent = Outputs(
+        "floor", np.arange(4), {1: replace(items, answered=False, likelihood=likelihood)}, {"length": np.zeros(4)}
+    )
+    assert competes(silent, "ppl-bound")
+    assert not any(competes(silent, metric) for metric in ("distinct-1", "corpus-BLEU", "length"))
 
 
 def test_an_n_gram_counts_once_for_each_text_that_has_it():

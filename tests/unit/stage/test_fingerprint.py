@@ -9,7 +9,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.stage import fingerprint
 
 FILES = {
-    "stage.py": '"""A stage."""\nfrom pipeline_lib.a import work\n\nwork()\n',
+    "stage.py": '"""A stage."""\nfrom pipeline_lib.a import work\nfrom pipeline_lib.d import check\n\nwork()\n',
     "pipeline_lib/__init__.py": "",
     "pipeline_lib/a.py": (
         'def work() -> int:\n    """Work."""\n    from pipeline_lib import b\n\n    return b.value("words.json")\n'
@@ -17,6 +17,21 @@ FILES = {
     "pipeline_lib/b/__init__.py": "from .deep import value\n",
     "pipeline_lib/b/deep.py": "from .. import c\n\ndef value(x):\n    return c.one + 1\n",
     "pipeline_lib/c.py": "import pipeline_lib.a  # a cycle\none = 1\n",
+    "pipeline_lib/errors.py": "REMAKE = 'delete it'\nclass PipelineError(Exception):\n    pass\n",
+    "pipeline_lib/stage/__init__.py": "",
+    "pipeline_lib/stage/progress.py": "_SECONDS_BETWEEN_LINES = 10.0\n",
+    "pipeline_lib/schemas/__init__.py": "",
+    "pipeline_lib/schemas/cases.py": "CASES = ['case']\n",
+    "pipeline_lib/schemas/scores.py": "SCORES = ['value']\n",
+    "pipeline_lib/d.py": (
+        "import logging\n\nfrom pipeline_lib import errors\nfrom pipeline_lib.errors import REMAKE, PipelineError\n"
+        "from pipeline_lib.stage.progress import _SECONDS_BETWEEN_LINES\n"
+        "from pipeline_lib.schemas.scores import SCORES\n"
+        "log = logging.getLogger(__name__)\n\n"
+        "def check(x):\n    log.info('checking %s', x)\n    notes = {'least': 0}\n    notes.update({'most': 9})\n"
+        "    if x < 0:\n        raise PipelineError('below zero', where='x', remedy=REMAKE)\n"
+        "    if x > 9:\n        raise errors.PipelineError(f'{x} is above nine')\n    return SCORES\n"
+    ),
     "pipeline_lib/unused.py": "two = 2\n",
     "pipeline_lib/words.json": "{}",
     "pipeline_lib/other.json": "{}",
@@ -55,8 +70,28 @@ def edited(name: str, old: str, new: str) -> dict[str, str]:
         edited("pipeline_lib/b/deep.py", "c.one + 1", "(c.one\n        + 1)"),
         edited("pipeline_lib/unused.py", "2", "3"),
         edited("pipeline_lib/other.json", "{}", "[]"),
+        edited("pipeline_lib/d.py", "'below zero', where='x'", "'x is negative', where='x', expected='a number'"),
+        edited("pipeline_lib/d.py", "f'{x} is above nine'", "f'{x + 1} is above ten', 'or so'"),
+        edited("pipeline_lib/d.py", "'checking %s'", "'looking at %s'"),
+        edited("pipeline_lib/errors.py", "delete it", "delete it and run again"),
+        edited("pipeline_lib/stage/progress.py", "10.0", "5.0"),
+        edited("pipeline_lib/schemas/cases.py", "'case'", "'case', 'count'"),
     ],
-    ids=["script docstring", "docstring", "no docstring", "comment", "layout", "module not imported", "file not named"],
+    ids=[
+        "script docstring",
+        "docstring",
+        "no docstring",
+        "comment",
+        "layout",
+        "module not imported",
+        "file not named",
+        "words of an error",
+        "words of an error by its full name",
+        "words of a log message",
+        "words that errors share",
+        "how often progress is shown",
+        "column of a table that the stage does not read",
+    ],
 )
 def test_what_cannot_change_a_result_keeps_the_fingerprint(digest, edit):
     assert digest(**edit) == digest()
@@ -73,8 +108,25 @@ def test_what_cannot_change_a_result_keeps_the_fingerprint(digest, edit):
         edited("pipeline_lib/c.py", "one = 1", "one = '1'"),
         edited("pipeline_lib/__init__.py", "", "import pipeline_lib.unused"),
         edited("pipeline_lib/words.json", "{}", "[]"),
+        edited("pipeline_lib/d.py", "x < 0", "x < 1"),
+        edited("pipeline_lib/d.py", "raise PipelineError", "raise ValueError"),
+        edited("pipeline_lib/d.py", "'most': 9", "'most': 8"),
+        edited("pipeline_lib/schemas/scores.py", "'value'", "'value', 'low'"),
     ],
-    ids=["script", "import in a function", "operator", "type", "parameter", "cycle", "package", "named data file"],
+    ids=[
+        "script",
+        "import in a function",
+        "operator",
+        "type",
+        "parameter",
+        "cycle",
+        "package",
+        "named data file",
+        "when an error is raised",
+        "which error",
+        "a call that is no error",
+        "column of its table",
+    ],
 )
 def test_code_that_the_stage_reaches_changes_the_fingerprint(digest, edit):
     assert digest(**edit) != digest()

@@ -38,7 +38,7 @@ def _packaged_words(text: str) -> set[str]:
 @pytest.mark.parametrize("seed", range(20))
 def test_the_words_to_choose_from_are_those_of_the_package(seed: int) -> None:
     text = _text(seed)
-    assert set(rank(text)) == _packaged_words(text)
+    assert set(rank(text, "english")) == _packaged_words(text)
 
 
 def test_the_ranking_is_the_packages_wherever_the_package_returns_pageranks_eigenvector() -> None:
@@ -54,7 +54,7 @@ def test_the_ranking_is_the_packages_wherever_the_package_returns_pageranks_eige
         if not np.allclose(found @ step, found, atol=1e-8):
             continue  # the eigenvector of another eigenvalue
         agreed += 1
-        ours = [scores[keywords._stem(word)] for word in rank(text)]
+        ours = [scores[keywords._stem(word, "english")] for word in rank(text, "english")]
         assert ours == sorted(ours, reverse=True) or np.all(np.diff(ours) < 1e-9)
     assert agreed >= 20
 
@@ -71,9 +71,18 @@ def test_scores_are_the_stationary_distribution_found_by_walking() -> None:
     np.testing.assert_allclose(keywords._pagerank(6, edges), expected, atol=1e-10)
 
 
+def test_without_a_language_every_word_is_a_node_and_its_own_stem() -> None:
+    assert rank("old teacher quiet teachers", "english") == ["teacher", "teachers", "old", "quiet"]
+    assert rank("old teacher quiet teachers", None) == ["teacher", "quiet", "old", "teachers"]  # a path of four
+    assert rank("the river", None) == ["the", "river"]
+    assert rank("der fluss", "german") == rank("the river", "english") == []
+    assert rank("the fluss", "german") == ["the", "fluss"]  # summa keeps one language: that of the call counts
+    assert rank("小 拳 拳 捶 你", None)[:2] == ["拳", "捶"]
+
+
 def test_equal_scores_go_by_earlier_position() -> None:
-    assert rank("zebra apple") == ["zebra", "apple"]
-    assert rank("river market river") == ["river", "market"]
+    assert rank("zebra apple", "english") == ["zebra", "apple"]
+    assert rank("river market river", "english") == ["river", "market"]
 
 
 def _examples(path: Path, contexts: list[str], responses: list[str]) -> Path:
@@ -84,16 +93,17 @@ def _examples(path: Path, contexts: list[str], responses: list[str]) -> Path:
         "turn": pa.array(range(n), pa.int32()),
         "context": contexts,
         "response": responses,
+        "user": pa.nulls(n, pa.string()),
         "label": pa.nulls(n, pa.int32()),
     }
     write_parquet(path, pa.table(columns, schema=EXAMPLES), EXAMPLES)
     return path
 
 
-def extract_keywords(examples: Path, most: int, threads: int = 1) -> pa.Table:
+def extract_keywords(examples: Path, most: int, threads: int = 1, language: str | None = "english") -> pa.Table:
     """The table that is written."""
     out = examples.with_name("keywords.parquet")
-    keywords.extract_keywords(examples, examples, most, threads, out)
+    keywords.extract_keywords(examples, examples, most, language, threads, out)
     return read_parquet(out, KEYWORDS)
 
 
@@ -116,7 +126,9 @@ def test_batches_and_processes_give_the_keywords_of_each_utterance(
     examples = _examples(tmp_path / "examples.parquet", texts[:-1], texts[1:])
     monkeypatch.setattr(keywords, "_EXAMPLES_AT_ONCE", 5)
     table = extract_keywords(examples, most=3, threads=threads)
-    expected = [rank(text)[:3] or {"river": ["river"], "": [], "of the market": ["market"]}[text] for text in texts]
+    expected = [
+        rank(text, "english")[:3] or {"river": ["river"], "": [], "of the market": ["market"]}[text] for text in texts
+    ]
     assert table["context_keywords"].to_pylist() == expected[:-1]
     assert table["response_keywords"].to_pylist() == expected[1:]
 

@@ -11,7 +11,7 @@ from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.training import Optimiser
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
-from pipeline_lib.text.units import Vocabulary
+from pipeline_lib.text.units import Words
 from unit.model_fixtures import make_model
 from unit.training_jobs import SEPACVAE, SETTINGS, finish, start, write_corpus
 
@@ -27,7 +27,7 @@ def test_a_job_starts_from_the_given_weights_and_not_from_its_seed(tmp_path):
     network = Recurrent(hidden=6, latent=4, bow_hidden=8)
     description = saved.Description(model=SEPACVAE, options={"groups": 2}, network=network, groups=8)
     torch.manual_seed(99)
-    model = saved.build(description, Vocabulary.read(corpus / "vocabulary.parquet"))
+    model = saved.build(description, Words.read(corpus / "vocabulary.parquet"))
     first = write(tmp_path / "first.safetensors", model)
     still = SETTINGS.model_copy(update={"epochs": 1, "optimiser": Optimiser(learning_rate=1e-12)})
     finish(start(corpus, tmp_path / "second", still, first=first))

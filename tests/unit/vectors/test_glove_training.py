@@ -11,8 +11,9 @@ from scipy.sparse import coo_array
 from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
-from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.text.tokenisers.english import tokenise_array
 from pipeline_lib.vectors import glove_package
 from pipeline_lib.vectors.glove_training import (
     Entries,
@@ -65,19 +66,25 @@ def test_cooccurrence_counts_equal_a_brute_force_count(window: int) -> None:
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
-def test_every_utterance_is_counted_once_although_pairs_share_it(
+def test_every_utterance_of_the_training_split_is_read_once_alone_or_in_a_dialogue(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr("pipeline_lib.vectors.glove_training._EXAMPLES_AT_ONCE", at_once)
-    rows = [("d1", 0, "one", "two"), ("d1", 1, "two", "three"), ("d2", 0, "two", "four"), ("d2", 3, "five", "six")]
-    columns = dict(zip(("dialogue_id", "turn", "context", "response"), zip(*rows, strict=True), strict=True))
-    table = pa.table(
-        {"example_id": pa.array(range(4), pa.int64()), "label": pa.nulls(4, pa.int32())}
-        | {name: pa.array(values, EXAMPLES.field(name).type) for name, values in columns.items()}
-    )
-    write_parquet(tmp_path / "examples.parquet", table, EXAMPLES)
-    found = [text for batch in sentences(tmp_path / "examples.parquet") for text in batch.to_pylist()]
-    assert sorted(found) == sorted(["one", "two", "three", "two", "four", "five", "six"])
+    monkeypatch.setattr("pipeline_lib.vectors.glove_training._UTTERANCES_AT_ONCE", at_once)
+    rows = [
+        ("d1", 0, "One."),
+        ("d1", 1, "Two"),
+        ("d1", 2, ""),
+        ("d2", 0, "Two"),
+        ("v1", 0, "Three"),
+        ("d3", 0, "Don't"),
+    ]
+    table = [
+        {"dialogue_id": name, "turn": turn, "text": text, "split": "validation" if name == "v1" else "train"}
+        for name, turn, text in rows
+    ]
+    write_parquet(tmp_path / "dialogues.parquet", pa.Table.from_pylist(table, DIALOGUES), DIALOGUES)
+    found = [text for batch in sentences(tmp_path / "dialogues.parquet", tokenise_array) for text in batch.to_pylist()]
+    assert found == ["one .", "two", "", "two", "do n't"]
 
 
 def _small() -> tuple[Entries, np.ndarray, np.ndarray, coo_array, GloveTraining]:

@@ -62,6 +62,42 @@ class Decoder(nn.Module):
         return sum_by_example(nll, lengths)
 
 
+class DecoderSteps:
+    """`decoding.steps.Steps` of a `Decoder`.
+
+    Args:
+        embeddings: (V, E) word vectors that the decoder reads.
+        condition: (R, C), one response for each row.
+        constant_input: (R, X) beside the embedded word at every step, or None.
+    """
+
+    def __init__(
+        self, decoder: Decoder, embeddings: Tensor, condition: Tensor, constant_input: Tensor | None = None
+    ) -> None:
+        self._decoder, self._embeddings, self._constant_input = decoder, embeddings, constant_input
+        self._state = decoder.initial_state(condition)
+
+    @property
+    def rows(self) -> int:
+        return self._state.shape[1]
+
+    @property
+    def device(self) -> torch.device:
+        return self._state.device
+
+    def next(self, words: Tensor) -> Tensor:
+        inputs = F.embedding(words, self._embeddings)
+        if self._constant_input is not None:
+            inputs = torch.cat([inputs, self._constant_input], dim=-1)
+        hidden, self._state = self._decoder.gru(inputs.unsqueeze(1), self._state)
+        return self._decoder.output(hidden.squeeze(1)).float()
+
+    def keep(self, rows: Tensor) -> None:
+        self._state = self._state[:, rows]
+        if self._constant_input is not None:
+            self._constant_input = self._constant_input[rows]
+
+
 def sum_by_example(values: Tensor, lengths: Tensor) -> Tensor:
     """Sum the values of consecutive non-pad positions: (sum of lengths,) -> (B,)."""
     examples = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)

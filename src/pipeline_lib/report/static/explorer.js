@@ -1,14 +1,13 @@
 "use strict";
 // The explorer: what is chosen stands in the page's address, so that every view can be linked to.
 
-/** Address of the items behind a figure of a table; null where there are none. */
-Report.itemsBehind = (table, metric, row) => {
-  const split = Report.data.split_of[table.name];
-  if (!split || !Report.data.metrics[metric] || !Report.labels.has(`${row.system}/${row.selection}`)) return null;
-  const about = Report.data.metrics[metric];
-  const better = about.item === metric ? about.better : Report.data.metrics[about.item].better;
+/** Address of the items behind a value of a table; null where there are none. */
+Report.itemsBehind = (column, row) => {
+  const about = Report.data.metrics[column.metric];
+  if (!column.split || !about || !Report.labels.has(`${row.system}/${row.selection}`)) return null;
+  const better = (about.item === column.metric ? about : Report.data.metrics[about.item])?.better;
   return "#items?" + new URLSearchParams({
-    corpus: row.corpus, split, system: `${row.system}/${row.selection}`, metric: about.item,
+    corpus: row.corpus, split: column.split, system: `${row.system}/${row.selection}`, metric: about.item,
     order: better === "lower" ? "a desc" : better === "higher" ? "a asc" : "a desc", // worst first
   });
 };
@@ -18,7 +17,7 @@ Report.labelOf = (key) => Report.labels.get(key) || key;
 
 Report.metricsOf = (items) => [...new Set([...items.answers.values()].flatMap((answer) => answer.metrics))];
 
-Report.placesOf = (metric) => ({ length: 0, repeats: 0, ppl: 1, "ppl-bound": 1, "ppl-importance": 1, kl: 2 })[metric] ?? 3;
+Report.placesOf = (metric) => Report.data.metrics[metric]?.places ?? 3;
 
 // --- item sets, each a script of its own that is loaded when it is first asked for ---
 

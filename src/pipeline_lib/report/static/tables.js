@@ -1,5 +1,5 @@
 "use strict";
-// The tables of figures: our figure with its spread, the published one and the difference in one cell.
+// The tables of values: our value with its spread, the published one and the difference in one cell.
 
 Report.sortBy = "mean"; // which of the three a click on a header sorts by
 
@@ -31,15 +31,13 @@ function columnOf(table, column) {
     title: column.name,
     field: `cells.${column.name}`,
     mutator: (_, row) => row.cells[column.name],
-    headerTooltip: () => Report.aboutMetric(column.name, table.signatures?.[column.name]),
+    headerTooltip: () => Report.aboutMetric(column.metric || column.name, column.signatures),
   };
-  if (column.kind === "text") return { ...base, cssClass: "prose", maxWidth: 420 };
   const right = { ...base, hozAlign: "right", headerHozAlign: "right", sorter: bySortKey, headerWordWrap: true, minWidth: 92, maxWidth: 150 };
-  if (column.kind === "number") return { ...right, formatter: (cell) => Report.figure(cell.getValue(), column.places) };
   return {
     ...right,
-    formatter: (cell) => figureCell(table, column, cell.getRow().getData(), cell.getValue()),
-    tooltip: (_, cell) => about(column, cell.getRow().getData(), cell.getValue(), table),
+    formatter: (cell) => valueCell(column, cell.getRow().getData(), cell.getValue()),
+    tooltip: (_, cell) => about(column, cell.getRow().getData(), cell.getValue()),
   };
 }
 
@@ -56,15 +54,16 @@ function labelCell(cell) {
   const text = Report.element("span", "", row.label);
   if (row.collapsed) {
     const mark = Report.element("span", "collapsed", ` ‡${row.collapsed}`);
-    mark.title = `Collapsed: the KL of ${row.collapsed} run(s) ended below 0.1 nat`;
+    mark.title = `Posterior collapsed in ${row.collapsed} run(s)`;
     text.append(mark);
   }
   return text;
 }
 
-function figureCell(table, column, row, value) {
-  if (typeof value.mean === "string") return Report.element("span", "muted", value.mean); // `not collected`
-  const ours = Report.element(value.lead ? "b" : "span", "ours", Report.figure(value.mean, column.places));
+function valueCell(column, row, value) {
+  const ours = value.text // a word in place of a value, such as `not collected`
+    ? Report.element("span", "muted", value.text)
+    : Report.element(value.lead ? "b" : "span", "ours", Report.figure(value.mean, column.places));
   const line = Report.element("span", "line", ours);
   if (typeof value.sd === "number") line.append(Report.element("span", "sd", `±${Report.figure(value.sd, column.places)}`));
   if (value.lead === "real") line.append(Report.element("sup", "", "†"));
@@ -72,32 +71,30 @@ function figureCell(table, column, row, value) {
   if (typeof value.published === "number") {
     const decimals = Math.max(column.places, String(value.published).split(".")[1]?.length ?? 0); // as printed
     box.append(Report.element("span", "line muted", `${Report.figure(value.published, decimals)} `,
-      Report.element("span", "difference", Report.figure(value.difference, column.places, true))));
+      Report.element("span", "difference", typeof value.difference === "number" ? Report.figure(value.difference, column.places, true) : "")));
+  } else if (value.printed) {
+    box.append(Report.element("span", "line muted", value.printed)); // a bound such as >600
   } else if (typeof value.difference === "number") {
-    const real = typeof value.p === "number" && value.p < Report.data.level;
-    box.append(Report.element("span", "line muted", Report.figure(value.difference, column.places, true), real ? "†" : ""));
+    box.append(Report.element("span", "line muted", Report.figure(value.difference, column.places, true), value.significant ? "†" : ""));
   }
-  const target = Report.itemsBehind(table, column.name, row);
+  const target = Report.itemsBehind(column, row);
   if (!target || typeof value.mean !== "number") return box;
   const link = Report.element("a", "behind", box);
   link.href = target;
   return link;
 }
 
-const NAMED_PARTS = new Set(["mean", "sd", "n", "low", "high", "published", "difference", "lead"]);
-
-function about(column, row, value, table) {
-  const figure = (number) => Report.figure(number, column.places + 1);
+function about(column, row, value) {
+  const shown = (number) => Report.figure(number, column.places + 1);
   const lines = [`${column.name}, ${row.label}`];
-  if (typeof value.mean !== "number") return Report.tooltip(...lines, value.mean ?? "not defined for this system");
-  lines.push(`mean ${figure(value.mean)}` + (value.n > 1 ? ` over ${value.n} seeds` : ""));
-  if (typeof value.sd === "number") lines.push(`sd ${figure(value.sd)}`);
-  if (typeof value.low === "number") lines.push(`95 % interval ${figure(value.low)} to ${figure(value.high)}`);
-  if (typeof value.published === "number") lines.push(`published ${value.published}`, `difference ${Report.figure(value.difference, column.places + 1, true)}`);
-  else if (typeof value.difference === "number") lines.push(`difference ${Report.figure(value.difference, column.places + 1, true)}`);
-  for (const [part, one] of Object.entries(value))
-    if (!NAMED_PARTS.has(part) && one !== null) lines.push(`${part} ${typeof one === "number" ? figure(one) : one}`);
-  if (value.lead) lines.push(value.lead === "real" ? "leads, by more than chance" : "leads, perhaps by chance");
-  if (Report.itemsBehind(table, column.name, row)) lines.push("Click: the items behind it");
+  if (typeof value.mean !== "number") lines.push(value.text || "not defined for this system");
+  else lines.push(`mean ${shown(value.mean)}` + (value.n > 1 ? ` over ${value.n} seeds` : ""));
+  if (typeof value.sd === "number") lines.push(`sd ${shown(value.sd)}`);
+  if (typeof value.low === "number") lines.push(`95 % interval ${shown(value.low)} to ${shown(value.high)}`);
+  if (value.printed) lines.push(`published ${value.printed}`);
+  if (typeof value.difference === "number") lines.push(`difference ${Report.figure(value.difference, column.places + 1, true)}`);
+  if (typeof value.p === "number") lines.push(`p ${shown(value.p)}`);
+  if (value.lead) lines.push(value.lead === "real" ? "significantly better than the runner-up" : "best, not significantly");
+  if (Report.itemsBehind(column, row)) lines.push("Click: the items behind it");
   return Report.tooltip(...lines);
 }

@@ -15,6 +15,8 @@ only and the lines are put together again from the results; a handful of Arrow p
 import pyarrow as pa
 import pyarrow.compute as pc
 
+LANGUAGE = "english"
+
 _BATCH_LINES = 200_000  # bounds memory, and keeps the character offsets of one batch within 32 bits
 
 # Marks that stand for characters which later rules must not touch. No input has them: control characters are removed.

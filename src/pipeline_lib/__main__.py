@@ -1,0 +1,35 @@
+"""Commands beside the workflow: python -m pipeline_lib {list,target,compare,verify,reference}."""
+
+import importlib
+import sys
+
+COMMANDS = {
+    "list": ("pipeline_lib.runs.listing", "papers, presets, tables, figures and systems, with the command for each"),
+    "target": (
+        "pipeline_lib.runs.targets",
+        "the files of a table, a figure or the page of a run",
+    ),
+    "compare": ("pipeline_lib.runs.compare", "where the settings, versions, data and values of two runs differ"),
+    "verify": ("pipeline_lib.runs.verify", "whether the files of a results folder are as they were written"),
+    "reference": (
+        "pipeline_lib.config.reference",
+        "write config/README.md and the JSON schema",
+    ),
+}
+
+
+def main() -> None:
+    """Call the command that the first argument names with the others."""
+    name = sys.argv[1] if len(sys.argv) > 1 else ""
+    if name not in COMMANDS:
+        asked = name in ("-h", "--help")
+        lines = [f"  {command:<10} {meaning}" for command, (_, meaning) in COMMANDS.items()]
+        text = "\n".join(["usage: python -m pipeline_lib COMMAND …", "", *lines, "", "Each tells more with --help."])
+        print(text, file=sys.stdout if asked else sys.stderr)
+        sys.exit(0 if asked else 2)
+    sys.argv = [f"python -m pipeline_lib {name}", *sys.argv[2:]]
+    importlib.import_module(COMMANDS[name][0]).run()
+
+
+if __name__ == "__main__":
+    main()

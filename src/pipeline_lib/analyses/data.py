@@ -1,0 +1,20 @@
+"""What an analysis of a trained system may read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline_lib.config.training import Training
+
+
+@dataclass(frozen=True)
+class Data:
+    """The files of one corpus and one run of a system."""
+
+    vocabulary: Path
+    train: Path  # encoded, as training mapped it
+    examples: Mapping[str, Path]  # split -> filtered examples
+    clusters: Path | None
+    continued: Path | None  # the result of the analysis that this one continues
+    training: Training
+    steps: int  # that the system was trained for

@@ -1,0 +1,35 @@
+"""What a stage is told about the run: the rows of a table, the places of measurements, what a network is built from.
+
+`Config` builds all three; the stages read them back from their command line.
+"""
+
+from typing import Any
+
+from pipeline_lib.config.networks import AnyNetwork
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.systems import SystemSettings
+
+
+class Layout(Settings):
+    """Rows of a table, in order: for each corpus every system, every trained one with these seeds."""
+
+    corpora: dict[str, str]  # name -> label
+    systems: dict[str, SystemSettings]
+    seeds: list[int]
+
+
+class Stages(Settings):
+    """Where the measurements lie; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
+
+    shared: dict[str, dict[str, str]]  # corpus -> stage -> benchmark file
+    of_systems: dict[str, str]  # stage -> benchmark file; the stage `training`, and others for each split
+    summary: str  # of a training job: summary.json
+    history: str  # history.jsonl
+
+
+class Description(Settings):
+    """Everything but the units that a network is built from."""
+
+    model: str
+    options: dict[str, Any]
+    network: AnyNetwork

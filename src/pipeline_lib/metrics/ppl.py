@@ -1,0 +1,83 @@
+"""The perplexities that are in use, kept apart by name."""
+
+import numpy as np
+
+from pipeline_lib.metrics.base import RatioMetric, Score
+from pipeline_lib.metrics.items import Items, Nats
+
+
+class Perplexity(RatioMetric):
+    """exp(nats / tokens), both summed over the corpus.
+
+    A system without a latent variable has an exact likelihood, and reconstruction, bound and importance are one.
+    """
+
+    better = "lower"
+    fewer_digits = 2
+    of_responses = False
+    nats: Nats
+
+    def __call__(self, items: Items) -> Score:
+        parts = self.parts(items)
+        return Score(None if parts is None else float(self.value(parts.sum(axis=0))), None, items.n_examples)
+
+    def parts(self, items: Items) -> np.ndarray | None:
+        """Give (n, 2) float64, nats and tokens; None for a system without such a likelihood."""
+        if items.likelihood is None or not len(items):
+            return None
+        nats = items.likelihood.of(self.nats)
+        tokens = items.likelihood.tokens - (self.nats == "words")
+        return None if nats is None else items.by_example(np.column_stack([nats, tokens]))
+
+    def value(self, sums: np.ndarray) -> np.ndarray:
+        """Turn (…, 2) sums into (…) perplexities."""
+        return np.exp(sums[..., 0] / sums[..., 1])
+
+
+class Reconstruction(Perplexity):
+    """z from the posterior, which has seen the response, and KL left out.
+
+    SepaCVAE's tables print this. It is not a perplexity of the model, so latent systems may not be compared with
+    Seq2Seq by it.
+    """
+
+    name = "ppl"
+    nats = "reconstruction"
+    signature = "ppl|kind:reconstruction|pooled:corpus|end:counted|v:1"
+    meaning = "Perplexity of the reconstruction: z drawn from the posterior, KL left out"
+    caution = (
+        "ppl: z is drawn from the posterior and the KL is left out. Only latent systems are compared by it; ppl-bound "
+        "and ppl-importance compare all."
+    )
+
+    @classmethod
+    def competes(cls, items: Items) -> bool:
+        """Tell whether the system has a latent variable: the others have an exact likelihood."""
+        return super().competes(items) and items.likelihood is not None and items.likelihood.latent
+
+
+class Bound(Perplexity):
+    """From the negative evidence lower bound, so never below the model's own perplexity."""
+
+    name = "ppl-bound"
+    nats = "bound"
+    signature = "ppl-bound|kind:bound|pooled:corpus|end:counted|v:1"
+    meaning = "Perplexity from the evidence lower bound, all terms; never below the model's own"
+
+
+class Importance(Perplexity):
+    """From the importance-weighted likelihood, the tightest of the three."""
+
+    name = "ppl-importance"
+    nats = "importance"
+    signature = "ppl-importance|kind:importance|pooled:corpus|end:counted|v:1"
+    meaning = "Perplexity from an importance-weighted estimate of the likelihood"
+
+
+class Words(Perplexity):
+    """The bound over words alone: without the end token in nats and tokens."""
+
+    name = "ppl-words"
+    nats = "words"
+    signature = "ppl-words|kind:bound|pooled:corpus|end:left out|v:1"
+    meaning = "Perplexity of the words of a reference from the evidence lower bound; the end token is left out"

@@ -1,0 +1,34 @@
+"""LSTM (Hochreiter and Schmidhuber 1997) over texts of different lengths."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+State = tuple[Tensor, Tensor]  # h and c, (layers, B, H) each
+
+
+class LSTM(nn.LSTM):
+    """torch.nn.LSTM of one layer, batch first, whose methods say what is wanted: the last state or all outputs."""
+
+    def __init__(self, input_size: int, hidden_size: int) -> None:
+        super().__init__(input_size, hidden_size, batch_first=True)
+
+    def forward(  # type: ignore[override]
+        self, inputs: Tensor | PackedSequence, state: State | None = None
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """As torch's; on GPUs never under autocast, which would run it in float16 and lose small gradients."""
+        if not (inputs.data.is_cuda and torch.is_autocast_enabled("cuda")):
+            return super().forward(inputs, state)
+        with torch.autocast("cuda", enabled=False):
+            wide = None if state is None else (state[0].float(), state[1].float())
+            return super().forward(inputs.to(torch.float32), wide)
+
+    def last_hidden(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """Read (B, T, E) texts of ``lengths`` (B,) int64, all at least 1: (B, H) after the last token of each."""
+        packed = pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return self(packed)[1][0][-1]
+
+    def outputs(self, inputs: Tensor, state: State | None) -> Tensor:
+        """Read (B, T, E) from ``state``, or from zeros: (B, T, H). What follows a shorter text is computed, too."""
+        found: Tensor = self(inputs, state)[0]
+        return found

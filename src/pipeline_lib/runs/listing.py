@@ -1,0 +1,87 @@
+"""What there is: every paper with its presets, tables, figures and systems, and the command for each."""
+
+import argparse
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline_lib.config.catalogue import command, presets
+from pipeline_lib.config.loading import folder_of, papers_in, presets_in, read_run, read_yaml
+from pipeline_lib.stage.cli import report
+
+ROOT = Path(__file__).parents[3]
+
+
+def run() -> None:
+    """Print the list that the command line asks for."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("paper", nargs="?", help="this paper alone")
+    asked = parser.parse_args()
+
+    def work() -> None:
+        for line in lines(ROOT, asked.paper):
+            print(line)
+
+    report(work)
+
+
+def lines(root: Path, paper: str | None = None) -> Iterator[str]:
+    """The list, line by line.
+
+    Raises:
+        PipelineError: there is no such paper, or a file of one is faulty.
+    """
+    for name in papers_in(root / "papers") if paper is None else [paper]:
+        yield from _of_paper(root, name)
+
+
+def _of_paper(root: Path, paper: str) -> Iterator[str]:
+    given = read_yaml(root / "config.yaml")
+    own = presets_in(folder_of(root / "papers", paper)) or ["small"]
+    config = read_run(root, {"paper": paper, "preset": own[0]})
+    of_paper = "" if paper == given.get("paper") else f" PAPER={paper}"
+    first = next((name for name, table in config.tables.items() if table.kind == "scores"), next(iter(config.tables)))
+    yield f"{paper}: {config.title}"
+    yield f"  {config.citation}"
+    yield ""
+    yield from _columns("presets", [
+        (
+            preset.name,
+            f"make {preset.makes}{of_paper}" + ("" if preset.name == given.get("preset") else f" PRESET={preset.name}"),
+            preset.results,
+            preset.about,
+        )
+        for preset in presets(root)
+        if preset.paper == paper
+    ])  # fmt: skip
+    for title, word, specs in (("tables", "Table", config.tables), ("figures", "Figure", config.figures)):
+        yield from _columns(title, [
+            (name, f"{word} {spec.number}" if spec.number else "", spec.title, f"make {name}{of_paper}")
+            for name, spec in specs.items()
+        ])  # fmt: skip
+    yield from _columns("systems", [(name, system.label, _sort(system)) for name, system in config.systems.items()])
+    trained = next(iter(config.trainable), None)
+    if trained:
+        model = f"{config.results}/models/{config.corpora[0]}/{trained}/seed{config.seeds[0]}/model.safetensors"
+        yield f"  one training job: {command(paper, own[0], model, given)}"
+    yield f"  one table:        {command(paper, own[0], f'{config.results}/tables/{first}.csv', given)}"
+    yield ""
+
+
+def _sort(system: object) -> str:
+    """What a system is: its class, function, file of responses or baseline."""
+    found = {sort: getattr(system, sort) for sort in ("model", "function", "responses", "baseline")}
+    return next(f"{sort}: {value}" for sort, value in found.items() if value)
+
+
+def _columns(title: str, rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """A heading, and rows whose columns stand below each other."""
+    if not rows:
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield f"  {title}"
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width]
+        yield "    " + "  ".join(cells).rstrip()
+    yield ""

@@ -1,0 +1,64 @@
+"""Tables of settings: sizes and options of systems, beside those that the paper names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline_lib.config.layout import Layout
+from pipeline_lib.config.papers import SettingTable
+from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.tables.cells import Cell, Column, Row, Table, of_spec, printed_as
+from pipeline_lib.tables.published import Published
+
+
+def make(
+    name: str, spec: SettingTable, layout: Layout, settings: Mapping[str, Mapping[str, Any]], published: Published
+) -> Table:
+    """Make a table of settings, a row for each system.
+
+    Args:
+        settings: system -> what it is made with: sections ``network``, ``options`` and ``training``.
+    Raises:
+        PipelineError: no system has one of the settings.
+    """
+    found = {
+        system: {column: _at(settings.get(system, {}), path) for column, path in spec.columns.items()}
+        for system in layout.systems
+    }
+    for column, path in spec.columns.items():
+        if all(values[column] is None for values in found.values()):
+            known = sorted({path for system in layout.systems for path in _paths(settings.get(system, {}))})
+            raise PipelineError(
+                f"no system has a setting {path!r}",
+                where=f"tables.{name}.columns.{column}",
+                expected=did_you_mean(path, known),
+                remedy="correct the path in paper.yaml",
+            )
+    rows = []
+    for system, values in found.items():
+        printed = printed_as(spec, layout, system)
+        cells = {
+            column: Cell(text=_shown(value), published=published.value(spec.number, column, printed))
+            for column, value in values.items()
+        }
+        rows.append(Row("", "", layout.systems[system].label, cells, system))
+    columns = [Column(column) for column in spec.columns]
+    return Table(**of_spec(name, spec), columns=columns, rows=rows, notes=["–: no such setting.", *spec.notes])
+
+
+def _at(settings: Any, path: str) -> Any:
+    for key in path.split("."):
+        settings = settings.get(key) if isinstance(settings, Mapping) else None
+    return settings
+
+
+def _paths(settings: Mapping[str, Any], above: str = "") -> list[str]:
+    paths = []
+    for key, value in settings.items():
+        paths += _paths(value, f"{above}{key}.") if isinstance(value, Mapping) else [above + key]
+    return paths
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "–"
+    return str(value).lower() if isinstance(value, bool) else str(value)

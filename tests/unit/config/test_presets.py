@@ -1,0 +1,167 @@
+"""The papers and presets that the repository brings along."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline_lib.config.catalogue import presets
+from pipeline_lib.config.loading import PUBLISHED, papers_in, preset_layers, presets_in, read_run
+from pipeline_lib.config.run import Config
+from pipeline_lib.config.training import Linear
+from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
+
+ROOT = Path(__file__).parents[3]
+PAPERS = papers_in(ROOT / "papers")
+PRESETS = [(paper, preset) for paper in PAPERS for preset in presets_in(ROOT / "papers" / paper)]
+ROWS_OF_THE_PAPER = ["Seq2Seq", "CVAE", "CVAE+BOW", "K-CVAE+BOW", "S-CVAE+BOW", "A-CVAE+BOW", "SepaCVAE"]
+
+
+def read(preset: str, paper: str = "sepacvae") -> Config:
+    return read_run(ROOT, {"paper": paper, "preset": preset})
+
+
+def published(paper: str) -> list[dict[str, str]]:
+    with open(ROOT / "papers" / paper / PUBLISHED, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def comment_of(paper: str, preset: str) -> str:
+    """The comment that a preset's file begins with."""
+    return (ROOT / "papers" / paper / f"{preset}.yaml").read_text(encoding="utf-8").split("\n\n")[0]
+
+
+# --- every preset of every paper -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("paper", "preset"), PRESETS)
+def test_a_preset_is_accepted_with_the_options_of_its_analyses_and_figures(paper, preset):
+    config = read(preset, paper)
+    check_options(ANALYSES, config.analyses)
+    check_options(FIGURES, config.figures)
+    assert (config.paper, config.preset) == (paper, preset)
+
+
+def test_no_two_presets_write_to_one_folder():
+    folders = [preset.results for preset in presets(ROOT)]
+    assert len(folders) == len(PRESETS)
+    assert len(set(folders)) == len(folders)
+    assert {preset.results for preset in presets(ROOT)} == {read(preset, paper).results for paper, preset in PRESETS}
+
+
+@pytest.mark.parametrize(("paper", "preset"), PRESETS)
+def test_a_presets_first_lines_show_a_command_that_makes_what_it_is_for(paper, preset):
+    config, comment = read(preset, paper), comment_of(paper, preset)
+    paths = re.findall(rf" {re.escape(config.results)}/(?:tables|figures)/(?:\S+/)?(\S+)\.(?:csv|svg)", comment)
+    [target] = paths or re.findall(rf"make (\S+) PAPER={paper}", comment)
+    assert target in {*config.tables, *config.figures}
+    if preset != "small":
+        assert re.search(rf"(preset|PRESET)={preset}\b", comment)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_every_published_value_of_a_paper_is_a_number_or_a_bound_at_one_place(paper):
+    rows = published(paper)
+    keys = [tuple(row[key] for key in ("table", "dataset", "split", "system", "column")) for row in rows]
+    assert len(set(keys)) == len(keys)
+    assert all(re.fullmatch(r">?-?[\d.]+", row["value"]) for row in rows)
+
+
+# --- SepaCVAE --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("preset", "corpus", "batch"),
+    [
+        ("published", "dailydialog", 64),
+        ("papersize", "dailydialog", 64),
+        ("published_opensubtitles", "opensubtitles", 32),
+    ],
+)
+def test_the_published_presets_carry_the_published_sizes(preset, corpus, batch):
+    config = read(preset)
+    assert config.corpora == [corpus]
+    assert len(config.seeds) >= 3
+    embeddings = config.for_corpus(corpus).embeddings
+    assert (embeddings.source, embeddings.dimension) == ("file", 300)
+    assert config.for_corpus(corpus).clustering.groups == 8
+    for system in config.systems:
+        network, training = config.network_of(corpus, system), config.training_of(corpus, system)
+        assert config.decoding_of(corpus, system).max_length == 25
+        assert (network.hidden, network.decoder_layers, network.latent, network.bow_hidden) == (300, 2, 64, 400)
+        assert network.initial_range == 0.08
+        assert (training.batch_size, training.optimiser.learning_rate, training.optimiser.clip) == (batch, 1e-3, 5)
+        assert (training.epochs, training.max_steps, training.annealing) == (
+            50,
+            None,
+            Linear(kind="linear", steps=10_000),
+        )
+        assert (training.validate_every, training.select) == (100, "ppl")
+
+
+def test_papersize_changes_the_window_of_lengths_and_nothing_else():
+    plain, window = read("published"), read("papersize")
+    assert plain.filtering.context_length == plain.filtering.response_length == (1, 25)
+    assert (window.filtering.context_length, window.filtering.response_length) == ((7, 12), (1, 12))
+    changed = {"filtering": window.filtering, "results": window.results, "preset": "papersize"}
+    assert plain.model_copy(update=changed) == window
+
+
+@pytest.mark.parametrize("preset", ["small", "sweep"])
+def test_the_small_presets_train_on_the_generated_corpus_alone(preset):
+    config = read(preset)
+    assert config.corpora == ["embedded"]
+    assert config.sources["embedded"].reader == "synthetic"
+
+
+def test_the_small_sizes_reach_no_other_preset_unless_it_extends_the_small_one():
+    folder = ROOT / "papers/sepacvae"
+    for preset in presets_in(folder):
+        below = [Path(layer.where).stem for layer in preset_layers(folder, preset, ROOT)]
+        assert ("small" in below) == (preset in ("small", "sweep"))
+
+
+def test_the_systems_of_the_tables_are_the_papers_rows_with_the_faithful_variant_between_floor_and_reference():
+    labels = [system.label for system in read("small").rows.values()]
+    assert sorted(labels) == sorted([*ROWS_OF_THE_PAPER, "SepaCVAE (faithful)", "Random response", "Human reference"])
+
+
+def test_an_ablation_differs_from_sepacvae_in_one_option():
+    config = read("small")
+    whole = config.systems["sepacvae"]
+    for name in config.systems_of("ablations")[1:]:
+        ablation = config.systems[name]
+        assert ablation.model == whole.model
+        differing = {
+            key for key in {**whole.options, **ablation.options} if ablation.options.get(key) != whole.options.get(key)
+        }
+        assert len(differing) == 1, name
+
+
+@pytest.mark.parametrize(("table", "split"), [("table2", "validation"), ("table3", "test")])
+def test_every_row_of_the_paper_finds_its_published_values_under_its_label_and_in_every_column(table, split):
+    layout, spec = read("published").layout(table), read("published").tables[table]
+    printed = {
+        (row["system"], row["column"])
+        for row in published("sepacvae")
+        if (row["table"], row["dataset"], row["split"]) == (spec.number, layout.corpora["dailydialog"], split)
+    }
+    labels = {system.label for system in layout.systems.values()}
+    assert printed == {(label, column) for label in ROWS_OF_THE_PAPER for column in spec.columns}
+    assert set(ROWS_OF_THE_PAPER) <= labels
+
+
+def test_the_judged_systems_and_their_columns_are_those_of_the_published_table():
+    layout = read("published").layout("table4")
+    labels = {system.label for system in layout.systems.values()}
+    printed = {row["system"] for row in published("sepacvae") if row["table"] == "4" and row["dataset"]}
+    assert printed == labels
+
+
+def test_the_corpora_of_the_paper_find_their_published_counts_under_their_labels():
+    sources, columns = read("small").sources, read("small").tables["table1"].columns
+    for name in ("dailydialog", "opensubtitles"):
+        printed = {row["column"] for row in published("sepacvae") if row["dataset"] == sources[name].label}
+        assert printed >= {"vocabulary", "train pairs"}
+        assert {row["column"] for row in published("sepacvae") if row["table"] == "1"} <= set(columns)

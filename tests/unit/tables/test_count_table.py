@@ -1,0 +1,98 @@
+"""Tables of counts, and the values that papers print."""
+
+import csv
+
+import pytest
+
+from pipeline_lib.config.layout import Layout
+from pipeline_lib.config.papers import CountTable
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.tables.counts import make
+from pipeline_lib.tables.files import long_form, read_table, write_table
+from pipeline_lib.tables.markdown import markdown
+from pipeline_lib.tables.published import Published
+from unit.tables.table_fixtures import PUBLISHED, published
+
+LAYOUT = Layout(corpora={"dd": "DailyDialog"}, systems={}, seeds=[])
+COLUMNS = {
+    "vocabulary": "vocabulary",
+    "train pairs": "train.examples",
+    "contexts with several responses": "train.one_to_many_contexts",
+    "most contexts of one response": "train.most_contexts",
+}
+SPEC = CountTable(kind="counts", title="Corpora", number="1", columns=COLUMNS, notes=["Counted once."])
+
+
+def counts(**changes):
+    split = {
+        "examples": 10,
+        "one_to_many_contexts": 3,
+        "most_responses": 4,
+        "many_to_one_responses": 2,
+        "most_contexts": 5,
+    }
+    return {
+        "corpus": "dd",
+        "vocabulary": 10_100,
+        "splits": {s: split for s in ("train", "validation", "test")},
+    } | changes
+
+
+def test_our_counts_are_beside_the_published_ones(tmp_path):
+    table = make("table1", SPEC, LAYOUT, {"dd": counts()}, published())
+    row = long_form(table)[0]
+    assert (row["vocabulary"], row["vocabulary published"], row["vocabulary difference"]) == (10_100, 10_064, 36)
+    assert row["contexts with several responses published"] == 408
+    assert row["most contexts of one response published"] is None
+    text = markdown(table)
+    assert "| vocabulary" in text
+    assert "+36" in text
+    assert "- Counted once." in text
+    write_table(table, *(tmp_path / f"t.{kind}" for kind in ("csv", "md", "tex", "json")))
+    assert read_table(tmp_path / "t.json") == table
+
+
+@pytest.mark.parametrize("path", ["train.examples", "train.words", "words"])
+def test_a_missing_count_is_an_error_that_names_it(path):
+    spec = SPEC.model_copy(update={"columns": {"a": path}})
+    with pytest.raises(PipelineError, match=f"no count '{path}'") as error:
+        make("table1", spec, LAYOUT, {"dd": counts(splits={"train": {}})}, published())
+    assert error.value.where == "counts of dd"
+    assert error.value.remedy
+
+
+def test_published_values_are_found_by_their_place():
+    found = published().value("3", "BLEU-2", "SepaCVAE", "DailyDialog", "test")
+    assert (found.value, found.text) == (0.409, "0.409±0.01")
+    assert published().value("3", "no such column", "SepaCVAE", "DailyDialog", "test") is None
+    assert published().value(None, "BLEU-2", "SepaCVAE", "DailyDialog", "test") is None  # of no table of the paper
+    assert published().value("4", "Pearson relevance", "annotators").value == 0.63
+    assert published().value("3", "BLEU-2", "SepaCVAE", split="test") is None  # of two corpora, which differ
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PUBLISHED.parents[1].glob("*/published.csv")), ids=lambda path: path.parent.name
+)
+def test_every_published_value_is_found_again_and_bounds_keep_their_text(path):
+    values = Published.read(path)
+    for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines()):
+        found = values.value(row["table"], row["column"], row["system"], row["dataset"], row["split"])
+        assert found.text.startswith(row["value"])
+        assert found.value == (None if row["value"].startswith(">") else float(row["value"]))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("table,dataset,split,system,column,value\n", "no column 'sd'"),
+        ("table,dataset,split,system,column,value,sd\n2,a,b,c,d,about 3,\n", "'about 3' is not a number"),
+        ("table,dataset,split,system,column,value,sd\n2,a,b,c,d,3,\n2,a,b,c,d,4,\n", "two values of one place"),
+    ],
+)
+def test_a_fault_in_the_published_values_is_named_with_its_line(tmp_path, text, problem):
+    path = tmp_path / "published.csv"
+    path.write_text(text)
+    with pytest.raises(PipelineError, match=problem) as error:
+        Published.read(path)
+    assert str(path) in error.value.where
+    assert error.value.remedy

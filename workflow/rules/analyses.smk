@@ -1,0 +1,135 @@
+# What is computed beside the scores: from a trained system, from a corpus, or from the runs on generated corpora.
+
+OF_CORPORA = [name for name, analysis in CONFIG.analyses.items() if analysis.kind == "contradictions"]
+OF_SYSTEMS = [name for name in CONFIG.analyses if name not in [*OF_CORPORA, *SWEEP_POINTS]]
+
+
+def options_of_analysis(wildcards):
+    """Options of an analysis as JSON; a function, since Snakemake takes braces in a plain text for wildcards."""
+    return json.dumps(CONFIG.analyses[wildcards.analysis].options)
+
+
+def module_of_analysis(wildcards):
+    return module_of_kind(ANALYSES, CONFIG.analyses[wildcards.analysis].kind)
+
+
+def continued_by(wildcards):
+    """The analysis that another one continues, if it does."""
+    path = RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet"
+    other = CONFIG.analyses[wildcards.analysis].of
+    return expand(path, analysis=other, allow_missing=True) if other else []
+
+
+rule analyse_system:
+    """An analysis of one trained system, whatever its kind."""
+    input:
+        model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
+        summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
+        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        encoded=RESULTS / "encoded/{corpus}/train.arrow",
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        validation=RESULTS / "filtered/{corpus}/validation.parquet",
+        test=RESULTS / "filtered/{corpus}/test.parquet",
+        clusters=clusters_of,
+        continued=continued_by,
+    output:
+        RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
+    log:
+        LOGS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.log",
+    benchmark:
+        BENCHMARKS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.tsv"
+    wildcard_constraints:
+        system=one_of(TRAINED),
+        analysis=one_of(OF_SYSTEMS),
+    threads: 1
+    resources:
+        mem_mb=attempts_of(4_000),
+        runtime=120,
+        gpu=1,
+    params:
+        kind=lambda wildcards: CONFIG.analyses[wildcards.analysis].kind,
+        options=options_of_analysis,
+        training=training_of,
+        code=lambda wildcards: code_of("analyse_system", module_of_analysis(wildcards), module_of(wildcards.system)),
+    shell:
+        "python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
+        "--summary {input.summary:q} --vocabulary {input.vocabulary:q} --encoded {input.encoded:q} "
+        "--train {input.train:q} --validation {input.validation:q} --test {input.test:q} "
+        "--clusters {input.clusters:q} --continued {input.continued:q} --training {params.training:q} "
+        "--seed {wildcards.seed} --out {output:q} &> {log:q}"
+
+
+rule find_contradictions:
+    """Find training contexts with contradictory responses, and the contexts nearest to them in the other splits."""
+    input:
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        validation=RESULTS / "filtered/{corpus}/validation.parquet",
+        test=RESULTS / "filtered/{corpus}/test.parquet",
+        vectors=vectors_of,
+    output:
+        RESULTS / "analyses/{corpus}/{analysis}.parquet",
+    log:
+        LOGS / "analyses/{corpus}/{analysis}.log",
+    benchmark:
+        BENCHMARKS / "analyses/{corpus}/{analysis}.tsv"
+    wildcard_constraints:
+        analysis=one_of(OF_CORPORA),
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        options=options_of_analysis,
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("find_contradictions"),
+    shell:
+        "python $SCRIPTS/find_contradictions.py --train {input.train:q} --validation {input.validation:q} "
+        "--test {input.test:q} --vectors {input.vectors:q} --options {params.options:q} --tokeniser {params.tokeniser} --out {output:q} "
+        "&> {log:q}"
+
+
+# --- what one-to-many and many-to-one data do to each system, on generated corpora ---
+
+
+def swept_systems(sweep):
+    """Systems of a sweep, after the baselines that frame them."""
+    return [*BASELINES, *CONFIG.sweeps[sweep].systems]
+
+
+def with_groups(systems):
+    """Those that have groups of their own: they are given clusters, or told how many groups to form."""
+    trained = [name for name in systems if name in TRAINED]
+    return [name for name in trained if "group" in SYSTEMS[name].reads or "groups" in SYSTEMS[name].options]
+
+
+def swept(path, chosen=list):
+    """``path`` for every run of one point of a sweep; ``chosen`` picks from its systems."""
+
+    def files(wildcards):
+        systems, seeds = swept_systems(wildcards.analysis), CONFIG.sweeps[wildcards.analysis].seeds
+        continued = CONFIG.analyses[wildcards.analysis].of
+        return expand(path, corpus=wildcards.corpus, system=chosen(systems), seed=seeds, analysis=continued)
+
+    return files
+
+
+rule collect_sweep:
+    """What each swept system made of one generated corpus, over its runs, and how one-to-many that corpus truly is."""
+    input:
+        scores=swept(RESULTS / "scores/{corpus}/{system}/seed{seed}/test.parquet"),
+        per_item=swept(RESULTS / "items/{corpus}/{system}/seed{seed}/test.parquet"),
+        latents=swept(RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet", with_groups),
+        counts=RESULTS / "filtered/{corpus}/counts.json",
+    output:
+        RESULTS / "analyses/{corpus}/{analysis}.parquet",
+    log:
+        LOGS / "analyses/{corpus}/{analysis}.log",
+    wildcard_constraints:
+        analysis=one_of(SWEEP_POINTS),
+        corpus=one_of(point.corpus for points in SWEEP_POINTS.values() for point in points),
+    params:
+        expect=swept("{corpus}/test/{system}/{seed}"),
+        grouped=lambda wildcards: with_groups(swept_systems(wildcards.analysis)),
+        code=code_of("collect_sweep"),
+    shell:
+        "python $SCRIPTS/collect_sweep.py --scores {input.scores:q} --expect {params.expect:q} "
+        "--items {input.per_item:q} --grouped {params.grouped:q} --latents {input.latents:q} "
+        "--counts {input.counts:q} --out {output:q} &> {log:q}"

@@ -1,0 +1,51 @@
+"""Compute an analysis of one trained system."""
+
+import json
+from pathlib import Path
+
+from pipeline_lib.analyses.data import Data
+from pipeline_lib.compute.device import choose_device, keep_freed_memory
+from pipeline_lib.config.training import Training
+from pipeline_lib.files.formats import read_json, write_parquet
+from pipeline_lib.models import saved
+from pipeline_lib.stage.cli import run
+from pipeline_lib.stage.kinds import load
+from pipeline_lib.stage.options import ANALYSES, options_of
+from pipeline_lib.text.units import Words
+
+
+def main(
+    kind: str,
+    options: str,
+    model: Path,
+    summary: Path,
+    vocabulary: Path,
+    encoded: Path,
+    train: Path,
+    validation: Path,
+    test: Path,
+    clusters: list[Path],
+    continued: list[Path],
+    training: Training,
+    seed: int,
+    out: Path,
+) -> None:
+    keep_freed_memory()
+    system = saved.load(model, Words.read(vocabulary)).to(choose_device(training.device))
+    examples = {"train": train, "validation": validation, "test": test}
+    data = Data(
+        vocabulary,
+        encoded,
+        examples,
+        clusters[0] if clusters else None,
+        continued[0] if continued else None,
+        training,
+        read_json(summary)["steps"],
+    )
+    checked = options_of(ANALYSES, kind, json.loads(options), "--options")
+    table = load(ANALYSES, kind, "analyse").analyse(system, data, checked, seed)
+    write_parquet(out, table, table.schema)
+
+
+if __name__ == "__main__":
+    run(main)

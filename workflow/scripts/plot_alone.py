@@ -1,0 +1,17 @@
+"""Draw a figure that needs no result of the run."""
+
+import json
+from pathlib import Path
+
+from pipeline_lib.stage.cli import run
+from pipeline_lib.stage.kinds import load
+from pipeline_lib.stage.options import FIGURES, options_of
+
+
+def main(kind: str, options: str, svg: Path, png: Path, csv: Path) -> None:
+    checked = options_of(FIGURES, kind, json.loads(options), "--options")
+    load(FIGURES, kind, "plot").plot(checked, svg, png, csv)
+
+
+if __name__ == "__main__":
+    run(main)
