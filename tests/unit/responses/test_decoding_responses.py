@@ -106,7 +106,7 @@ def test_a_saved_model_answers_as_it_did_before(corpus, tmp_path):
     saved.save(tmp_path / "model.safetensors", model.state_dict(), description)
     again = saved.load(tmp_path / "model.safetensors", vocabulary)
     examples, settings = corpus / "examples.parquet", Greedy(max_length=6)
-    one, other = (respond(m, vocabulary, examples, None, settings, 1, ["none"])[0] for m in (model, again))
+    one, other = (respond(m, vocabulary, examples, None, settings, 1, ["none"], 4)[0] for m in (model, again))
     assert one.equals(other)
 
 
