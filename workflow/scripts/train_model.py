@@ -11,6 +11,7 @@ import torch
 
 from pipeline_lib.compute.device import choose_device, keep_freed_memory
 from pipeline_lib.compute.ranks import Ranks
+from pipeline_lib.config.layout import Description
 from pipeline_lib.config.training import Training
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.files.formats import write_json, write_text
@@ -27,7 +28,7 @@ def main(
     vocabulary: Path,
     clusters: list[Path],
     starts_from: list[Path],
-    description: saved.Description,
+    description: Description,
     settings: Training,
     seed: int,
     code: str,

@@ -88,7 +88,7 @@ def _landmarks(points: Points, settings: Clustering) -> NDArray[np.float32]:
 class _Ties(NamedTuple):
     """The nearest of ``m`` landmarks to n points: (n, r) records of a landmark and the squared distance to it."""
 
-    records: NDArray
+    records: NDArray[np.void]
     m: int
 
     @classmethod
@@ -99,7 +99,7 @@ class _Ties(NamedTuple):
         r = min(LANDMARK_NEIGHBOURS, len(landmarks))
         search = NearestNeighbors(n_neighbors=r, algorithm="brute").fit(landmarks)
 
-        def found() -> Iterator[NDArray]:
+        def found() -> Iterator[NDArray[np.void]]:
             yield np.empty((0, r), record)  # there may be no point at all
             for _, block in batches(points):
                 distance, landmark = search.kneighbors(block)

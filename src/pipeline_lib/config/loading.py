@@ -225,7 +225,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values or {}
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no stubs
     """YAML's safe loader, which by itself takes the last of repeated keys and says nothing."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -10,7 +11,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import is_disk_full
 
 
-def concatenated(parts: Iterable[NDArray], dtype: DTypeLike) -> NDArray:
+def concatenated(parts: Iterable[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:
     """`numpy.concatenate` along the first axis, into a file that is mapped into memory.
 
     The file has no name, so nothing is left of it however the process ends. It lies in the temporary folder

@@ -11,7 +11,7 @@ from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.metrics.items import Items
 
 if TYPE_CHECKING:
-    from pipeline_lib.metrics.vectors import VectorSpace
+    from pipeline_lib.vectors.space import VectorSpace
 
 Better = Literal["higher", "lower"]
 

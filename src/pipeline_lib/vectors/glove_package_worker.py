@@ -14,7 +14,7 @@ import numpy as np
 from glove import Corpus, Glove
 
 
-def main(settings):
+def main(settings: dict) -> None:  # type: ignore[type-arg]  # of Python 3.6
     with open(settings["sentences"], encoding="utf-8") as file:
         sentences = [line.split() for line in file]
     corpus = Corpus()
