@@ -174,25 +174,37 @@ def test_a_corpus_whose_pinned_files_moved_to_another_mirror_is_not_read_again(c
     assert copy.planned(target, changes=kept_in("there")) == set()
 
 
+UNUSED = ("", "\n_UNUSED = 1\n")  # a line more
 EDITS = {
-    "a comment": ("models/sepacvae.py", "\n# a reason, better explained\n", set()),
-    "a line of one system": ("models/sepacvae.py", "\n_UNUSED = 1\n", trained("sepacvae") | SUMMED_UP | RECORDED),
-    "a line of one metric": ("metrics/coherence.py", "\n_UNUSED = 1\n", scored(*SYSTEMS) | SUMMED_UP | RECORDED),
+    "a comment": ("models/sepacvae.py", "", "\n# a reason, better explained\n", set()),
+    "the words of an error": ("files/formats.py", '"file not found"', '"this file is missing"', set()),
+    "how often progress is shown": ("stage/progress.py", "LINES = 10.0", "LINES = 5.0", set()),
+    "a line of one system": ("models/sepacvae.py", *UNUSED, trained("sepacvae") | SUMMED_UP | RECORDED),
+    "a line of one metric": ("metrics/coherence.py", *UNUSED, scored(*SYSTEMS) | SUMMED_UP | RECORDED),
+    "a line of a metric that no table shows": ("metrics/nll.py", *UNUSED, set()),
     "a line of the tables of scores": (
         "tables/scores.py",
-        "\n_UNUSED = 1\n",
+        *UNUSED,
         {f"make_score_table table{i}" for i in (2, 3)} | RECORDED,
+    ),
+    "a column of the table of cases": (
+        "schemas/cases.py",
+        "CASES = pa.schema(\n    [\n",
+        'CASES = pa.schema(\n    [\n        pa.field("note", pa.string()),\n',
+        {"find_contradictions contradictions", "make_text_table table5"} | RECORDED,
     ),
 }
 
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_of_the_library_reruns_the_stages_that_it_can_change(finished, tmp_path, edit):
-    name, addition, expected = EDITS[edit]
+    name, old, new, expected = EDITS[edit]
     library = tmp_path / "src"
     shutil.copytree(finished.folder / "src", library)
     module = library / "pipeline_lib" / name
-    module.write_text(module.read_text(encoding="utf-8") + addition, encoding="utf-8")
+    text = module.read_text(encoding="utf-8")
+    assert old in text
+    module.write_text(text.replace(old, new, 1) if old else text + new, encoding="utf-8")
     assert finished.planned(library=library) == expected
 
 

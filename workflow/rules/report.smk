@@ -4,6 +4,8 @@
 def code_of_stages():
     """Fingerprint of every stage, apart for each system and corpus that brings code of its own, as JSON."""
     code = {script.stem: code_of(script.stem) for script in sorted(SCRIPTS.glob("*.py"))}
+    for stage in ("score_responses", "compare_systems", "make_score_table", "make_report"):
+        code[stage] = code_of_metrics(stage, CONFIG.metrics_shown)
     for stage in ("train_model", "generate_responses"):
         code |= {f"{stage} {system}": code_of(stage, module_of(system)) for system in TRAINED}
     for system in FUNCTIONS:

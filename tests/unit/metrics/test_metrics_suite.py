@@ -1,6 +1,7 @@
 """Counting and likelihood metrics in closed cases, and whole files of responses."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -210,6 +211,19 @@ def test_an_unknown_metric_names_the_nearest(files):
         score_file(write(responses()), vectors, ["length", "ppl-buond"], SETTINGS, seed=1)
     assert "'ppl-bound'" in caught.value.expected
     assert caught.value.remedy
+
+
+def test_the_metric_of_the_page_on_adding_one_scores_what_it_says():
+    """docs/adding-a-metric.md, against a search through plain texts."""
+    page = (Path(__file__).parents[3] / "docs/adding-a-metric.md").read_text(encoding="utf-8")
+    found = {}
+    exec(page.split("```python")[1].split("\n", 1)[1].split("```")[0], found)
+    metric = found["Questions"]()
+    texts = ["why ?", "no .", "", "? or ?"]
+    score = metric(Items.of([""] * 4, ["x"] * 4, texts))
+    assert score.per_item.tolist() == ["?" in text for text in texts]
+    assert (score.mean, score.n_empty, metric.better, metric.fewer_digits) == (0.5, 1, None, 0)
+    assert metric(Items.of([""], ["x"], ["no"])).mean == 0
 
 
 def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(files):
