@@ -18,8 +18,9 @@ rule generate_responses:
     input:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        encoded=RESULTS / "encoded/{corpus}/{split}.arrow",
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
-        clusters=clusters_of,
+        side_tables=side_tables_of,
     output:
         RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
     log:
@@ -35,11 +36,12 @@ rule generate_responses:
         gpu=1,
     params:
         settings=decoding_of,
+        reads=reads_of,
         device=device_of,
         code=lambda wildcards: code_of("generate_responses", module_of(wildcards.system)),
     shell:
         "python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
-        "--examples {input.examples:q} --clusters {input.clusters:q} --split {wildcards.split} "
+        "--encoded {input.encoded:q} --examples {input.examples:q} --reads {params.reads:q} --split {wildcards.split} "
         "--settings {params.settings:q} --device {params.device} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
