@@ -68,7 +68,8 @@ check: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
-	$(BIN)/snakemake --lint
+	$(BIN)/lint-imports
+	$(BIN)/python workflow/lint.py
 
 # Known vulnerabilities of what the lock files name. Asks a service on the net; a package that it does not know is a failure.
 audit:

@@ -71,6 +71,10 @@ CHANGES = {
         {"systems": {"sepacvae": {"training": {"optimiser": {"learning_rate": 0.001}}}}},
         trained("sepacvae") | SUMMED_UP,
     ),
+    "start of a system": (
+        {"systems": {"sepacvae": {"starts_from": "seq2seq"}}},
+        trained("sepacvae") | SUMMED_UP,
+    ),
     "option of a system": (
         {"systems": {"sepacvae": {"options": {"groups": 4}}}},
         trained("sepacvae") | SUMMED_UP,

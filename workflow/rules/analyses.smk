@@ -80,7 +80,7 @@ rule find_contradictions:
         code=with_tokeniser("find_contradictions"),
     shell:
         "python $SCRIPTS/find_contradictions.py --train {input.train:q} --validation {input.validation:q} "
-        "--test {input.test:q} --vectors {input.vectors:q} --options {params.options:q} --tokeniser {params.tokeniser} --out {output:q} "
+        "--test {input.test:q} --vectors {input.vectors:q} --options {params.options:q} --tokeniser {params.tokeniser:q} --out {output:q} "
         "&> {log:q}"
 
 

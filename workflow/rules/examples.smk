@@ -23,7 +23,7 @@ rule extract_examples:
         code=with_tokeniser("extract_examples"),
     shell:
         "python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
-        "--tokeniser {params.tokeniser} --train {output.train:q} --validation {output.validation:q} "
+        "--tokeniser {params.tokeniser:q} --train {output.train:q} --validation {output.validation:q} "
         "--test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
 
 

@@ -107,7 +107,7 @@ rule call_function:
     shell:
         "python $SCRIPTS/call_function.py --function {params.function} --options {params.options:q} "
         "--train {input.train:q} --examples {input.examples:q} --vectors {input.vectors:q} "
-        "--tokeniser {params.tokeniser} --seed {wildcards.seed} --out {output:q} &> {log:q}"
+        "--tokeniser {params.tokeniser:q} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
 rule read_external_responses:
@@ -126,4 +126,4 @@ rule read_external_responses:
         code=with_tokeniser("read_external_responses"),
     shell:
         "python $SCRIPTS/read_external_responses.py --responses {input.responses:q} --examples {input.examples:q} "
-        "--tokeniser {params.tokeniser} --out {output:q} &> {log:q}"
+        "--tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"

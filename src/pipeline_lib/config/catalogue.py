@@ -61,5 +61,6 @@ def _comment(file: Path) -> tuple[str, str]:
             break
         lines.append(line.removeprefix("#").strip())
     text = " ".join(lines)
-    target = re.search(r"/(?:tables|figures)/(?:\S+/)?([\w-]+)\.(?:csv|svg)", text)
-    return text.partition(". ")[0].partition("  ")[0].rstrip("."), target[1] if target else "table2"
+    target = re.search(r"/(?:tables|figures)/(?:\S+/)?([\w-]+)\.(?:csv|svg)|\bmake ([\w-]+)", text)
+    makes = target[1] or target[2] if target else "table2"
+    return text.partition(". ")[0].partition("  ")[0].rstrip("."), makes

@@ -14,8 +14,9 @@ from pipeline_lib.config.corpora import Window
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import iter_parquet, parquet_writer, write_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES
-from pipeline_lib.schemas.examples import EXAMPLES, TURN
+from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.text.units import TURN
 
 log = logging.getLogger(__name__)
 

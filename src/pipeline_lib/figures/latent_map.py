@@ -60,7 +60,7 @@ class Latents(NamedTuple):
 
 
 def read_latents(path: Path) -> Latents:
-    """Read what encode_latents wrote.
+    """Read an analysis of kind `latents`.
 
     Raises:
         PipelineError: missing, damaged or something else.

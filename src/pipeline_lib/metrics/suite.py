@@ -66,7 +66,6 @@ def score_file(
         responses: a file of `schemas.responses`; its metadata ``active_units`` is a value of the whole file.
         vectors: a file of `schemas.vectors`; None where the corpus has none.
         names: metrics of the run's tables.
-        language: of stop words; None: the corpus has none that are known.
         seed: of the bootstrap.
         language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:

@@ -64,7 +64,7 @@ def describe(config: Config, code: dict[str, str], raw: Sequence[Path], examples
     revision, modified = _revision(Path(__file__).parent)
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "config": config.model_dump(mode="json"),
+        "config": config.model_dump(mode="json", by_alias=True),
         "seeds": config.seeds,
         "revision": revision,
         "modified": modified,

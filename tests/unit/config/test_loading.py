@@ -59,7 +59,7 @@ def project(tmp_path: Path) -> Project:
 
 def test_each_layer_wins_over_those_before_it(project, tmp_path):
     """Defaults, paper, preset below, preset, config.yaml, --configfile, --config: each sets what the next leaves."""
-    keys = ("epochs", "clip", "batch_size", "validate_every", "checkpoint_every", "bucket_batches")
+    keys = ("epochs", "patience", "batch_size", "validate_every", "checkpoint_every", "bucket_batches")
     places = [dict.fromkeys(keys[: len(keys) - i], i + 2) for i in range(len(keys))]
     project.write("papers/own/paper.yaml", PAPER | {"training": places[0]})
     project.write("papers/own/small.yaml", SMALL | {"training": places[1]})
@@ -228,7 +228,7 @@ def test_a_system_like_nothing_or_like_itself_is_an_error(project, entries, mess
         ({"label": "A"}, "gives none of model, function, responses, baseline; a system is exactly one"),
         ({"label": "A", "model": "m:A", "baseline": "human"}, "gives model and baseline of"),
         ({"label": "A", "function": "f"}, "String should match pattern"),
-        ({"label": "A", "baseline": "robot"}, "Input should be 'random' or 'human'"),
+        ({"label": "A", "baseline": "robot"}, "Input should be 'random', 'human'"),
         (
             {"label": "A", "responses": "a.csv", "training": {"epochs": 1}},
             "`training:` has a meaning for a system with",

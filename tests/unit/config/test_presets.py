@@ -53,10 +53,11 @@ def test_no_two_presets_write_to_one_folder():
 @pytest.mark.parametrize(("paper", "preset"), PRESETS)
 def test_a_presets_first_lines_show_a_command_that_makes_what_it_is_for(paper, preset):
     config, comment = read(preset, paper), comment_of(paper, preset)
-    [target] = re.findall(rf" {re.escape(config.results)}/((?:tables|figures)/\S+)\.(?:csv|svg)", comment)
-    assert target.rpartition("/")[2] in {*config.tables, *config.figures}
+    paths = re.findall(rf" {re.escape(config.results)}/(?:tables|figures)/(?:\S+/)?(\S+)\.(?:csv|svg)", comment)
+    [target] = paths or re.findall(rf"make (\S+) PAPER={paper}", comment)
+    assert target in {*config.tables, *config.figures}
     if preset != "small":
-        assert f"preset={preset}" in comment
+        assert re.search(rf"(preset|PRESET)={preset}\b", comment)
 
 
 @pytest.mark.parametrize("paper", PAPERS)
@@ -96,7 +97,7 @@ def test_the_published_presets_carry_the_published_sizes(preset, corpus, batch):
             None,
             Linear(kind="linear", steps=10_000),
         )
-        assert (training.validate_every, training.select) == (100, "reconstruction")
+        assert (training.validate_every, training.select) == (100, "ppl")
 
 
 def test_papersize_changes_the_window_of_lengths_and_nothing_else():

@@ -43,9 +43,10 @@ def responses(selection="none", likelihood=None, **changes):
         "group": [0, 1],
         "label": [5, 2],
         "tokens": [5, 3],
-        **{name: (likelihood or {}).get(name, [None] * n) for name in ("nll", "kl", "bound", "nll_importance")},
+        **(likelihood or {}),
+        **changes,
     }
-    return pa.table(columns | changes).cast(RESPONSES)
+    return pa.table({name: columns.get(name, [None] * n) for name in RESPONSES.names}).cast(RESPONSES)
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_every_metric_is_found_by_its_name_and_states_what_tables_need():
     space = VectorSpace(pa.array(["a"]), np.ones((1, 2), np.float32), "s@0")
     for name in names:
         kind = metric_class(name)
-        metric = kind.make(SETTINGS, space)
+        metric = kind.make(SETTINGS, space, "english")
         assert (kind.name, metric.name) == (name, name)
         assert metric.signature.startswith(f"{name}|")
         assert metric.signature.endswith("|v:1")
@@ -241,8 +242,7 @@ def test_nats_per_example_are_the_means_that_one_would_add_up_by_hand():
 
 
 def test_words_alone_leave_out_the_end_token_in_nats_and_in_tokens():
-    table = responses(likelihood=LATENT).append_column("nll_end", pa.array([1.0, 0.5], pa.float32()))
-    words = Items.from_table(table)
+    words = Items.from_table(responses(likelihood=LATENT | {"nll_end": [1.0, 0.5]}))
     assert metric_class("nll-words")()(words).mean == ((5 - 1) + (9 - 0.5)) / 2
     assert metric_class("ppl-words")()(words).mean == pytest.approx(np.exp((4 + 8.5) / (4 + 2)))
     unknown = Items.from_table(responses(likelihood=LATENT))

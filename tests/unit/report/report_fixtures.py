@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.config.papers import FigureSpec
 from pipeline_lib.config.run import Config
 from pipeline_lib.files.formats import write_json, write_parquet, write_text
 from pipeline_lib.report.page import Contents
@@ -20,13 +19,30 @@ LABELS = {"human": "Human reference", "seq2seq": "Seq2Seq", "sepacvae": "Sepa<b>
 N = 300  # contexts; every fifth is "hello", with references of its own
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 300 150"><circle cx="9" cy="9" r="9"/></svg>'
 
+FIGURE = {"kind": "latent_map", "number": "5", "title": "Posterior <z>", "caption": "Posterior z, *by group*."}
+
 
 def small_config() -> Config:
-    models = {"human": "baseline:human", "seq2seq": "a:B", "sepacvae": "a:C"}
+    sorts = {"human": {"baseline": "human"}, "seq2seq": {"model": "a:B"}, "sepacvae": {"model": "a:C"}}
     source = {"reader": "synthetic", "label": "Embedded", "licence": HOSTILE, "synthetic": {}}
-    systems = {name: {"label": LABELS[name], "model": model} for name, model in models.items()}
+    scores = {"kind": "scores", "title": "Scores", "columns": ["BLEU-1"]}
     return Config.model_validate(
-        {"corpora": ["embedded"], "seeds": [1], "sources": {"embedded": source}, "systems": systems}
+        {
+            "paper": "own",
+            "preset": "small",
+            "title": "A paper",
+            "citation": "Somebody (2020)",
+            "corpora": ["embedded"],
+            "seeds": [1],
+            "sources": {"embedded": source},
+            "systems": {name: {"label": LABELS[name], **sort} for name, sort in sorts.items()},
+            "tables": {
+                "table2": scores | {"splits": ["validation"], "as": {"BLEU-1": "B1"}},
+                "table3": scores | {"splits": ["test"], "from": "latents"},
+            },
+            "analyses": {"latents": {"kind": "latents"}},
+            "figures": {"latent_map": FIGURE},
+        }
     )
 
 
@@ -50,6 +66,7 @@ def responses(system: str, selection: str, seed: int = 1, samples: int = 1) -> p
         "label": pa.array(example % 8, pa.int32()),
         "tokens": pa.array(np.full(size, 4), pa.int32()),
         **{name: pa.array(draw.gamma(2, 2, size), pa.float32()) for name in ("nll", "kl", "bound", "nll_importance")},
+        "nll_end": pa.nulls(size, pa.float32()),
     }
     table = pa.table([columns[field.name] for field in RESPONSES], RESPONSES)
     for metric in ("BLEU-1", "BLEU-2", "BLEU-1|current|onehot", "coherence"):
@@ -81,14 +98,8 @@ def small_run(folder: Path) -> Contents:
         tables.append(_table(folder / f"tables/{name}.json", split, rows))
     for kind, text in ((".svg", SVG), (".png", "PNG"), (".csv", "x\n1\n")):
         write_text(folder / f"figures/embedded/latent_map{kind}", text)
-    spec = FigureSpec(kind="latent_map", number="5", title="Posterior <z>", caption="Posterior z, *by group*.")
-    return Contents(
-        folder / "manifest.json",
-        list(reversed(tables)),
-        [folder / "figures/embedded/latent_map.svg"],
-        {"latent_map": spec},
-        items,
-    )
+    figure = folder / "figures/embedded/latent_map.svg"
+    return Contents(folder / "manifest.json", list(reversed(tables)), [figure], items)
 
 
 def _row(system: str, selection: str, label: str, items: pa.Table) -> Row:

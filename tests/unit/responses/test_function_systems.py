@@ -81,9 +81,9 @@ def test_what_is_no_such_function_is_named(files, function, options, problem):
 
 
 def test_a_function_is_not_trained_and_a_baseline_that_does_not_exist_is_refused():
-    assert not SystemSettings(label="R", model="function:my.module.respond").trained
+    assert not SystemSettings(label="R", function="my.module.respond").trained
     assert SystemSettings(label="T", model="my.module:Model").trained
-    with pytest.raises(ValueError, match="did you mean 'random'"):
-        SystemSettings(label="B", model="baseline:rndom")
-    with pytest.raises(ValueError, match="names no module"):
-        SystemSettings(label="F", model="function:respond")
+    with pytest.raises(ValueError, match="'random', 'human'"):
+        SystemSettings(label="B", baseline="rndom")
+    with pytest.raises(ValueError, match="pattern"):
+        SystemSettings(label="F", function="respond")

@@ -40,9 +40,8 @@ class Folder:
             "selection": [selection] * n,
             **texts,
             "tokens": [2] * n,
-            **{name: [None] * n for name in ("group", "label", "nll", "kl", "bound", "nll_importance")},
         }
-        table = pa.table({name: columns[name] for name in RESPONSES.names}).cast(RESPONSES)
+        table = pa.table({name: columns.get(name, [None] * n) for name in RESPONSES.names}).cast(RESPONSES)
         table = table.append_column(metric, pa.array(np.asarray(per_item, np.float64)))
         about = {"corpus": "c", "split": "test", "system": system, "seed": str(seed)}
         write_parquet(self.path / f"items/c/{system}/seed{seed}/test.parquet", table, table.schema, about)

@@ -11,7 +11,9 @@ TEXTS = st.lists(st.lists(st.integers(0, 9), max_size=5), min_size=1, max_size=8
 
 
 def ragged(texts: list[list[int]], kind: type = np.int32) -> Ragged:
-    return Ragged.of_lengths(np.array([one for text in texts for one in text], kind), np.array([len(text) for text in texts], np.int64))
+    return Ragged.of_lengths(
+        np.array([one for text in texts for one in text], kind), np.array([len(text) for text in texts], np.int64)
+    )
 
 
 def lists(found: Ragged) -> list[list[int]]:
