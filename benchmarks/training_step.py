@@ -23,12 +23,13 @@ from torch.nn import functional as F
 from pipeline_lib.compute.device import keep_freed_memory, seeded
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.examples.batch import Batch, Response, Tokens
-from pipeline_lib.examples.dataset import ExampleDataset, Texts
+from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.layers.distributions import Gaussian, kl_divergence
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.sepacvae import SepaCVAE, relationship_loss
 from pipeline_lib.models.system import Objective, create, given
+from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.units import Words
 
 VOCABULARY, BATCH, LONGEST = 10_000, 64, 25
@@ -36,10 +37,10 @@ STEPS, ROUNDS = 8, 2
 FORMS = ("two-pass", "one-pass", "plain")
 
 
-def _texts(random: np.random.Generator, n: int) -> Texts:
+def _texts(random: np.random.Generator, n: int) -> Ragged:
     lengths = np.exp(random.normal(np.log(10), 0.6, n)).round().clip(1, LONGEST).astype(np.int64)
     starts = np.concatenate([[0], lengths.cumsum()])
-    return Texts(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts)
+    return Ragged(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts)
 
 
 def _padded(batch: Batch) -> Batch:
@@ -97,7 +98,7 @@ def seconds(form: str) -> float:
     model = create("pipeline_lib.models.sepacvae:SepaCVAE", {}, words, Recurrent(initial_range=0.05))
     assert isinstance(model, SepaCVAE)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
-    dataset = ExampleDataset(_texts(random, BATCH * 50), _texts(random, BATCH * 50), None)
+    dataset = ExampleDataset(_texts(random, BATCH * 50), _texts(random, BATCH * 50))
     order = BatchOrder(dataset, BATCH, bucket_batches=1 if form == "plain" else 50, seed=0)
     objective = {
         "two-pass": model.objective,

@@ -84,10 +84,10 @@ def _check_dailydialog(folder: Path, case: tuple[str, list[bytes], bytes | None]
         text = content.decode("utf-8").removeprefix("\ufeff")
         for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
             lines += 1
-            if len(turns := _turns(line)) > 1:
+            if turns := _turns(line):
                 expected[f"{split}-{number:06d}"] = turns
     assert dialogues(rows) == expected
-    assert len(expected) + skipped["dialogues of one turn"] + skipped["empty dialogues"] == lines
+    assert len(expected) + skipped["empty dialogues"] == lines
     return True
 
 
@@ -129,7 +129,7 @@ def _check_opensubtitles(folder: Path, case: tuple[list[tuple[bytes, bool]], int
     if result is None:
         assert case[1] < BLOCK or None in contents, "text that holds no fault was refused"
         return False
-    rows, skipped = result
+    rows, _ = result
     films: list[list[str]] = []
     for content in contents:
         lines = _lines(content)
@@ -140,9 +140,8 @@ def _check_opensubtitles(folder: Path, case: tuple[list[tuple[bytes, bool]], int
                 films += [run] if run else []
                 run = []
             run += [line] if line else []
-    expected = {f"{number:08d}": list(enumerate(film)) for number, film in enumerate(films) if len(film) > 1}
+    expected = {f"{number:08d}": list(enumerate(film)) for number, film in enumerate(films)}
     assert dialogues(rows) == expected
-    assert len(rows) + skipped["films of one line"] == sum(map(len, films))
     return True
 
 

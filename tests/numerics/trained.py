@@ -13,8 +13,9 @@ from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.training import Linear, Training
 from pipeline_lib.decoding.greedy import Greedy
-from pipeline_lib.examples.dataset import ExampleDataset, Texts
+from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.system import System, create
+from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.training.loop import Trainer
 from unit.model_fixtures import SmallUnits
 
@@ -117,10 +118,12 @@ def _embeddings() -> torch.Tensor:
 def _dataset(n: int, seed: int, clustering: int) -> ExampleDataset:
     random = np.random.default_rng(seed)
 
-    def texts() -> Texts:
+    def texts() -> Ragged:
         lengths = random.integers(1, 10, n)
         starts = np.concatenate([[0], lengths.cumsum()])
-        return Texts(random.integers(4, WORDS, starts[-1]).astype(np.int32), starts)
+        return Ragged(random.integers(4, WORDS, starts[-1]).astype(np.int32), starts)
 
     context, response = texts(), texts()
-    return ExampleDataset(context, response, np.random.default_rng([seed, clustering]).integers(0, GROUPS, n))
+    return ExampleDataset(
+        context, response, {"group": np.random.default_rng([seed, clustering]).integers(0, GROUPS, n)}
+    )

@@ -8,9 +8,10 @@ import torch
 
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.examples.batch import Batch
-from pipeline_lib.examples.dataset import ExampleDataset, Texts
+from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.system import System, create
 from pipeline_lib.text.ids import Ids
+from pipeline_lib.text.ragged import Ragged
 
 VOCABULARY, EMBEDDING, GROUPS = 30, 16, 4
 
@@ -58,12 +59,12 @@ def make_model(system: str, spread: float = 0.5, options: dict[str, Any] | None 
 def make_dataset(n: int, seed: int = 0, longest: int = 9) -> ExampleDataset:
     random = np.random.default_rng(seed)
 
-    def texts() -> Texts:
+    def texts() -> Ragged:
         lengths = random.integers(1, longest + 1, n)
         starts = np.concatenate([[0], lengths.cumsum()])
-        return Texts(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts)
+        return Ragged(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts)
 
-    return ExampleDataset(texts(), texts(), random.integers(0, GROUPS, n))
+    return ExampleDataset(texts(), texts(), {"group": random.integers(0, GROUPS, n)})
 
 
 def make_batch(n: int = 6, seed: int = 0) -> Batch:

@@ -77,7 +77,7 @@ def start(
     }
     arguments = {
         "--train": corpus / "train.arrow",
-        "--validation": corpus / "examples.parquet",
+        "--validation": corpus / "train.arrow",
         "--vocabulary": corpus / "vocabulary.parquet",
         "--description": json.dumps(description),
         "--settings": settings.model_dump_json(),
@@ -91,7 +91,7 @@ def start(
     }
     launch = ["--gpu", processes, "--nodes", 1, "--threads", 1, "--device", settings.device, SCRIPT]
     given = [
-        "--clusters",
+        "--reads",
         "--starts-from",
         *([first] if first else []),
         *(part for example in arguments.items() for part in example),

@@ -114,9 +114,7 @@ def check_transformer(workflow: TinyWorkflow) -> None:
     vocabulary = Words.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
     folder = workflow.results / "models/embedded/transformer/seed1"
     model = saved.load(folder / "model.safetensors", vocabulary).eval()
-    batch = ExampleDataset.read(workflow.results / "filtered/embedded/validation.parquet", vocabulary).batch(
-        np.arange(4)
-    )
+    batch = ExampleDataset.open(workflow.results / "encoded/embedded/validation.arrow").batch(np.arange(4))
     with torch.no_grad():
         nll = model.likelihood(batch, torch.Generator()).nll
         memory, padding = model._encode(batch)

@@ -26,11 +26,9 @@ rule analyse_system:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
-        encoded=RESULTS / "encoded/{corpus}/train.arrow",
-        train=RESULTS / "filtered/{corpus}/train.parquet",
-        validation=RESULTS / "filtered/{corpus}/validation.parquet",
-        test=RESULTS / "filtered/{corpus}/test.parquet",
-        clusters=clusters_of,
+        encoded=expand(RESULTS / "encoded/{{corpus}}/{split}.arrow", split=SPLITS),
+        examples=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
+        side_tables=side_tables_of,
         continued=continued_by,
     output:
         RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
@@ -49,13 +47,13 @@ rule analyse_system:
     params:
         kind=lambda wildcards: CONFIG.analyses[wildcards.analysis].kind,
         options=options_of_analysis,
+        reads=reads_of,
         training=training_of,
         code=lambda wildcards: code_of("analyse_system", module_of_analysis(wildcards), module_of(wildcards.system)),
     shell:
         "python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
         "--summary {input.summary:q} --vocabulary {input.vocabulary:q} --encoded {input.encoded:q} "
-        "--train {input.train:q} --validation {input.validation:q} --test {input.test:q} "
-        "--clusters {input.clusters:q} --continued {input.continued:q} --training {params.training:q} "
+        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --training {params.training:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
@@ -82,7 +80,7 @@ rule find_contradictions:
         code=with_tokeniser("find_contradictions"),
     shell:
         "python $SCRIPTS/find_contradictions.py --train {input.train:q} --validation {input.validation:q} "
-        "--test {input.test:q} --vectors {input.vectors:q} --options {params.options:q} --tokeniser {params.tokeniser} --out {output:q} "
+        "--test {input.test:q} --vectors {input.vectors:q} --options {params.options:q} --tokeniser {params.tokeniser:q} --out {output:q} "
         "&> {log:q}"
 
 

@@ -152,12 +152,15 @@ def vectors_of_filter(wildcards):
     return vectors_of(wildcards) if config_of(wildcards.corpus).filtering.known == "vectors" else []
 
 
-def clusters_of(wildcards):
-    """The table of groups that a system reads, if it reads one."""
-    if "group" not in (reads := SYSTEMS[wildcards.system].reads):
-        return []
-    stage, file = reads["group"].split("/")
-    return [RESULTS / f"{stage}/{wildcards.corpus}/{file}.parquet"]
+def side_tables_of(wildcards):
+    """The tables that a system reads beside the examples."""
+    tables = [table.split("/") for table in SYSTEMS[wildcards.system].reads.values()]
+    return [RESULTS / f"{stage}/{wildcards.corpus}/{file}.parquet" for stage, file in tables]
+
+
+def reads_of(wildcards, input):
+    """The same, each after the field of the batch that it fills."""
+    return [f"{field}={file}" for field, file in zip(SYSTEMS[wildcards.system].reads, input.side_tables)]
 
 
 def runs_of(table, path, **wildcards):

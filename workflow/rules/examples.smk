@@ -1,4 +1,4 @@
-# Examples: all that the dialogues give, those that the token list and the length limits leave, and their token ids.
+# Examples: the windows of dialogues, those that known tokens and length limits leave, and their token ids.
 
 
 rule extract_examples:
@@ -23,7 +23,7 @@ rule extract_examples:
         code=with_tokeniser("extract_examples"),
     shell:
         "python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
-        "--tokeniser {params.tokeniser} --train {output.train:q} --validation {output.validation:q} "
+        "--tokeniser {params.tokeniser:q} --train {output.train:q} --validation {output.validation:q} "
         "--test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
 
 
@@ -79,16 +79,16 @@ rule count_examples:
 
 
 rule encode_examples:
-    """The training split as token ids, which every training job of the corpus maps into memory."""
+    """A split as token ids, which every job that reads it maps into memory."""
     input:
-        examples=RESULTS / "filtered/{corpus}/train.parquet",
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
     output:
-        RESULTS / "encoded/{corpus}/train.arrow",
+        RESULTS / "encoded/{corpus}/{split}.arrow",
     log:
-        LOGS / "encoded/{corpus}.log",
+        LOGS / "encoded/{corpus}/{split}.log",
     benchmark:
-        BENCHMARKS / "encoded/{corpus}.tsv"
+        BENCHMARKS / "encoded/{corpus}/{split}.tsv"
     resources:
         mem_mb=attempts_of(2_000),
     params:

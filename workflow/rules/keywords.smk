@@ -21,4 +21,4 @@ rule extract_keywords:
         code=with_tokeniser("extract_keywords"),
     shell:
         "python $SCRIPTS/extract_keywords.py --examples {input.examples:q} --train {input.train:q} "
-        "--settings {params.settings:q} --tokeniser {params.tokeniser} --threads {threads} --out {output:q} &> {log:q}"
+        "--settings {params.settings:q} --tokeniser {params.tokeniser:q} --threads {threads} --out {output:q} &> {log:q}"

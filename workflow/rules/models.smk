@@ -28,9 +28,9 @@ rule train_model:
     """Train one system with one seed; the weights of the best validation are kept."""
     input:
         train=RESULTS / "encoded/{corpus}/train.arrow",
-        validation=RESULTS / "filtered/{corpus}/validation.parquet",
+        validation=RESULTS / "encoded/{corpus}/validation.arrow",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
-        clusters=clusters_of,
+        side_tables=side_tables_of,
         start=start_of,
     output:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
@@ -50,6 +50,7 @@ rule train_model:
         nodes=1,
     params:
         description=description_of,
+        reads=reads_of,
         settings=training_of,
         code=lambda wildcards: code_of("train_model", module_of(wildcards.system)),
         device=device_of,
@@ -59,7 +60,7 @@ rule train_model:
         "python -m pipeline_lib.compute.launch --gpu {resources.gpu} --nodes {resources.nodes} --threads {threads} "
         "--device {params.device} "
         "$SCRIPTS/train_model.py --train {input.train:q} --validation {input.validation:q} "
-        "--vocabulary {input.vocabulary:q} --clusters {input.clusters:q} --starts-from {input.start:q} "
+        "--vocabulary {input.vocabulary:q} --reads {params.reads:q} --starts-from {input.start:q} "
         "--description {params.description:q} "
         "--settings {params.settings:q} --seed {wildcards.seed} --code {params.code} "
         "--state {params.state:q} --tensorboard {params.tensorboard:q} "

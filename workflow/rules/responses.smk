@@ -18,8 +18,9 @@ rule generate_responses:
     input:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        encoded=RESULTS / "encoded/{corpus}/{split}.arrow",
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
-        clusters=clusters_of,
+        side_tables=side_tables_of,
     output:
         RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
     log:
@@ -35,11 +36,12 @@ rule generate_responses:
         gpu=1,
     params:
         settings=decoding_of,
+        reads=reads_of,
         device=device_of,
         code=lambda wildcards: code_of("generate_responses", module_of(wildcards.system)),
     shell:
         "python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
-        "--examples {input.examples:q} --clusters {input.clusters:q} --split {wildcards.split} "
+        "--encoded {input.encoded:q} --examples {input.examples:q} --reads {params.reads:q} --split {wildcards.split} "
         "--settings {params.settings:q} --device {params.device} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
@@ -105,7 +107,7 @@ rule call_function:
     shell:
         "python $SCRIPTS/call_function.py --function {params.function} --options {params.options:q} "
         "--train {input.train:q} --examples {input.examples:q} --vectors {input.vectors:q} "
-        "--tokeniser {params.tokeniser} --seed {wildcards.seed} --out {output:q} &> {log:q}"
+        "--tokeniser {params.tokeniser:q} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
 rule read_external_responses:
@@ -124,4 +126,4 @@ rule read_external_responses:
         code=with_tokeniser("read_external_responses"),
     shell:
         "python $SCRIPTS/read_external_responses.py --responses {input.responses:q} --examples {input.examples:q} "
-        "--tokeniser {params.tokeniser} --out {output:q} &> {log:q}"
+        "--tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"

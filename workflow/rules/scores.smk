@@ -45,7 +45,7 @@ rule score_responses:
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser} "
+        "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"

@@ -82,7 +82,7 @@ rule train_vectors:
         code=with_tokeniser("train_vectors"),
     shell:
         "python $SCRIPTS/train_vectors.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
-        "--settings {params.settings:q} --tokeniser {params.tokeniser} --out {output:q} &> {log:q}"
+        "--settings {params.settings:q} --tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"
 
 
 rule train_vectors_with_package:
@@ -106,7 +106,7 @@ rule train_vectors_with_package:
         code=with_tokeniser("train_vectors_with_package"),
     shell:
         "python $SCRIPTS/train_vectors_with_package.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
-        "--settings {params.settings:q} --tokeniser {params.tokeniser} --environment .venv-glove --out {output:q} &> {log:q}"
+        "--settings {params.settings:q} --tokeniser {params.tokeniser:q} --environment .venv-glove --out {output:q} &> {log:q}"
 
 
 rule build_vocabulary:

@@ -20,11 +20,9 @@ def main(
     model: Path,
     summary: Path,
     vocabulary: Path,
-    encoded: Path,
-    train: Path,
-    validation: Path,
-    test: Path,
-    clusters: list[Path],
+    encoded: list[Path],
+    examples: list[Path],
+    reads: dict[str, Path],
     continued: list[Path],
     training: Training,
     seed: int,
@@ -32,12 +30,11 @@ def main(
 ) -> None:
     keep_freed_memory()
     system = saved.load(model, Words.read(vocabulary)).to(choose_device(training.device))
-    examples = {"train": train, "validation": validation, "test": test}
     data = Data(
         vocabulary,
-        encoded,
-        examples,
-        clusters[0] if clusters else None,
+        {path.stem: path for path in encoded},
+        {path.stem: path for path in examples},
+        reads,
         continued[0] if continued else None,
         training,
         read_json(summary)["steps"],

@@ -4,9 +4,11 @@ from pathlib import Path
 
 from pipeline_lib.compute.device import choose_device, keep_freed_memory
 from pipeline_lib.config.decoding import Decoding
-from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.models import saved
 from pipeline_lib.responses.generate import respond
+from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.cli import run
 from pipeline_lib.text.units import Words
@@ -15,8 +17,9 @@ from pipeline_lib.text.units import Words
 def main(
     model: Path,
     vocabulary: Path,
+    encoded: Path,
     examples: Path,
-    clusters: list[Path],
+    reads: dict[str, Path],
     split: str,
     settings: Decoding,
     device: str,
@@ -30,8 +33,8 @@ def main(
     selections = [name for name in network.selections if split == "validation" or name != "oracle"]
     # of held-out splits alone: a training split is large, and its bound says as much
     samples = 0 if split == "train" else settings.importance_samples
-    groups = clusters[0] if clusters else None
-    table, metadata = respond(network, words, examples, groups, settings, seed, selections, samples)
+    dataset, texts = ExampleDataset.open(encoded, reads), read_parquet(examples, EXAMPLES)
+    table, metadata = respond(network, words, dataset, texts, settings, seed, selections, samples)
     write_parquet(out, table, RESPONSES, metadata)
 
 

@@ -26,7 +26,7 @@ def main(
     train: Path,
     validation: Path,
     vocabulary: Path,
-    clusters: list[Path],
+    reads: dict[str, Path],
     starts_from: list[Path],
     description: Description,
     settings: Training,
@@ -40,7 +40,6 @@ def main(
 ) -> None:
     keep_freed_memory()
     words = Words.read(vocabulary)
-    groups = clusters[0] if clusters else None
     device, ranks = choose_device(settings.device), Ranks()
     torch.manual_seed(seed)
     network = saved.build(description, words)
@@ -53,13 +52,13 @@ def main(
         settings.model_dump_json(),
         str(seed),
         code,
-        files=[train, validation, vocabulary, *clusters, *starts_from],
+        files=[train, validation, vocabulary, *reads.values(), *starts_from],
     )
     with ranks.joined(device), claimed(folder, model) if ranks.rank == 0 else nullcontext():
         trainer = Trainer(
             network,
-            ExampleDataset.open(train, groups),
-            ExampleDataset.read(validation, words, groups),
+            ExampleDataset.open(train, reads),
+            ExampleDataset.open(validation, reads),
             settings,
             seed,
             folder,

@@ -12,9 +12,9 @@ class Data:
     """The files of one corpus and one run of a system."""
 
     vocabulary: Path
-    train: Path  # encoded, as training mapped it
-    examples: Mapping[str, Path]  # split -> filtered examples
-    clusters: Path | None
+    encoded: Mapping[str, Path]  # split -> examples as token ids, as training maps them
+    examples: Mapping[str, Path]  # split -> the same in words
+    reads: Mapping[str, Path]  # field of the batch -> side table
     continued: Path | None  # the result of the analysis that this one continues
     training: Training
     steps: int  # that the system was trained for

@@ -40,7 +40,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.examples.order import BatchOrder
 
-    dataset = ExampleDataset.open(data.train, data.clusters)
+    dataset = ExampleDataset.open(data.encoded["train"], data.reads)
     order = BatchOrder(dataset, data.training.batch_size, data.training.bucket_batches, seed)
     return measure_distances(model, dataset, order, min(options.batches, data.steps), options.threshold, seed)
 

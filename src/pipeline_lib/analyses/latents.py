@@ -34,11 +34,10 @@ class Options(Settings):
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
     """Return a `latents_schema` table, a row for each example of the split; errors as `encode`."""
     from pipeline_lib.examples.dataset import ExampleDataset
-    from pipeline_lib.text.units import Words
 
-    examples = data.examples[options.split]
-    dataset = ExampleDataset.read(examples, Words.read(data.vocabulary), data.clusters)
-    return encode(model, read_parquet(examples, EXAMPLES, ["example_id", "label"]), dataset, seed)
+    dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
+    texts = read_parquet(data.examples[options.split], EXAMPLES, ["example_id", "label"])
+    return encode(model, texts, dataset, seed)
 
 
 def encode(model: "System", texts: pa.Table, dataset: "ExampleDataset", seed: int) -> pa.Table:

@@ -235,7 +235,7 @@ class Config(Paper):
                 "examples": f"{benchmarks}/examples/{corpus}.tsv",
                 "word vectors": f"{benchmarks}/vectors/{corpus}/{source}.tsv",
                 "filtering": f"{benchmarks}/filtered/{corpus}.tsv",
-                "encoding": f"{benchmarks}/encoded/{corpus}.tsv",
+                "encoding": f"{benchmarks}/encoded/{corpus}/train.tsv",
                 **{
                     group.replace("/", ", "): f"{benchmarks}/{group.replace('/', f'/{corpus}/')}.tsv"
                     for group in groups

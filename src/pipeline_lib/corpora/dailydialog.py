@@ -69,7 +69,7 @@ def _batch(split: str, first: int, lines: list[str], skipped: Counter[str]) -> p
         spoken = [(f"{split}-{number:06d}", position, turn) for position, turn in enumerate(turns) if turn]
         skipped["empty turns"] += len(turns) - len(spoken) if spoken else 0
         skipped["empty dialogues"] += not spoken
-        rows.append(spoken)
+        rows += [spoken] if spoken else []
     ids, positions, texts = zip(*chain.from_iterable(rows), strict=True) if rows else ((), (), ())
     return pa.RecordBatch.from_arrays(
         [

@@ -1,86 +1,66 @@
 """The examples of one split as token ids, collated into padded batches."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
 from pipeline_lib.compute.sharing import Share
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.examples.encoded import read_encoded
-from pipeline_lib.files.formats import read_parquet
-from pipeline_lib.schemas.clusters import CLUSTERS
-from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.files.formats import parquet_schema, read_parquet
 from pipeline_lib.text.ids import Ids
-from pipeline_lib.text.units import Units
-
-
-class Texts:
-    """Encoded texts of one side, flat: ``ids`` (sum of lengths,) and ``starts`` (n + 1,), perhaps memory-mapped."""
-
-    def __init__(self, ids: NDArray[np.int32], starts: NDArray[np.int64]) -> None:
-        self.ids, self.starts = ids, starts
-
-    def __len__(self) -> int:
-        return len(self.starts) - 1
-
-    def lengths(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(B,) tokens of each text."""
-        return self.starts[rows + 1] - self.starts[rows]
-
-    def padded(self, rows: NDArray[np.int64], pad: int) -> NDArray[np.int64]:
-        """(B, longest) int64, padded with ``pad``."""
-        lengths = self.lengths(rows)
-        columns = np.arange(lengths.max())
-        inside = columns < lengths[:, None]
-        positions = np.where(inside, self.starts[rows][:, None] + columns, 0)
-        return np.where(inside, self.ids[positions], pad).astype(np.int64)
+from pipeline_lib.text.ragged import Ragged
 
 
 class ExampleDataset:
-    """The examples of one split as token ids, with the cluster of each example where a system wants it."""
+    """The examples of one split as token ids.
+
+    Args:
+        context: empty texts where the examples are sentences alone.
+        response: as many.
+        beside: what a system reads of each example beside its texts: (n,) int64 by the field of the batch.
+        ids: of the tokens that are no words.
+    """
 
     def __init__(
         self,
-        context: Texts,
-        response: Texts,
-        group: NDArray[np.int64] | None,
+        context: Ragged,
+        response: Ragged,
+        beside: Mapping[str, NDArray[np.int64]] | None = None,
         ids: Ids = Ids(),  # noqa: B008 -- frozen
     ) -> None:
-        self.context, self.response, self.group, self.ids = context, response, group, ids
+        self.context, self.response, self.beside, self.ids = context, response, beside or {}, ids
 
     @classmethod
-    def read(cls, examples: Path, vocabulary: Units, clusters: Path | None = None) -> "ExampleDataset":
-        """Read examples (EXAMPLES) and, where given, their clusters (CLUSTERS), into memory.
+    def open(cls, encoded: Path, reads: Mapping[str, Path] | None = None) -> "ExampleDataset":
+        """Map a file of `examples.encoded` into memory, where the kernel keeps of it what is in use.
 
+        Args:
+            reads: side tables by the field of the batch that each fills, which is also the name of its column.
         Raises:
-            PipelineError: there are no examples, or the clusters do not cover them.
-        """
-        table = read_parquet(examples, EXAMPLES, ["example_id", "context", "response"])
-        _check_any(len(table), examples)
-        context, response = (Texts(*vocabulary.encode(table[side])) for side in ("context", "response"))
-        return cls(context, response, _groups_of(table["example_id"].to_numpy(), clusters))
-
-    @classmethod
-    def open(cls, encoded: Path, clusters: Path | None = None) -> "ExampleDataset":
-        """Map a file of `training.encoded` into memory, where the kernel keeps of it what is in use.
-
-        Raises:
-            PipelineError: the file is damaged or empty, or the clusters do not cover it.
+            PipelineError: the file is damaged or empty, or a side table does not cover it.
         """
         example_id, context, response = read_encoded(encoded)
-        _check_any(len(example_id), encoded)
-        return cls(Texts(*context), Texts(*response), _groups_of(example_id, clusters))
+        if not len(example_id):
+            raise PipelineError(
+                "no examples",
+                where=encoded,
+                expected="at least one example",
+                remedy="loosen `filtering:` for this corpus",
+            )
+        return cls(context, response, {name: joined(example_id, path, name) for name, path in (reads or {}).items()})
 
     def __len__(self) -> int:
         return len(self.context)
 
     def targets(self, rows: NDArray[np.int64]) -> int:
         """Tokens that the examples ``rows`` ask a decoder for, end tokens counted."""
-        return int(self.response.lengths(rows).sum()) + len(rows)
+        return int(self.response.lengths_of(rows).sum()) + len(rows)
 
     def batch(self, rows: NDArray[np.int64], share: Share | None = None) -> Batch:
         """Collate the examples ``rows`` (B,), or this process's share of them."""
@@ -89,11 +69,11 @@ class ExampleDataset:
         return Batch(
             response=self._response(rows),
             context=self._context(rows),
-            group=None if self.group is None else torch.from_numpy(self.group[rows]),
+            **{name: torch.from_numpy(values[rows]) for name, values in self.beside.items()},
         )
 
     def _response(self, rows: NDArray[np.int64]) -> Response:
-        words, lengths = self.response.padded(rows, self.ids.pad), self.response.lengths(rows)
+        words, lengths = self.response.padded(rows, self.ids.pad), self.response.lengths_of(rows)
         beside = np.full((len(rows), 1), self.ids.pad)
         targets = np.concatenate([words, beside], 1)
         targets[np.arange(len(rows)), lengths] = self.ids.end
@@ -105,7 +85,7 @@ class ExampleDataset:
         if not len(self.context.ids):
             return None
         return Tokens(
-            torch.from_numpy(self.context.padded(rows, self.ids.pad)), torch.from_numpy(self.context.lengths(rows))
+            torch.from_numpy(self.context.padded(rows, self.ids.pad)), torch.from_numpy(self.context.lengths_of(rows))
         )
 
     def by_length(self, batch_size: int, limit: int | None = None) -> Iterator[NDArray[np.int64]]:
@@ -115,28 +95,38 @@ class ExampleDataset:
 
     def sorted_by_length(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """``rows`` by the length of the response, then of the context."""
-        return rows[np.lexsort((self.context.lengths(rows), self.response.lengths(rows)))]
+        return rows[np.lexsort((self.context.lengths_of(rows), self.response.lengths_of(rows)))]
 
 
-def _check_any(examples: int, path: Path) -> None:
-    if not examples:
+def joined(example_ids: NDArray[np.int64], path: Path, column: str) -> NDArray[np.int64]:
+    """Look up a whole number for each example in a side table.
+
+    Args:
+        example_ids: (n,).
+        path: a table with ``example_id`` and ``column``, its rows in any order; it may have more of them.
+        column: of integers.
+    Returns:
+        (n,) the values of ``column``.
+    Raises:
+        PipelineError: the table is damaged, has no such column, or lacks some of the examples.
+    """
+    numbers = [field.name for field in parquet_schema(path) if pa.types.is_integer(field.type)]
+    table = read_parquet(path, columns=[name for name in ("example_id", column) if name in numbers])
+    if table.num_columns < 2 or table[column].null_count:
         raise PipelineError(
-            "no examples", where=path, expected="at least one example", remedy="loosen `filtering:` for this corpus"
+            f"no column {column!r} of whole numbers",
+            where=path,
+            expected=f"example_id and {column}, in every row",
+            remedy="correct `reads:` of the system",
         )
-
-
-def _groups_of(example_ids: NDArray[np.int64], clusters: Path | None) -> NDArray[np.int64] | None:
-    if clusters is None:
-        return None
-    table = read_parquet(clusters, CLUSTERS, ["example_id", "group"])
-    known, group = table["example_id"].to_numpy(), table["group"].to_numpy()
+    known, values = table["example_id"].to_numpy(), table[column].to_numpy()
     order = np.argsort(known)
     found = np.searchsorted(known, example_ids, sorter=order).clip(max=len(known) - 1)
-    if not np.array_equal(known[order[found]], example_ids):
+    if not (len(known) and np.array_equal(known[order[found]], example_ids)):
         raise PipelineError(
-            "some examples have no cluster",
-            where=clusters,
+            f"some examples have no {column}",
+            where=path,
             expected=f"one row for each of {len(example_ids)} examples",
-            remedy="delete the file and run the same command again; it will be remade",
+            remedy=REMAKE,
         )
-    return group[order[found]].astype(np.int64)
+    return values[order[found]].astype(np.int64)

@@ -1,4 +1,4 @@
-"""Examples as token ids in an Arrow file that training maps into memory: encoded once, shared by all jobs of a corpus.
+"""Examples as token ids in an Arrow file that jobs map into memory: a split is encoded once for all jobs of a corpus.
 
 One uncompressed record batch, so that each column is one flat array which needs no copy. It is assembled from files on
 disk, so that writing it takes no more memory than reading it does.
@@ -17,9 +17,9 @@ from pipeline_lib.files.checksums import verify
 from pipeline_lib.files.formats import iter_parquet
 from pipeline_lib.schemas.encoded import ENCODED
 from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.units import Words
 
-Flat = tuple[NDArray[np.int32], NDArray[np.int64]]  # ids of all texts, one after the other, and where each starts
 SIDES = ("context", "response")
 
 
@@ -42,8 +42,8 @@ def encode_examples(examples: Path, vocabulary: Words, out: Path) -> None:
         shutil.rmtree(parts)
 
 
-def read_encoded(path: Path) -> tuple[NDArray[np.int64], Flat, Flat]:
-    """Example ids (n,), and context and response as (ids int32, starts (n + 1,) int64); all memory-mapped.
+def read_encoded(path: Path) -> tuple[NDArray[np.int64], Ragged, Ragged]:
+    """Map a file: example ids (n,), contexts and responses.
 
     Raises:
         PipelineError: the file is missing, damaged or of another schema.
@@ -56,7 +56,7 @@ def read_encoded(path: Path) -> tuple[NDArray[np.int64], Flat, Flat]:
         raise _damaged(path, str(error)) from error
     if batch.schema != ENCODED:
         raise _damaged(path, f"columns {', '.join(batch.schema.names)}")
-    context, response = ((batch[side].values.to_numpy(), batch[side].offsets.to_numpy()) for side in SIDES)
+    context, response = (Ragged(batch[side].values.to_numpy(), batch[side].offsets.to_numpy()) for side in SIDES)
     return batch["example_id"].to_numpy(), context, response
 
 
@@ -74,10 +74,10 @@ class _Columns:
     def append(self, batch: pa.RecordBatch, vocabulary: Words) -> None:
         self._append("example_id", batch["example_id"].to_numpy())
         for side in SIDES:
-            ids, starts = vocabulary.encode(batch[side])
-            self._append(f"{side} ids", ids)
-            self._append(f"{side} starts", starts[1:] + self._ends[side])
-            self._ends[side] += len(ids)
+            texts = vocabulary.encode(batch[side])
+            self._append(f"{side} ids", texts.ids)
+            self._append(f"{side} starts", texts.offsets[1:] + self._ends[side])
+            self._ends[side] += len(texts.ids)
 
     def assembled(self) -> pa.RecordBatch:
         """All of it as one record batch of `schema.ENCODED`, memory-mapped."""

@@ -88,12 +88,16 @@ def iter_parquet(
         yield from file.iter_batches(batch_size=batch_size, columns=columns)
 
 
-def parquet_metadata(path: Path) -> dict[str, str]:
-    """The key-value pairs that `write_parquet` was given."""
+def parquet_schema(path: Path) -> pa.Schema:
+    """Read the names and types of a table's columns."""
     verify(path)
     with _damage_named(path):
-        pairs = pq.read_schema(path).metadata or {}
-    return {key.decode(): value.decode() for key, value in pairs.items()}
+        return pq.read_schema(path)
+
+
+def parquet_metadata(path: Path) -> dict[str, str]:
+    """The key-value pairs that `write_parquet` was given."""
+    return {key.decode(): value.decode() for key, value in (parquet_schema(path).metadata or {}).items()}
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.vectors.space import VectorSpace
 
 CELLS = 1_600_000  # floats of the word vectors of one chunk: 6 MB
+_NONE = -1  # in place of an id, beyond the end of a text
 
 
 class Greedy(VectorMetric):
@@ -53,22 +54,14 @@ def greedy_matching(responses: Ragged, references: Ragged, item: np.ndarray, uni
     while start < len(order):  # neighbours in this order have like lengths, so a chunk is padded little
         step = max(1, CELLS // (2 * unit.shape[1] * int(max(left[order[start]], right.max()))))
         rows = order[start : start + step]
-        result[rows] = _padded_matching(_pad(responses, item[rows]), _pad(references, rows), unit)
+        result[rows] = _padded_matching(responses.padded(item[rows], _NONE), references.padded(rows, _NONE), unit)
         start += step
     return result
 
 
-def _pad(texts: Ragged, rows: np.ndarray) -> np.ndarray:
-    """(b, L) int64 token ids, -1 beyond the end."""
-    lengths = texts.lengths[rows]
-    place = np.arange(lengths.max())
-    inside = place < lengths[:, None]
-    return np.where(inside, texts.ids[np.where(inside, texts.offsets[rows][:, None] + place, 0)], -1)
-
-
 def _padded_matching(left: np.ndarray, right: np.ndarray, unit: np.ndarray) -> np.ndarray:
     cosine = unit[left] @ unit[right].transpose(0, 2, 1)  # (b, L, R)
-    no_left, no_right = left < 0, right < 0
+    no_left, no_right = left == _NONE, right == _NONE
     cosine[no_left[:, :, None] | no_right[:, None, :]] = -np.inf
     forth = np.where(no_left, 0, cosine.max(axis=2)).sum(axis=1, dtype=np.float64) / (~no_left).sum(axis=1)
     back = np.where(no_right, 0, cosine.max(axis=1)).sum(axis=1, dtype=np.float64) / (~no_right).sum(axis=1)

@@ -1,7 +1,6 @@
 """A system's responses to every context of a split, with the likelihood of the references."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,7 @@ from pipeline_lib.compute.device import seeded
 from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.decoding.strategies import strategy
 from pipeline_lib.examples.dataset import ExampleDataset
-from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.models.system import Likelihood, System
-from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.progress import ProgressBar
 from pipeline_lib.text.units import Units
@@ -25,8 +22,8 @@ from pipeline_lib.training.validation import active_units
 def respond(
     model: System,
     units: Units,
-    examples: Path,
-    clusters: Path | None,
+    dataset: ExampleDataset,
+    texts: pa.Table,
     settings: Decoding,
     seed: int,
     selections: list[str],
@@ -35,14 +32,14 @@ def respond(
     """Generate and score.
 
     Args:
+        dataset: the examples to answer.
+        texts: of `EXAMPLES`, the same in words.
         importance_samples: draws of z for the importance-weighted likelihood; 0: it is not estimated.
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
     Returns:
-        (`RESPONSES`, one sample after the other, each in the order of ``examples``; metadata with `active_units` where
+        (`RESPONSES`, one sample after the other, each in the order of ``texts``; metadata with `active_units` where
         the model has a latent variable).
     """
-    dataset = ExampleDataset.read(examples, units, clusters)
-    texts = read_parquet(examples, EXAMPLES)
     rows = list(dataset.by_length(settings.batch_size))
     model.eval()
     with torch.no_grad():
@@ -142,7 +139,7 @@ def _table(
         "response": pa.array(responses),
         "group": pa.array(group, pa.int16()) if group is not None else pa.nulls(len(texts), pa.int16()),
         "label": texts["label"],
-        "tokens": pa.array(np.diff(dataset.response.starts) + 1, pa.int32()),
+        "tokens": pa.array(np.diff(dataset.response.offsets) + 1, pa.int32()),
         "nll": _nats(likelihood["nll"], len(texts)),
         "nll_end": _nats(likelihood["end"], len(texts)),
         "kl": _nats(likelihood["kl"], len(texts)),

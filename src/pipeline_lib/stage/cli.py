@@ -24,7 +24,8 @@ def run(main: Callable[..., None]) -> None:
     """Parse ``sys.argv`` for ``main`` and call it.
 
     ``Path``, ``str``, ``int`` and ``float`` parameters become options of that type, ``list`` parameters take several
-    values, a parameter of one kind of `Settings` or of several takes its JSON. Errors: see `report`.
+    values, ``dict[str, ...]`` parameters several of the form name=value, a parameter of one kind of `Settings` or of
+    several takes its JSON. Errors: see `report`.
 
     A job whose scheduler was killed stops as after SIGTERM: the next run starts it again, and two of one job would
     train into one folder. So does a process of a training job whose torchrun was.
@@ -83,21 +84,27 @@ def _arguments(main: Callable[..., None]) -> dict[str, Any]:
     for name, parameter in inspect.signature(main).parameters.items():
         optional = parameter.default is not inspect.Parameter.empty
         kind = hints[name]
-        several = typing.get_origin(kind) is list
+        several = typing.get_origin(kind) in (list, dict)
         if optional:
             kind = next((a for a in typing.get_args(kind) if a is not type(None)), kind)
         parser.add_argument(
             "--" + name.replace("_", "-"),
             dest=name,
-            type=_parser_of(typing.get_args(kind)[0] if several else kind),
+            type=_parser_of(kind),
             nargs="*" if several else None,
             required=not optional,
             default=parameter.default if optional else None,
         )
-    return vars(parser.parse_args())
+    values = vars(parser.parse_args())
+    return {name: dict(value) if typing.get_origin(hints[name]) is dict else value for name, value in values.items()}
 
 
 def _parser_of(kind: Any) -> Callable[[str], Any]:
+    """What makes a value, one of several, or a pair of name and value out of a text."""
+    if typing.get_origin(kind) is list:
+        return _parser_of(typing.get_args(kind)[0])
+    if typing.get_origin(kind) is dict:
+        return _pair_of(_parser_of(typing.get_args(kind)[1]))
     if not all(isinstance(one, type) and issubclass(one, Settings) for one in typing.get_args(kind) or [kind]):
         return kind
 
@@ -108,3 +115,13 @@ def _parser_of(kind: Any) -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(str(error)) from None
 
     return parse
+
+
+def _pair_of(parse: Callable[[str], Any]) -> Callable[[str], tuple[str, Any]]:
+    def parse_pair(text: str) -> tuple[str, Any]:
+        name, _, value = text.partition("=")
+        if not (name and value):
+            raise argparse.ArgumentTypeError(f"{text!r} is not of the form name=value")
+        return name, parse(value)
+
+    return parse_pair

@@ -1,4 +1,4 @@
-"""Many texts as flat tokens and the offsets at which each begins."""
+"""Many texts as flat tokens, or ids of tokens, and the offsets at which each begins."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 
 def flatten(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
@@ -51,30 +52,53 @@ def count_tokens(tokens: pa.Array) -> Counter[str]:
 
 @dataclass(frozen=True)
 class Ragged:
-    """B sequences of token ids, one after the other."""
+    """N texts as token ids, one after the other.
 
-    ids: np.ndarray  # (N,) int64
-    offsets: np.ndarray  # (B+1,) int64
+    Attributes:
+        ids: (T,) integers; int32, and perhaps memory-mapped, where a file holds them.
+        offsets: (N + 1,) int64; text n has the ids ``ids[offsets[n]:offsets[n + 1]]``.
+    """
+
+    ids: NDArray[np.integer]
+    offsets: NDArray[np.int64]
 
     @classmethod
-    def of_lengths(cls, ids: np.ndarray, lengths: np.ndarray) -> "Ragged":
+    def of_lengths(cls, ids: NDArray[np.integer], lengths: NDArray[np.integer]) -> "Ragged":
         return cls(ids, np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     @property
-    def lengths(self) -> np.ndarray:
-        """(B,) int64 tokens of each text."""
+    def lengths(self) -> NDArray[np.int64]:
+        """(N,) tokens of each text."""
         return np.diff(self.offsets)
 
+    def lengths_of(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+        """(B,) tokens of the texts ``rows``."""
+        return self.offsets[rows + 1] - self.offsets[rows]
+
     @property
-    def text(self) -> np.ndarray:
-        """(N,) int64, the text of each token."""
+    def text(self) -> NDArray[np.int64]:
+        """(T,) the text of each token."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
-    def keep(self, mask: np.ndarray) -> "Ragged":
-        """Only the tokens where ``mask`` (N,) holds."""
+    def keep(self, mask: NDArray[np.bool_]) -> "Ragged":
+        """Only the tokens where ``mask`` (T,) holds."""
         if mask.all():
             return self
         return Ragged.of_lengths(self.ids[mask], np.bincount(self.text[mask], minlength=len(self)))
+
+    def take(self, rows: NDArray[np.integer] | slice) -> "Ragged":
+        """The texts ``rows``, in that order."""
+        first, lengths = self.offsets[:-1][rows], self.offsets[1:][rows] - self.offsets[:-1][rows]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        return Ragged(self.ids[np.repeat(first - offsets[:-1], lengths) + np.arange(offsets[-1])], offsets)
+
+    def padded(self, rows: NDArray[np.integer], pad: int) -> NDArray[np.int64]:
+        """(B, longest) the texts ``rows``, each filled up with ``pad``."""
+        lengths = self.lengths_of(rows)
+        place = np.arange(lengths.max())
+        inside = place < lengths[:, None]
+        positions = np.where(inside, self.offsets[rows][:, None] + place, 0)
+        return np.where(inside, self.ids[positions], pad).astype(np.int64)

@@ -15,11 +15,10 @@ import pyarrow.compute as pc
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.text.ids import Ids
-from pipeline_lib.text.ragged import flatten
+from pipeline_lib.text.ragged import Ragged, flatten
 
 PADDING, UNKNOWN, START, END = "<pad>", "<unk>", "<s>", "</s>"
 SPECIALS = (PADDING, UNKNOWN, START, END)  # their ids are those of `Ids()`
-TURN = "<turn>"  # parts the utterances of a context; a token like any other
 
 
 class Units(Protocol):
@@ -38,8 +37,8 @@ class Units(Protocol):
 
     def __len__(self) -> int: ...
 
-    def encode(self, texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-        """(N) texts of tokens joined by one space -> int32 ids of all, (N + 1) int64 offsets; no start, no end."""
+    def encode(self, texts: pa.Array | pa.ChunkedArray) -> Ragged:
+        """The int32 ids of (N) texts of tokens joined by one space; no start, no end."""
         ...
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
@@ -94,18 +93,17 @@ class Words:
         """(V, E) float32, zeros for the specials and for tokens without a vector; None where there are no vectors."""
         return _vectors(self._table["vector"]) if "vector" in self._table.column_names else None
 
-    def encode(self, texts: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-        """Ids of many texts, one after the other.
+    def encode(self, texts: pa.Array | pa.ChunkedArray) -> Ragged:
+        """Turn texts into ids, a token outside the vocabulary into that of ``<unk>``.
 
         Args:
             texts: (N) string: tokens joined by one space.
         Returns:
-            ids: (T) int32 over all texts; the id of ``<unk>`` for a token outside the vocabulary. No start, no end.
-            offsets: (N + 1) int64; the ids of text n are ``ids[offsets[n]:offsets[n + 1]]``.
+            int32 ids; no start, no end.
         """
         tokens, offsets = flatten(texts)
         ids = pc.index_in(tokens, self._tokens).fill_null(self.ids.unknown)
-        return ids.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), offsets
+        return Ragged(ids.to_numpy(zero_copy_only=False).astype(np.int32, copy=False), offsets)
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Join the tokens of ``ids`` by one space."""

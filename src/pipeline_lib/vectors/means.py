@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline_lib.files.scratch import concatenated
+from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.vectors.space import VectorSpace
 
 
@@ -28,27 +29,24 @@ class MeanVectors:
                 counts.append(count)
                 yield rows
 
-        self._words = concatenated(known(), np.int32)
-        self._starts = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
+        words = concatenated(known(), np.int32)
+        self._texts = Ragged.of_lengths(words, np.concatenate(counts))
         self._matrix = vectors.matrix
 
     def __len__(self) -> int:
-        return len(self._starts) - 1
+        return len(self._texts)
 
     def __getitem__(self, rows: Any, /) -> NDArray[np.float32]:
         from scipy.sparse import csr_array  # costs 0.1 s, which a reader of this module's types need not pay
 
-        first, end = self._starts[:-1][rows], self._starts[1:][rows]
-        count = end - first
-        starts = np.concatenate([[0], np.cumsum(count)])
-        words = self._words[np.repeat(first - starts[:-1], count) + np.arange(starts[-1])]
-        share = np.repeat(1 / np.maximum(count, 1), count).astype(np.float32)
-        return csr_array((share, words, starts), shape=(len(count), len(self._matrix))) @ self._matrix
+        texts = self._texts.take(rows)
+        share = np.repeat(1 / np.maximum(texts.lengths, 1), texts.lengths).astype(np.float32)
+        return csr_array((share, texts.ids, texts.offsets), shape=(len(texts), len(self._matrix))) @ self._matrix
 
     @property
     def is_empty(self) -> NDArray[np.bool_]:
         """(n,) bool: which texts have no known word."""
-        return np.diff(self._starts) == 0
+        return self._texts.lengths == 0
 
     @property
     def n_empty(self) -> int:

@@ -21,7 +21,7 @@ def dataset_of(system):
     """22 examples, with clusters where the system is given any."""
     dataset = make_dataset(22)
     if system != "k_cvae_bow":
-        dataset.group = None
+        dataset.beside = {}
     return dataset
 
 
@@ -77,7 +77,7 @@ def test_latents_stand_in_the_order_of_the_pairs(system):
             mean = model.distributions(everything)[1].mean
     np.testing.assert_allclose(np.array(table["posterior_mean"].to_pylist()), mean.numpy(), atol=1e-6)
     if system == "k_cvae_bow":
-        assert table["group"].to_pylist() == dataset.group.tolist()
+        assert table["group"].to_pylist() == dataset.beside["group"].tolist()
     assert table["group"].null_count == (22 if system == "cvae" else 0)
 
 

@@ -200,7 +200,7 @@ def test_a_vocabulary_without_vectors_has_no_such_column_and_every_word_is_known
     assert table["token"].to_pylist() == [*SPECIALS, "<turn>", "b", "z", "a"]
     assert table["count"].to_pylist() == [0, 2, 0, 0, 2, 3, 2, 1]
     assert table["known"].to_pylist() == [False] * 5 + [True] * 3
-    assert Words.read(tmp_path / "vocabulary.parquet").encode(pa.array(["a <turn> z"]))[0].tolist() == [7, 4, 6]
+    assert Words.read(tmp_path / "vocabulary.parquet").encode(pa.array(["a <turn> z"])).ids.tolist() == [7, 4, 6]
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "new", "<unk>"]), max_size=4), max_size=6))
@@ -216,7 +216,8 @@ def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[st
     }
     vocabulary = Words(pa.table(columns, schema=vocabulary_schema(2)))
     joined = pa.array([" ".join(text) for text in texts], pa.string())
-    ids, offsets = vocabulary.encode(joined)
+    encoded = vocabulary.encode(joined)
+    ids, offsets = encoded.ids, encoded.offsets
     assert ids.dtype == np.int32
     assert offsets.dtype == np.int64
     assert len(offsets) == len(texts) + 1
@@ -225,7 +226,7 @@ def test_encoding_equals_a_dictionary_and_decoding_undoes_it(texts: list[list[st
         assert part.tolist() == [tokens.index(token) if token in tokens else 1 for token in text]
         assert vocabulary.decode(part).split() == [token if token in tokens else "<unk>" for token in text]
     assert join(*flatten(joined)).equals(joined)
-    assert np.array_equal(vocabulary.encode(joined.slice(1))[0], ids[offsets[min(1, len(texts))] :])
+    assert np.array_equal(vocabulary.encode(joined.slice(1)).ids, ids[offsets[min(1, len(texts))] :])
 
 
 def test_a_file_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:

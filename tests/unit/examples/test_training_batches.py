@@ -3,15 +3,14 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-import torch
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples import order
+from pipeline_lib.examples import encoded, order
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.files.atomic import atomic
-from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.files.formats import iter_parquet, read_parquet, write_parquet
 from pipeline_lib.schemas.clusters import CLUSTERS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
@@ -41,10 +40,14 @@ def files(tmp_path):
     return tmp_path
 
 
+def opened(folder, side_table=True):
+    """The examples, encoded and mapped."""
+    encode_examples(folder / "examples.parquet", Words.read(folder / "words.parquet"), folder / "train.arrow")
+    return ExampleDataset.open(folder / "train.arrow", {"group": folder / "clusters.parquet"} if side_table else {})
+
+
 def test_a_batch_holds_ids_padding_start_end_and_clusters_as_documented(files):
-    vocabulary = Words.read(files / "words.parquet")
-    dataset = ExampleDataset.read(files / "examples.parquet", vocabulary, files / "clusters.parquet")
-    batch = dataset.batch(np.array([0, 1]))
+    batch = opened(files).batch(np.array([0, 1]))
     assert batch.context.ids.tolist() == [[4, 5, 6], [6, 0, 0]]
     assert batch.response.inputs.tolist() == [[Ids().start, 5, 0], [Ids().start, 4, 1]]
     assert batch.response.targets.tolist() == [[5, Ids().end, 0], [4, 1, Ids().end]]
@@ -54,21 +57,31 @@ def test_a_batch_holds_ids_padding_start_end_and_clusters_as_documented(files):
     assert batch.group.tolist() == [2, 5]
 
 
-def tensors(batch):
-    """All tensors of a batch."""
-    parts = [batch.response, batch.context]
-    return [value for part in parts for value in vars(part).values()] + [batch.group]
-
-
-def test_an_encoded_file_gives_the_batches_that_the_pairs_give(files):
-    vocabulary = Words.read(files / "words.parquet")
-    encode_examples(files / "examples.parquet", vocabulary, files / "train.arrow")
-    read = ExampleDataset.read(files / "examples.parquet", vocabulary, files / "clusters.parquet")
-    mapped = ExampleDataset.open(files / "train.arrow", files / "clusters.parquet")
-    for rows in ([0, 1], [1], [1, 0]):
-        for one, other in zip(tensors(read.batch(np.array(rows))), tensors(mapped.batch(np.array(rows))), strict=True):
-            assert torch.equal(one, other)
+def test_an_encoded_file_holds_the_ids_of_every_text_wherever_batches_end(files, monkeypatch):
+    generator = np.random.default_rng(2)
+    colours = np.array(["red", "green", "blue", "mauve", "<turn>"])
+    said = [[" ".join(generator.choice(colours, size)) for size in generator.integers(0, 6, 50)] for _ in range(2)]
+    columns = {"example_id": range(50), "dialogue_id": ["d"] * 50, "turn": [0] * 50, "context": said[0]}
+    table = pa.table(columns | {"response": said[1], "user": [None] * 50, "label": [None] * 50})
+    write_parquet(files / "examples.parquet", table, EXAMPLES)
+    monkeypatch.setattr(encoded, "iter_parquet", lambda *a: iter_parquet(*a, batch_size=7))
+    dataset = opened(files, side_table=False)
+    ids = {"red": 4, "green": 5, "blue": 6}
+    for texts, found in zip(said, (dataset.context, dataset.response), strict=True):
+        assert found.ids.dtype == np.int32
+        for n, text in enumerate(texts):
+            expected = [ids.get(word, 1) for word in text.split()]
+            assert found.ids[found.offsets[n] : found.offsets[n + 1]].tolist() == expected
     assert [path.name for path in files.glob(".*.parts")] == []
+
+
+def test_sentences_alone_have_no_context_in_a_batch(files):
+    table = read_parquet(files / "examples.parquet")
+    write_parquet(files / "examples.parquet", table.set_column(3, "context", pa.array(["", ""])), EXAMPLES)
+    batch = opened(files, side_table=False).batch(np.array([0, 1]))
+    assert batch.context is None
+    assert batch.response.lengths.tolist() == [2, 3]
+    assert batch.group is None
 
 
 @pytest.mark.parametrize("damage", ["cut off", "a bit flipped", "empty", "of another schema"])
@@ -88,18 +101,45 @@ def test_a_damaged_encoded_file_is_an_error_that_names_it(files, damage):
     assert "train.arrow" in str(error.value)
 
 
-def test_pairs_without_a_cluster_are_an_error_that_names_the_file(files):
-    short = {"split": ["train"], "example_id": [3], "group": [5]}
-    write_parquet(files / "clusters.parquet", pa.table(short), CLUSTERS)
-    with pytest.raises(PipelineError, match="no cluster") as error:
-        ExampleDataset.read(files / "examples.parquet", Words.read(files / "words.parquet"), files / "clusters.parquet")
+def side_table(folder, **columns):
+    path = folder / "clusters.parquet"
+    table = pa.table(columns)
+    write_parquet(path, table, table.schema)
+
+
+@pytest.mark.parametrize("kind", [pa.int8(), pa.int16(), pa.int64()])
+def test_a_side_table_is_joined_by_example_whatever_its_order_and_its_further_rows(files, kind):
+    values = pa.array([30, 70, 99], kind)
+    side_table(files, example_id=[3, 7, 12], group=values, note=["a", "b", "c"])
+    dataset = opened(files)
+    assert dataset.beside["group"].tolist() == [70, 30]  # examples 7 and 3
+    assert dataset.batch(np.array([1, 0])).group.tolist() == [30, 70]
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"example_id": [3], "group": [5]}, "some examples have no group"),
+        ({"example_id": pa.array([], pa.int64()), "group": pa.array([], pa.int64())}, "some examples have no group"),
+        ({"example_id": [3, 7], "user": [1, 2]}, "no column 'group' of whole numbers"),
+        ({"group": [1, 2]}, "no column 'group' of whole numbers"),
+        ({"example_id": [3, 7], "group": ["a", "b"]}, "no column 'group' of whole numbers"),
+        ({"example_id": [3, 7], "group": [1, None]}, "no column 'group' of whole numbers"),
+    ],
+)
+def test_a_side_table_that_does_not_tell_the_field_of_each_example_is_an_error_that_names_it(files, columns, problem):
+    side_table(files, **columns)
+    with pytest.raises(PipelineError, match=problem) as error:
+        opened(files)
     assert "clusters.parquet" in str(error.value)
+    assert error.value.expected
 
 
 def test_an_empty_split_is_an_error_that_names_the_file(files):
     write_parquet(files / "examples.parquet", EXAMPLES.empty_table(), EXAMPLES)
-    with pytest.raises(PipelineError, match="no examples"):
-        ExampleDataset.read(files / "examples.parquet", Words.read(files / "words.parquet"))
+    with pytest.raises(PipelineError, match="no examples") as error:
+        opened(files, side_table=False)
+    assert "train.arrow" in str(error.value)
 
 
 def test_every_epoch_shows_every_pair_once_and_epochs_differ():
@@ -156,7 +196,7 @@ def test_bucketing_leaves_less_than_half_of_the_padding():
 
     def padding(stretch: int) -> int:
         order = BatchOrder(dataset, 20, stretch, seed=1)
-        lengths = [dataset.response.lengths(order.rows(step)) for step in range(order.steps_per_epoch)]
+        lengths = [dataset.response.lengths_of(order.rows(step)) for step in range(order.steps_per_epoch)]
         return sum(int((rows.max() - rows).sum()) for rows in lengths)
 
     assert padding(25) < padding(1) / 2

@@ -11,10 +11,11 @@ from pipeline_lib.compute.sharing import Share, holding
 from pipeline_lib.config.networks import LanguageModel
 from pipeline_lib.decoding.greedy import Greedy
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.examples.dataset import ExampleDataset, Texts
+from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.layers.dropping import dropout, keep_words
 from pipeline_lib.models.system import System, create
 from pipeline_lib.text.ids import Ids
+from pipeline_lib.text.ragged import Ragged
 from unit.model_fixtures import SmallUnits, generator
 
 VOCABULARY = 30
@@ -32,8 +33,8 @@ def model_of(name: str, keep: float = 1.0, **sizes: float) -> System:
 def sentences(n: int = 9, longest: int = 8) -> ExampleDataset:
     random = np.random.default_rng(0)
     starts = np.concatenate([[0], random.integers(1, longest, n).cumsum()])
-    nothing = Texts(np.empty(0, np.int32), np.zeros(n + 1, np.int64))
-    return ExampleDataset(nothing, Texts(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts), None)
+    nothing = Ragged(np.empty(0, np.int32), np.zeros(n + 1, np.int64))
+    return ExampleDataset(nothing, Ragged(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts))
 
 
 def batch_of(n: int = 9) -> Batch:

@@ -13,6 +13,7 @@ from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.decoding import Greedy
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.models import saved
 from pipeline_lib.responses.baselines import baseline
@@ -54,6 +55,8 @@ def corpus(tmp_path_factory):
         "label": [i % 3 for i in range(19)],
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
+    words = Words.read(folder / "vocabulary.parquet")
+    encode_examples(folder / "examples.parquet", words, folder / "examples.arrow")
     return folder
 
 
@@ -67,7 +70,13 @@ def built(system, vocabulary):
 def answers(corpus, system, selections, batch_size=4):
     vocabulary = Words.read(corpus / "vocabulary.parquet")
     settings = Greedy(max_length=6, batch_size=batch_size, importance_samples=4)
-    return respond(built(system, vocabulary), vocabulary, corpus / "examples.parquet", None, settings, 1, selections, 4)
+    return responded(built(system, vocabulary), corpus, settings, selections, importance_samples=4)
+
+
+def responded(model, corpus, settings, selections, importance_samples):
+    dataset, texts = ExampleDataset.open(corpus / "examples.arrow"), read_parquet(corpus / "examples.parquet")
+    vocabulary = Words.read(corpus / "vocabulary.parquet")
+    return respond(model, vocabulary, dataset, texts, settings, 1, selections, importance_samples)
 
 
 def test_rows_stand_in_the_order_of_the_pairs_whatever_the_batches(corpus):
@@ -105,8 +114,8 @@ def test_a_saved_model_answers_as_it_did_before(corpus, tmp_path):
     description = saved.Description(model=path, options=options, network=NETWORK)
     saved.save(tmp_path / "model.safetensors", model.state_dict(), description)
     again = saved.load(tmp_path / "model.safetensors", vocabulary)
-    examples, settings = corpus / "examples.parquet", Greedy(max_length=6)
-    one, other = (respond(m, vocabulary, examples, None, settings, 1, ["none"], 4)[0] for m in (model, again))
+    settings = Greedy(max_length=6)
+    one, other = (responded(m, corpus, settings, ["none"], importance_samples=0)[0] for m in (model, again))
     assert one.equals(other)
 
 
@@ -125,7 +134,7 @@ def test_weights_of_another_vocabulary_are_refused(corpus, tmp_path):
 def test_validation_perplexity_pools_over_tokens(corpus):
     vocabulary = Words.read(corpus / "vocabulary.parquet")
     table, _ = answers(corpus, "seq2seq", ["none"])
-    dataset = ExampleDataset.read(corpus / "examples.parquet", vocabulary)
+    dataset = ExampleDataset.open(corpus / "examples.arrow")
     found = validate(built("seq2seq", vocabulary), dataset, batch_size=5, seed=1, limit=None, ranks=Ranks())
     expected = math.exp(sum(table["nll"].to_pylist()) / sum(table["tokens"].to_pylist()))
     assert found["ppl"] == pytest.approx(expected, rel=1e-5)
@@ -147,8 +156,8 @@ def test_baselines_answer_with_the_reference_or_with_seeded_training_responses(c
 def test_bfloat16_autocast_gives_nearly_the_float32_loss_and_gradient(corpus, system):
     vocabulary = Words.read(corpus / "vocabulary.parquet")
     model = built(system, vocabulary)
-    dataset = ExampleDataset.read(corpus / "examples.parquet", vocabulary)
-    dataset.group = np.arange(19) % 4
+    dataset = ExampleDataset.open(corpus / "examples.arrow")
+    dataset.beside = {"group": np.arange(19) % 4}
     losses, norms = [], []
     for precision in ("float32", "bfloat16"):
         with precise(torch.device("cpu"), precision):

@@ -50,6 +50,17 @@ if __name__ == "__main__":
     run(main)
 """
 
+NAMED = """
+from pathlib import Path
+from pipeline_lib.stage.cli import run
+
+def main(files: dict[str, Path]) -> None:
+    print({name: type(path).__name__ + " " + str(path) for name, path in files.items()})
+
+if __name__ == "__main__":
+    run(main)
+"""
+
 WAITING = """
 import time
 from pathlib import Path
@@ -179,3 +190,17 @@ def test_a_job_ends_with_the_scheduler_that_started_it_and_leaves_nothing(tmp_pa
     finally:
         job.kill()
         job.wait()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [([], {}), (["group=a b/c=d.parquet", "user=u"], {"group": "PosixPath a b/c=d.parquet", "user": "PosixPath u"})],
+)
+def test_named_files_are_given_as_name_and_path(tmp_path, given, expected):
+    (tmp_path / "named.py").write_text(NAMED)
+    command = [sys.executable, str(tmp_path / "named.py"), "--files", *given]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == f"{expected}\n"
+    for wrong in ("a.parquet", "=a.parquet", "group="):
+        refused = subprocess.run([*command, wrong], capture_output=True, text=True)
+        assert refused.returncode == 2
+        assert f"{wrong!r} is not of the form name=value" in refused.stderr
