@@ -140,9 +140,9 @@ def test_invalid_utf8_is_named_with_its_line(refusals):
 
 def test_a_corpus_of_one_turn_dialogues_is_refused(refusals):
     refusals.put("talk.csv", b"dialogue,turn,text\n" + b"".join(b"d%d,0,hello\n" % i for i in range(40)))
-    message = refusals.message(DIALOGUES, changes=own("table", "talk.csv"))
-    assert "no usable dialogue" in message
-    assert "40 dialogues of one turn" in message
+    message = refusals.message("results/examples/own/train.parquet", changes=own("table", "talk.csv"))
+    assert "split has no example" in message
+    assert "2 consecutive turns" in message
 
 
 def test_a_corpus_that_filtering_empties_is_refused(refusals):
