@@ -105,7 +105,7 @@ def _render(
     if tables:
         groups.insert(0, {"id": "tables", "title": "Tables", "parts": tables})
     return template.render(
-        title=f"Response generators on {' and '.join(corpora.values())}",
+        title=config.title,
         corpora=list(corpora.values()),
         n_systems=len(config.rows),
         manifest=manifest,

@@ -19,6 +19,7 @@ from pipeline_lib.text.ragged import Ragged, flatten
 
 PADDING, UNKNOWN, START, END = "<pad>", "<unk>", "<s>", "</s>"
 SPECIALS = (PADDING, UNKNOWN, START, END)  # their ids are those of `Ids()`
+TURN = "<turn>"  # parts the utterances of a context; a token like any other
 
 
 class Units(Protocol):

@@ -214,6 +214,11 @@ def test_a_cell_shows_spread_published_figure_difference_and_marks(reader):
     assert "‡1" in reader.page.inner_text('[data-table="table3"] .tabulator-row:has-text("CVAE")')
 
 
+def test_a_published_bound_is_shown_as_it_is_printed(reader):
+    reader.open()
+    assert reader.column('[data-table="table3"]', "ppl")[1].split() == ["31.3", ">600"]
+
+
 def test_a_folder_without_its_items_says_what_to_do(reader, index, browser, tmp_path):
     import shutil
 
