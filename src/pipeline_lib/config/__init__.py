@@ -1,4 +1,4 @@
-"""The typed form of ``config.yaml``: one class per section, strict, every unknown key an error that names the nearest.
+"""The typed form of papers and presets: one class per section; an unknown key is an error that names the nearest.
 
 A stage is given its section as JSON on the command line and reads it back with `Settings.model_validate_json`; nothing
 else of the configuration reaches it, so Snakemake sees exactly what a stage depends on. A stage imports the module of

@@ -26,16 +26,18 @@ class RemoteFile(Settings):
 class Synthetic(Settings):
     """The generated corpus: dialogues from hand-written topics and templates with known latent groups."""
 
-    dialogues: Positive = Field(default=1200, description="how many, over all splits")
+    dialogues: Positive = Field(default=1200, description="number of dialogues, over all splits")
     turns: tuple[Positive, Positive] = Field(default=(4, 8), description="fewest and most turns of a dialogue")
-    one_to_many: Fraction = Field(default=0.5, description="how often a context gets a response of another group")
+    one_to_many: Fraction = Field(
+        default=0.5, description="probability that a turn repeats an earlier context, with a response of another group"
+    )
     many_to_one: Fraction = Field(
-        default=0.2, description="how often a response is a generic one that fits any context"
+        default=0.2, description="probability that a response is a generic one, which fits any context"
     )
     groups: Positive = Field(default=8, le=8, description="latent groups of responses")
     validation: Fraction = Field(default=0.1, description="share of dialogues")
     test: Fraction = Field(default=0.1, description="share of dialogues")
-    seed: Seed = Field(default=1, description="of the generator")
+    seed: Seed = Field(default=1, description="seed of the generator")
 
     @field_validator("turns")
     @classmethod
@@ -67,7 +69,7 @@ class Source(Settings):
         "sentence a line"
     )
     label: str = Field(description="name in tables; published figures are matched by it")
-    licence: str = Field(description="of the text, for the reader of the tables")
+    licence: str = Field(description="licence of the text")
     mirror: AnyPath | None = Field(default=None, description="local folder that is tried before any URL")
     bundles: list[list[RemoteFile]] = Field(
         default=[], description="alternative sets of files; the first one that can be completed is taken"

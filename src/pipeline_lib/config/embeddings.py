@@ -18,7 +18,7 @@ class GloveTraining(Settings):
     learning_rate: float = Field(default=0.05, gt=0, description="initial step of AdaGrad")
     x_max: float = Field(default=100.0, gt=0, description="co-occurrence count from which the weight is 1")
     alpha: float = Field(default=0.75, gt=0, description="exponent of the weight below `x_max`")
-    seed: Seed = Field(default=1, description="of the initial vectors and the order of updates")
+    seed: Seed = Field(default=1, description="seed for initial vectors and the order of updates")
 
 
 class Embeddings(Settings):

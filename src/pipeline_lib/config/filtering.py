@@ -19,7 +19,7 @@ class Filtering(Settings):
     )
     vocabulary_size: Positive | None = Field(default=None, description="for known: most_frequent")
     unknown: Literal["drop_example", "drop_token", "unk"] = Field(
-        default="drop_example", description="what to do with a token that is not known"
+        default="drop_example", description="treatment of a token that is not known"
     )
     context_length: tuple[Length, Length] = Field(
         default=(1, 25), description="fewest and most tokens; [0, 0] for sentences alone"

@@ -17,4 +17,4 @@ class Grammar(Settings):
     words_per_slot: Annotated[int, Field(ge=2)] | None = Field(
         default=6, description="first so many things, actions, ... of a topic and times; null: all"
     )
-    seed: Seed = Field(default=1, description="of the generator")
+    seed: Seed = Field(default=1, description="seed of the generator")

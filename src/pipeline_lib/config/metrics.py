@@ -17,6 +17,6 @@ class Metrics(Settings):
         default="cumulative", description="BLEU-n over orders 1 to n in equal parts, or over order n alone"
     )
     coherence_stopwords: Literal["drop", "keep"] = Field(
-        default="drop", description="whether stop words count in the mean vectors of the coherence metric"
+        default="drop", description="stop words in the mean vectors of the coherence metric"
     )
     bootstrap: Positive = Field(default=1000, description="resamples of an interval")

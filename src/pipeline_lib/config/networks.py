@@ -38,7 +38,7 @@ class LanguageModel(Sizes):
     hidden: Positive = Field(default=256, description="LSTM units of the encoder and of the decoder")
     latent: Positive = Field(default=16, description="dimensions of the latent variable z")
     dropout: Fraction = Field(default=0.0, description="share of the decoder's inputs and outputs that are dropped")
-    z_input: bool = Field(default=False, description="whether the decoder also reads z with every word")
+    z_input: bool = Field(default=False, description="true: the decoder also reads z with every word")
 
 
 AnyNetwork = Annotated[Recurrent | LanguageModel, Field(discriminator="kind")]

@@ -62,7 +62,8 @@ class ScoreTable(TableSpec):
     )
     extra_title: str = Field(default="Beyond the published columns", description="printed above the extra columns")
     beside: Literal["published", "first row"] = Field(
-        default="published", description="what a value is compared with: the published one, or the first row's"
+        default="published",
+        description="the value that each value is compared with: the published one, or the first row's",
     )
     from_: Name | None = Field(
         default=None, alias="from", description="an analysis that makes the scores; null: responses"

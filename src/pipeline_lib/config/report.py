@@ -14,4 +14,4 @@ class Report(Settings):
     figures: list[Name] | None = Field(
         default=None, description="figures of the page, in order; null: all of `figures:`"
     )
-    items: bool = Field(default=True, description="whether the page has the explorer of all responses")
+    items: bool = Field(default=True, description="true: the page has the explorer of all responses")

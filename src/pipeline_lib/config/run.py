@@ -46,7 +46,7 @@ class Config(Paper):
     clustering: Clustering = Clustering()
     network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
     training: Training = Training()
-    decoding: Decoding = Field(default=Greedy(), description="how responses are made")
+    decoding: Decoding = Field(default=Greedy(), description="strategy that chooses the words of a response")
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
     ratings: Study = Study()

@@ -13,4 +13,4 @@ class Significance(Settings):
     method: Literal["randomisation", "bootstrap"] = Field(default="randomisation", description="the paired test")
     trials: Positive = Field(default=1000, description="random reassignments or resamples")
     level: float = Field(default=0.05, gt=0, lt=1, description="adjusted p below which a difference is significant")
-    seed: Seed = Field(default=1, description="of the trials")
+    seed: Seed = Field(default=1, description="seed of the trials")

@@ -10,7 +10,7 @@ from pipeline_lib.config.settings import Name, Positive, Settings
 class Decay(Settings):
     """A learning rate that falls in stairs."""
 
-    factor: float = Field(gt=0, le=1, description="what the rate is multiplied by")
+    factor: float = Field(gt=0, le=1, description="factor by which the rate is multiplied")
     epochs: float = Field(gt=0, description="passes over the training split from one stair to the next")
 
 
@@ -68,7 +68,7 @@ class Training(Settings):
     batch_size: Positive = Field(default=64, description="examples of one update")
     epochs: float = Field(default=50, gt=0, description="passes over the training split; may be a fraction")
     max_steps: Positive | None = Field(default=None, description="ends training earlier; null: epochs alone count")
-    optimiser: Optimiser = Field(default=Optimiser(), description="of every phase that has none of its own")
+    optimiser: Optimiser = Field(default=Optimiser(), description="optimiser of every phase that has none of its own")
     phases: dict[Name, PhaseSettings] = Field(
         default={}, description="phases that differ from the others, by the name that the system gives them"
     )
