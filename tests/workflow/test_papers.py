@@ -100,7 +100,9 @@ def test_make_names_the_nearest_to_what_there_is_not(fifth, words, message):
 
 def test_all_papers_are_made_in_turn(fifth):
     done = make(fifth, "--dry-run", "papers")
-    assert re.findall(r"--config paper=(\w+) +-- all", done.stdout) == ["fifth", "sepacvae"]
+    papers = sorted(path.parent.name for path in fifth.folder.glob("papers/*/paper.yaml"))
+    assert {"fifth", "sepacvae"} <= set(papers)
+    assert re.findall(r"--config paper=(\w+) +-- all", done.stdout) == papers
 
 
 def test_a_table_of_the_other_paper_is_an_error_with_the_command_that_makes_it(fifth):
@@ -125,8 +127,9 @@ def test_the_list_shows_papers_presets_tables_and_systems_with_commands_that_are
     assert re.search(r"table2 +Table 2 +One table +make table2 PAPER=fifth", shown)
     assert re.search(r"human +Human reference +baseline: human", shown)
     commands = re.findall(r"(snakemake --cores 8 .*)$", shown, re.MULTILINE)
-    assert len(commands) == 4
-    for command in commands:
+    own = [command for command in commands if "sentence_vae" not in command]
+    assert len(own) == 4
+    for command in own:
         done = called(fifth, sys.executable, "-m", "snakemake", "--dry-run", *command.split()[1:])
         assert done.returncode == 0, (command, done.stdout)
 

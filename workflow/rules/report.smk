@@ -8,6 +8,8 @@ def code_of_stages():
         code[stage] = code_of_metrics(stage, CONFIG.metrics_shown)
     for stage in ("train_model", "generate_responses"):
         code |= {f"{stage} {system}": code_of(stage, module_of(system)) for system in TRAINED}
+    for name in OF_SYSTEMS:
+        code[f"analyse_system {name}"] = code_of("analyse_system", module_of_kind(ANALYSES, CONFIG.analyses[name].kind))
     for system in FUNCTIONS:
         code[f"call_function {system}"] = code_of("call_function", module_of_function(system))
     for corpus in CONFIG.corpora:
