@@ -9,10 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline_lib.compute.sharing import drawn, mean, normal
+from pipeline_lib.config.networks import Sizes
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.config.training import Decay, NoAnnealing, Optimiser, PhaseSettings, Training
-from pipeline_lib.examples.batch import Batch
-from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, System
+from pipeline_lib.examples.batch import Batch, Tokens
+from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, WordVectorSystem, given
+from pipeline_lib.text.units import Units
 
 ADVERSARIAL = "unit.adversarial:Adversarial"
 KILL = "KILL_IN"  # environment: `critic:17` has the process killed as the 17th update of that phase begins
@@ -34,16 +36,16 @@ SETTINGS = Training(
 _begun: Counter[str] = Counter()
 
 
-class Adversarial(System):
+class Adversarial(WordVectorSystem):
     """A response is a bag of words given its context c and a code z; a generator imitates the codes.
 
     Three phases as in PersonaWAE: the autoencoder; the generator, which moves the encoder too; and the critic, whose
     first update is on the batch of both.
     """
 
-    def __init__(self, embeddings: Tensor, network: Settings, groups: int, options: Settings) -> None:
-        super().__init__(embeddings, network, groups, options)
-        words, width = embeddings.shape
+    def __init__(self, units: Units, network: Sizes, options: Settings) -> None:
+        super().__init__(units, network, options)
+        words, width = self.vocabulary_size, self.embedding_size
         self.encoder = nn.Linear(width, CODE)
         self.decoder = nn.Linear(width + CODE, words)
         self.generator = nn.Linear(width + CODE, CODE)
@@ -83,31 +85,27 @@ class Adversarial(System):
 
     def _codes(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Contexts (B, E), codes of the responses and imitated ones (B, Z)."""
-        context = self._mean(batch.context, batch.context_lengths)
-        real = self.encoder(self._mean(batch.words, batch.word_lengths))
+        context = self._mean(given(batch.context))
+        real = self.encoder(self._mean(batch.response.words))
         noise = normal(tuple(real.shape), real, generator).to(real.dtype)
         return context, real, self.generator(torch.cat([context, noise], -1))
 
     def _judged(self, context: Tensor, code: Tensor) -> Tensor:
         return self.critic(torch.cat([context, code], -1)).squeeze(-1)
 
-    def _mean(self, words: Tensor, lengths: Tensor) -> Tensor:
-        inside = torch.arange(words.shape[1]) < lengths.unsqueeze(1)
-        return (self.embed(words) * inside.unsqueeze(-1)).sum(1) / lengths.unsqueeze(1)
+    def _mean(self, words: Tokens) -> Tensor:
+        inside = torch.arange(words.ids.shape[1]) < words.lengths.unsqueeze(1)
+        return (self.embed(words.ids) * inside.unsqueeze(-1)).sum(1) / words.lengths.unsqueeze(1)
 
     def _nll(self, batch: Batch) -> Tensor:
-        context = self._mean(batch.context, batch.context_lengths)
-        code = self.encoder(self._mean(batch.words, batch.word_lengths))
-        of_words = F.log_softmax(self.decoder(torch.cat([context, code], -1)), -1).gather(1, batch.targets)
-        inside = torch.arange(batch.targets.shape[1]) < batch.lengths.unsqueeze(1)
+        context, response = self._mean(given(batch.context)), batch.response
+        code = self.encoder(self._mean(response.words))
+        of_words = F.log_softmax(self.decoder(torch.cat([context, code], -1)), -1).gather(1, response.targets)
+        inside = torch.arange(response.targets.shape[1]) < response.lengths.unsqueeze(1)
         return -(of_words * inside).sum(1)
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
-        nll = self._nll(batch)
-        return Likelihood(nll, torch.zeros_like(nll), nll)
-
-    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        raise NotImplementedError
+        return Likelihood(self._nll(batch), None, None)
 
     def generate(self, *arguments: object) -> Generated:
         raise NotImplementedError

@@ -1,5 +1,6 @@
 """The command lines of the text stages, run one after the other as the workflow runs them."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 from pipeline_lib.config.corpora import RemoteFile
 from pipeline_lib.config.embeddings import Embeddings
+from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.files.formats import read_parquet, write_parquet
-from pipeline_lib.schemas.dialogues import DIALOGUES
+from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keywords import KEYWORDS
 from pipeline_lib.schemas.tokens import TOKENS
@@ -21,10 +23,11 @@ from pipeline_lib.text.units import Words
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
 
-def _run(script: str, **options: Path | str | int) -> subprocess.CompletedProcess[str]:
+def _run(script: str, **options: Path | str | int | None) -> subprocess.CompletedProcess[str]:
+    """Run a script; an option of None is given without a value."""
     command = [sys.executable, str(SCRIPTS / f"{script}.py")]
     for name, value in options.items():
-        command += [f"--{name.replace('_', '-')}", str(value)]
+        command += [f"--{name.replace('_', '-')}", *([] if value is None else [str(value)])]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -106,3 +109,63 @@ def test_a_fault_ends_a_script_with_a_message_and_leaves_the_earlier_result(corp
     assert f"{bad}, line 2" in answer.stderr
     assert "Traceback" not in answer.stderr
     assert (corpus / "v.parquet").read_text() == "earlier"
+
+
+SAID = {
+    "spaces": ["N stocks fell", "mr. <unk> rose", "N <unk> fell", "stocks rose"],
+    "characters": ["你好吗？", "我很好", "你很好", "好吗OK"],
+}
+WINDOWS = {
+    ("spaces", 0): [None, "N stocks fell"],
+    ("spaces", 2): ["N stocks fell <turn> mr. <unk> rose", "N <unk> fell"],
+    ("characters", 2): ["你 好 吗 ？ <turn> 我 很 好", "你 很 好"],
+}
+
+
+@pytest.mark.parametrize(("tokeniser", "turns"), list(WINDOWS))
+def test_sentences_and_several_turns_become_batches_without_any_word_vectors(
+    tmp_path: Path, tokeniser: str, turns: int
+) -> None:
+    said = [
+        {"dialogue_id": split, "turn": turn, "text": text, "split": split}
+        for split in SPLITS
+        for turn, text in enumerate(SAID[tokeniser])
+    ]
+    path = {name: tmp_path / f"{name}.parquet" for name in ("dialogues", "tokens", "vocabulary", *SPLITS)}
+    kept = {split: tmp_path / f"kept_{split}.parquet" for split in SPLITS}
+    write_parquet(path["dialogues"], pa.Table.from_pylist(said, DIALOGUES), DIALOGUES)
+    examples = {split: path[split] for split in SPLITS}
+    filtering = {"known": "any", "unknown": "unk", "context_length": [0, 25]}
+    answers = [
+        _run(
+            "extract_examples",
+            dialogues=path["dialogues"],
+            window=json.dumps({"context": turns}),
+            tokeniser=tokeniser,
+            tokens=path["tokens"],
+            **examples,
+        ),
+        _run(
+            "filter_examples",
+            tokens=path["tokens"],
+            settings=json.dumps(filtering),
+            report=tmp_path / "report.json",
+            vectors=None,
+            **examples,
+            **{f"out_{split}": file for split, file in kept.items()},
+        ),
+        _run("build_vocabulary", train=kept["train"], vectors=None, out=path["vocabulary"]),
+        _run(
+            "encode_examples",
+            examples=kept["test"],
+            vocabulary=path["vocabulary"],
+            out=tmp_path / "encoded" / "t.arrow",
+        ),
+    ]
+    assert [answer.returncode for answer in answers] == [0] * 4, answers
+    words = Words.read(path["vocabulary"])
+    assert words.embeddings is None
+    batch = ExampleDataset.open(tmp_path / "encoded" / "t.arrow").batch(np.arange(1))
+    context, response = WINDOWS[tokeniser, turns]
+    assert (batch.context and words.decode(batch.context.ids[0].tolist())) == context
+    assert words.decode(batch.response.words.ids[0].tolist()) == response

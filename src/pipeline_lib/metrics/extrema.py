@@ -32,7 +32,7 @@ class Extrema(VectorMetric):
 
 
 def extremes(texts: Ragged, vectors: np.ndarray) -> np.ndarray:
-    """(B, D) float32, the value of largest magnitude over each text's tokens; zeros for an empty text."""
+    """Give (B, D) float32, the value of largest magnitude over each text's tokens; zeros for an empty text."""
     result = np.zeros((len(texts), vectors.shape[1]), vectors.dtype)
     lengths = texts.lengths
     for length in np.unique(lengths[lengths > 0]):  # texts of one length need no padding

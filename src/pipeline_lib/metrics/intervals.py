@@ -9,7 +9,7 @@ CHUNK = 64  # resamples drawn at once: 64 x 6k items are 3 MB
 
 
 def resamples(n: int, times: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Chunks (t, n) float64 of how often each item is drawn, ``n`` draws with replacement, ``times`` rows in all."""
+    """Draw ``n`` items with replacement, ``times`` times: chunks (t, n) float64 of how often each item is drawn."""
     for start in range(0, times, CHUNK):
         t = min(CHUNK, times - start)
         draws = rng.integers(0, n, (t, n)) + np.arange(t)[:, None] * n
@@ -17,7 +17,7 @@ def resamples(n: int, times: int, rng: np.random.Generator) -> Iterator[np.ndarr
 
 
 def bootstrap_sums(parts: Sequence[np.ndarray], times: int, seed: int) -> list[np.ndarray]:
-    """Sums of every metric's (B, P) ``parts`` over the same resamples of the items.
+    """Sum every metric's (B, P) ``parts`` over the same resamples of the items.
 
     Returns:
         per metric (times, P) float64.
@@ -29,6 +29,6 @@ def bootstrap_sums(parts: Sequence[np.ndarray], times: int, seed: int) -> list[n
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:
-    """The central 95 % of (times,) resampled values."""
+    """Give the central 95 % of (times,) resampled values."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Metrics by name: the class that bears the name, in the module of that name. Nothing is registered."""
+"""Metrics by name: the class with that name, in the module of that name. Nothing is registered."""
 
 import importlib
 from types import ModuleType

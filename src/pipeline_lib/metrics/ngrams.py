@@ -20,7 +20,7 @@ class Matches:
 
 
 def ngram_ids(texts: Ragged, order: int, tokens: int) -> tuple[np.ndarray, np.ndarray, int]:
-    """Every n-gram of every text as an id below the returned bound, with its text.
+    """Number every n-gram of every text, with ids below the returned bound.
 
     Args:
         texts: token ids below ``tokens``.
@@ -47,7 +47,7 @@ def _grow(texts: Ragged, orders: int, tokens: int) -> list[tuple[np.ndarray, np.
 
 
 def count_matches(responses: Ragged, references: Ragged, reference_item: np.ndarray, tokens: int) -> Matches:
-    """Clipped n-gram matches of each response with the references of its item (Papineni et al. 2002, section 2.1).
+    """Count clipped n-gram matches of responses with the references of their items (Papineni et al. 2002, section 2.1).
 
     Args:
         responses: B texts.
@@ -76,7 +76,7 @@ def count_matches(responses: Ragged, references: Ragged, reference_item: np.ndar
 def _reference_counts(
     grams: np.ndarray, text: np.ndarray, item: np.ndarray, bound: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Per (item, n-gram) the most occurrences in one reference: sorted keys ``item * bound + gram`` and counts."""
+    """Count per (item, n-gram) the most occurrences in a reference: sorted keys ``item * bound + gram`` and counts."""
     per_text, counts = np.unique(text * bound + grams, return_counts=True)
     key = item[per_text // bound] * bound + per_text % bound
     if len(item) == (item[-1] + 1 if len(item) else 0):  # one reference each: already unique and sorted

@@ -17,7 +17,7 @@ class NegativeLogLikelihood(Metric):
         return Score(None, None, items.n_examples) if nats is None else Score.of_items(items, nats)
 
 
-class Reconstruction(NegativeLogLikelihood):
+class ReconstructionNLL(NegativeLogLikelihood):
     """Without the KL, so no likelihood of a latent system."""
 
     name = "nll"
@@ -36,7 +36,7 @@ class Reconstruction(NegativeLogLikelihood):
         return super().competes(items) and items.likelihood is not None and items.likelihood.latent
 
 
-class Bound(NegativeLogLikelihood):
+class BoundNLL(NegativeLogLikelihood):
     """The negative evidence lower bound, which papers on VAEs print as NLL."""
 
     name = "nll-bound"
@@ -45,7 +45,7 @@ class Bound(NegativeLogLikelihood):
     meaning = "Nats of a reference from the evidence lower bound, all terms; never below the model's own"
 
 
-class Importance(NegativeLogLikelihood):
+class ImportanceNLL(NegativeLogLikelihood):
     """The tightest estimate."""
 
     name = "nll-importance"
@@ -54,7 +54,7 @@ class Importance(NegativeLogLikelihood):
     meaning = "Nats of a reference from an importance-weighted estimate of the likelihood"
 
 
-class Words(NegativeLogLikelihood):
+class WordsNLL(NegativeLogLikelihood):
     """The bound without the nats of the end token, as papers have it that predict words alone."""
 
     name = "nll-words"

@@ -34,7 +34,7 @@ class Perplexity(RatioMetric):
         return np.exp(sums[..., 0] / sums[..., 1])
 
 
-class Reconstruction(Perplexity):
+class ReconstructionPerplexity(Perplexity):
     """z from the posterior, which has seen the response, and KL left out.
 
     SepaCVAE's tables print this. It is not a perplexity of the model, so latent systems may not be compared with
@@ -56,7 +56,7 @@ class Reconstruction(Perplexity):
         return super().competes(items) and items.likelihood is not None and items.likelihood.latent
 
 
-class Bound(Perplexity):
+class BoundPerplexity(Perplexity):
     """From the negative evidence lower bound, so never below the model's own perplexity."""
 
     name = "ppl-bound"
@@ -65,7 +65,7 @@ class Bound(Perplexity):
     meaning = "Perplexity from the evidence lower bound, all terms; never below the model's own"
 
 
-class Importance(Perplexity):
+class ImportancePerplexity(Perplexity):
     """From the importance-weighted likelihood, the tightest of the three."""
 
     name = "ppl-importance"
@@ -74,7 +74,7 @@ class Importance(Perplexity):
     meaning = "Perplexity from an importance-weighted estimate of the likelihood"
 
 
-class Words(Perplexity):
+class WordsPerplexity(Perplexity):
     """The bound over words alone: without the end token in nats and tokens."""
 
     name = "ppl-words"

@@ -106,7 +106,7 @@ def _check_examples(table: pa.Table, path: Path) -> None:
     if len(counts) != len(table):
         repeated = next(row for row in counts.to_pylist() if row["count_all"] > 1)
         raise PipelineError(
-            f"sample {repeated['sample']} of example {repeated['example_id']} stands more than once",
+            f"sample {repeated['sample']} of example {repeated['example_id']} occurs more than once",
             where=f"{path}, selection {table['selection'][0].as_py()!r}",
             expected="one response per example, sample and selection",
             remedy="remove the repeated rows, or delete the file and generate again",

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 
 def uptake(contexts: pa.ChunkedArray, responses: pa.ChunkedArray) -> list[bool]:
-    """For each context that names a thing: does the response name one of the same?
+    """Tell for each context that names a thing whether the response names one of the same.
 
     Args:
         contexts: (B,) texts of space-joined tokens, as are ``responses``.
@@ -27,6 +27,6 @@ def uptake(contexts: pa.ChunkedArray, responses: pa.ChunkedArray) -> list[bool]:
 
 @cache
 def things() -> frozenset[str]:
-    """What the turns of generated dialogues hand on to one another, of all topics."""
+    """List what the turns of generated dialogues hand on to one another, of all topics."""
     templates = resources.files("pipeline_lib").joinpath("corpora/templates.json").read_text(encoding="utf-8")
     return frozenset(thing for topic in json.loads(templates)["topics"].values() for thing in topic["things"])

@@ -35,7 +35,7 @@ class ItemSet:
 
 
 def item_sets(files: Sequence[Path]) -> dict[ItemSet, list[Path]]:
-    """``items/…/*.parquet`` by what they belong to; systems keep the order of ``files``."""
+    """Sort ``items/…/*.parquet`` by what they belong to; systems keep the order of ``files``."""
     sets: dict[ItemSet, list[Path]] = {}
     for file in files:
         about = parquet_metadata(file)
@@ -44,7 +44,7 @@ def item_sets(files: Sequence[Path]) -> dict[ItemSet, list[Path]]:
 
 
 def pack(files: Sequence[Path]) -> dict[str, Any]:
-    """The items of several systems as JSON, see ``static/columns.js`` for its reader.
+    """Pack the items of several systems as JSON, see ``static/columns.js`` for its reader.
 
     Args:
         files: of one corpus, split and seed, with `schema.RESPONSES` and per-item metrics.
@@ -99,7 +99,7 @@ class _Answer:
     examples: np.ndarray  # (n,) int64 ascending
     context: pa.Array
     reference: pa.Array
-    responses: list[pa.Array]  # per sample; where an example has fewer, its first stands again
+    responses: list[pa.Array]  # per sample; where an example has fewer, its first is repeated
     label: np.ndarray | None
     group: np.ndarray | None  # of the first sample
     metrics: dict[str, np.ndarray]  # (n,) float64
@@ -145,7 +145,7 @@ def _perplexities(table: pa.Table) -> dict[str, pa.ChunkedArray]:
 
 
 def _by_example(values: pa.ChunkedArray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """(n,) averages over samples."""
+    """Average over samples: (n,) float64."""
     return np.add.reduceat(values.to_numpy().astype(np.float64), starts) / counts
 
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from pipeline_lib.files.formats import write_text
 
-# `<` could begin a tag where a script stands in a page; the separators end a line in older engines
+# `<` could begin a tag where a script is part of a page; the separators end a line in older engines
 _UNSAFE = {"<": "\\u003c", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 
 
 def literal(value: Any) -> str:
-    """``value`` as a JavaScript expression that holds no tag, whatever its texts hold.
+    """Write ``value`` as a JavaScript expression that holds no tag, whatever its texts hold.
 
     Raises:
         ValueError: a number is NaN or infinite.
@@ -26,7 +26,7 @@ def literal(value: Any) -> str:
 
 
 def packed(values: np.ndarray, kind: str) -> str:
-    """Base64 of the values as little-endian ``kind``, a numpy type such as ``<f4``; read by ``static/columns.js``.
+    """Encode the values as base64 of little-endian ``kind``, a numpy type such as ``<f4``, for ``static/columns.js``.
 
     Raises:
         ValueError: a value does not fit.

@@ -1,4 +1,4 @@
-"""Compare two runs: which settings differ, and which figures of the tables moved by more than chance.
+"""Compare two runs: which settings differ, and which values of the tables moved by more than chance.
 
 python -m pipeline_lib compare RUN_A RUN_B [--csv FILE]
 """
@@ -12,23 +12,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from pyarrow import csv
-
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.atomic import atomic
 from pipeline_lib.runs.differences import (
     ABSENT,
     TESTS,
+    ChangedEntry,
     MovedCell,
     Run,
-    ScoreChange,
     as_rows,
     changes,
     moved_cells,
     only_in,
     recorded_changes,
 )
+from pipeline_lib.tables.files import write_csv
 
 FEWEST = 10  # cells that are shown though none of them moved by more than chance
 TITLES = {
@@ -53,14 +50,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     first, second = Run.read(asked.run_a), Run.read(asked.run_b)
     cells = moved_cells(first, second)
     width = max(80, shutil.get_terminal_size((120, 24)).columns)
-    for line in [*describe(first, second, width), *table(first, second, cells)]:
+    for line in [*records(first, second, width), *table(first, second, cells)]:
         print(line)
     if asked.csv is not None:
-        write_csv(asked.csv, cells)
+        write_csv(asked.csv, as_rows(cells))  # in the order of the table
 
 
-def describe(first: Run, second: Run, width: int = 120) -> Iterator[str]:
-    """What the runs are and where their records differ, a line each."""
+def records(first: Run, second: Run, width: int = 120) -> Iterator[str]:
+    """Print what the runs are and where their records differ, a line each."""
     for name, run in (("A", first), ("B", second)):
         known = "" if run.manifest is None else f", made {run.manifest['created']}"
         yield f"{name}  {run.folder}{known}"
@@ -87,11 +84,11 @@ def describe(first: Run, second: Run, width: int = 120) -> Iterator[str]:
 
 
 def table(first: Run, second: Run, cells: Sequence[MovedCell]) -> Iterator[str]:
-    """The cells that moved, as an aligned table; those within chance are counted alone."""
+    """Print the cells that moved as an aligned table; those within chance are only counted."""
     common = len(first.values.keys() & second.values.keys())
     clear = [cell for cell in cells if cell.beyond_interval or cell.passes_test]
     shown = clear if clear else list(cells[:FEWEST])
-    yield f"Figures in both runs: {common}, of them not the same: {len(cells)}, by more than chance: {len(clear)}"
+    yield f"Values in both runs: {common}, of them not the same: {len(cells)}, by more than chance: {len(clear)}"
     if not shown:
         return
     yield ""
@@ -108,15 +105,8 @@ def table(first: Run, second: Run, cells: Sequence[MovedCell]) -> Iterator[str]:
         f"†  Paired test over items of the seeds in common, {TESTS.method}, {TESTS.trials:,} trials: p below "
         f"{TESTS.level:g} after Holm's correction over all {sum(cell.p is not None for cell in cells)} tests. It"
     )
-    yield "   speaks of these seeds; another training may move a figure as far: see the interval over seeds."
+    yield "   speaks of these seeds; another training may move a value as far: see the interval over seeds."
     yield "Sorted by the difference in units of half its interval."
-
-
-def write_csv(path: Path, cells: Sequence[MovedCell]) -> None:
-    """Every cell that moved, in the order of the table."""
-    rows = as_rows(cells)
-    with atomic(path) as temporary:
-        csv.write_csv(pa.Table.from_pylist([dict(row) for row in rows]), temporary)
 
 
 def _line(cell: MovedCell) -> list[str]:
@@ -140,7 +130,7 @@ def _aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
         yield "  ".join(cells).rstrip()
 
 
-def _change_lines(found: Sequence[ScoreChange], width: int, names_alone: bool = False) -> Iterator[str]:
+def _change_lines(found: Sequence[ChangedEntry], width: int, names_alone: bool = False) -> Iterator[str]:
     longest = max(len(change.key) for change in found)
     for change in found:
         if names_alone and ABSENT not in (change.first, change.second):

@@ -1,10 +1,10 @@
-"""What differs between two runs: settings, code, data, and which figures moved, with intervals and paired tests.
+"""Differences between two runs: settings, code, data, and which values moved, with intervals and paired tests.
 
-A run is a results folder. Of its settings speaks ``manifest.json``, of its figures ``scores/<split>/scores.parquet``,
-and the paired tests compare what it answered to each example, ``items/``.
+A run is a results folder. Its settings are in ``manifest.json``, its values in ``scores/<split>/scores.parquet``,
+and its answers to each example, which the paired tests compare, in ``items/``.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,14 +23,14 @@ from pipeline_lib.significance.outputs import Outputs, read_outputs
 from pipeline_lib.significance.paired import compare_with, difference_intervals, holm
 from pipeline_lib.stage.progress import ProgressBar
 
-TESTS = Significance(trials=10_000)  # so many, that a p can fall below the level though hundreds are corrected for
+TESTS = Significance(trials=10_000)  # enough for p to stay below the level after correcting hundreds of tests
 INTERVALS = Significance(trials=1_000)
 RECORDED = ("config", "revision", "modified", "code", "python", "platform", "packages", "data")  # of a manifest
 ABSENT = object()
 
 
 class Key(NamedTuple):
-    """Which figure."""
+    """Place of a value."""
 
     corpus: str
     split: str
@@ -45,7 +45,7 @@ class Run:
 
     folder: Path
     manifest: dict[str, Any] | None  # None where the run has none
-    values: dict[Key, dict[int, float]]  # seed -> value; undefined figures are left out
+    values: dict[Key, dict[int, float]]  # seed -> value; undefined values are left out
     signatures: dict[Key, str]
     counts: dict[str, Any]  # of table 1, by corpus
 
@@ -76,7 +76,7 @@ class Run:
         return cls(folder, read_json(manifest) if manifest.is_file() else None, values, signatures, counts)
 
 
-class ScoreChange(NamedTuple):
+class ChangedEntry(NamedTuple):
     """One entry that differs; ``ABSENT`` on the side that lacks it."""
 
     key: str  # dotted
@@ -84,18 +84,18 @@ class ScoreChange(NamedTuple):
     second: Any
 
 
-def changes(first: Any, second: Any, key: str = "") -> Iterator[ScoreChange]:
-    """Entries of two nested dictionaries that differ; what only one side has stands as a whole."""
+def changes(first: Any, second: Any, key: str = "") -> Iterator[ChangedEntry]:
+    """List entries of two nested dictionaries that differ; what only one side has is one entry."""
     if isinstance(first, dict) and isinstance(second, dict):
         for name in dict.fromkeys([*first, *second]):
             dotted = f"{key}.{name}" if key else str(name)
             yield from changes(first.get(name, ABSENT), second.get(name, ABSENT), dotted)
     elif first != second:
-        yield ScoreChange(key, first, second)
+        yield ChangedEntry(key, first, second)
 
 
-def recorded_changes(first: Run, second: Run) -> dict[str, list[ScoreChange]]:
-    """What differs between two manifests, part by part (`RECORDED`), but for where the results lie."""
+def recorded_changes(first: Run, second: Run) -> dict[str, list[ChangedEntry]]:
+    """List what differs between two manifests, part by part (`RECORDED`), but for where the results lie."""
     if first.manifest is None or second.manifest is None:
         return {}
     pairs = {part: (first.manifest.get(part), second.manifest.get(part)) for part in RECORDED}
@@ -104,12 +104,12 @@ def recorded_changes(first: Run, second: Run) -> dict[str, list[ScoreChange]]:
     return {part: list_ for part, list_ in found.items() if list_}
 
 
-# --- figures -------------------------------------------------------------------------------------------------------
+# --- values --------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class MovedCell:
-    """One figure of both runs, each averaged over its seeds."""
+    """One value of both runs, each averaged over its seeds."""
 
     key: Key
     first: float
@@ -145,7 +145,7 @@ class MovedCell:
 
 
 def moved_cells(first: Run, second: Run) -> list[MovedCell]:
-    """Figures that both runs have and that are not the same, those that moved most for their interval first."""
+    """List values that both runs have and that are not the same, those that moved most for their interval first."""
     common = [key for key in first.values if key in second.values]
     cells = [_cell(first, second, key) for key in common if first.values[key] != second.values[key]]
     groups: dict[tuple[str, ...], list[MovedCell]] = {}
@@ -173,7 +173,7 @@ def _cell(first: Run, second: Run, key: Key) -> MovedCell:
 
 
 def _welch(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Half the 95 % interval of a difference of means (Welch 1947); None where the seeds tell of no spread."""
+    """Give half the 95 % interval of a difference of means (Welch 1947); None where the seeds tell of no spread."""
     if min(len(first), len(second)) < 2:
         return None
     from scipy.special import stdtrit  # here: it takes a third of a second
@@ -186,7 +186,7 @@ def _welch(first: np.ndarray, second: np.ndarray) -> float | None:
 
 
 def _with_tests(first: Run, second: Run, cells: Sequence[MovedCell]) -> list[MovedCell]:
-    """The cells of one system, with what pairing the runs' answers to the same items tells."""
+    """Add to the cells of one system what pairing the runs' answers to the same items tells."""
     fit = [cell.key.metric for cell in cells if not cell.note and known_metric(cell.key.metric)]
     both = _paired(first, second, cells[0].key, fit) if fit else "not tested"
     if isinstance(both, str):
@@ -223,7 +223,7 @@ def _paired(first: Run, second: Run, key: Key, metrics: Sequence[str]) -> tuple[
 
 
 def _questions(file: Path) -> pa.Table:
-    """What was to be answered: each example with its context and reference."""
+    """Read what was to be answered: each example with its context and reference."""
     columns = ["example_id", "context", "reference"]
     distinct = read_parquet(file, columns=columns).group_by(columns).aggregate([])
     return distinct.sort_by("example_id").combine_chunks()
@@ -236,7 +236,7 @@ def _adjusted(cells: Sequence[MovedCell]) -> list[MovedCell]:
 
 
 def only_in(run: Run, other: Run) -> dict[str, list[str]]:
-    """What only ``run`` has: whole corpora, else splits, systems, selections or metrics, by what they are."""
+    """List what only ``run`` has: whole corpora, else splits, systems, selections or metrics, by what they are."""
     own, theirs = set(run.values), set(other.values)
     found: dict[str, list[str]] = {}
     for field in Key._fields:
@@ -252,8 +252,8 @@ def _field(name: str) -> Callable[[Key], str]:
     return lambda key: str(getattr(key, name))
 
 
-def as_rows(cells: Sequence[MovedCell]) -> list[Mapping[str, Any]]:
-    """One flat record per cell, for CSV."""
+def as_rows(cells: Sequence[MovedCell]) -> list[dict[str, Any]]:
+    """Flatten cells into one record each, for CSV."""
     return [
         {
             **cell.key._asdict(),

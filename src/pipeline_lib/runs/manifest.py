@@ -46,7 +46,7 @@ class Manifest(TypedDict):
 
 
 def describe(config: Config, code: dict[str, str], raw: Sequence[Path], examples: Sequence[Path]) -> Manifest:
-    """The record of a run.
+    """Make the record of a run.
 
     Args:
         raw: ``raw/<corpus>/manifest.json`` of each corpus that was fetched.
@@ -87,7 +87,7 @@ def _installed(names: Sequence[str]) -> dict[str, str]:
 
 
 def _revision(folder: Path) -> tuple[str | None, bool]:
-    """Commit that ``folder`` is checked out at, and whether anything in it was changed since."""
+    """Find the commit that ``folder`` is checked out at, and whether anything in it was changed since."""
     commit = _git(folder, "rev-parse", "HEAD")
     return commit, bool(commit and _git(folder, "status", "--porcelain", "--untracked-files=no"))
 

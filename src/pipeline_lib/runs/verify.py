@@ -52,7 +52,7 @@ def tell(path: Path) -> None:
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """Files below ``folder`` but for checksums, in order of their paths."""
+    """List files below ``folder`` but for checksums, in order of their paths."""
     for place, folders, names in os.walk(folder):
         folders.sort()
         yield from (Path(place, name) for name in sorted(names) if not re.fullmatch(r"\..*\.sha256", name))

@@ -22,11 +22,11 @@ class Draws(Protocol):
     centred: bool  # whether resampled differences scatter around 0 already
 
     def sums(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(n, P) of two systems to (trials, P) sums of each."""
+        """Turn (n, P) of two systems into (trials, P) sums of each."""
         ...
 
     def kinds(self, occurrences: "Occurrences") -> tuple[np.ndarray, np.ndarray]:
-        """(trials,) how many different n-grams each of two systems has."""
+        """Count (trials,) how many different n-grams each of two systems has."""
         ...
 
 
@@ -50,7 +50,7 @@ class Occurrences:
         return cls(text % n, text >= n, np.unique(gram, return_index=True)[1])
 
     def count_present(self, present: Any) -> np.ndarray:
-        """(64 · words,) n-grams of which at least one occurrence is present.
+        """Count (64 · words,) n-grams of which at least one occurrence is present.
 
         Args:
             present: slice of occurrences -> (…, words) uint64, one bit per trial.

@@ -87,7 +87,7 @@ def _parts(ratio: RatioMetric, items: Items) -> np.ndarray:
 
 
 def _distinct(order: int, systems: Sequence[Outputs]) -> DistinctRatio:
-    """Token ids of every run, on one vocabulary."""
+    """Number the tokens of every run from one vocabulary."""
     runs = [items for system in systems for items in system.seeds.values()]
     every: dict[str, int] = {}
     renumbered = []

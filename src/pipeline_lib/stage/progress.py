@@ -25,7 +25,7 @@ class ProgressBar:
             self._bar = tqdm(desc=what, initial=done, total=total, unit=" " + unit, unit_scale=unit == "B")
 
     def advance(self, amount: int = 1, note: str = "") -> None:
-        """``amount`` more units are done; ``note`` is shown beside the count."""
+        """Count ``amount`` more units as done; ``note`` is shown beside the count."""
         self._done += amount
         if self._bar is not None:
             if note:

@@ -113,7 +113,7 @@ def read_benchmark(path: Path) -> Job:
     """Read a benchmark file of Snakemake; without one, nothing is known: the outputs were kept from an earlier run.
 
     Raises:
-        PipelineError: the file is no table with the columns s, max_rss and cpu_time.
+        PipelineError: the file is not a table with the columns s, max_rss and cpu_time.
     """
     if not path.exists():
         return Job()

@@ -21,17 +21,17 @@ _MARKDOWN = frozenset("\\`*_{}[]<>|#~&")
 
 
 def escape_latex(text: str) -> str:
-    """``text`` on one line, so that LaTeX prints it as it is."""
+    """Put ``text`` on one line, so that LaTeX prints it as it is."""
     return "".join(_TEX.get(character, character) for character in " ".join(text.split()))
 
 
 def escape_markdown(text: str) -> str:
-    """``text`` on one line, so that Markdown and HTML print it as it is, in a cell of a table too."""
+    """Put ``text`` on one line, so that Markdown and HTML print it as it is, in a cell of a table too."""
     return "".join(f"\\{character}" if character in _MARKDOWN else character for character in " ".join(text.split()))
 
 
 def pipe_table(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
-    """An aligned Markdown table; ``lines`` start with the header, the first ``left`` columns are flush left."""
+    """Print an aligned Markdown table; ``lines`` start with the header, the first ``left`` columns are flush left."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
 
     def joined(line: Sequence[str]) -> str:
@@ -45,7 +45,7 @@ def pipe_table(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
 
 
 def tabular(blocks: Sequence[tuple[str, Sequence[Sequence[str]]]], columns: str = "") -> str:
-    """A booktabs tabular of finished LaTeX cells.
+    """Print a booktabs tabular of finished LaTeX cells.
 
     Args:
         blocks: (heading, lines) each; the lines of every block start with the header, which is printed once.
@@ -63,7 +63,7 @@ def tabular(blocks: Sequence[tuple[str, Sequence[Sequence[str]]]], columns: str 
 
 
 def latex_table(caption: str, blocks: Sequence[str], notes: Sequence[str]) -> str:
-    """A floating table over both columns of a page, of finished ``blocks``; caption and notes are escaped here."""
+    """Print a floating table over both columns of a page, of finished ``blocks``; escapes caption and notes."""
     return "\n".join(
         [
             "\\begin{table*}",

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,6 @@ from torch.testing import assert_close
 
 from pipeline_lib.compute import sharing
 from pipeline_lib.compute.sharing import Share, holding
-from pipeline_lib.examples.batch import Batch
 from pipeline_lib.models.system import Objective
 from unit.model_fixtures import SYSTEMS, generator, make_batch, make_model
 
@@ -40,8 +40,11 @@ class Processes:
         self._call += 1
 
 
-def rows_of(batch: Batch, rows: torch.Tensor) -> Batch:
-    return replace(batch, **{field.name: getattr(batch, field.name)[rows] for field in fields(batch)})
+def rows_of(part: Any, rows: torch.Tensor) -> Any:
+    """The examples ``rows`` of a batch, or of a part of it."""
+    if part is None or isinstance(part, torch.Tensor):
+        return None if part is None else part[rows]
+    return replace(part, **{field.name: rows_of(getattr(part, field.name), rows) for field in fields(part)})
 
 
 def gradients(model: torch.nn.Module, objective: Objective) -> dict[str, torch.Tensor]:

@@ -100,11 +100,12 @@ import torch
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.training.loop import Trainer
 from unit import adversarial
-from unit.model_fixtures import EMBEDDING, VOCABULARY, make_dataset
+from unit.model_fixtures import EMBEDDING, NETWORK, VOCABULARY, SmallUnits, make_dataset
 
 ranks, data = Ranks(), make_dataset(40)
 torch.manual_seed(1)
-model = adversarial.Adversarial(torch.randn(VOCABULARY, EMBEDDING), None, 0, None)
+units = SmallUnits(torch.randn(VOCABULARY, EMBEDDING).numpy())
+model = adversarial.Adversarial(units, NETWORK, adversarial.Adversarial.Options())
 settings = adversarial.SETTINGS.model_copy(update={"batch_size": 5, "max_steps": 12})
 folders = Path(sys.argv[1]) / "state", Path(sys.argv[1]) / "events"
 with ranks.joined(torch.device("cpu")):

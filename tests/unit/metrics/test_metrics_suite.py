@@ -183,7 +183,7 @@ def test_scores_fit_their_schema_and_repeat_exactly(files):
 
 def test_a_pair_twice_and_no_pairs_at_all_are_errors(files):
     write, vectors = files
-    with pytest.raises(PipelineError, match="sample 0 of example 7 stands more than once"):
+    with pytest.raises(PipelineError, match="sample 0 of example 7 occurs more than once"):
         score_file(write(responses(), responses()), vectors, NAMES, SETTINGS, seed=1)
     with pytest.raises(PipelineError, match="no responses"):
         score_file(write(responses().slice(0, 0)), vectors, NAMES, SETTINGS, seed=1)

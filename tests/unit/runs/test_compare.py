@@ -157,7 +157,7 @@ def test_a_run_compared_with_itself_shows_nothing(runs, capsys):
     runs[0].add("x", 1, "Average", np.arange(N)).done()
     main([str(runs[0].path)] * 2)
     printed = capsys.readouterr().out
-    assert "Figures in both runs: 1, of them not the same: 0" in printed
+    assert "Values in both runs: 1, of them not the same: 0" in printed
     assert "has no manifest.json" in printed
 
 

@@ -77,7 +77,7 @@ def test_a_tokeniser_is_a_module_and_another_name_is_an_error_that_gives_the_nea
     named = Source.model_json_schema()["properties"]["tokeniser"]["enum"]
     assert sorted(named) == sorted(NAMES)
     assert [tokeniser(name).LANGUAGE for name in NAMES] == ["english", None, None]
-    with pytest.raises(PipelineError, match="no 'charcters'") as caught:
+    with pytest.raises(PipelineError, match="no module 'charcters'") as caught:
         tokeniser("charcters")
     assert caught.value.expected == "did you mean 'characters'?"
 

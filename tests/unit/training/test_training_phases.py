@@ -22,7 +22,16 @@ from pipeline_lib.models.system import Objective, Phase
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.phases import TrainedPhase, check_owners, rounds_until, trained_phases
 from unit.adversarial import ADVERSARIAL, KILL, SETTINGS, SINCE, UNTIL, Adversarial
-from unit.model_fixtures import EMBEDDING, VOCABULARY, generator, make_batch, make_dataset, make_model
+from unit.model_fixtures import (
+    EMBEDDING,
+    NETWORK,
+    VOCABULARY,
+    SmallUnits,
+    generator,
+    make_batch,
+    make_dataset,
+    make_model,
+)
 from unit.training_jobs import finish, start, without_speed, write_corpus
 
 ROUNDS = UNTIL + math.ceil((30 * 10 - 5 * UNTIL) / 4)  # of 30 epochs of 10 batches: 5 a round, then 4
@@ -30,7 +39,8 @@ ROUNDS = UNTIL + math.ceil((30 * 10 - 5 * UNTIL) / 4)  # of 30 epochs of 10 batc
 
 def adversarial() -> Adversarial:
     torch.manual_seed(1)
-    return Adversarial(torch.randn(VOCABULARY, EMBEDDING), Training(), 0, Training()).double()
+    units = SmallUnits(torch.randn(VOCABULARY, EMBEDDING).numpy())
+    return Adversarial(units, NETWORK, Adversarial.Options()).double()
 
 
 def trainer_of(model: Adversarial, tmp_path, settings: Training = SETTINGS, examples: int = 40) -> Trainer:
@@ -89,11 +99,11 @@ def test_a_phase_that_is_not_fresh_begins_with_the_batch_of_the_one_before(tmp_p
     model = adversarial()
     seen: list[tuple[str, int, int]] = []
     data, order = make_dataset(40), BatchOrder(make_dataset(40), 4, SETTINGS.bucket_batches, 1)
-    numbers = {data.batch(order.rows(number)).targets.numpy().tobytes(): number for number in range(10)}
+    numbers = {data.batch(order.rows(number)).response.targets.numpy().tobytes(): number for number in range(10)}
 
     def watched(phase: Phase) -> Phase:
         def objective(batch: Any, weight: float, noise: torch.Generator) -> Objective:
-            seen.append((phase.name, numbers[batch.targets.numpy().tobytes()], noise.initial_seed()))
+            seen.append((phase.name, numbers[batch.response.targets.numpy().tobytes()], noise.initial_seed()))
             return phase.objective(batch, weight, noise)
 
         return dataclasses.replace(phase, objective=objective, since=0)

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import load_file
 from torch.testing import assert_close
 
+from pipeline_lib.config.layout import Description
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.training import Optimiser
 from pipeline_lib.errors import PipelineError
@@ -17,7 +18,7 @@ from unit.training_jobs import SEPACVAE, SETTINGS, finish, start, write_corpus
 
 
 def write(path, model):
-    description = saved.Description(model="m:M", options={}, network=Recurrent(), groups=0)
+    description = Description(model="m:M", options={}, network=Recurrent())
     saved.save(path, model.state_dict(), description)
     return path
 
@@ -25,7 +26,7 @@ def write(path, model):
 def test_a_job_starts_from_the_given_weights_and_not_from_its_seed(tmp_path):
     corpus = write_corpus(tmp_path)
     network = Recurrent(hidden=6, latent=4, bow_hidden=8)
-    description = saved.Description(model=SEPACVAE, options={"groups": 2}, network=network, groups=8)
+    description = Description(model=SEPACVAE, options={"groups": 2}, network=network)
     torch.manual_seed(99)
     model = saved.build(description, Words.read(corpus / "vocabulary.parquet"))
     first = write(tmp_path / "first.safetensors", model)
