@@ -61,7 +61,7 @@ def lists(path: Path) -> tuple[float, float, float]:
     from torch.nn.utils.rnn import pad_sequence
 
     before, started = own_memory(), time.perf_counter()
-    _, *sides = read_encoded(path)
+    _, *sides, _ = read_encoded(path)
     examples = list(zip(*([ids[a:b].tolist() for a, b in pairwise(s)] for ids, s in sides), strict=True))
     random.Random(0).shuffle(examples)
 

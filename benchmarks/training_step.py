@@ -30,7 +30,7 @@ from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.sepacvae import SepaCVAE, relationship_loss
 from pipeline_lib.models.system import Objective, create, given
 from pipeline_lib.text.ragged import Ragged
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.words import Words
 
 VOCABULARY, BATCH, LONGEST = 10_000, 64, 25
 STEPS, ROUNDS = 8, 2

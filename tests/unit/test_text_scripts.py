@@ -18,7 +18,7 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keywords import KEYWORDS
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.schemas.vectors import vectors_schema
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.words import Words
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 

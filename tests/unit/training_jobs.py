@@ -18,7 +18,7 @@ from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.words import Words
 
 SEPACVAE = "pipeline_lib.models.sepacvae:SepaCVAE"
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"

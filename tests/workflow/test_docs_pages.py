@@ -109,7 +109,7 @@ def check_transformer(workflow: TinyWorkflow) -> None:
 
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.models import saved
-    from pipeline_lib.text.units import Words
+    from pipeline_lib.text.words import Words
 
     vocabulary = Words.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
     folder = workflow.results / "models/embedded/transformer/seed1"

@@ -25,8 +25,8 @@ rule analyse_system:
     input:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
-        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
-        encoded=expand(RESULTS / "encoded/{{corpus}}/{split}.arrow", split=SPLITS),
+        vocabulary=vocabulary_of,
+        encoded=encoded(*SPLITS),
         examples=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
         side_tables=side_tables_of,
         continued=continued_by,

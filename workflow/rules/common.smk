@@ -43,6 +43,7 @@ LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 PUBLISHED_VALUES = Path(os.path.relpath(ROOT)) / "papers" / CONFIG.paper / PUBLISHED
 MIRRORS = shlex.quote(CONFIG.mirror) if CONFIG.mirror else ""
+VOCABULARIES = {"words": "words.parquet", "pieces": "pieces.txt"}  # by the units that they are of
 CLUSTERINGS = ["kmeans", "spectral", "agglomerative"]
 SWEEP_POINTS = {name: CONFIG.sweep_points(name) for name in CONFIG.sweeps}
 CORPORA = list(
@@ -78,6 +79,7 @@ wildcard_constraints:
     corpus=one_of(CORPORA),
     system=one_of(SYSTEMS),
     method=one_of(CLUSTERINGS),
+    units=one_of(VOCABULARIES),
     split=one_of(SPLITS),
     table=one_of(CONFIG.tables),
     figure=one_of(CONFIG.figures),
@@ -150,6 +152,20 @@ def vectors_of(wildcards):
 
 def vectors_of_filter(wildcards):
     return vectors_of(wildcards) if config_of(wildcards.corpus).filtering.known == "vectors" else []
+
+
+def vocabulary_of(wildcards):
+    """The vocabulary of what a system reads and writes."""
+    units = CONFIG.units_of(wildcards.corpus, wildcards.system)
+    return RESULTS / f"vocabulary/{wildcards.corpus}/{VOCABULARIES[units]}"
+
+
+def encoded(*splits):
+    """An input: splits in the units of a system."""
+    path = RESULTS / "encoded/{corpus}/{units}/{split}.arrow"
+    return lambda wildcards: expand(
+        path, units=CONFIG.units_of(wildcards.corpus, wildcards.system), split=splits, corpus=wildcards.corpus
+    )
 
 
 def side_tables_of(wildcards):

@@ -61,7 +61,7 @@ rule count_examples:
     """Vocabulary, examples, one-to-many and many-to-one counts and maxima of every split (Table 1)."""
     input:
         examples=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
-        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        vocabulary=RESULTS / "vocabulary/{corpus}/words.parquet",
     output:
         RESULTS / "filtered/{corpus}/counts.json",
     log:
@@ -82,13 +82,13 @@ rule encode_examples:
     """A split as token ids, which every job that reads it maps into memory."""
     input:
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
-        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        vocabulary=lambda wildcards: RESULTS / f"vocabulary/{wildcards.corpus}/{VOCABULARIES[wildcards.units]}",
     output:
-        RESULTS / "encoded/{corpus}/{split}.arrow",
+        RESULTS / "encoded/{corpus}/{units}/{split}.arrow",
     log:
-        LOGS / "encoded/{corpus}/{split}.log",
+        LOGS / "encoded/{corpus}/{units}/{split}.log",
     benchmark:
-        BENCHMARKS / "encoded/{corpus}/{split}.tsv"
+        BENCHMARKS / "encoded/{corpus}/{units}/{split}.tsv"
     resources:
         mem_mb=attempts_of(2_000),
     params:
@@ -96,3 +96,20 @@ rule encode_examples:
     shell:
         "python $SCRIPTS/encode_examples.py --examples {input.examples:q} --vocabulary {input.vocabulary:q} --out {output:q} "
         "&> {log:q}"
+
+
+rule read_references:
+    """Further references to the contexts of a split, which someone brought."""
+    input:
+        references=lambda wildcards: CONFIG.sources[wildcards.corpus].references[wildcards.split],
+        examples=RESULTS / "examples/{corpus}/{split}.parquet",
+    output:
+        RESULTS / "references/{corpus}/{split}.parquet",
+    log:
+        LOGS / "references/{corpus}/{split}.log",
+    params:
+        tokeniser=tokeniser_of,
+        code=with_tokeniser("read_references"),
+    shell:
+        "python $SCRIPTS/read_references.py --references {input.references:q} --examples {input.examples:q} "
+        "--tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"

@@ -27,9 +27,9 @@ def start_of(wildcards):
 rule train_model:
     """Train one system with one seed; the weights of the best validation are kept."""
     input:
-        train=RESULTS / "encoded/{corpus}/train.arrow",
-        validation=RESULTS / "encoded/{corpus}/validation.arrow",
-        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        train=encoded("train"),
+        validation=encoded("validation"),
+        vocabulary=vocabulary_of,
         side_tables=side_tables_of,
         start=start_of,
     output:

@@ -17,8 +17,8 @@ rule generate_responses:
     """Answer every context with a trained system, and score the references under it."""
     input:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
-        vocabulary=RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
-        encoded=RESULTS / "encoded/{corpus}/{split}.arrow",
+        vocabulary=vocabulary_of,
+        encoded=lambda wildcards: encoded(wildcards.split)(wildcards),
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
         side_tables=side_tables_of,
     output:

@@ -24,11 +24,18 @@ def competing_in(wildcards):
     return [system for system in CONFIG.systems_of(wildcards.table) if not SYSTEMS[system].baseline]
 
 
+def references_if_any(wildcards):
+    """Further references of a split, in a list; an empty one where nobody brought any."""
+    brought = wildcards.split in CONFIG.sources[wildcards.corpus].references
+    return [RESULTS / f"references/{wildcards.corpus}/{wildcards.split}.parquet"] if brought else []
+
+
 rule score_responses:
     """The tables' metrics of one system's responses, with intervals, and the items' values for paired tests."""
     input:
         responses=RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
         vectors=vectors_if_any if VECTORS_SCORED else [],
+        references=references_if_any,
     output:
         scores=RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
         per_item=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
@@ -45,6 +52,7 @@ rule score_responses:
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
+        "--references {input.references:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "

@@ -115,9 +115,9 @@ rule build_vocabulary:
         train=RESULTS / "filtered/{corpus}/train.parquet",
         vectors=vectors_if_any,
     output:
-        RESULTS / "vocabulary/{corpus}/vocabulary.parquet",
+        RESULTS / "vocabulary/{corpus}/words.parquet",
     log:
-        LOGS / "vocabulary/{corpus}.log",
+        LOGS / "vocabulary/{corpus}/words.log",
     resources:
         mem_mb=attempts_of(2_000),
     params:
@@ -125,3 +125,17 @@ rule build_vocabulary:
     shell:
         "python $SCRIPTS/build_vocabulary.py --train {input.train:q} --vectors {input.vectors:q} --out {output:q} "
         "&> {log:q}"
+
+
+rule list_pieces:
+    """The word pieces of a corpus's systems, from the file that `units.pieces` names."""
+    input:
+        lambda wildcards: config_of(wildcards.corpus).units.pieces,
+    output:
+        RESULTS / "vocabulary/{corpus}/pieces.txt",
+    log:
+        LOGS / "vocabulary/{corpus}/pieces.log",
+    params:
+        code=code_of("list_pieces"),
+    shell:
+        "python $SCRIPTS/list_pieces.py --pieces {input:q} --out {output:q} &> {log:q}"

@@ -11,7 +11,7 @@ from pipeline_lib.models import saved
 from pipeline_lib.stage.cli import run
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, options_of
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.units import read_units
 
 
 def main(
@@ -29,7 +29,7 @@ def main(
     out: Path,
 ) -> None:
     keep_freed_memory()
-    system = saved.load(model, Words.read(vocabulary)).to(choose_device(training.device))
+    system = saved.load(model, read_units(vocabulary)).to(choose_device(training.device))
     data = Data(
         vocabulary,
         {path.stem: path for path in encoded},

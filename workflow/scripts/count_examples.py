@@ -6,7 +6,8 @@ from pathlib import Path
 from pipeline_lib.examples.counting import count_examples
 from pipeline_lib.files.formats import write_json
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import SPECIALS, TURN, Words
+from pipeline_lib.text.ids import SPECIALS, TURN
+from pipeline_lib.text.words import Words
 
 
 def main(corpus: str, examples: list[Path], vocabulary: Path, out: Path) -> None:

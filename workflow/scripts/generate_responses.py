@@ -11,7 +11,7 @@ from pipeline_lib.responses.generate import respond
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.units import read_units
 
 
 def main(
@@ -27,14 +27,14 @@ def main(
     out: Path,
 ) -> None:
     keep_freed_memory()
-    words = Words.read(vocabulary)
-    network = saved.load(model, words).to(choose_device(device))
+    units = read_units(vocabulary)
+    network = saved.load(model, units).to(choose_device(device))
     # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
     selections = [name for name in network.selections if split == "validation" or name != "oracle"]
     # of held-out splits alone: a training split is large, and its bound says as much
     samples = 0 if split == "train" else settings.importance_samples
     dataset, texts = ExampleDataset.open(encoded, reads), read_parquet(examples, EXAMPLES)
-    table, metadata = respond(network, words, dataset, texts, settings, seed, selections, samples)
+    table, metadata = respond(network, units, dataset, texts, settings, seed, selections, samples)
     write_parquet(out, table, RESPONSES, metadata)
 
 

@@ -15,6 +15,7 @@ from pipeline_lib.text.tokenisers import tokeniser as find
 def main(
     responses: Path,
     vectors: list[Path],
+    references: list[Path],
     metrics: list[str],
     settings: Metrics,
     tokeniser: str,
@@ -26,7 +27,13 @@ def main(
     items: Path,
 ) -> None:
     rows, per_item = score_file(
-        responses, vectors[0] if vectors else None, metrics, settings, seed, find(tokeniser).LANGUAGE
+        responses,
+        vectors[0] if vectors else None,
+        metrics,
+        settings,
+        seed,
+        find(tokeniser).LANGUAGE,
+        references[0] if references else None,
     )
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)

@@ -17,7 +17,7 @@ from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.files.formats import write_json, write_text
 from pipeline_lib.models import saved
 from pipeline_lib.stage.cli import run
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.units import read_units
 from pipeline_lib.training.loop import InterruptedTraining, Trainer
 from pipeline_lib.training.state import claimed, run_folder
 
@@ -39,10 +39,10 @@ def main(
     summary: Path,
 ) -> None:
     keep_freed_memory()
-    words = Words.read(vocabulary)
+    units = read_units(vocabulary)
     device, ranks = choose_device(settings.device), Ranks()
     torch.manual_seed(seed)
-    network = saved.build(description, words)
+    network = saved.build(description, units)
     for trained in starts_from:
         saved.start_from(network, trained)
     network.to(device)

@@ -9,7 +9,17 @@ from pipeline_lib.config.settings import AnyPath, FileName, Fraction, Positive, 
 from pipeline_lib.errors import did_you_mean
 
 # sections that mean something for one corpus alone; the rest describes the run or is given for each system
-OVERRIDABLE = ("filtering", "embeddings", "keywords", "clustering", "network", "training", "decoding", "metrics")
+OVERRIDABLE = (
+    "filtering",
+    "embeddings",
+    "units",
+    "keywords",
+    "clustering",
+    "network",
+    "training",
+    "decoding",
+    "metrics",
+)
 
 
 Reader = Literal["synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences"]
@@ -88,6 +98,11 @@ class Source(Settings):
         description="english: Treebank-like, lower-cased; spaces: words as given; characters: one by one, Latin words "
         "and numbers whole",
     )
+    references: dict[Literal["validation", "test"], AnyPath] = Field(
+        default={},
+        description="further references to the contexts of a split, which metrics use beside the response of each "
+        "example: CSV, JSON lines or Parquet with columns context and reference",
+    )
     synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
     grammar: Grammar | None = Field(default=None, description="for reader `grammar`: what is generated")
     override: dict[str, Any] = Field(
@@ -102,7 +117,7 @@ class Source(Settings):
     def content(self) -> "Source":
         """What decides the dialogues: files by name and checksum, reader and splits, not where the files lie."""
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
-        later = {"window": Window(), "tokeniser": "english"}  # of the examples
+        later = {"window": Window(), "tokeniser": "english", "references": {}}  # of later stages
         return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles} | later)
 
     @field_validator("override")

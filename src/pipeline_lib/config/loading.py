@@ -161,6 +161,7 @@ def load(layers: Sequence[Layer], papers: Path | None = None) -> Config:
     for corpus in dict.fromkeys([*config.corpora, *(c for table in config.tables for c in config.corpora_of(table))]):
         config.for_corpus(corpus)  # overrides are checked now, not when a job of theirs starts
         for system in config.systems:
+            config.units_of(corpus, system)
             config.network_of(corpus, system)
             config.training_of(corpus, system)
             config.decoding_of(corpus, system)

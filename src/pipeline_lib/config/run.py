@@ -23,7 +23,8 @@ from pipeline_lib.config.significance import Significance
 from pipeline_lib.config.sweep import SWEPT, Sweep, SweepPoint
 from pipeline_lib.config.systems import SORTS, SystemSettings
 from pipeline_lib.config.training import Training
-from pipeline_lib.errors import did_you_mean
+from pipeline_lib.config.units import UnitsKind, UnitsSettings
+from pipeline_lib.errors import PipelineError, did_you_mean
 
 
 class Config(Paper):
@@ -42,6 +43,7 @@ class Config(Paper):
     sources: dict[Name, Source] = Field(description="corpora by name; `config/corpora.yaml` has those that are known")
     filtering: Filtering = Filtering()
     embeddings: Embeddings = Embeddings()
+    units: UnitsSettings = UnitsSettings()
     keywords: Keywords = Keywords()
     clustering: Clustering = Clustering()
     network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
@@ -75,6 +77,8 @@ class Config(Paper):
         for name, system in self.trainable.items():
             first = [system.starts_from] if system.starts_from else ()
             _check_names(f"systems.{name}.starts_from", first, "trained system", self.trainable)
+        for name in self.trainable:
+            self._check_beginnings(name)
         _check_names("report.tables", self.report.tables or (), "table", self.tables)
         _check_names("report.figures", self.report.figures or (), "figure", self.figures)
         if len(rated := [name for name, table in self.tables.items() if isinstance(table, RatingTable)]) > 1:
@@ -86,6 +90,14 @@ class Config(Paper):
             _check_names(f"analyses.{name}.options.source", [sweep.source], "generated source", generated)
             _check_names(f"analyses.{name}.options.systems", sweep.systems, "trained system", self.trainable)
         return self
+
+    def _check_beginnings(self, name: str) -> None:
+        chain = [name]
+        while first := self.systems[chain[-1]].starts_from:
+            if first in chain:
+                circle = " from ".join([*chain[chain.index(first) :], first])
+                raise ValueError(f"systems.{first}.starts_from: a circle, {circle}; one of them draws its weights")
+            chain.append(first)
 
     # --- systems ---------------------------------------------------------------------------------------------------
 
@@ -107,6 +119,23 @@ class Config(Paper):
         return Description(
             model=settings.model or "", options=groups | settings.options, network=self.network_of(corpus, system)
         )
+
+    def units_of(self, corpus: str, system: str) -> UnitsKind:
+        """What one system reads and writes on one corpus.
+
+        Raises:
+            PipelineError: word pieces, of which the corpus has no list.
+        """
+        units = self.for_corpus(corpus).units
+        kind = self.systems[system].units or units.kind
+        if kind == "pieces" and units.pieces is None:
+            raise PipelineError(
+                f"no list of word pieces for corpus {corpus!r}",
+                where=f"systems.{system}.units",
+                expected="`units: {pieces: <file>}` of the run or of the corpus",
+                remedy="name the file, a piece a line, or let the system read words",
+            )
+        return kind
 
     def network_of(self, corpus: str, system: str) -> AnyNetwork:
         """Network sizes of one system on one corpus."""
@@ -235,7 +264,12 @@ class Config(Paper):
                 "examples": f"{benchmarks}/examples/{corpus}.tsv",
                 "word vectors": f"{benchmarks}/vectors/{corpus}/{source}.tsv",
                 "filtering": f"{benchmarks}/filtered/{corpus}.tsv",
-                "encoding": f"{benchmarks}/encoded/{corpus}/train.tsv",
+                **{
+                    f"encoding, {units}": f"{benchmarks}/encoded/{corpus}/{units}/train.tsv"
+                    for units in dict.fromkeys(
+                        self.units_of(corpus, name) for name in systems if self.systems[name].trained
+                    )
+                },
                 **{
                     group.replace("/", ", "): f"{benchmarks}/{group.replace('/', f'/{corpus}/')}.tsv"
                     for group in groups

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from pipeline_lib.config.settings import AnyPath, Name, Settings
+from pipeline_lib.config.units import UnitsKind
 
 SORTS = ("model", "function", "responses", "baseline")
 SideTable = Annotated[str, StringConstraints(pattern=r"^clusters/(kmeans|spectral|agglomerative)$")]
@@ -49,6 +50,9 @@ class SystemSettings(Settings):
         description="further inputs: field of the batch: stage/file that holds it for every example; group: "
         "clusters/kmeans, clusters/spectral or clusters/agglomerative",
     )
+    units: UnitsKind | None = Field(
+        default=None, description="what the system reads and writes, if not the `units.kind` of the corpus"
+    )
     network: dict[str, Any] = Field(default={}, description="values of `network:` that differ for this system")
     training: dict[str, Any] = Field(default={}, description="values of `training:` that differ for this system")
     decoding: dict[str, Any] = Field(default={}, description="values of `decoding:` that differ for this system")
@@ -68,7 +72,7 @@ class SystemSettings(Settings):
         if len(given) != 1:
             raise ValueError(f"gives {' and '.join(given) or 'none'} of {', '.join(SORTS)}; a system is exactly one")
         only_trained = [
-            key for key in ("reads", "network", "training", "decoding", "starts_from") if getattr(self, key)
+            key for key in ("reads", "units", "network", "training", "decoding", "starts_from") if getattr(self, key)
         ]
         if only_trained and not self.trained:
             raise ValueError(f"`{only_trained[0]}:` has a meaning for a system with `model:` only")

@@ -45,7 +45,7 @@ class ExampleDataset:
         Raises:
             PipelineError: the file is damaged or empty, or a side table does not cover it.
         """
-        example_id, context, response = read_encoded(encoded)
+        example_id, context, response, ids = read_encoded(encoded)
         if not len(example_id):
             raise PipelineError(
                 "no examples",
@@ -53,7 +53,8 @@ class ExampleDataset:
                 expected="at least one example",
                 remedy="loosen `filtering:` for this corpus",
             )
-        return cls(context, response, {name: joined(example_id, path, name) for name, path in (reads or {}).items()})
+        beside = {name: joined(example_id, path, name) for name, path in (reads or {}).items()}
+        return cls(context, response, beside, ids)
 
     def __len__(self) -> int:
         return len(self.context)

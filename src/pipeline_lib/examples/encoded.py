@@ -4,7 +4,9 @@ One uncompressed record batch, so that each column is one flat array which needs
 disk, so that writing it takes no more memory than reading it does.
 """
 
+import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +19,16 @@ from pipeline_lib.files.checksums import verify
 from pipeline_lib.files.formats import iter_parquet
 from pipeline_lib.schemas.encoded import ENCODED
 from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.units import Units
 
 SIDES = ("context", "response")
+_IDS = "ids"  # in the metadata of the file
 
 
-def encode_examples(examples: Path, vocabulary: Words, out: Path) -> None:
-    """Write the examples of one split (`EXAMPLES`) as token ids (`schema.ENCODED`), in their order.
+def encode_examples(examples: Path, units: Units, out: Path) -> None:
+    """Write the examples of one split (`EXAMPLES`) as token ids (`ENCODED`), in their order.
 
     Raises:
         PipelineError: a file is missing or damaged.
@@ -35,15 +39,16 @@ def encode_examples(examples: Path, vocabulary: Words, out: Path) -> None:
     try:
         columns = _Columns(parts)
         for batch in iter_parquet(examples, EXAMPLES, ["example_id", *SIDES]):
-            columns.append(batch, vocabulary)
-        with atomic(out) as temporary, pa.ipc.new_file(temporary, ENCODED) as writer:
-            writer.write_batch(columns.assembled())
+            columns.append(batch, units)
+        schema = ENCODED.with_metadata({_IDS: json.dumps(asdict(units.ids))})
+        with atomic(out) as temporary, pa.ipc.new_file(temporary, schema) as writer:
+            writer.write_batch(columns.assembled(schema))
     finally:
         shutil.rmtree(parts)
 
 
-def read_encoded(path: Path) -> tuple[NDArray[np.int64], Ragged, Ragged]:
-    """Map a file: example ids (n,), contexts and responses.
+def read_encoded(path: Path) -> tuple[NDArray[np.int64], Ragged, Ragged, Ids]:
+    """Map a file: example ids (n,), contexts, responses, and the ids of the tokens that are no words.
 
     Raises:
         PipelineError: the file is missing, damaged or of another schema.
@@ -57,7 +62,11 @@ def read_encoded(path: Path) -> tuple[NDArray[np.int64], Ragged, Ragged]:
     if batch.schema != ENCODED:
         raise _damaged(path, f"columns {', '.join(batch.schema.names)}")
     context, response = (Ragged(batch[side].values.to_numpy(), batch[side].offsets.to_numpy()) for side in SIDES)
-    return batch["example_id"].to_numpy(), context, response
+    try:
+        ids = Ids(**json.loads(batch.schema.metadata[_IDS.encode()]))
+    except (TypeError, KeyError, ValueError) as error:
+        raise _damaged(path, f"no ids of padding, start and end: {error!r}") from error
+    return batch["example_id"].to_numpy(), context, response, ids
 
 
 class _Columns:
@@ -71,23 +80,23 @@ class _Columns:
             self._append(f"{side} ids", np.empty(0, np.int32))
         self._append("example_id", np.empty(0, np.int64))
 
-    def append(self, batch: pa.RecordBatch, vocabulary: Words) -> None:
+    def append(self, batch: pa.RecordBatch, units: Units) -> None:
         self._append("example_id", batch["example_id"].to_numpy())
         for side in SIDES:
-            texts = vocabulary.encode(batch[side])
+            texts = units.encode(batch[side])
             self._append(f"{side} ids", texts.ids)
             self._append(f"{side} starts", texts.offsets[1:] + self._ends[side])
             self._ends[side] += len(texts.ids)
 
-    def assembled(self) -> pa.RecordBatch:
-        """All of it as one record batch of `schema.ENCODED`, memory-mapped."""
+    def assembled(self, schema: pa.Schema) -> pa.RecordBatch:
+        """All of it as one record batch, memory-mapped."""
         sides = [
             pa.LargeListArray.from_arrays(
                 self._mapped(f"{side} starts", pa.int64()), self._mapped(f"{side} ids", pa.int32())
             )
             for side in SIDES
         ]
-        return pa.RecordBatch.from_arrays([self._mapped("example_id", pa.int64()), *sides], schema=ENCODED)
+        return pa.RecordBatch.from_arrays([self._mapped("example_id", pa.int64()), *sides], schema=schema)
 
     def _append(self, name: str, values: NDArray[np.integer]) -> None:
         with open(self._folder / name, "ab") as file:

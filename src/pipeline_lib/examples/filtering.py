@@ -16,8 +16,8 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import iter_parquet, parquet_writer, read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.text.ids import TURN, UNKNOWN
 from pipeline_lib.text.ragged import flatten, join, keep_tokens
-from pipeline_lib.text.units import TURN, UNKNOWN
 
 log = logging.getLogger(__name__)
 

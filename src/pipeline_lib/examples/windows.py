@@ -16,7 +16,7 @@ from pipeline_lib.files.formats import iter_parquet, parquet_writer, write_parqu
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
-from pipeline_lib.text.units import TURN
+from pipeline_lib.text.ids import TURN
 
 log = logging.getLogger(__name__)
 

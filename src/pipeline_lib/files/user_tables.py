@@ -50,6 +50,29 @@ def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ())
         raise _unreadable(path, str(error)) from error
 
 
+def texts_of(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
+    """The column ``name`` as texts.
+
+    Raises:
+        PipelineError: values that are no texts, or missing ones; names the first row.
+    """
+    try:
+        column = rows[name].cast(pa.string())
+    except pa.ArrowException as error:
+        raise PipelineError(
+            f"column {name!r}: {error}", where=path, expected="text", remedy="write the column as text"
+        ) from error
+    if column.null_count:
+        row = pc.index(column.is_null(), True).as_py() + 1
+        raise PipelineError(
+            f"{name} is missing in {column.null_count} of {len(column)} rows",
+            where=f"{path}, first in row {row}",
+            expected="text",
+            remedy='complete the column; a text that is empty is written as ""',
+        )
+    return column
+
+
 def _unreadable(path: Path, problem: str, line: int | None = None) -> PipelineError:
     return PipelineError(
         f"not readable as a table: {problem}",

@@ -11,6 +11,7 @@ class Average(VectorMetric):
 
     name = "Average"
     meaning = "Cosine of the mean word vectors of response and reference"
+    of_references = True
 
     def __init__(self, space: VectorSpace) -> None:
         super().__init__(space)

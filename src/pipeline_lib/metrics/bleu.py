@@ -34,6 +34,7 @@ class SentenceBleu(Metric):
     """BLEU-``order`` averaged over responses; a response of at most one token scores 0, as in SepaCVAE's code."""
 
     better = "higher"
+    of_references = True
     caution = "Smoothed sentence BLEU is far from 0 for random responses and may exceed 1; see its signature."
     order: int
 

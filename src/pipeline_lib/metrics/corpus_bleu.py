@@ -15,6 +15,7 @@ class CorpusBleu(RatioMetric):
     meaning = "BLEU of the whole set, orders 1 to 4, not smoothed"
     better = "higher"
     by_item = "BLEU-4"
+    of_references = True
 
     def __call__(self, items: Items) -> Score:
         value = float(self.value(self.parts(items).sum(axis=0)))

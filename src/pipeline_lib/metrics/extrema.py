@@ -16,6 +16,7 @@ class Extrema(VectorMetric):
 
     name = "Extrema"
     meaning = "Cosine of the vectors of extreme values of response and reference"
+    of_references = True
 
     def __init__(self, space: VectorSpace) -> None:
         super().__init__(space)

@@ -17,6 +17,7 @@ class Greedy(VectorMetric):
 
     name = "Greedy"
     meaning = "Each word matched with its nearest of the other side, in both directions"
+    of_references = True
 
     def __init__(self, space: VectorSpace) -> None:
         super().__init__(space)

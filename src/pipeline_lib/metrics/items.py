@@ -80,8 +80,11 @@ class Items:
         return cls(vocabulary, columns[0], columns[1], columns[2], item)
 
     @classmethod
-    def from_table(cls, table: pa.Table, active_units: int | None = None) -> "Items":
+    def from_table(cls, table: pa.Table, active_units: int | None = None, further: pa.Table | None = None) -> "Items":
         """Read rows of `schemas.responses`.
+
+        Args:
+            further: `schemas.references`, beside the reference that each row has.
 
         Raises:
             PipelineError: a likelihood is null, NaN or infinite in some rows, or a response null in some rows.
@@ -91,7 +94,8 @@ class Items:
             table["tokens"].to_numpy().astype(np.float64),
             *(_complete(table, name) if name in table.column_names else None for name in names),
         )
-        plain = cls.of(table["context"], table["reference"], table["response"].fill_null(""))
+        references = table["reference"] if further is None else _with_further(table, further)
+        plain = cls.of(table["context"], references, table["response"].fill_null(""))
         groups, labels = _groups(table["group"]), _groups(table["label"])
         known = replace(plain, likelihood=likelihood, group=groups, label=labels, example=_examples(table))
         return replace(known, answered=_answered(table), active_units=active_units)
@@ -138,6 +142,14 @@ def _flatten(references: Texts | Sequence[Sequence[str]]) -> tuple[pa.Array, np.
         return _strings(references), np.arange(len(references))
     counts = [len(several) for several in references]
     return _strings([one for several in references for one in several]), np.repeat(np.arange(len(counts)), counts)
+
+
+def _with_further(table: pa.Table, further: pa.Table) -> list[list[str]]:
+    by_example: dict[int, list[str]] = {}
+    for example, reference in zip(further["example_id"].to_pylist(), further["reference"].to_pylist(), strict=True):
+        by_example.setdefault(example, []).append(reference)
+    own = zip(table["example_id"].to_pylist(), table["reference"].to_pylist(), strict=True)
+    return [[reference, *by_example.get(example, ())] for example, reference in own]
 
 
 def _strings(texts: Texts) -> pa.Array:

@@ -16,6 +16,7 @@ from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import known_metric, metric_class
 from pipeline_lib.metrics.vectors import VectorMetric
+from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.vectors.space import VectorSpace
 
@@ -59,6 +60,7 @@ def score_file(
     settings: Metrics,
     seed: int,
     language: str | None = "english",
+    references: Path | None = None,
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
@@ -68,6 +70,7 @@ def score_file(
         names: metrics of the run's tables.
         seed: of the bootstrap.
         language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
+        references: a file of `schemas.references`: further ones of the split, beside the response of each example.
     Returns:
         rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
@@ -81,19 +84,24 @@ def score_file(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
     units = parquet_metadata(responses).get("active_units")
+    further = None if references is None else read_parquet(references, REFERENCES)
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
         _check_examples(chosen, responses)
-        items = Items.from_table(chosen, None if units is None else int(units))
+        items = Items.from_table(chosen, None if units is None else int(units), further)
         scores = [_score(metric, items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
         rows += [
-            _row(selection, metric.name, score, metric.signature, low, high)
+            _row(selection, metric.name, score, _signature(metric, further is not None), low, high)
             for metric, score, (low, high) in zip(metrics, scores, limits, strict=True)
         ]
         tables.append(_per_item(chosen, metrics, scores))
     return rows, pa.concat_tables(tables)
+
+
+def _signature(metric: Metric, several: bool) -> str:
+    return f"{metric.signature}|references:several" if several and metric.of_references else metric.signature
 
 
 def _score(metric: Metric, items: Items) -> Score:

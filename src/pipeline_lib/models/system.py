@@ -156,10 +156,10 @@ class WordVectorSystem(System):
         super().__init__(units, network, options)
         if units.embeddings is None:
             raise PipelineError(
-                f"{type(self).__name__} reads word vectors, and this corpus has none",
-                where="filtering.known and embeddings: of the corpus",
-                expected="a vocabulary with a vector for each word (filtering.known: vectors)",
-                remedy="give the corpus vectors, or take a system that learns its own embeddings",
+                f"{type(self).__name__} reads word vectors, and what it is given has none",
+                where="units:, embeddings: and filtering.known of the corpus",
+                expected="words with a vector each (filtering.known: vectors)",
+                remedy="give the corpus vectors and the system words, or take one that learns its own embeddings",
             )
         self.embeddings: Tensor
         self.register_buffer("embeddings", torch.from_numpy(units.embeddings.copy()), persistent=False)
@@ -183,7 +183,7 @@ def create(path: str, options: dict[str, Any], units: Units, network: Sizes) -> 
     try:
         kind = getattr(importlib.import_module(module), name)
         if not (isinstance(kind, type) and issubclass(kind, System)):
-            raise ImportError(f"{name} is no ResponseModel")
+            raise ImportError(f"{name} is not a System")
     except (ImportError, AttributeError) as error:
         raise PipelineError(
             f"no model {path!r}: {error}",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
-from pipeline_lib.files.user_tables import read_rows
+from pipeline_lib.files.user_tables import read_rows, texts_of
 from pipeline_lib.responses.baselines import without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.text.tokenisers import Tokeniser
@@ -59,7 +59,7 @@ def _answers(path: Path, contexts: pa.Array, tokeniser: Tokeniser) -> pa.Table:
         )
     rows = pa.Table.from_batches(batches)
     numbered = _SAMPLE in rows.column_names
-    given = {name: _texts(rows, name, path) for name in _COLUMNS}
+    given = {name: texts_of(rows, name, path) for name in _COLUMNS}
     answers = pa.table({name: tokeniser.tokenise_array(texts) for name, texts in given.items()})
     as_written = pc.if_else(pc.is_in(given["context"], value_set=contexts), given["context"], answers["context"])
     answers = answers.set_column(0, "context", as_written)
@@ -75,24 +75,6 @@ def _answers(path: Path, contexts: pa.Array, tokeniser: Tokeniser) -> pa.Table:
     if numbered:
         _check_samples(distinct, path)
     return distinct
-
-
-def _texts(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
-    try:
-        column = rows[name].cast(pa.string())
-    except pa.ArrowException as error:
-        raise PipelineError(
-            f"column {name!r}: {error}", where=path, expected="text", remedy="write the column as text"
-        ) from error
-    if column.null_count:
-        row = pc.index(column.is_null(), True).as_py() + 1
-        raise PipelineError(
-            f"{name} is missing in {column.null_count} of {len(column)} rows",
-            where=f"{path}, first in row {row}",
-            expected="text",
-            remedy='write "" where the system says nothing; such a response scores 0',
-        )
-    return column
 
 
 def _numbers(rows: pa.Table, path: Path) -> pa.ChunkedArray:

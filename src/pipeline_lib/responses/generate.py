@@ -15,6 +15,7 @@ from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.system import Likelihood, System
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.progress import ProgressBar
+from pipeline_lib.text.ragged import flatten
 from pipeline_lib.text.units import Units
 from pipeline_lib.training.validation import active_units
 
@@ -47,7 +48,6 @@ def respond(
         tables = [
             _table(
                 texts,
-                dataset,
                 likelihood,
                 importance,
                 selection,
@@ -122,7 +122,6 @@ def _text(ids: list[int], units: Units) -> str:
 
 def _table(
     texts: pa.Table,
-    dataset: ExampleDataset,
     likelihood: dict[str, np.ndarray | None],
     importance: np.ndarray | None,
     selection: str,
@@ -139,7 +138,7 @@ def _table(
         "response": pa.array(responses),
         "group": pa.array(group, pa.int16()) if group is not None else pa.nulls(len(texts), pa.int16()),
         "label": texts["label"],
-        "tokens": pa.array(np.diff(dataset.response.offsets) + 1, pa.int32()),
+        "tokens": pa.array(np.diff(flatten(texts["response"])[1]) + 1, pa.int32()),  # words, whatever the units
         "nll": _nats(likelihood["nll"], len(texts)),
         "nll_end": _nats(likelihood["end"], len(texts)),
         "kl": _nats(likelihood["kl"], len(texts)),

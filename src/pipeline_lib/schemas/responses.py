@@ -12,7 +12,9 @@ RESPONSES = pa.schema(
         pa.field("response", pa.string()),  # null throughout where a system makes no texts, only likelihoods
         pa.field("group", pa.int16()),  # 0-based group that the system used or chose
         pa.field("label", pa.int32()),  # the reference's known latent group, where there is one
-        pa.field("tokens", pa.int32(), nullable=False),  # reference tokens, end token counted
+        pa.field(
+            "tokens", pa.int32(), nullable=False
+        ),  # of the reference, end token counted; words, whatever the units
         # likelihood of the reference, nats; null for systems without a likelihood
         pa.field("nll", pa.float32()),  # reconstruction, z drawn from the posterior
         pa.field("nll_end", pa.float32()),  # the end token's share of nll, where a system tells it

@@ -1,6 +1,10 @@
-"""The ids that a model, a batch and a decoding strategy agree on."""
+"""The tokens that are no words, and the ids that a model, a batch and a decoding strategy agree on."""
 
 from dataclasses import dataclass
+
+PADDING, UNKNOWN, START, END = "<pad>", "<unk>", "<s>", "</s>"
+SPECIALS = (PADDING, UNKNOWN, START, END)  # of a vocabulary of words, where their ids are those of `Ids()`
+TURN = "<turn>"  # parts the utterances of a context; a token like any other
 
 
 @dataclass(frozen=True)

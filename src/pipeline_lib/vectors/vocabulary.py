@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from pipeline_lib.files.formats import iter_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
+from pipeline_lib.text.ids import SPECIALS, TURN, UNKNOWN
 from pipeline_lib.text.ragged import count_tokens, flatten
-from pipeline_lib.text.units import SPECIALS, TURN, UNKNOWN
 from pipeline_lib.vectors.space import VectorSpace
 
 

@@ -151,6 +151,9 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
             "systems.seq2seq.starts_from: no trained system 'seq'; did you mean 'seq2seq'?",
             "",
         ),
+        (system(starts_from="seq2seq"), "systems.seq2seq.starts_from: a circle, seq2seq from seq2seq", ""),
+        ({"units": {"kind": "pieces"}}, "units: `kind: pieces` needs `pieces:`", "units"),
+        (system(units="pieces"), "no list of word pieces for corpus 'small'", "`units: {pieces: <file>}`"),
         ({"training": {"annealing": {"steps": 9}}}, "training.annealing: Unable to extract tag", "'steps': 9"),
         (system(reads={"group": "users"}), "systems.seq2seq.reads.group: String should match", "found 'users'"),
         (table(kind="score"), "tables.table2: Input tag 'score' found using 'kind' does not match", "tables.table2"),
@@ -209,6 +212,13 @@ def test_the_values_of_a_corpus_and_then_of_a_system_override_the_common_ones():
     assert config.for_corpus("large").embeddings.training.epochs == config.embeddings.training.epochs
     assert config.training.batch_size == 16
     assert config.for_corpus("small") is config
+
+
+def test_a_system_over_pieces_takes_the_list_of_its_corpus():
+    changes = source(override={"units": {"pieces": "a.txt"}}) | system(units="pieces")
+    config = read(values(**changes))
+    assert config.units_of("small", "seq2seq") == "pieces"
+    assert config.for_corpus("small").units.pieces == "a.txt"
 
 
 def test_a_section_of_another_kind_takes_nothing_from_the_one_that_it_replaces():

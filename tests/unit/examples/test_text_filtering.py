@@ -20,8 +20,9 @@ from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
+from pipeline_lib.text.ids import SPECIALS
 from pipeline_lib.text.ragged import flatten, join
-from pipeline_lib.text.units import SPECIALS, Words
+from pipeline_lib.text.words import Words
 from pipeline_lib.vectors.glove import write_vectors
 from pipeline_lib.vectors.vocabulary import build
 

@@ -15,7 +15,7 @@ from pipeline_lib.schemas.clusters import CLUSTERS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
 from pipeline_lib.text.ids import Ids
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.words import Words
 from unit.model_fixtures import make_dataset
 
 

@@ -10,18 +10,21 @@ import torch
 from pipeline_lib.compute.device import choose_device
 from pipeline_lib.compute.precision import precise
 from pipeline_lib.compute.ranks import Ranks
-from pipeline_lib.config.decoding import Greedy
+from pipeline_lib.config.decoding import Greedy, Sampling
+from pipeline_lib.config.networks import LanguageModel
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.models import saved
+from pipeline_lib.models.system import create
 from pipeline_lib.responses.baselines import baseline
 from pipeline_lib.responses.generate import respond
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.pieces import Pieces
+from pipeline_lib.text.words import Words
 from pipeline_lib.training.validation import validate
 from unit.model_fixtures import NETWORK, SYSTEMS
 
@@ -175,3 +178,27 @@ def test_asking_for_a_gpu_where_there_is_none_says_what_to_do():
     with pytest.raises(PipelineError, match="no CUDA device") as error:
         choose_device("cuda")
     assert "device: auto" in str(error.value)
+
+
+def test_a_system_over_word_pieces_answers_in_words_and_counts_words(corpus, tmp_path):
+    """The list numbers its special pieces in an order of its own."""
+    parts = ["[SEP]", *(f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789"), "[PAD]", "[CLS]"]
+    pieces = Pieces([*parts, "[UNK]", *sorted({word[0] for word in WORDS})])
+    encode_examples(corpus / "examples.parquet", pieces, tmp_path / "examples.arrow")
+    data, texts = ExampleDataset.open(tmp_path / "examples.arrow"), read_parquet(corpus / "examples.parquet", EXAMPLES)
+    response = data.batch(np.arange(4)).response
+    assert set(response.inputs[:, 0].tolist()) == {pieces.ids.start} == {38}
+    ends = response.targets.gather(1, response.lengths.unsqueeze(1) - 1)
+    assert set(ends.ravel().tolist()) == {pieces.ids.end} == {0}
+    assert [pieces.decode(row[: n - 1]) for row, n in zip(response.targets, response.lengths, strict=True)] == texts[
+        "response"
+    ].to_pylist()[:4]
+
+    torch.manual_seed(0)
+    sizes = LanguageModel(embedding=5, hidden=6, latent=3, initial_range=None)
+    model = create("pipeline_lib.models.sentence_vae:RNNLM", {}, pieces, sizes)
+    settings = Sampling(kind="sampling", max_length=12, batch_size=4)
+    table, _ = respond(model, pieces, data, texts, settings, 1, ["none"], 0)
+    assert table["tokens"].to_pylist() == [len(text.split()) + 1 for text in texts["response"].to_pylist()]
+    assert any(table["response"].to_pylist())
+    assert not any(part in text for part in ("#", "[") for text in table["response"].to_pylist())

@@ -12,7 +12,7 @@ from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.training import Optimiser
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
-from pipeline_lib.text.units import Words
+from pipeline_lib.text.words import Words
 from unit.model_fixtures import make_model
 from unit.training_jobs import SEPACVAE, SETTINGS, finish, start, write_corpus
 
