@@ -1,6 +1,7 @@
 """A paper is a folder: one that is copied and cut down makes its table, and every command finds it."""
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 from tiny_workflow import ROOT, TinyWorkflow
+
+from pipeline_lib.files.formats import read_parquet
 
 SYSTEMS = ("human", "seq2seq")
 TABLE = "results/fifth/tables/table2.csv"
@@ -72,6 +75,25 @@ def test_the_copied_paper_makes_its_table_below_its_own_folder_and_trains_its_sy
     trained = {path.parent.parent.name for path in fifth.results.rglob("model.safetensors")}
     assert trained == {"seq2seq"}
     assert {path.name for path in fifth.results.iterdir() if path.is_dir()} <= {"fifth", "logs"}
+
+
+def test_metrics_use_the_further_references_that_someone_brings(fifth):
+    examples = read_parquet(fifth.results / "fifth/examples/embedded/validation.parquet")
+    kept = read_parquet(fifth.results / "fifth/filtered/embedded/validation.parquet")
+    answers = read_parquet(fifth.results / "fifth/responses/embedded/seq2seq/seed1/validation.parquet")
+    rows = zip(kept["context"].to_pylist(), answers["response"].to_pylist(), strict=True)
+    lines = [json.dumps({"context": context, "reference": text}) for context, text in rows if len(text.split()) > 1]
+    assert 0 < len(lines) < len(examples)
+    (fifth.folder / "more.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    changes = {"results": "several", "sources": {"embedded": {"references": {"validation": "more.jsonl"}}}}
+    scores = "several/scores/embedded/seq2seq/seed1/validation.parquet"
+    shutil.copytree(fifth.results / "fifth", fifth.folder / "several")
+    done = fifth.run("--config", "paper=fifth", "--", scores, changes=changes)
+    assert done.returncode == 0, done.stdout
+    found = {row["metric"]: row for row in read_parquet(fifth.folder / scores).to_pylist()}
+    assert found["BLEU-1"]["signature"].endswith("|references:several")
+    assert found["BLEU-1"]["value"] > 0.8  # what the system said is a reference now
+    assert not found["distinct-1"]["signature"].endswith("|references:several")
 
 
 def test_make_prints_the_table_of_the_paper_that_is_named(fifth):

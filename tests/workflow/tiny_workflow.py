@@ -75,13 +75,15 @@ class TinyWorkflow:
         return TinyWorkflow(folder)
 
     def command(self, *arguments: str, changes: dict[str, Any] | None = None) -> list[str]:
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        options, targets = list(arguments), []
+        if "--" in options:
+            options, targets = options[: options.index("--")], options[options.index("--") :]
         if changes is not None:
             text = yaml.safe_dump(changes)
             overlay = self.folder / f"overlay-{hashlib.sha256(text.encode()).hexdigest()[:8]}.yaml"
             overlay.write_text(text)
-            command += ["--configfile", overlay.name]
-        return command
+            options += ["--configfile", overlay.name]
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *options, *targets]
 
     def environment(self, library: Path | None = None) -> dict[str, str]:
         path = os.pathsep.join(filter(None, [str(library or self.folder / "src"), os.environ.get("PYTHONPATH")]))
