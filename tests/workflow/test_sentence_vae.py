@@ -9,7 +9,6 @@ import pytest
 from tiny_workflow import TinyWorkflow
 
 from pipeline_lib.files.formats import read_parquet
-from pipeline_lib.schemas.dialogues import SPLITS
 
 TABLE = "results/sentence_vae/tables/table2.csv"
 FIGURE = "results/sentence_vae/figures/grammar/figure2.svg"
