@@ -1,4 +1,4 @@
-"""The scoring of marked copies by `models/gru.py`, which projects the words once, against torch.nn.GRU.
+"""The scoring of marked copies by `models/layers/gru.py`, which projects the words once, against torch.nn.GRU.
 
     python benchmarks/gru.py
 

@@ -53,7 +53,7 @@ def what_changed(path: Path) -> str:
 def irreplaceable(path: Path) -> str:
     """What to do about a damaged file that is not made again once it alone is deleted; empty for every other file."""
     *_, grandparent, parent, place, name = ("", "", "", *path.absolute().parts)
-    if (grandparent, parent, place) == ("human", "keys", "kept"):
+    if (grandparent, parent, place) == ("ratings", "keys", "kept"):
         return "restore the file from a backup: the key of an earlier draw is not made again"
     if parent == "raw" and name != "manifest.json" and path.with_name("manifest.json").exists():
         return "delete the file and manifest.json beside it and run the same command again; it will be fetched again"

@@ -38,7 +38,7 @@ def test_a_changed_final_table_is_named_on_a_line_of_its_own(results: Path) -> N
 
 
 def test_what_is_not_remade_is_not_among_the_paths_to_delete_and_its_remedy_is_told(results: Path) -> None:
-    key, fetched = results / "human/keys/kept/sheet.json", results / "raw/own/talk.csv"
+    key, fetched = results / "ratings/keys/kept/sheet.json", results / "raw/own/talk.csv"
     write_json(fetched.with_name("manifest.json"), [{"name": "talk.csv"}])
     for path in (key, fetched):
         write_text(path, "as written")

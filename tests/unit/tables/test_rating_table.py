@@ -17,7 +17,7 @@ from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
 from pipeline_lib.tables.ratings import NOT_COLLECTED, make, over_raters, paired_tests, ranks
-from unit.ratings.human_fixtures import filled, save, small_draw
+from unit.ratings.rating_fixtures import filled, save, small_draw
 from unit.tables.table_fixtures import baseline, published, trained
 
 LABELS = {"seq2seq": "Seq2Seq", "cvae_bow": "CVAE+BOW", "k_cvae_bow": "K-CVAE+BOW", "sepacvae": "SepaCVAE"}

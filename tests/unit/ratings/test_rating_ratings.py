@@ -5,7 +5,7 @@ import pytest
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.ratings.filled import read_ratings
-from unit.ratings.human_fixtures import SYSTEMS, filled, save, small_draw
+from unit.ratings.rating_fixtures import SYSTEMS, filled, save, small_draw
 
 PLACE = {"human": 1, "seq2seq": 3, "sepacvae": 2}
 

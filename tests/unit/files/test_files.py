@@ -359,7 +359,7 @@ def test_a_newer_object_in_the_place_of_snakemakes_local_copy_is_read(tmp_path):
 
 
 def test_the_key_of_an_earlier_draw_is_to_be_restored_not_deleted(tmp_path):
-    path = tmp_path / "human/keys/kept/sheet.json"
+    path = tmp_path / "ratings/keys/kept/sheet.json"
     write_text(path, "which response is whose")
     path.write_text("which response is who")
     with pytest.raises(PipelineError) as caught:

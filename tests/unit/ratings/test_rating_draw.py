@@ -16,7 +16,7 @@ from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.ratings.draw import draw, read_draw
 from pipeline_lib.ratings.sheets import csv_sheet, page, write_sheets
 from pipeline_lib.schemas.responses import RESPONSES
-from unit.ratings.human_fixtures import SYSTEMS, rows_of, small_draw, write_responses
+from unit.ratings.rating_fixtures import SYSTEMS, rows_of, small_draw, write_responses
 
 QUESTIONS = Questions(aspects={"fit": "Does it fit?"})
 

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline_lib.ratings.filled import read_ratings
 from pipeline_lib.ratings.sheets import write_sheets
-from unit.ratings.human_fixtures import small_draw
+from unit.ratings.rating_fixtures import small_draw
 
 NO_STORAGE = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('forbidden'); } })"
 HOSTILE = '</script><script>window.ran = 1</script><img src="https://example.org/x.png" onerror="window.ran = 1">'
