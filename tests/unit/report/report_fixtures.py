@@ -74,6 +74,11 @@ def responses(system: str, selection: str, seed: int = 1, samples: int = 1) -> p
     return table
 
 
+def without_contexts(table: pa.Table) -> pa.Table:
+    place = table.column_names.index("context")
+    return table.set_column(place, table.field(place), pa.array([""] * len(table)))
+
+
 def write_responses(folder: Path, system: str, split: str, table: pa.Table) -> Path:
     path = folder / f"items/embedded/{system}/seed1/{split}.parquet"
     about = {"corpus": "embedded", "split": split, "system": system, "seed": "1"}
@@ -81,8 +86,12 @@ def write_responses(folder: Path, system: str, split: str, table: pa.Table) -> P
     return path
 
 
-def small_run(folder: Path) -> Contents:
-    """Two splits, Tables 2 and 3 made of the items, one figure, a caption."""
+def small_run(folder: Path, alone: bool = False) -> Contents:
+    """Two splits, Tables 2 and 3 made of the items, one figure, a caption.
+
+    Args:
+        alone: the items are sentences without contexts.
+    """
     write_json(folder / "manifest.json", describe(small_config(), {"train_model seq2seq": "0" * 16}, [], []))
     items, tables = [], []
     for split, name in (("test", "table3"), ("validation", "table2")):
@@ -92,6 +101,8 @@ def small_run(folder: Path) -> Contents:
             if system == "sepacvae" and split == "validation":
                 kinds = ["oracle", "context"]
             own = [responses(system, selection) for selection in kinds]
+            if alone:
+                own = [without_contexts(table) for table in own]
             items.append(write_responses(folder, system, split, pa.concat_tables(own)))
             for selection, table in zip(kinds, own, strict=True):
                 rows.append(_row(system, selection, label, table))

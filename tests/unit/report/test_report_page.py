@@ -131,6 +131,19 @@ def test_all_references_of_a_context_are_shown_with_how_often_they_occur(reader)
     assert reader.page.inner_text("#item .references .own") == f"answer 2 ×{N // 15}"
 
 
+def test_sentences_without_contexts_are_shown_alone(browser, tmp_path):
+    write_page(small_run(tmp_path, alone=True), tmp_path / "report/index.html")
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    reader = Reader(context, tmp_path / "report/index.html").explore(split="test", system="seq2seq/none", example="107")
+    assert reader.summary().startswith(f"{N} of {N} sentences.")
+    titles = reader.page.locator("#items-grid .tabulator-col-title").all_inner_texts()
+    assert [title.strip() for title in titles[:2]] == ["Sentence", "Seq2Seq"]
+    assert reader.page.inner_text("#item .texts").split("\n") == ["Sentence example 107, label 7", "", "answer 1"]
+    assert not reader.page.is_visible("[name=several]")
+    assert reader.complaints == []
+    context.close()
+
+
 def test_the_explorer_sorts_by_a_metric_and_by_the_lead_over_another_system(reader):
     ours, other = (responses(*of)["BLEU-1"].to_numpy() for of in (("sepacvae", "context"), ("seq2seq", "none")))
     orders = {

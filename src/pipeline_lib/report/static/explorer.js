@@ -74,7 +74,8 @@ Report.Explorer = class {
     const keys = [...this.items.answers.keys()];
     const system = this.offer("system", keys, wanted("system") ?? bestGuess(keys), Report.labelOf);
     this.offer("against", ["", ...keys], wanted("against") ?? this.value("against"), (key) => (key ? Report.labelOf(key) : "none"));
-    this.offer("metric", Report.metricsOf(this.items), wanted("metric") ?? "BLEU-2");
+    this.offer("metric", Report.metricsOf(this.items), wanted("metric") ?? ["BLEU-2", "nll-bound"].find((name) => Report.metricsOf(this.items).includes(name)));
+    this.form.elements.several.parentElement.hidden = this.items.alone;
     this.offerOrders(wanted("order"));
     this.offerGroups(system, wanted("group"));
     for (const name of ["query", "scope"]) if (wanted(name) !== null) this.form.elements[name].value = wanted(name);
@@ -181,11 +182,11 @@ Report.Explorer = class {
     };
     const kind = metric.startsWith("ppl") ? "Geometric mean" : "Mean";
     const means = keys.map((key, i) => `${Report.labelOf(key)} ${Report.figure(average([this.values.a, this.values.b][i]), Math.max(1, Report.placesOf(metric)))}`);
-    this.summary.textContent = `${count(this.order.length)} of ${count(this.items.size)} contexts. ${kind} ${metric} of these: ${means.join(", ")}.`;
+    this.summary.textContent = `${count(this.order.length)} of ${count(this.items.size)} ${this.items.alone ? "sentences" : "contexts"}. ${kind} ${metric} of these: ${means.join(", ")}.`;
   }
 
   showGrid(keys) {
-    const layout = [...keys, this.value("metric"), this.value("order")].join("\n");
+    const layout = [...keys, this.value("metric"), this.value("order"), this.items.alone].join("\n");
     if (this.grid && layout === this.layout) {
       this.ready.then(() => this.grid.setData("items"));
       return;
@@ -244,7 +245,8 @@ Report.Explorer = class {
       formatter: (cell) => Report.figure(this.values[column]?.[cell.getValue()] ?? null, Report.placesOf(metric), sign),
     });
     const response = (key) => text(Report.labelOf(key), () => this.items.answers.get(key).responses()[0]);
-    const texts = [text("Context", () => this.items.context), text("Reference", () => this.items.reference), ...keys.map(response)];
+    const references = text(this.items.alone ? "Sentence" : "Reference", () => this.items.reference);
+    const texts = [...(this.items.alone ? [] : [text("Context", () => this.items.context)]), references, ...keys.map(response)];
     const figures = [number(metric, "a"), ...(keys.length > 1 ? [number(`${metric} beside`, "b"), number("lead", "lead", true)] : [])];
     return window.innerWidth < 700 ? [...figures, ...texts] : [...texts, ...figures]; // on a phone, what is sorted by is seen
   }

@@ -21,10 +21,10 @@ Report.ItemView = class {
       return line;
     });
     const label = items.label && items.label[example] >= 0 ? `, label ${items.label[example]}` : "";
-    this.texts.replaceChildren(
-      Report.element("div", "", Report.element("h3", "", `Context`, Report.element("span", "muted", ` example ${items.exampleId[example]}${label}`)),
-        Report.element("p", "context", Report.marked(items.texts[items.context[example]], query))),
-      Report.element("div", "", Report.element("h3", "", references.length > 1 ? `${references.length} references` : "Reference"), Report.element("ul", "references", ...references)));
+    const number = Report.element("span", "muted", ` example ${items.exampleId[example]}${label}`);
+    const first = (title, text) => Report.element("div", "", Report.element("h3", "", title, number), Report.element("p", "context", Report.marked(items.texts[text], query)));
+    const second = Report.element("div", "", Report.element("h3", "", references.length > 1 ? `${references.length} references` : "Reference"), Report.element("ul", "references", ...references));
+    this.texts.replaceChildren(...(items.alone ? [first("Sentence", items.reference[example])] : [first("Context", items.context[example]), second]));
     const rows = [...items.answers].map(([key, answer]) => ({
       key,
       system: Report.labelOf(key),
@@ -65,7 +65,7 @@ Report.ItemView = class {
   }
 
   responses(texts) {
-    if (texts.length === 1) return texts[0] ? Report.element("span", "", Report.marked(texts[0], this.query)) : Report.element("em", "muted", "empty");
+    if (texts.length === 1) return texts[0] ? Report.element("span", "", Report.marked(texts[0], this.query)) : Report.element("em", "muted", "no response");
     return Report.element("ol", "", ...texts.map((text) => Report.element("li", "", Report.marked(text, this.query))));
   }
 };

@@ -10,20 +10,24 @@ Report.Items = class {
     this.context = Report.column(raw.context, Uint32Array);
     this.reference = Report.column(raw.reference, Uint32Array);
     this.label = raw.label && Report.column(raw.label, Int32Array);
+    /** Whether these are sentences without contexts, which then have nothing in common. */
+    this.alone = this.context.every((text) => !this.texts[text]);
     this.answers = new Map(raw.answers.map((answer) => [`${answer.system}/${answer.selection}`, new Answer(answer, this)]));
     /** Text number of a context -> examples that have it. */
     this.examplesOf = Report.once(() => {
       const found = new Map();
+      if (this.alone) return found;
       this.context.forEach((text, example) => found.has(text) ? found.get(text).push(example) : found.set(text, [example]));
       return found;
     });
     /** Per example, whether its context comes with different references. */
     this.several = Report.once(() => Uint8Array.from(this.context, (text, example) =>
-      this.examplesOf().get(text).some((other) => this.reference[other] !== this.reference[example])));
+      !this.alone && this.examplesOf().get(text).some((other) => this.reference[other] !== this.reference[example])));
   }
 
   /** References of an example's context: text -> how often. */
   referencesOf(example) {
+    if (this.alone) return new Map([[this.texts[this.reference[example]], 1]]);
     const counts = new Map();
     for (const other of this.examplesOf().get(this.context[example])) {
       const text = this.texts[this.reference[other]];
