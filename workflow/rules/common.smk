@@ -41,7 +41,8 @@ except PipelineError as error:
 RESULTS = Path(CONFIG.results)
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
-PUBLISHED_VALUES = Path(os.path.relpath(ROOT)) / "papers" / CONFIG.paper / PUBLISHED
+# a file of the project, beside the rules: never in a bucket
+PUBLISHED_VALUES = local(os.path.join(os.path.relpath(ROOT), "papers", CONFIG.paper, PUBLISHED))
 MIRRORS = shlex.quote(CONFIG.mirror) if CONFIG.mirror else ""
 VOCABULARIES = {"words": "words.parquet", "pieces": "pieces.txt"}  # by the units that they are of
 CLUSTERINGS = ["kmeans", "spectral", "agglomerative"]
