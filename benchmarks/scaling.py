@@ -101,7 +101,7 @@ def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
     examples = {split: folder / f"examples/{split}.parquet" for split in SPLITS}
     kept = {split: folder / f"filtered/{split}.parquet" for split in SPLITS}
     keywords = {split: folder / f"keywords/{split}.parquet" for split in SPLITS}
-    vocabulary, glove = folder / "vocabulary.parquet", folder / "glove.txt"
+    vocabulary, glove = folder / "words.parquet", folder / "glove.txt"
 
     write_lines(folder, size)
     bundles, shares = [[RemoteFile(name="lines.txt")]], {"validation": 0.02, "test": 0.02}

@@ -66,7 +66,7 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
             "build_vocabulary",
             train=corpus / "train.parquet",
             vectors=corpus / "v.parquet",
-            out=corpus / "vocabulary.parquet",
+            out=corpus / "words.parquet",
         ),
         _run(
             "extract_keywords",
@@ -79,7 +79,7 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
         ),
     ]
     assert [answer.returncode for answer in answers] == [0] * 4, answers
-    vocabulary = Words.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "words.parquet")
     assert vocabulary.tokens[4:6] == ["soup", "the"]  # four times each
     assert np.all(vocabulary.embeddings[4:, 1] == 0.5)
     keywords = read_parquet(corpus / "keywords.parquet", KEYWORDS)

@@ -39,7 +39,7 @@ def write_corpus(folder: Path) -> Path:
     tokens = ["<pad>", "<unk>", "<s>", "</s>", *(f"w{i}" for i in range(26))]
     vectors = torch.randn(30, 8, generator=random).tolist()
     words = {"token_id": range(30), "token": tokens, "count": [1] * 30, "known": [True] * 30, "vector": vectors}
-    write_parquet(folder / "vocabulary.parquet", pa.table(words), vocabulary_schema(8))
+    write_parquet(folder / "words.parquet", pa.table(words), vocabulary_schema(8))
 
     def text(i: int, side: int) -> str:
         return " ".join(f"w{(7 * i + 3 * j + side) % 26}" for j in range(1 + (i + side) % 7))
@@ -54,7 +54,7 @@ def write_corpus(folder: Path) -> Path:
         "label": [None] * 40,
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
-    encode_examples(folder / "examples.parquet", Words.read(folder / "vocabulary.parquet"), folder / "train.arrow")
+    encode_examples(folder / "examples.parquet", Words.read(folder / "words.parquet"), folder / "train.arrow")
     return folder
 
 
@@ -78,7 +78,7 @@ def start(
     arguments = {
         "--train": corpus / "train.arrow",
         "--validation": corpus / "train.arrow",
-        "--vocabulary": corpus / "vocabulary.parquet",
+        "--vocabulary": corpus / "words.parquet",
         "--description": json.dumps(description),
         "--settings": settings.model_dump_json(),
         "--seed": 1,

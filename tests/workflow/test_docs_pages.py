@@ -111,10 +111,10 @@ def check_transformer(workflow: TinyWorkflow) -> None:
     from pipeline_lib.models import saved
     from pipeline_lib.text.words import Words
 
-    vocabulary = Words.read(workflow.results / "vocabulary/embedded/vocabulary.parquet")
+    vocabulary = Words.read(workflow.results / "vocabulary/embedded/words.parquet")
     folder = workflow.results / "models/embedded/transformer/seed1"
     model = saved.load(folder / "model.safetensors", vocabulary).eval()
-    batch = ExampleDataset.open(workflow.results / "encoded/embedded/validation.arrow").batch(np.arange(4))
+    batch = ExampleDataset.open(workflow.results / "encoded/embedded/words/validation.arrow").batch(np.arange(4))
     with torch.no_grad():
         nll = model.likelihood(batch, torch.Generator()).nll
         memory, padding = model._encode(batch)

@@ -49,7 +49,7 @@ rule analyse_system:
         options=options_of_analysis,
         reads=reads_of,
         training=training_of,
-        code=lambda wildcards: code_of("analyse_system", module_of_analysis(wildcards), module_of(wildcards.system)),
+        code=code_of_system("analyse_system", module_of_analysis),
     shell:
         "python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
         "--summary {input.summary:q} --vocabulary {input.vocabulary:q} --encoded {input.encoded:q} "

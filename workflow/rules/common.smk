@@ -42,7 +42,7 @@ RESULTS = Path(CONFIG.results)
 LOGS = RESULTS / "logs"
 BENCHMARKS = RESULTS / "benchmarks"
 # a file of the project, beside the rules: never in a bucket
-PUBLISHED_VALUES = local(os.path.join(os.path.relpath(ROOT), "papers", CONFIG.paper, PUBLISHED))
+PUBLISHED_VALUES = local(os.path.normpath(os.path.join(os.path.relpath(ROOT), "papers", CONFIG.paper, PUBLISHED)))
 MIRRORS = shlex.quote(CONFIG.mirror) if CONFIG.mirror else ""
 VOCABULARIES = {"words": "words.parquet", "pieces": "pieces.txt"}  # by the units that they are of
 CLUSTERINGS = ["kmeans", "spectral", "agglomerative"]
@@ -159,6 +159,16 @@ def vocabulary_of(wildcards):
     """The vocabulary of what a system reads and writes."""
     units = CONFIG.units_of(wildcards.corpus, wildcards.system)
     return RESULTS / f"vocabulary/{wildcards.corpus}/{VOCABULARIES[units]}"
+
+
+def code_of_system(script, *kinds):
+    """Fingerprint of a stage that builds a trained system: with its module, that of its units, and the ``kinds``."""
+
+    def code(wildcards):
+        units = f"pipeline_lib.text.{CONFIG.units_of(wildcards.corpus, wildcards.system)}"
+        return code_of(script, module_of(wildcards.system), units, *(kind(wildcards) for kind in kinds))
+
+    return code
 
 
 def encoded(*splits):

@@ -92,7 +92,7 @@ rule encode_examples:
     resources:
         mem_mb=attempts_of(2_000),
     params:
-        code=code_of("encode_examples"),
+        code=lambda wildcards: code_of("encode_examples", f"pipeline_lib.text.{wildcards.units}"),
     shell:
         "python $SCRIPTS/encode_examples.py --examples {input.examples:q} --vocabulary {input.vocabulary:q} --out {output:q} "
         "&> {log:q}"

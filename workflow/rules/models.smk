@@ -52,7 +52,7 @@ rule train_model:
         description=description_of,
         reads=reads_of,
         settings=training_of,
-        code=lambda wildcards: code_of("train_model", module_of(wildcards.system)),
+        code=code_of_system("train_model"),
         device=device_of,
         state=RESULTS / ".state",
         tensorboard=tensorboard_of,

@@ -5,6 +5,10 @@ def decoding_of(wildcards):
     return CONFIG.decoding_of(wildcards.corpus, wildcards.system).model_dump_json()
 
 
+def module_of_strategy(wildcards):
+    return module_of_kind("pipeline_lib.decoding", CONFIG.decoding_of(wildcards.corpus, wildcards.system).kind)
+
+
 def module_of_function(system):
     return SYSTEMS[system].function.rpartition(".")[0]
 
@@ -38,7 +42,7 @@ rule generate_responses:
         settings=decoding_of,
         reads=reads_of,
         device=device_of,
-        code=lambda wildcards: code_of("generate_responses", module_of(wildcards.system)),
+        code=code_of_system("generate_responses", module_of_strategy),
     shell:
         "python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
         "--encoded {input.encoded:q} --examples {input.examples:q} --reads {params.reads:q} --split {wildcards.split} "

@@ -14,13 +14,13 @@ class _Decoding(Settings):
     importance_samples: Positive = Field(default=20, description="draws of z for the importance-weighted likelihood")
 
 
-class Greedy(_Decoding):
+class GreedySettings(_Decoding):
     """The likeliest next word, until the end."""
 
     kind: Literal["greedy"] = Field(default="greedy", description="greedy: the likeliest next word at every position")
 
 
-class Sampling(_Decoding):
+class SamplingSettings(_Decoding):
     """Words drawn from the model's distribution."""
 
     kind: Literal["sampling"] = Field(description="sampling: every next word is drawn at random")
@@ -29,7 +29,7 @@ class Sampling(_Decoding):
     )
 
 
-class Beam(_Decoding):
+class BeamSettings(_Decoding):
     """The best sentence that a beam search finds."""
 
     kind: Literal["beam"] = Field(description="beam: the best sentence that a beam search finds")
@@ -40,7 +40,7 @@ class Beam(_Decoding):
     )
 
     @model_validator(mode="after")
-    def _ordered(self) -> "Beam":
+    def _ordered(self) -> "BeamSettings":
         if self.min_length > self.max_length:
             raise ValueError(f"min_length ({self.min_length}) is more than max_length ({self.max_length})")
         return self
@@ -51,6 +51,12 @@ def _kind(value: Any) -> str:
 
 
 Decoding = Annotated[
-    Annotated[Greedy, Tag("greedy")] | Annotated[Sampling, Tag("sampling")] | Annotated[Beam, Tag("beam")],
-    Discriminator(_kind),
+    Annotated[GreedySettings, Tag("greedy")]
+    | Annotated[SamplingSettings, Tag("sampling")]
+    | Annotated[BeamSettings, Tag("beam")],
+    Discriminator(
+        _kind,
+        custom_error_type="kind",
+        custom_error_message="Input should have a kind that there is: greedy, sampling or beam",
+    ),
 ]

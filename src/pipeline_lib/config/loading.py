@@ -1,5 +1,6 @@
 """From YAML to a checked configuration: five layers, each over the one before."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +53,10 @@ def read_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = ()) -
                 expected=f"`{key}:` and a name, such as `paper: sepacvae` and `preset: small`",
                 remedy="add the key; `python -m pipeline_lib list` shows every name",
             )
-    return load([*layers_of(root, named["paper"], named["preset"]), *own], root / "papers")
+    layers = layers_of(root, named["paper"], named["preset"])
+    if "results" not in named:
+        _check_folder(layers, root)
+    return load([*layers, *own], root / "papers")
 
 
 def layers_of(root: Path, paper: str, preset: str) -> list[Layer]:
@@ -99,6 +103,25 @@ def presets_in(folder: Path) -> list[str]:
     return sorted(found, key=lambda name: name != "small")
 
 
+def _check_folder(layers: Sequence[Layer], root: Path) -> None:
+    """Check that no preset outside this chain writes to the same results folder, as one in a copied folder would."""
+    given = [(str(layer.values["results"]), layer.where) for layer in layers if "results" in layer.values]
+    results, where = given[-1] if given else ("results", layers[-1].where)
+    chain = {layer.where for layer in layers}
+    for paper in papers_in(root / "papers"):
+        for preset in presets_in(root / "papers" / paper):
+            file = root / "papers" / paper / f"{preset}.yaml"
+            # a search, since parsing every preset would take longer than all the rest of the start
+            found = re.search(r"^results: *([^\s#]+)", file.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+            if found and found[1].strip("'\"") == results and _named(file, root) not in chain:
+                raise PipelineError(
+                    f"results: {results!r} is the folder of {_named(file, root)} too",
+                    where=where,
+                    expected="a folder of its own for each preset, since one run would overwrite the other",
+                    remedy=f"write another one, such as `results: results/{Path(where).parent.name}`",
+                )
+
+
 def preset_layers(folder: Path, preset: str, root: Path) -> list[Layer]:
     """Read a preset after the one that it extends, and so on; errors as `layers_of`."""
     layers: list[Layer] = []
@@ -116,7 +139,7 @@ def preset_layers(folder: Path, preset: str, root: Path) -> list[Layer]:
             raise PipelineError(
                 f"no preset {preset!r} of paper {folder.name!r}",
                 where=layers[0].where if layers else _named(folder, root),
-                expected=did_you_mean(preset, known) + f" There are {', '.join(known)}.",
+                expected=f"one of {', '.join(known)}; {did_you_mean(preset, known)}",
                 remedy="correct the name" + ("" if layers else ": --config preset=<name>, or PRESET=<name> of make"),
             )
         seen.append(preset)

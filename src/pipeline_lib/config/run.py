@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline_lib.config.checking import overridden, validated
 from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.config.corpora import Source
-from pipeline_lib.config.decoding import Decoding, Greedy
+from pipeline_lib.config.decoding import Decoding, GreedySettings
 from pipeline_lib.config.embeddings import Embeddings
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.config.keywords import Keywords
@@ -48,7 +48,7 @@ class Config(Paper):
     clustering: Clustering = Clustering()
     network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
     training: Training = Training()
-    decoding: Decoding = Field(default=Greedy(), description="strategy that chooses the words of a response")
+    decoding: Decoding = Field(default=GreedySettings(), description="strategy that chooses the words of a response")
     metrics: Metrics = Metrics()
     significance: Significance = Significance()
     ratings: Study = Study()

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pipeline_lib.config.decoding import BeamSettings
 from pipeline_lib.decoding.steps import Steps
 from pipeline_lib.text.ids import Ids
 
@@ -133,3 +134,8 @@ def _likeliest(prefixes: Tensor, totals: Tensor, size: int) -> tuple[Hypotheses,
 def _take(words: Tensor, rows: Tensor) -> Tensor:
     """(B, W, T) and, for each context, rows (B, N) -> (B, N, T)."""
     return words.gather(1, rows.unsqueeze(-1).expand(-1, -1, words.shape[-1]))
+
+
+def strategy(settings: BeamSettings, ids: Ids, generator: torch.Generator) -> Beam:
+    """Build the strategy that ``settings`` describe; nothing is drawn from ``generator``."""
+    return Beam(ids, settings.size, settings.max_length, settings.min_length, settings.length_penalty)

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from pipeline_lib.config.decoding import GreedySettings
 from pipeline_lib.decoding.steps import Steps, word_by_word
 from pipeline_lib.text.ids import Ids
 
@@ -18,3 +20,8 @@ class Greedy:
     def __call__(self, steps: Steps) -> Tensor:
         """(R, T) int64, see `Decode`."""
         return word_by_word(steps, self.ids, self.max_length, lambda logits, position: logits.argmax(-1))
+
+
+def strategy(settings: GreedySettings, ids: Ids, generator: torch.Generator) -> Greedy:
+    """Build the strategy that ``settings`` describe; nothing is drawn from ``generator``."""
+    return Greedy(ids, settings.max_length)

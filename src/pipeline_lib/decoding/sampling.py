@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pipeline_lib.config.decoding import SamplingSettings
 from pipeline_lib.decoding.steps import Steps, word_by_word
 from pipeline_lib.text.ids import Ids
 
@@ -40,3 +41,8 @@ class Sampling:
             return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
 
         return word_by_word(steps, self.ids, self.max_length, draw)
+
+
+def strategy(settings: SamplingSettings, ids: Ids, generator: torch.Generator) -> Sampling:
+    """Build the strategy that ``settings`` describe."""
+    return Sampling(ids, settings.max_length, settings.temperature, generator)

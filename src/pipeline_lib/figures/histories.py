@@ -18,15 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# quantity of a history record -> kind of record, title of its panel
+# quantity -> kind of history record, its value there, title of the panel
 PANELS = {
-    "ppl": ("validation", "ppl, reconstruction"),
-    "ppl_bound": ("validation", "ppl, bound"),
-    "kl": ("validation", "KL to the prior (nats)"),
-    "active_units": ("validation", "active units of z"),
-    "weight": ("train", "annealing weight α"),
+    "ppl": ("validation", "ppl", "ppl, reconstruction"),
+    "ppl_bound": ("validation", "ppl_bound", "ppl, bound"),
+    "kl": ("validation", "kl", "KL to the prior (nats)"),
+    "kl_training": ("train", "kl", "KL of training batches (nats)"),
+    "active_units": ("validation", "active_units", "active units of z"),
+    "weight": ("train", "weight", "annealing weight α"),
 }
-_OF_LATENT = ("kl", "active_units", "weight")  # mean nothing for a system without z
+_OF_LATENT = ("kl", "kl_training", "active_units", "weight")  # mean nothing for a system without z
 _LOGARITHMIC = ("ppl", "ppl_bound")
 _IN_ROW = 3  # panels
 CURVES = pa.schema(
@@ -42,7 +43,7 @@ CURVES = pa.schema(
 )
 
 
-Quantity = Literal["ppl", "ppl_bound", "kl", "active_units", "weight"]
+Quantity = Literal["ppl", "ppl_bound", "kl", "kl_training", "active_units", "weight"]
 
 
 class Options(Settings):
@@ -51,11 +52,13 @@ class Options(Settings):
     quantities: list[Quantity] = Field(
         default=["ppl", "ppl_bound", "kl", "active_units", "weight"],
         min_length=1,
-        description="what is drawn, a panel each: validation values, and the annealing weight (weight)",
+        description="what is drawn, a panel each: validation values, and of training batches kl_training and weight",
     )
 
 
-def curves(histories: dict[str, list[Path]], quantities: Sequence[str] = tuple(PANELS)) -> pa.Table:
+def curves(
+    histories: dict[str, list[Path]], quantities: Sequence[str] = ("ppl", "ppl_bound", "kl", "active_units", "weight")
+) -> pa.Table:
     """Return mean and range over runs of each quantity at every step that was recorded.
 
     Args:
@@ -70,13 +73,13 @@ def curves(histories: dict[str, list[Path]], quantities: Sequence[str] = tuple(P
         runs = [read_history(path) for path in paths]
         has_latent = any("active_units" in record for run in runs for record in run)
         for quantity in quantities:
-            kind = PANELS[quantity][0]
+            kind, name, _ = PANELS[quantity]
             if quantity in _OF_LATENT and not has_latent:
                 continue
             values: dict[int, list[float]] = {}
             for record in (record for run in runs for record in run):
-                if record["kind"] == kind and quantity in record:
-                    values.setdefault(record["step"], []).append(record[quantity])
+                if record["kind"] == kind and name in record:
+                    values.setdefault(record["step"], []).append(record[name])
             rows += [_point(system, quantity, step, values[step]) for step in sorted(values)]
     return pa.Table.from_pylist(rows, CURVES)
 
@@ -111,7 +114,7 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
         table: what `curves` gave.
         labels: system -> name in the legend, in its order.
     """
-    shown = {quantity: PANELS[quantity][1] for quantity in table["quantity"].unique().to_pylist()}
+    shown = {quantity: PANELS[quantity][2] for quantity in table["quantity"].unique().to_pylist()}
     rows = -(-(len(shown) + 1) // _IN_ROW)
     with style.drawing():
         figure = style.new_figure(style.PAGE, 1.95 * rows)

@@ -38,10 +38,13 @@ class ReferenceLikelihood:
     def of(self, nats: Nats) -> np.ndarray | None:
         """Choose between the forms of the likelihood; a system without a latent variable has one, which is exact.
 
+        A system with an implicit prior has neither a KL nor a bound: of it only the reconstruction is known.
+
         reconstruction: z from the posterior, KL left out; bound: negative evidence lower bound; importance:
         importance-weighted estimate; words: the bound without the end token.
         """
-        if nats == "reconstruction" or not self.latent:
+        exact = self.kl is not None and not self.latent
+        if nats == "reconstruction" or exact:
             chosen = self.nll
         else:
             chosen = self.nll_importance if nats == "importance" else self.bound

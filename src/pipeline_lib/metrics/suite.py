@@ -33,7 +33,7 @@ def recorded(names: Sequence[str]) -> list[str]:
 
 def needs_vectors(names: Sequence[str]) -> bool:
     """Tell whether any of these metrics compares texts by word vectors."""
-    return any(issubclass(metric_class(name), VectorMetric) for name in names)
+    return any([issubclass(metric_class(name), VectorMetric) for name in names])  # all of them, so that each is known
 
 
 def make_metrics(

@@ -32,13 +32,13 @@ class SentenceDecoder(nn.Module):
     ``keep`` 0 it is inputless: it reads ``<unk>`` at every step, the first included, in training, scoring and decoding.
     """
 
-    def __init__(self, units: Units, network: LanguageModel, keep: float) -> None:
+    def __init__(self, units: Units, network: LanguageModel, keep: float, reads_z: bool = False) -> None:
         super().__init__()
         self.ids, self.keep, self.rate = units.ids, keep, network.dropout
         self.embedding = nn.Embedding(len(units), network.embedding)  # the dictionary of Figure 1, an encoder's too
-        self.lstm = LSTM(network.embedding + (network.latent if network.z_input else 0), network.hidden)
+        self.lstm = LSTM(network.embedding + (network.latent if reads_z else 0), network.hidden)
         self.output = nn.Linear(network.hidden, len(units))
-        self.reads_z = network.z_input
+        self.reads_z = reads_z
 
     @property
     def inputless(self) -> bool:
@@ -157,7 +157,7 @@ class SentenceVAE(System):
         self.encoder = LSTM(network.embedding, network.hidden)
         self.recognition = nn.Linear(network.hidden, 2 * network.latent)
         self.initial = nn.Linear(network.latent, 2 * network.hidden)
-        self.decoder = SentenceDecoder(units, network, options.keep)
+        self.decoder = SentenceDecoder(units, network, options.keep, network.z_input)
 
     def encode(self, batch: Batch) -> Gaussian:
         """q(z | sentence)."""

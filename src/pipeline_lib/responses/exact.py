@@ -20,14 +20,14 @@ Exact = Literal["truth", "positions"]
 
 
 def exact(kind: Exact, source: Source, examples: Path) -> pa.Table:
-    """Score the sentences of a generated corpus; each is its own response.
+    """Score the sentences of a generated corpus; none of them is answered.
 
     Args:
         kind: ``truth``: log p(sentence) of the grammar; ``positions``: of the best distribution that knows only a
             word's position, which is what an inputless decoder without a latent variable can learn.
         examples: of `EXAMPLES`.
     Returns:
-        `RESPONSES` with ``nll``, the end token counted, in the order of ``examples``.
+        `RESPONSES` with likelihoods, the end token counted, in the order of ``examples``.
     Raises:
         PipelineError: the corpus was not generated from a grammar, or a sentence is not one of its.
     """
@@ -42,8 +42,11 @@ def exact(kind: Exact, source: Source, examples: Path) -> pa.Table:
     sentences = [text.split(" ") for text in texts["response"].to_pylist()]
     losses = _losses(kind, grammar_of(source.grammar), sentences)
     table = without_likelihood(texts, pa.nulls(len(texts), pa.string()))
-    place = RESPONSES.get_field_index("nll")
-    return table.set_column(place, RESPONSES.field("nll"), pa.array(losses, pa.float32()))
+    # without a latent variable the bound is the likelihood itself
+    likelihoods = dict.fromkeys(("nll", "bound", "nll_importance"), losses) | {"kl": [0.0] * len(losses)}
+    for name, values in likelihoods.items():
+        table = table.set_column(RESPONSES.get_field_index(name), RESPONSES.field(name), pa.array(values, pa.float32()))
+    return table
 
 
 def _losses(kind: Exact, grammar: SentenceGrammar, sentences: list[list[str]]) -> list[float]:

@@ -10,14 +10,17 @@ from torch import Tensor
 
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.config.decoding import Decoding
-from pipeline_lib.decoding.strategies import strategy
+from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.system import Likelihood, System
 from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.progress import ProgressBar
 from pipeline_lib.text.ragged import flatten
 from pipeline_lib.text.units import Units
 from pipeline_lib.training.validation import active_units
+
+DECODING = "pipeline_lib.decoding"
 
 
 def respond(
@@ -101,7 +104,7 @@ def _generate(
 ) -> tuple[list[str], np.ndarray | None]:
     device = model.device
     generator = seeded(device, seed, 2, *([sample] if sample else []))
-    decode = strategy(settings, units.ids, generator)
+    decode: Decode = load(DECODING, settings.kind, "strategy").strategy(settings, units.ids, generator)
     texts: list[str] = []
     groups: list[Tensor] = []
     with ProgressBar("decoding", len(dataset), "contexts") as bar:

@@ -1,9 +1,9 @@
 """A digest of the code that a stage consists of, so that an edit reruns the stages it can change and no others.
 
 Taken over the parsed code without comments, docstrings and what the code only says: arguments of errors and of log
-messages, and the modules that print errors and progress. So mending a sentence never retrains a model. How often
-training writes a record stays in, since ``history.jsonl`` is an output. What belongs to a stage follows from the
-imports themselves, wherever they stand in a file.
+messages, descriptions of settings, and the modules that print errors and progress. So mending a sentence never
+retrains a model. How often training writes a record stays in, since ``history.jsonl`` is an output. What belongs to a
+stage follows from the imports themselves, wherever they stand in a file.
 """
 
 import ast
@@ -74,14 +74,21 @@ def _code(module: _Module) -> _Code:
         ) from error
     parts: list[str] = []
     imports: list[ast.Import | ast.ImportFrom] = []
-    _walk(tree, parts, imports)
+    _walk(tree, parts, imports, frozenset(_makers_of_errors(tree)))
     digest = hashlib.sha256("\0".join(parts).encode("utf-8", "backslashreplace"))
     for file in _data_files(module.path.parent, parts):
         digest.update(file.read_bytes())
     return _Code(digest.hexdigest(), tuple(_needs(module, imports)))
 
 
-def _walk(node: ast.AST, parts: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
+def _makers_of_errors(tree: ast.Module) -> Iterator[str]:
+    """List the functions of a module that return an error, as their annotation says."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and _ends_with_error(node.returns):
+            yield node.name
+
+
+def _walk(node: ast.AST, parts: list[str], imports: list[ast.Import | ast.ImportFrom], makers: frozenset[str]) -> None:
     """Append what ``node`` means to ``parts``, and its import statements to ``imports``.
 
     Empty fields are left out: newer Pythons have more of them. Names are kept, contexts (load, store) follow from
@@ -94,35 +101,49 @@ def _walk(node: ast.AST, parts: list[str], imports: list[ast.Import | ast.Import
         return
     parts.append(type(node).__name__)
     for field in node._fields:
-        if field in ("args", "keywords") and isinstance(node, ast.Call) and _only_speaks(node.func):
+        if field in ("args", "keywords") and isinstance(node, ast.Call) and _only_speaks(node.func, makers):
             continue
         value = getattr(node, field, None)
+        if field == "keywords" and isinstance(node, ast.Call) and _names(node.func, "Field"):
+            value = [keyword for keyword in node.keywords if keyword.arg != "description"]
         if isinstance(value, list):
             if not value:
                 continue
             parts.append(field)
             for item in value[_has_docstring(node, field) :]:
                 if isinstance(item, ast.AST):
-                    _walk(item, parts, imports)
+                    _walk(item, parts, imports, makers)
                 else:
                     parts.append(repr(item))
             parts.append("]")
         elif isinstance(value, ast.AST):
             if not isinstance(value, ast.expr_context):
                 parts.append(field)
-                _walk(value, parts, imports)
+                _walk(value, parts, imports, makers)
         elif value is not None:
             parts.append(field)
             parts.append(repr(value))
     parts.append(")")
 
 
-def _only_speaks(called: ast.expr) -> bool:
-    """Tell whether a call makes an error, as ``PipelineError(…)`` does, or a log message, as ``log.info(…)`` does."""
+def _only_speaks(called: ast.expr, makers: frozenset[str]) -> bool:
+    """Tell whether a call makes an error, as ``PipelineError(…)`` does, or a log message, as ``log.info(…)`` does.
+
+    Args:
+        makers: names of the module's own functions that return an error.
+    """
     if isinstance(called, ast.Attribute):
         is_log = isinstance(called.value, ast.Name) and called.value.id == "log"
         return called.attr.endswith("Error") or (is_log and called.attr in ("debug", "info", "warning", "error"))
-    return isinstance(called, ast.Name) and called.id.endswith("Error")
+    return _ends_with_error(called) or (isinstance(called, ast.Name) and called.id in makers)
+
+
+def _ends_with_error(name: ast.expr | None) -> bool:
+    return isinstance(name, ast.Name) and name.id.endswith("Error")
+
+
+def _names(called: ast.expr, name: str) -> bool:
+    return isinstance(called, ast.Name) and called.id == name
 
 
 def _has_docstring(node: ast.AST, field: str) -> bool:

@@ -11,10 +11,9 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.stage.kinds import load
 from pipeline_lib.text.ids import Ids
-from pipeline_lib.text.pieces import Pieces
 from pipeline_lib.text.ragged import Ragged
-from pipeline_lib.text.words import Words
 
 
 class Units(Protocol):
@@ -43,9 +42,13 @@ class Units(Protocol):
 
 
 def read_units(path: Path) -> Units:
-    """Read a vocabulary of words (Parquet) or of word pieces (text, a piece a line).
+    """Read the vocabulary of a system.
 
+    Args:
+        path: of a file named after the module of this folder that reads it: ``words.parquet`` or ``pieces.txt``.
     Raises:
         PipelineError: the file is damaged or not such a vocabulary.
     """
-    return Pieces.read(path) if path.suffix == ".txt" else Words.read(path)
+    kind = path.stem.capitalize()
+    units: Units = getattr(load("pipeline_lib.text", path.stem, offers=kind), kind).read(path)
+    return units

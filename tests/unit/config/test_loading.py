@@ -143,7 +143,7 @@ def test_an_unknown_paper_or_preset_lists_those_there_are(project):
     assert "'own'" in project.fault(paper="owm").expected
     error = project.fault(preset="smal")
     assert "did you mean 'small'?" in error.expected
-    assert "small, large" in error.expected
+    assert "one of small, large" in error.expected
 
 
 def test_without_a_paper_or_a_preset_the_key_is_asked_for(project):

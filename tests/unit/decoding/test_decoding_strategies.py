@@ -16,8 +16,9 @@ from pipeline_lib.decoding.beam import FREE, Beam
 from pipeline_lib.decoding.greedy import Greedy
 from pipeline_lib.decoding.sampling import Sampling
 from pipeline_lib.decoding.steps import word_lengths
-from pipeline_lib.decoding.strategies import strategy
 from pipeline_lib.models.layers.recurrent import Decoder, DecoderSteps
+from pipeline_lib.responses.generate import DECODING
+from pipeline_lib.stage.kinds import load
 from pipeline_lib.text.ids import Ids
 
 PAD, UNKNOWN, START, END, A, B, C, D = range(8)
@@ -399,13 +400,13 @@ def test_after_the_end_there_is_only_padding(kind):
 )
 def test_settings_name_the_strategy(written, expected):
     read = TypeAdapter(settings_of.Decoding).validate_python(written)
-    assert strategy(read, IDS, torch.Generator()) == expected
+    assert load(DECODING, read.kind, "strategy").strategy(read, IDS, torch.Generator()) == expected
 
 
 def test_sampling_draws_from_the_generator_of_the_caller():
     generator = torch.Generator()
     read = TypeAdapter(settings_of.Decoding).validate_python({"kind": "sampling", "temperature": 0.5, "max_length": 3})
-    assert strategy(read, IDS, generator) == Sampling(IDS, 3, 0.5, generator)
+    assert load(DECODING, read.kind, "strategy").strategy(read, IDS, generator) == Sampling(IDS, 3, 0.5, generator)
 
 
 @pytest.mark.parametrize(

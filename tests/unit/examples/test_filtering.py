@@ -181,8 +181,8 @@ def test_the_vocabulary_is_ordered_by_count_then_alphabetically_and_joined_with_
     files = _inputs(tmp_path)
     train = _examples(tmp_path / "kept.parquet", [("c b <unk>", "z"), ("a b", "a <unk>")])
     table = build(train, files["vectors"])
-    write_parquet(tmp_path / "vocabulary.parquet", table, vocabulary_schema(2))
-    vocabulary = Words.read(tmp_path / "vocabulary.parquet")
+    write_parquet(tmp_path / "words.parquet", table, vocabulary_schema(2))
+    vocabulary = Words.read(tmp_path / "words.parquet")
     assert vocabulary.tokens == [*SPECIALS, "a", "b", "c", "z"]
     assert len(vocabulary) == 8
     assert table["count"].to_pylist() == [0, 2, 0, 0, 2, 2, 1, 1]
@@ -195,13 +195,13 @@ def test_the_vocabulary_is_ordered_by_count_then_alphabetically_and_joined_with_
 def test_a_vocabulary_without_vectors_has_no_such_column_and_every_word_is_known(tmp_path: Path) -> None:
     train = _examples(tmp_path / "kept.parquet", [("b <turn> b <unk>", "z"), ("a <turn> b", "z <unk>")])
     command = [sys.executable, str(ROOT / "workflow/scripts/build_vocabulary.py"), "--train", str(train), "--vectors"]
-    subprocess.run([*command, "--out", str(tmp_path / "vocabulary.parquet")], check=True, capture_output=True)
-    table = read_parquet(tmp_path / "vocabulary.parquet", vocabulary_schema(None))
+    subprocess.run([*command, "--out", str(tmp_path / "words.parquet")], check=True, capture_output=True)
+    table = read_parquet(tmp_path / "words.parquet", vocabulary_schema(None))
     assert table.column_names == ["token_id", "token", "count", "known"]
     assert table["token"].to_pylist() == [*SPECIALS, "<turn>", "b", "z", "a"]
     assert table["count"].to_pylist() == [0, 2, 0, 0, 2, 3, 2, 1]
     assert table["known"].to_pylist() == [False] * 5 + [True] * 3
-    assert Words.read(tmp_path / "vocabulary.parquet").encode(pa.array(["a <turn> z"])).ids.tolist() == [7, 4, 6]
+    assert Words.read(tmp_path / "words.parquet").encode(pa.array(["a <turn> z"])).ids.tolist() == [7, 4, 6]
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "new", "<unk>"]), max_size=4), max_size=6))

@@ -29,6 +29,7 @@ from pipeline_lib.vectors.space import VectorSpace
 
 SETTINGS = Metrics(bootstrap=50)
 NAMES = metric_names()
+EXACT = {"nll": [4.0, 6.0], "kl": [0.0, 0.0], "bound": [4.0, 6.0], "nll_importance": [4.0, 6.0]}
 LATENT = {"nll": [4.0, 6.0], "kl": [1.0, 3.0], "bound": [5.0, 9.0], "nll_importance": [4.5, 8.0]}
 
 
@@ -108,9 +109,8 @@ def test_the_three_perplexities_pool_nats_and_tokens_over_the_corpus():
     assert KL()(items).mean == 2.0
 
 
-@pytest.mark.parametrize("kl", [[None, None], [0.0, 0.0]])
-def test_without_a_latent_variable_the_three_perplexities_are_one_and_kl_is_undefined(kl):
-    items = Items.from_table(responses(likelihood={"nll": [4.0, 6.0], "kl": kl}))
+def test_without_a_latent_variable_the_three_perplexities_are_one_and_kl_is_undefined():
+    items = Items.from_table(responses(likelihood={"nll": [4.0, 6.0], "kl": [0.0, 0.0]}))
     found = [metric_class(name)()(items).mean for name in ("ppl", "ppl-bound", "ppl-importance")]
     np.testing.assert_allclose(found, np.exp(10 / 8))
     assert KL()(items).mean is None
@@ -251,8 +251,15 @@ def test_nats_per_example_are_the_means_that_one_would_add_up_by_hand():
     items = Items.from_table(responses(likelihood=LATENT))
     found = {name: metric_class(name)()(items).mean for name in ("nll", "nll-bound", "nll-importance", "kl")}
     assert found == {"nll": 5.0, "nll-bound": 7.0, "nll-importance": 6.25, "kl": 2.0}
-    exact = Items.from_table(responses(likelihood={"nll": [4.0, 6.0]}))
+    exact = Items.from_table(responses(likelihood=EXACT))
     assert {metric_class(name)()(exact).mean for name in ("nll", "nll-bound", "nll-importance")} == {5.0}
+
+
+def test_an_implicit_prior_has_a_reconstruction_and_no_likelihood():
+    items = Items.from_table(responses(likelihood={"nll": [4.0, 6.0]}))
+    found = {name: metric_class(name)()(items).mean for name in ("nll", "nll-bound", "nll-importance", "ppl-bound")}
+    assert found == {"nll": 5.0, "nll-bound": None, "nll-importance": None, "ppl-bound": None}
+    assert not metric_class("ppl-bound").competes(items)
 
 
 def test_words_alone_leave_out_the_end_token_in_nats_and_in_tokens():
@@ -266,7 +273,7 @@ def test_words_alone_leave_out_the_end_token_in_nats_and_in_tokens():
 def test_a_system_that_only_tells_likelihoods_has_no_value_in_a_metric_of_texts(files):
     """A floor such as the entropy of a generated corpus: nats of the references, null in place of every response."""
     write, vectors = files
-    silent = responses(likelihood={"nll": [4.0, 6.0]}, response=[None, None], group=[None, None])
+    silent = responses(likelihood=EXACT, response=[None, None], group=[None, None])
     rows, items = score_file(write(silent), vectors, NAMES, SETTINGS, seed=1)
     told = {row["metric"]: row["value"] for row in rows if row["value"] is not None and "|" not in row["metric"]}
     exact = {"nll": 5.0, "nll-bound": 5.0, "nll-importance": 5.0}

@@ -48,6 +48,7 @@ def log_softmax_by_hand(scores: torch.Tensor) -> torch.Tensor:
 def loop_nll(model: System, words: list[int], z: torch.Tensor | None) -> tuple[float, float]:
     """-log p(sentence | z) and the end token's share, a cell and a word at a time."""
     decoder = model.decoder
+    beside = z.view(1, -1) if z is not None and decoder.reads_z else torch.empty(1, 0, dtype=torch.float64)
     cell = torch.nn.LSTMCell(decoder.lstm.input_size, decoder.lstm.hidden_size).double()
     cell.load_state_dict({name.removesuffix("_l0"): value for name, value in decoder.lstm.state_dict().items()})
     h = c = torch.zeros(1, decoder.lstm.hidden_size, dtype=torch.float64)
@@ -56,16 +57,17 @@ def loop_nll(model: System, words: list[int], z: torch.Tensor | None) -> tuple[f
     total, last = 0.0, 0.0
     for read, target in zip([Ids().start, *words], [*words, Ids().end], strict=True):
         seen = Ids().unknown if decoder.keep == 0 else read
-        h, c = cell(decoder.embedding.weight[seen].unsqueeze(0), (h, c))
+        h, c = cell(torch.cat([decoder.embedding.weight[seen].unsqueeze(0), beside], 1), (h, c))
         last = -float(log_softmax_by_hand(decoder.output(h)[0])[target])
         total += last
     return total, last
 
 
+@pytest.mark.parametrize("z_input", [False, True])
 @pytest.mark.parametrize("keep", [1.0, 0.0])
 @pytest.mark.parametrize("name", NAMES)
-def test_likelihoods_are_those_of_a_loop_over_single_sentences(name, keep):
-    model, batch = model_of(name, keep).eval(), batch_of()
+def test_likelihoods_are_those_of_a_loop_over_single_sentences(name, keep, z_input):
+    model, batch = model_of(name, keep, z_input=z_input).eval(), batch_of()
     with torch.no_grad():
         found = model.likelihood(batch, generator())
         noise = torch.randn(len(batch), NETWORK.latent, generator=generator())

@@ -10,7 +10,7 @@ import torch
 from pipeline_lib.compute.device import choose_device
 from pipeline_lib.compute.precision import precise
 from pipeline_lib.compute.ranks import Ranks
-from pipeline_lib.config.decoding import Greedy, Sampling
+from pipeline_lib.config.decoding import GreedySettings, SamplingSettings
 from pipeline_lib.config.networks import LanguageModel
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.dataset import ExampleDataset
@@ -43,7 +43,7 @@ def corpus(tmp_path_factory):
         "known": [True] * 30,
         "vector": random.normal(size=(30, 16)).tolist(),
     }
-    write_parquet(folder / "vocabulary.parquet", pa.table(table), vocabulary_schema(16))
+    write_parquet(folder / "words.parquet", pa.table(table), vocabulary_schema(16))
 
     def text():
         return " ".join(random.choice(WORDS, random.integers(1, 9)))
@@ -58,7 +58,7 @@ def corpus(tmp_path_factory):
         "label": [i % 3 for i in range(19)],
     }
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
-    words = Words.read(folder / "vocabulary.parquet")
+    words = Words.read(folder / "words.parquet")
     encode_examples(folder / "examples.parquet", words, folder / "examples.arrow")
     return folder
 
@@ -71,14 +71,14 @@ def built(system, vocabulary):
 
 
 def answers(corpus, system, selections, batch_size=4):
-    vocabulary = Words.read(corpus / "vocabulary.parquet")
-    settings = Greedy(max_length=6, batch_size=batch_size, importance_samples=4)
+    vocabulary = Words.read(corpus / "words.parquet")
+    settings = GreedySettings(max_length=6, batch_size=batch_size, importance_samples=4)
     return responded(built(system, vocabulary), corpus, settings, selections, importance_samples=4)
 
 
 def responded(model, corpus, settings, selections, importance_samples):
     dataset, texts = ExampleDataset.open(corpus / "examples.arrow"), read_parquet(corpus / "examples.parquet")
-    vocabulary = Words.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "words.parquet")
     return respond(model, vocabulary, dataset, texts, settings, 1, selections, importance_samples)
 
 
@@ -111,19 +111,19 @@ def test_no_response_is_longer_than_the_limit_or_holds_a_special_token(corpus):
 
 
 def test_a_saved_model_answers_as_it_did_before(corpus, tmp_path):
-    vocabulary = Words.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "words.parquet")
     model = built("cvae_bow", vocabulary)
     path, options = SYSTEMS["cvae_bow"]
     description = saved.Description(model=path, options=options, network=NETWORK)
     saved.save(tmp_path / "model.safetensors", model.state_dict(), description)
     again = saved.load(tmp_path / "model.safetensors", vocabulary)
-    settings = Greedy(max_length=6)
+    settings = GreedySettings(max_length=6)
     one, other = (responded(m, corpus, settings, ["none"], importance_samples=0)[0] for m in (model, again))
     assert one.equals(other)
 
 
 def test_weights_of_another_vocabulary_are_refused(corpus, tmp_path):
-    vocabulary = Words.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "words.parquet")
     path, options = SYSTEMS["seq2seq"]
     description = saved.Description(model=path, options=options, network=NETWORK)
     weights = built("seq2seq", vocabulary).state_dict()
@@ -135,7 +135,7 @@ def test_weights_of_another_vocabulary_are_refused(corpus, tmp_path):
 
 
 def test_validation_perplexity_pools_over_tokens(corpus):
-    vocabulary = Words.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "words.parquet")
     table, _ = answers(corpus, "seq2seq", ["none"])
     dataset = ExampleDataset.open(corpus / "examples.arrow")
     found = validate(built("seq2seq", vocabulary), dataset, batch_size=5, seed=1, limit=None, ranks=Ranks())
@@ -157,7 +157,7 @@ def test_baselines_answer_with_the_reference_or_with_seeded_training_responses(c
 
 @pytest.mark.parametrize("system", ["cvae_bow", "k_cvae_bow", "sepacvae"])
 def test_bfloat16_autocast_gives_nearly_the_float32_loss_and_gradient(corpus, system):
-    vocabulary = Words.read(corpus / "vocabulary.parquet")
+    vocabulary = Words.read(corpus / "words.parquet")
     model = built(system, vocabulary)
     dataset = ExampleDataset.open(corpus / "examples.arrow")
     dataset.beside = {"group": np.arange(19) % 4}
@@ -197,7 +197,7 @@ def test_a_system_over_word_pieces_answers_in_words_and_counts_words(corpus, tmp
     torch.manual_seed(0)
     sizes = LanguageModel(embedding=5, hidden=6, latent=3, initial_range=None)
     model = create("pipeline_lib.models.sentence_vae:RNNLM", {}, pieces, sizes)
-    settings = Sampling(kind="sampling", max_length=12, batch_size=4)
+    settings = SamplingSettings(kind="sampling", max_length=12, batch_size=4)
     table, _ = respond(model, pieces, data, texts, settings, 1, ["none"], 0)
     assert table["tokens"].to_pylist() == [len(text.split()) + 1 for text in texts["response"].to_pylist()]
     assert any(table["response"].to_pylist())

@@ -230,7 +230,7 @@ def test_the_splits_of_a_table_are_tested_apart(tmp_path):
 
 def test_a_system_without_texts_competes_in_likelihoods_alone():
     items = Items.of([""] * 4, ["w1"] * 4, [""] * 4)
-    likelihood = ReferenceLikelihood(np.full(4, 2.0), np.full(4, 3.0), None, None, None)
+    likelihood = ReferenceLikelihood(np.full(4, 2.0), np.full(4, 3.0), np.zeros(4), None, None)
     silent = Outputs(
         "floor", np.arange(4), {1: replace(items, answered=False, likelihood=likelihood)}, {"length": np.zeros(4)}
     )

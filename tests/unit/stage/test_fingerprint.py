@@ -1,5 +1,6 @@
 """Stage fingerprints: an edit changes those of the stages that it can change, and no others."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.stage import fingerprint
 
+ROOT = Path(__file__).parents[3]
 FILES = {
     "stage.py": '"""A stage."""\nfrom pipeline_lib.a import work\nfrom pipeline_lib.d import check\n\nwork()\n',
     "pipeline_lib/__init__.py": "",
@@ -164,6 +166,43 @@ def test_a_module_that_does_not_exist_is_named(digest, name):
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("training/phases.py", "expected=", "expected='in other words, ' + "),
+        ("models/weights.py", "remedy=", "remedy='in other words, ' + "),
+        ("config/training.py", 'description="', 'description="in other words, '),
+        ("config/systems.py", 'description="', 'description="in other words, '),
+        ("text/pieces.py", "_LONGEST = 100", "_LONGEST = 90"),
+        ("decoding/beam.py", "torch.inf", "float('inf')"),
+        ("tables/scores.py", "def make", "def made"),
+        ("schemas/cases.py", "pa.field(", "pa.field('new', pa.string()), pa.field("),
+        ("stage/progress.py", "_SECONDS_BETWEEN_LINES = 10", "_SECONDS_BETWEEN_LINES = 30"),
+    ],
+)
+def test_rewording_and_edits_elsewhere_train_nothing_again(tmp_path, monkeypatch, file, old, new):
+    """On the project's own code, of a greedy system over words."""
+    modules = [f"pipeline_lib.{name}" for name in ("models.seq2seq", "text.words", "decoding.greedy")]
+
+    def digests() -> list[str]:
+        fingerprint._code.cache_clear()
+        fingerprint._along.cache_clear()
+        scripts = (ROOT / f"workflow/scripts/{name}.py" for name in ("train_model", "generate_responses"))
+        return [fingerprint.stage_fingerprint(script, modules) for script in scripts]
+
+    copy = tmp_path / "pipeline_lib"
+    shutil.copytree(ROOT / "src/pipeline_lib", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fingerprint, "PACKAGE", copy)
+    before = digests()
+    text = (copy / file).read_text(encoding="utf-8")
+    assert old in text
+    (copy / file).write_text(text.replace(old, new), encoding="utf-8")
+    assert digests() == before
+    seq2seq = copy / "models/seq2seq.py"
+    seq2seq.write_text(seq2seq.read_text(encoding="utf-8") + "\nADDED = 1\n", encoding="utf-8")
+    assert digests() != before
+
+
 def test_every_script_of_the_workflow_has_a_fingerprint_of_its_own():
-    scripts = sorted((Path(__file__).parents[3] / "workflow/scripts").glob("*.py"))
+    scripts = sorted((ROOT / "workflow/scripts").glob("*.py"))
     assert len({fingerprint.stage_fingerprint(script) for script in scripts}) == len(scripts) > 0

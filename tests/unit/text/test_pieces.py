@@ -66,7 +66,7 @@ def test_reserved_tokens_keep_their_meaning() -> None:
 
 
 def test_ids_are_the_lines_of_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "vocab.txt"
+    path = tmp_path / "pieces.txt"
     path.write_text("a\n[SEP]\n[PAD]\n##b\n[CLS]\n[UNK]\n", encoding="utf-8")
     units = read_units(path)
     assert isinstance(units, Pieces)
@@ -87,7 +87,7 @@ def test_ids_are_the_lines_of_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_that_lists_no_pieces_is_an_error_that_names_the_line(tmp_path: Path, text: str, found: str) -> None:
-    path = tmp_path / "vocab.txt"
+    path = tmp_path / "pieces.txt"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(PipelineError, match=found):
         Pieces.read(path)

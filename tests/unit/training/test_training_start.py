@@ -28,7 +28,7 @@ def test_a_job_starts_from_the_given_weights_and_not_from_its_seed(tmp_path):
     network = Recurrent(hidden=6, latent=4, bow_hidden=8)
     description = Description(model=SEPACVAE, options={"groups": 2}, network=network)
     torch.manual_seed(99)
-    model = saved.build(description, Words.read(corpus / "vocabulary.parquet"))
+    model = saved.build(description, Words.read(corpus / "words.parquet"))
     first = write(tmp_path / "first.safetensors", model)
     still = SETTINGS.model_copy(update={"epochs": 1, "optimiser": Optimiser(learning_rate=1e-12)})
     finish(start(corpus, tmp_path / "second", still, first=first))
