@@ -40,7 +40,9 @@ def separation(
 
 
 def plane(means: NDArray[np.float32], perplexity: float, seed: int) -> NDArray[np.float32]:
-    """t-SNE (van der Maaten and Hinton 2008) of (n, Z), n at least 4, from the first two principal components: (n, 2).
+    """Project (n, Z), n at least 4, to (n, 2) by t-SNE (van der Maaten and Hinton 2008).
+
+    It starts from the first two principal components.
 
     A perplexity above (n - 1) / 3 asks for more neighbours than there are and is lowered to that.
     """

@@ -44,7 +44,7 @@ KINDS = ("analyses", "figures")  # folders of kinds whose options have a section
 
 
 def schema_text() -> str:
-    """The JSON schema of the whole configuration."""
+    """Return the JSON schema of the whole configuration."""
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **_schema()}, indent=2) + "\n"
 
 
@@ -86,7 +86,7 @@ def _section(path: str, section: dict[str, Any], known: dict[str, Any], title: s
 
 
 def _options_of_kinds(path: str) -> Iterator[str]:
-    """The options of every kind of analysis or figure, behind the section that names the kind."""
+    """Describe the options of every kind of analysis or figure, behind the section that names the kind."""
     folder = path.removesuffix(".<name>")
     for file in sorted((PACKAGE / folder).glob("*.py")) if folder in KINDS else ():
         options = getattr(importlib.import_module(f"{PACKAGE.name}.{folder}.{file.stem}"), "Options", None)
@@ -96,7 +96,7 @@ def _options_of_kinds(path: str) -> Iterator[str]:
 
 
 def _subsection(field: dict[str, Any]) -> tuple[str, str]:
-    """How the keys of a section within ``field`` are reached from it, and the section's name, if there is one."""
+    """Return how the keys of a section within ``field`` are reached from it, and the section's name, if any."""
     if "$ref" in field:
         return "", field["$ref"].rpartition("/")[2]
     if "items" in field:
@@ -111,7 +111,7 @@ def _subsection(field: dict[str, Any]) -> tuple[str, str]:
 
 
 def _kinds(field: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a section may be that has several kinds: how the heading names each, and its name."""
+    """List what a section of several kinds may be: how the heading names each, and its name."""
     if isinstance(values := field.get("additionalProperties") or field.get("patternProperties"), dict):
         return _kinds(next(iter(values.values())) if "patternProperties" in field else values)
     mapping = field.get("discriminator", {}).get("mapping", {})

@@ -28,7 +28,7 @@ class _Fetched(Settings):
 
 
 def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.RecordBatch]:
-    """Dialogues of a corpus: rows of one dialogue are consecutive and in the order of their turns.
+    """Read the dialogues of a corpus: rows of one dialogue are consecutive and in the order of their turns.
 
     What was skipped is logged when the last row has been taken.
 
@@ -54,7 +54,7 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
 
 
 def verified_files(manifest: Path) -> list[Path]:
-    """Files that a manifest lists, in its order, each with the checksum that it had when it was fetched.
+    """List the files of a manifest, in its order, after checking that each has the checksum it was fetched with.
 
     Raises:
         PipelineError: the manifest is damaged, or a file is gone or has changed.

@@ -65,5 +65,5 @@ def word_by_word(steps: Steps, ids: Ids, max_length: int, choose: Callable[[Tens
 
 
 def word_lengths(tokens: Tensor, ids: Ids) -> Tensor:
-    """Words before the end token (or padding) in each row of (R, T): (R,) int64."""
+    """Count the words before the end token (or padding) in each row of (R, T): (R,) int64."""
     return ((tokens != ids.end) & (tokens != ids.pad)).long().cumprod(1).sum(1)

@@ -44,7 +44,7 @@ class ExampleCounts:
 
 
 def count_examples(examples: Path, scratch: Path) -> ExampleCounts:
-    """Counts of a file of ``EXAMPLES``.
+    """Count a file of ``EXAMPLES``.
 
     Args:
         examples: the file.
@@ -74,7 +74,7 @@ def count_examples(examples: Path, scratch: Path) -> ExampleCounts:
 
 @contextmanager
 def _database(folder: Path) -> Iterator["DuckDBPyConnection"]:
-    """An empty database in a folder that is gone afterwards; it fetches no extension."""
+    """Open an empty database in a folder that is removed afterwards; it fetches no extension."""
     import duckdb
 
     shutil.rmtree(folder, ignore_errors=True)  # of a job that was killed

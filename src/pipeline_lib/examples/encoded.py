@@ -89,7 +89,7 @@ class _Columns:
             self._ends[side] += len(texts.ids)
 
     def assembled(self, schema: pa.Schema) -> pa.RecordBatch:
-        """All of it as one record batch, memory-mapped."""
+        """Return all of it as one record batch, memory-mapped."""
         sides = [
             pa.LargeListArray.from_arrays(
                 self._mapped(f"{side} starts", pa.int64()), self._mapped(f"{side} ids", pa.int32())

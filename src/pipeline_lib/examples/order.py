@@ -29,7 +29,7 @@ class BatchOrder:
         self._batches = [np.empty(0, dtype=np.int64)]
 
     def rows(self, step: int) -> NDArray[np.int64]:
-        """Rows of 0-based ``step``."""
+        """Return the rows of 0-based ``step``."""
         epoch, position = divmod(step, self.steps_per_epoch)
         window, position = divmod(position, self._window // self._batch_size)
         if (epoch, window) != self._cut:
@@ -46,7 +46,7 @@ class BatchOrder:
         return [batches[i] for i in random.permutation(len(batches))]
 
     def _rows_of_window(self, epoch: int, window: int) -> NDArray[np.int64]:
-        """The examples of one window, in the order of the file."""
+        """Return the examples of one window, in the order of the file."""
         n = len(self._dataset)
         if n <= self._window:
             return np.arange(n)

@@ -55,7 +55,7 @@ SWEEP = pa.schema(
 
 
 def numbers(axes: Sequence[str], rates: Sequence[float], points: Sequence[Path]) -> pa.Table:
-    """The points of all columns in one table.
+    """Join the points of all columns in one table.
 
     Args:
         axes, rates: where each of ``points`` stands; a corpus that lies on both axes is given twice.
@@ -71,7 +71,7 @@ def numbers(axes: Sequence[str], rates: Sequence[float], points: Sequence[Path])
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
-    """A row of panels for each measure.
+    """Draw a row of panels for each measure.
 
     Args:
         table: what `numbers` gave.
@@ -117,7 +117,10 @@ def _draw_panel(axes: "Axes", part: pa.Table, labels: dict[str, str]) -> None:
 
 
 def _limits(row: pa.Table, metric: str) -> tuple[float, float]:
-    """Room for the means, not for the intervals: of few runs some are so wide that nothing else could be read."""
+    """Return limits that fit the means, not the intervals.
+
+    Of few runs some intervals are so wide that nothing else could be read.
+    """
     guides = [name for name, metrics in GUIDES.items() if metric not in metrics]
     values = row.filter(pc.invert(pc.is_in(row["system"], value_set=pa.array(guides, pa.string()))))["value"].to_numpy()
     low, high = float(values.min(initial=0.0 if metric in _FROM_ZERO else values.max())), float(values.max())
@@ -126,7 +129,7 @@ def _limits(row: pa.Table, metric: str) -> tuple[float, float]:
 
 
 def _label_rates(axes: "Axes", part: pa.Table, axis: Axis) -> None:
-    """Below each rate that was asked for, what it came to."""
+    """Print the measured rate below each rate that was asked for."""
     measured = dict(zip(part["rate"].to_pylist(), part[axis.measured].to_pylist(), strict=True))
     axes.set_xticks(sorted(measured), [f"{rate:g}\n{measured[rate]:.2f}" for rate in sorted(measured)])
     axes.set_xlabel(f"{axis.title}\n(below: {axis.counted})")

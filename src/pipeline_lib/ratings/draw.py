@@ -66,7 +66,7 @@ class Draw(Settings):
 
     @cached_property
     def sheet(self) -> str:
-        """Name of the sheet: the corpus and a fingerprint of all that a rater sees."""
+        """Name the sheet by the corpus and a fingerprint of all that a rater sees."""
         shown = self.model_dump(include={"corpus", "scale", "aspects", "items"})
         for item in shown["items"]:
             del item["example_id"]
@@ -168,7 +168,7 @@ class _Blinding:
 
 
 def _letters(text: str, key: str) -> str:
-    """Eight letters, one of 2.6e10 words."""
+    """Return eight letters, one of 2.6e10 words."""
     digest = hashlib.blake2b(text.encode(), key=hashlib.sha256(key.encode()).digest()).digest()
     number, letters = int.from_bytes(digest), ""
     for _ in range(8):
@@ -178,7 +178,7 @@ def _letters(text: str, key: str) -> str:
 
 
 def _answers(path: Path) -> dict[int, tuple[str, str]]:
-    """example id -> context, response."""
+    """Read the context and response of each example id."""
     columns = ["example_id", "sample", "selection", "context", "response"]
     table = read_parquet(path, RESPONSES, columns)
     table = table.filter(pc.and_(pc.not_equal(table["selection"], "oracle"), pc.equal(table["sample"], 0)))

@@ -84,7 +84,7 @@ def _likelihoods(
 
 
 def _joined(parts: Sequence[Tensor | None], order: np.ndarray) -> np.ndarray | None:
-    """The rows of all batches in ``order``; None where the model has no such value."""
+    """Join the rows of all batches in ``order``; None where the model has no such value."""
     given = [part for part in parts if part is not None]
     return torch.cat(given).cpu().numpy()[order] if given else None
 

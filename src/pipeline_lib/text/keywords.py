@@ -83,7 +83,7 @@ class Extractor:
         self._idf, self._most, self._language = idf, most, language
 
     def __call__(self, examples: pa.RecordBatch) -> pa.RecordBatch:
-        """From (example_id, context, response) to `schema.KEYWORDS`."""
+        """Extract `schema.KEYWORDS` from (example_id, context, response)."""
         # most responses are the next example's context: half of the texts stand there twice
         both = pa.concat_arrays([examples["context"], examples["response"]]).dictionary_encode()
         texts = both.dictionary.to_pylist()
@@ -94,7 +94,7 @@ class Extractor:
 
 
 def _by_processes(extractor: Extractor, batches: Iterable[pa.RecordBatch], processes: int) -> Iterator[pa.RecordBatch]:
-    """``map(extractor, batches)`` by several processes, with few batches under way at any time."""
+    """Run ``map(extractor, batches)`` in several processes, with few batches under way at any time."""
     under_way: deque[Future[pa.RecordBatch]] = deque()
     spawn = get_context("spawn")  # fork is not safe beside Arrow's threads
     try:
@@ -123,7 +123,10 @@ def _start_process(extractor: Extractor) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed outright cannot tell its processes to end; they would wait for work for ever."""
+    """End this process when its parent is gone.
+
+    A parent that is killed outright cannot tell its processes to end, and they would wait for work for ever.
+    """
     parent = parent_process()
     assert parent is not None
     parent.join()
@@ -175,7 +178,7 @@ class InverseDocumentFrequency:
         return cls(documents)
 
     def best_word(self, text: str) -> list[str]:
-        """The word of highest idf (equal: the earlier), else the first token; nothing only for an empty text."""
+        """Return the word of highest idf (equal: the earlier), else the first token; [] only for an empty text."""
         tokens = text.split()
         words = [token for token in tokens if _is_word(token)] or tokens[:1]
         return [min(words, key=lambda word: self._documents[word])] if words else []
@@ -190,7 +193,7 @@ def _document_counts(texts: pa.Array) -> Counter[str]:
 
 @cache
 def _is_word(token: str) -> bool:
-    """Whether it counts as a word in the window: letters, perhaps with a hyphen, apostrophe or full stop."""
+    """Tell whether it counts as a word in the window: letters, perhaps with a hyphen, apostrophe or full stop."""
     return token[:1].isalpha() or (token[:1] == "'" and token[1:2].isalpha())
 
 
@@ -217,7 +220,9 @@ def _choose_language(language: str) -> None:
 
 @lru_cache(maxsize=1 << 16)
 def _pagerank(size: int, edges: tuple[tuple[int, int], ...]) -> tuple[float, ...]:
-    """PageRank of nodes 0..size-1, summing to 1; zero for a node without an edge. Small graphs recur, so it is cached.
+    """Return the PageRank of nodes 0..size-1, summing to 1; zero for a node without an edge.
+
+    Small graphs recur, so the result is cached.
 
     The graph, its adjacency and the removal of unreachable nodes are summa's.
     """

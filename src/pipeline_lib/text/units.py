@@ -34,11 +34,11 @@ class Units(Protocol):
     def __len__(self) -> int: ...
 
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> Ragged:
-        """The int32 ids of (N) texts of tokens joined by one space; no start, no end."""
+        """Return the int32 ids of (N) texts of tokens joined by one space; no start, no end."""
         ...
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """The text of ``ids``: tokens joined by one space, as metrics read them."""
+        """Return the text of ``ids``: tokens joined by one space, as metrics read them."""
         ...
 
 

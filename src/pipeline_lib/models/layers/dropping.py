@@ -33,7 +33,7 @@ def dropout(values: Tensor, rate: float, generator: torch.Generator) -> Tensor:
 
 
 def _uniform(rows: int, steps: int, size: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """(rows, steps, *size) uniform numbers on the device of ``like``.
+    """Draw (rows, steps, *size) uniform numbers on the device of ``like``.
 
     They come from a generator of their own, so that what is drawn afterwards does not depend on ``steps``.
     """
