@@ -29,7 +29,7 @@ class PipelineError(Exception):
 
 
 def _printable(text: str) -> str:
-    """Cut ``text`` to a bearable length; escape what could steer a terminal or cannot be encoded."""
+    """Cut ``text`` to a readable length; escape what could steer a terminal or cannot be encoded."""
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text) - _LONGEST:,} more characters)"
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in cut)
 

@@ -42,7 +42,7 @@ rule describe_run:
     log:
         LOGS / "manifest.log",
     params:
-        config=lambda wildcards: CONFIG.recorded(),  # it may hold braces, which are no wildcards here
+        config=lambda wildcards: CONFIG.recorded(),  # it may hold braces, which are not wildcards here
         code=code_of_stages(),
     shell:
         "python $SCRIPTS/describe_run.py --config {params.config:q} --code {params.code:q} --raw {input.raw:q} "

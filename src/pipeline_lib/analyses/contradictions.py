@@ -86,9 +86,9 @@ def find_cases(
     Args:
         examples: split -> its examples (`EXAMPLES`).
         vectors: word vectors (`vectors_schema`).
-        language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
+        language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
-        `schema.CASES`, ``options.contexts`` cases at the most, fewer where the corpus has fewer.
+        `CASES`, ``options.contexts`` cases at the most, fewer where the corpus has fewer.
     """
     space = VectorSpace.read(vectors)
     tables = {

@@ -23,7 +23,7 @@ UPTAKE = "uptake"
 INFERRED = "ARI, response given"  # of the group that the system tells with the response in hand
 METRICS = (*SWEPT, UPTAKE, INFERRED)
 _TEXTS = ["context", "response"]
-_GROUPS = pa.schema([pa.field("group", pa.int16()), pa.field("label", pa.int32())])  # of `analysis.schemas.latents`
+_GROUPS = pa.schema([pa.field("group", pa.int16()), pa.field("label", pa.int32())])  # as in `latents_schema`
 
 POINT = pa.schema(
     [
@@ -70,10 +70,10 @@ def point(
     """Collect everything that is drawn of one corpus.
 
     Args:
-        scores: schema.SCORES of the test split, one file for each system and seed.
+        scores: `SCORES` of the test split, one file for each system and seed.
         expect: ``corpus/test/system/seed`` of each of them.
         items: the scored responses of the same runs.
-        groups: system -> files of `analysis.schemas.latents`, one a run, for systems that have groups.
+        groups: system -> files of `latents_schema`, one per run, for systems that have groups.
         counts: counts of the corpus, as Table 1 has them.
     Returns:
         POINT table; a system has no row for a metric that it does not define.

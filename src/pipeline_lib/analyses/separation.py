@@ -23,7 +23,7 @@ def separation(
         means: (n, Z) posterior means.
         groups: (n,).
         labels: (n,) known latent groups, or None.
-        seed: of k-means.
+        seed: seed of k-means.
     """
     from sklearn.cluster import KMeans  # sklearn takes a second to import, which planning need not pay
     from sklearn.metrics import normalized_mutual_info_score, silhouette_score

@@ -36,7 +36,7 @@ def cluster_examples(
         keywords: files of `KEYWORDS` that cover all examples; used where ``settings.words`` is ``keywords``.
         vectors: word vectors (`vectors_schema`).
         method: a key of `METHODS`.
-        out: of `CLUSTERS`, group 0 being the largest in training; its metadata ``without_words`` counts the
+        out: a file of `CLUSTERS`, group 0 being the largest in training; its metadata ``without_words`` counts the
             examples, over all splits, that have no word with a vector and were grouped as zeros.
     Raises:
         PipelineError: an unknown method, no keywords for an example, or fewer distinct points or groups than asked for.

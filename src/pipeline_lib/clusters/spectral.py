@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 30  # of a text in the exact graph; with fewer, a handful of unusual texts makes a group of its own
 LANDMARK_NEIGHBOURS = 10  # nearest landmarks that a point is tied to
-LEAST_SHARE = 0.5  # of the mean size; a smaller landmark stands for outliers, which would become groups of their own
+LEAST_SHARE = 0.5  # of the mean size; a smaller landmark represents outliers, which would become groups of their own
 
 
 def fit(points: Points, settings: Clustering) -> Grouping:
@@ -39,7 +39,7 @@ def exact(points: NDArray[np.float32], settings: Clustering) -> Grouping:
     """Group by normalised cuts of the nearest-neighbour graph; a further point joins its nearest training point.
 
     The nodes are the distinct points: equal ones are each other's nearest neighbours and would leave the graph in
-    pieces. A Gaussian kernel over all pairs is no alternative here, since it cuts off single unusual texts.
+    pieces. A Gaussian kernel over all pairs would not do here, since it cuts off single unusual texts.
     """
     from sklearn.cluster import SpectralClustering  # a second of imports that a wrong argument need not wait for
 

@@ -21,7 +21,7 @@ def take(uuids: list[str], number: int, folder: Path | None = None) -> list[int]
     """Take the ``number`` GPUs with the fewest jobs, for the life of this process and of what it becomes.
 
     Args:
-        uuids: of the GPUs that can be seen.
+        uuids: UUIDs of the visible GPUs.
         folder: where the locks lie, by default one of this user's in the folder for temporary files.
     Returns:
         Positions in ``uuids``, rising.

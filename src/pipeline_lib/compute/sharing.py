@@ -23,7 +23,7 @@ class Share:
         counted: how many of them count: B, or 0 where a small batch left this process one that another has too.
         whole: examples of the whole batch.
         processes: among whom it is shared.
-        group: of torch.distributed, by which they exchange tensors; None: the default one.
+        group: the group of torch.distributed by which they exchange tensors; None: the default one.
     """
 
     rows: Tensor

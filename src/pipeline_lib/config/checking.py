@@ -47,7 +47,7 @@ def _passes_json(value: str | int | float | None) -> bool:
 
 def _not_plain(path: str, part: str, value: Any, where: str) -> PipelineError:
     return PipelineError(
-        f"{path[:200]}: a {part} of type {type(value).__name__} that is no plain text or number",
+        f"{path[:200]}: a {part} of type {type(value).__name__} that is not plain text or a number",
         where=where,
         expected="texts, finite numbers of at most 64 bits, true, false, null, lists and sections with names as keys",
         remedy="correct it; quote what is meant as text, such as dates and numbers that are names",

@@ -197,7 +197,7 @@ def _receive(url: str, part: Path, timeout: float, version: _Version | None) -> 
     """Add to ``part`` what it lacks of the body behind ``url``.
 
     Args:
-        version: of ``part``, set when its first bytes arrive; None where a checksum will tell a mixture.
+        version: the version of ``part``, set when its first bytes arrive; None where a checksum will tell a mixture.
     Raises:
         _RefusedError: asking again is of no use.
         OSError, HTTPException: it may be, and what has arrived is kept.

@@ -36,7 +36,7 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
         source: names the reader, the module of this package that does the work.
         manifest: ``manifest.json`` beside the fetched files; a generated corpus has none.
     Returns:
-        Batches of ``schema.DIALOGUES``.
+        Batches of `DIALOGUES`.
     Raises:
         PipelineError: a file is missing or changed since it was fetched, a fault in its text, or an empty split.
     """

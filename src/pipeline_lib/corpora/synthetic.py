@@ -51,7 +51,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 
 
 def generate(settings: Synthetic) -> pa.RecordBatch:
-    """Generate ``schema.DIALOGUES``; ``label`` is the 0-based group of a response, null for an opening."""
+    """Generate `DIALOGUES`; ``label`` is the 0-based group of a response, null for an opening."""
     rng = random.Random(settings.seed)
     speaker = _Speaker(settings, rng)
     rows: list[dict[str, Any]] = []

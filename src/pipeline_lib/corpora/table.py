@@ -30,7 +30,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         source: ``columns`` names the columns; ``splits`` and ``split_seed`` are used where there is no split column.
         skipped: unused; a fault is an error.
     Raises:
-        PipelineError: a column is missing; a value is null, empty or of the wrong kind; a turn number stands twice in
+        PipelineError: a column is missing; a value is null, empty or of the wrong kind; a turn number occurs twice in
             a dialogue; the rows of a dialogue are scattered or implausibly many. Each names the file and the row or
             dialogue.
     """

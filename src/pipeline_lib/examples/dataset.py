@@ -24,7 +24,7 @@ class ExampleDataset:
         context: empty texts where the examples are sentences alone.
         response: as many.
         beside: what a system reads of each example beside its texts: (n,) int64 by the field of the batch.
-        ids: of the tokens that are no words.
+        ids: ids of the tokens that are not words.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ def joined(example_ids: NDArray[np.int64], path: Path, column: str) -> NDArray[n
     Args:
         example_ids: (n,).
         path: a table with ``example_id`` and ``column``, its rows in any order; it may have more of them.
-        column: of integers.
+        column: a column of integers.
     Returns:
         (n,) the values of ``column``.
     Raises:

@@ -48,7 +48,7 @@ def encode_examples(examples: Path, units: Units, out: Path) -> None:
 
 
 def read_encoded(path: Path) -> tuple[NDArray[np.int64], Ragged, Ragged, Ids]:
-    """Map a file: example ids (n,), contexts, responses, and the ids of the tokens that are no words.
+    """Map a file: example ids (n,), contexts, responses, and the ids of the tokens that are not words.
 
     Raises:
         PipelineError: the file is missing, damaged or of another schema.

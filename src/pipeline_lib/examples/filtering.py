@@ -58,7 +58,7 @@ def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: P
     """Copy the examples that every rule keeps, batch by batch in bounded memory.
 
     Args:
-        examples: of `EXAMPLES`.
+        examples: a file of `EXAMPLES`.
         known: (K) string, from `known_tokens`.
         out: where the kept examples go, of `EXAMPLES`.
     Returns:

@@ -38,7 +38,7 @@ def extract_examples(
     Args:
         dialogues: a file of `DIALOGUES`, sorted by dialogue and turn.
         window: which turns become examples.
-        tokenise: of the corpus's tokeniser, `tokenise_array`.
+        tokenise: `tokenise_array` of the corpus's tokeniser.
         outputs: the file of each split, of `EXAMPLES`; ``example_id`` runs over the splits in corpus order.
         tokens: file of `TOKENS`, most frequent first, equal counts in alphabetical order.
     Raises:

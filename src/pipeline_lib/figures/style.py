@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # matplotlib is imported in functions: the workflow's plans and most stages never draw
 
 COLUMN, PAGE = 3.35, 6.9  # inches: widths of one column and of a page
-GREY, RULE = "#595959", "#D9D9D9"  # of what stands back, and of grid lines
+GREY, RULE = "#595959", "#D9D9D9"  # for the background and grid lines
 
 # Okabe and Ito (2008), safe for the colour-blind; their yellow is too faint for a line on white and darkened here.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"

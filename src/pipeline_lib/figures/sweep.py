@@ -47,7 +47,7 @@ PANELS = {
 # where a baseline tells what is much and what is little; the BLEU of a reference with itself would flatten all else
 GUIDES = {"random": ("BLEU-2", UPTAKE, "coherence", "distinct-2"), "human": (UPTAKE, "coherence", "distinct-2")}
 _FROM_ZERO = ("kl", UPTAKE, "distinct-2")
-_SPREAD = 0.05  # of the narrowest step between two rates: systems stand side by side, so that intervals can be read
+_SPREAD = 0.05  # of the narrowest step between two rates: systems are drawn side by side, so that intervals can be read
 
 SWEEP = pa.schema(
     [pa.field("axis", pa.string(), nullable=False), pa.field("rate", pa.float64(), nullable=False), *POINT]
@@ -58,7 +58,7 @@ def numbers(axes: Sequence[str], rates: Sequence[float], points: Sequence[Path])
     """Join the points of all columns in one table.
 
     Args:
-        axes, rates: where each of ``points`` stands; a corpus that lies on both axes is given twice.
+        axes, rates: the axis and rate of each of ``points``; a corpus that lies on both axes is given twice.
     Returns:
         SWEEP table.
     """

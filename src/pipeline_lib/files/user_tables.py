@@ -54,7 +54,7 @@ def texts_of(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
     """Return the column ``name`` as texts.
 
     Raises:
-        PipelineError: values that are no texts, or missing ones; names the first row.
+        PipelineError: values that are not texts, or missing ones; names the first row.
     """
     try:
         column = rows[name].cast(pa.string())

@@ -2,8 +2,8 @@
 
 Every context is copied N times, each copy marked with one group's vector; only the copy that explains the response
 best is trained (`gradient blocking`), a contrast keeps responses of one group together (`relationship enhancement`),
-and a classifier tells the group from the response. What the paper leaves open, and how it is settled here, stands in
-papers/sepacvae/README.md; ``faithful`` selects what the authors' released code does instead.
+and a classifier tells the group from the response. papers/sepacvae/README.md tells what the paper leaves open
+and how it is settled here; ``faithful`` selects what the authors' released code does instead.
 """
 
 import math

@@ -1,7 +1,7 @@
 """Which contexts human judges see, and every system's response to them, blinded.
 
 The contexts depend on the split and the seed alone, so another set of systems is judged on the same ones. Systems are
-told apart by ids and stand in an order that differ from item to item; only the draw itself, the key, links them back.
+told apart by ids, in an order that differs from item to item; only the draw itself, the key, links them back.
 """
 
 import hashlib
@@ -133,7 +133,7 @@ def read_draw(path: Path) -> Draw:
     """Read a key.
 
     Raises:
-        PipelineError: the file is no key of a rating sheet.
+        PipelineError: the file is not a key of a rating sheet.
     """
     try:
         return Draw.model_validate_json(read_text(path))
@@ -151,7 +151,7 @@ def read_draw(path: Path) -> Draw:
 
 
 class _Blinding:
-    """Ids by a keyed hash; responses stand in the order of their ids, which is a new one in every item."""
+    """Ids by a keyed hash; responses are in the order of their ids, which differs in every item."""
 
     def __init__(self, seed: int, corpus: str) -> None:
         self._key = f"{seed} {corpus}"

@@ -122,8 +122,8 @@ def _check_row(row: _Row, file: Path, by_sheet: dict[str, Draw]) -> None:
             f"of sheet {row.cells['sheet']!r}, which is not the one drawn",
             where=f"{row.where}, column sheet",
             expected=" or ".join(sorted(by_sheet)),
-            remedy="for the table of an earlier draw copy its key, ratings/keys/kept/<sheet>.json below the results, to "
-            "<corpus>.json in the folder of ratings; otherwise move the file out of there",
+            remedy="for the table of an earlier draw copy its key, ratings/keys/kept/<sheet>.json below the results, "
+            "to <corpus>.json in the folder of ratings; otherwise move the file out of there",
         )
     for aspect in draw.aspects:
         if aspect not in row.cells:

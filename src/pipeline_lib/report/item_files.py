@@ -47,7 +47,7 @@ def pack(files: Sequence[Path]) -> dict[str, Any]:
     """Pack the items of several systems as JSON, see ``static/columns.js`` for its reader.
 
     Args:
-        files: of one corpus, split and seed, with `schema.RESPONSES` and per-item metrics.
+        files: files of one corpus, split and seed, with `RESPONSES` and per-item metrics.
     Returns:
         ``texts``, joined by line feeds; ``context``, ``reference`` (numbers of texts) and ``label`` per example;
         ``answers``, for each system and selection its ``responses`` (one column per sample), ``group`` and

@@ -24,9 +24,9 @@ def external(responses: Path, examples: Path, tokeniser: Tokeniser) -> pa.Table:
     Args:
         responses: CSV, JSON lines or Parquet with columns ``context`` and ``response``. A context that the split has
             several times is answered once for all of them. With a column ``sample`` (whole numbers) a response is what
-            one sample says; without it the different responses to a context are numbered as they stand in the file.
+            one sample says; without it the different responses to a context are numbered in the order of the file.
         examples: EXAMPLES, whose contexts (``results/filtered``) were to be answered.
-        tokeniser: of the corpus.
+        tokeniser: the corpus's tokeniser.
     Returns:
         RESPONSES without likelihoods, in the order of ``examples``, the samples of an example together.
     Raises:

@@ -23,7 +23,7 @@ class Responder(Protocol):
         contexts: (n,) strings, tokens joined by spaces.
         train: EXAMPLES.
         vectors: the corpus's word vectors.
-        seed: of all that is drawn.
+        seed: the seed of all that is drawn.
         options: ``systems.<name>.options``, by name.
     Returns:
         n responses.
@@ -40,7 +40,7 @@ def respond_with(
     """Ask ``function`` (``module.name``) for a response to every context of ``examples`` (EXAMPLES).
 
     Args:
-        tokeniser: of the corpus.
+        tokeniser: the corpus's tokeniser.
     Returns:
         RESPONSES without likelihoods, the responses tokenised, in the order of ``examples``.
     Raises:

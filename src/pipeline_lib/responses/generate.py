@@ -34,7 +34,7 @@ def respond(
 
     Args:
         dataset: the examples to answer.
-        texts: of `EXAMPLES`, the same in words.
+        texts: `EXAMPLES`, the same in words.
         importance_samples: draws of z for the importance-weighted likelihood; 0: it is not estimated.
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
     Returns:

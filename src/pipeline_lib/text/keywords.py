@@ -1,6 +1,6 @@
 """Keywords by TextRank (Mihalcea and Tarau 2004), on the graph of the package summa.
 
-Nodes are the stems of content words; words that stand next to each other are joined, punctuation and numbers being
+Nodes are the stems of content words; words next to each other are joined; punctuation and numbers are
 passed over (summa's window of 2). Words are ranked by PageRank with damping 0.85; equal scores by earlier position.
 Stop words and stems are those of the tokeniser's language. Where it has none, every word is a content word and its own
 stem.
@@ -49,12 +49,12 @@ def extract_keywords(examples: Path, train: Path, most: int, language: str | Non
     """Write the keywords of both sides of every example, batch by batch in bounded memory.
 
     Args:
-        examples: of `EXAMPLES`.
+        examples: a file of `EXAMPLES`.
         train: examples of the training split, from which idf is counted.
         most: keywords of one utterance at the most.
-        language: of stop words and stems, as the tokeniser gives it.
+        language: the language of stop words and stems, as the tokeniser gives it.
         threads: processes to use; the result does not depend on it.
-        out: of `schema.KEYWORDS`, in the order of ``examples``.
+        out: a file of `KEYWORDS`, in the order of ``examples``.
     Raises:
         PipelineError: ``examples`` or ``train`` is damaged; one of the processes was killed.
     """
@@ -74,17 +74,17 @@ class Extractor:
     """Keywords of batches of examples.
 
     Args:
-        idf: of the training split.
+        idf: idf of each word in the training split.
         most: keywords of one utterance at the most.
-        language: of stop words and stems; None: neither is known.
+        language: the language of stop words and stems; None: neither is known.
     """
 
     def __init__(self, idf: "InverseDocumentFrequency", most: int, language: str | None) -> None:
         self._idf, self._most, self._language = idf, most, language
 
     def __call__(self, examples: pa.RecordBatch) -> pa.RecordBatch:
-        """Extract `schema.KEYWORDS` from (example_id, context, response)."""
-        # most responses are the next example's context: half of the texts stand there twice
+        """Extract `KEYWORDS` from (example_id, context, response)."""
+        # most responses are the next example's context: half of the texts occur twice
         both = pa.concat_arrays([examples["context"], examples["response"]]).dictionary_encode()
         texts = both.dictionary.to_pylist()
         words = [rank(text, self._language)[: self._most] or self._idf.best_word(text) for text in texts]
@@ -142,7 +142,7 @@ def rank(text: str, language: str | None) -> list[str]:
 
     Args:
         text: tokens joined by one space.
-        language: of stop words and stems; None: neither is known.
+        language: the language of stop words and stems; None: neither is known.
     """
     words = [token for token in text.split(" ") if _is_word(token)]
     stems = [_stem(word, language) for word in words]

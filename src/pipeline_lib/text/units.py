@@ -21,7 +21,7 @@ class Units(Protocol):
     """What a system reads and writes.
 
     Attributes:
-        ids: of the tokens that are no words.
+        ids: ids of the tokens that are not words.
         embeddings: (V, E) float32 to begin with; None: the system learns its own.
     """
 

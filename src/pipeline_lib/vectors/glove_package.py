@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 PACKAGE = "glove-python-binary==0.2.0"
 _VERSIONS = ("3.8", "3.7", "3.6")
 _WORKER = Path(__file__).with_name("glove_package_worker.py")
-_READY = "ready.txt"  # stands in an environment whose installation finished
+_READY = "ready.txt"  # written into an environment whose installation finished
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def train_with_package(
     Args:
         texts: batches of (N) string: tokens joined by one space.
         tokens: string, the tokens to train; others are removed from the sentences first.
-        folder: of the environment; made if it is not there.
+        folder: the folder of the environment; made if it is not there.
     Raises:
         PipelineError: the environment cannot be made, or the package failed.
     """

@@ -37,8 +37,8 @@ def sentences(dialogues: Path, tokenise: Callable[[pa.Array], pa.Array]) -> Iter
     """Read every utterance of the training split once, tokenised, however many windows it is in.
 
     Args:
-        dialogues: of `DIALOGUES`.
-        tokenise: of the corpus's tokeniser, `tokenise_array`.
+        dialogues: a file of `DIALOGUES`.
+        tokenise: `tokenise_array` of the corpus's tokeniser.
     Yields:
         (N) string: tokens joined by one space; `_UTTERANCES_AT_ONCE` of all splits at a time.
     """
@@ -66,7 +66,7 @@ def training_tokens(tokens: Path, min_count: int) -> pa.Array:
 
 
 def count_cooccurrences(texts: Iterable[pa.Array], tokens: pa.Array, window: int) -> "coo_array":
-    """Count which tokens stand near each other within a sentence.
+    """Count which tokens are near each other within a sentence.
 
     Two tokens d places apart, d <= ``window``, add 1/d in both directions; tokens outside ``tokens`` are removed
     before distances are taken, as in the authors' program. Memory grows with the number of different pairs of tokens.
@@ -120,7 +120,7 @@ def train_vectors(cooccurrences: "coo_array", settings: GloveTraining) -> np.nda
     """
     if not cooccurrences.nnz:
         raise PipelineError(
-            "no two tokens of the training split stand near each other",
+            "no two tokens of the training split are near each other",
             where="co-occurrence counts",
             expected="sentences of two known tokens or more",
             remedy="lower `embeddings.training.min_count` or use a larger corpus",

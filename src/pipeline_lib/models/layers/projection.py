@@ -1,4 +1,4 @@
-"""Hidden states to word likelihoods over a vocabulary of any size, in memory that knows no tokens x vocabulary.
+"""Hidden states to word likelihoods over a vocabulary of any size, without a matrix of tokens x vocabulary.
 
 The logits of a step are the largest thing in it: 2,000 tokens x 87,840 words are 700 MB, several times over with their
 softmax and gradients. Here they are made a few rows at a time. Where all fit into one stretch its probabilities are

@@ -51,7 +51,7 @@ class Decoder(nn.Module):
     def forward(self, inputs: Tensor, condition: Tensor, copies: int = 1) -> Tensor:
         """Read (B, T, input) embedded previous words (teacher forcing) into hidden states (B * copies, T, H).
 
-        ``condition`` (B * copies, C): each response is read under ``copies`` conditions, which stand together.
+        ``condition`` (B * copies, C): each response is read under ``copies`` consecutive conditions.
         """
         return self.gru.outputs(inputs, self.initial_state(condition), copies)
 

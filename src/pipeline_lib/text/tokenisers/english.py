@@ -19,7 +19,7 @@ LANGUAGE = "english"
 
 _BATCH_LINES = 200_000  # bounds memory, and keeps the character offsets of one batch within 32 bits
 
-# Marks that stand for characters which later rules must not touch. No input has them: control characters are removed.
+# Marks in place of characters that later rules must not touch. No input has them: control characters are removed.
 _COMMA, _COLON, _APOSTROPHE, _STOP = "\x02", "\x03", "\x04", "\x05"
 
 _CLITICS = "s|m|d|ll|re|ve"
