@@ -21,7 +21,8 @@ INTRODUCTION = """\
 # Configuration
 
 A run is a paper and one of its presets: `papers/<paper>/paper.yaml` declares systems, tables and figures,
-`papers/<paper>/<preset>.yaml` chooses corpora and sizes. Values come from five places, each over the one before:
+`papers/<paper>/<preset>.yaml` chooses corpora and sizes. A value may come from five places. A later one takes
+precedence:
 
 1. the defaults below, and the corpora of `config/corpora.yaml`, which are the `sources:` of every run
 2. `paper.yaml`
@@ -29,12 +30,12 @@ A run is a paper and one of its presets: `papers/<paper>/paper.yaml` declares sy
 4. `config.yaml`, then every `--configfile`
 5. `--config key=value`
 
-Any key may be given in any of them. Every key is checked before anything runs: an unknown one is an error that names
+Any key may be given in any of them. Every key is checked before anything runs: an unknown key is an error that names
 the file and the nearest known key. Integers are below 2^31.
 
 The tables below list every key. `<name>` stands for a name that you choose; it becomes part of paths. A system's
 `options` are those of its model and are described with the model. A preset has one key more: `extends`, the name of the
-preset of the same paper over which it is laid.
+preset of the same paper that it builds on.
 
 This file is generated from `src/pipeline_lib/` by `python -m pipeline_lib reference`; do not edit it.
 """

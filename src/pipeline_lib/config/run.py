@@ -30,8 +30,8 @@ from pipeline_lib.errors import PipelineError, did_you_mean
 class Config(Paper):
     """A paper and one of its presets, under whatever else the user gives."""
 
-    paper: Name = Field(description="folder of `papers/`")
-    preset: Name = Field(description="file of that folder")
+    paper: Name = Field(description="the paper: name of its folder in `papers/`")
+    preset: Name = Field(description="the preset: name of a file in that folder, without .yaml")
     results: Folder = Field(
         default="results", min_length=1, description="folder of all outputs; each preset has its own"
     )
