@@ -1,4 +1,4 @@
-"""What one Gaussian prior costs where a context has several posteriors: Figure 2 of the SepaCVAE paper, in numbers.
+"""The cost of one Gaussian prior for a context with several posteriors: Figure 2 of the SepaCVAE paper, in numbers.
 
 A context whose responses put their posteriors in different places shares one prior among them. Nearest to all in KL
 is the Gaussian with the mean and the variance of their mixture: between them and wider than any, so that most of what

@@ -1,4 +1,4 @@
-"""How far the groups of a system lie apart in its latent space, and whether they are groups of anything known."""
+"""Distances between a system's groups in its latent space, and their agreement with known groups."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What fitting a clustering gives: the groups of the training points and the rule that extends them to other points."""
+"""The result of fitting a clustering: the groups of the training points and the rule that extends them to others."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol

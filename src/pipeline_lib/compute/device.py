@@ -1,4 +1,4 @@
-"""Where a job computes."""
+"""The device on which a job computes."""
 
 import ctypes
 import os

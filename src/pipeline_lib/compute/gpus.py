@@ -1,4 +1,4 @@
-"""Which GPUs a job takes: jobs side by side on one machine spread over them.
+"""The choice of GPUs for a job: parallel jobs on one machine spread over them.
 
 A job holds a lock on a file of each GPU that it has taken. The kernel lets go of it when the job ends, however it
 ends, so there are no stale locks. Where there are more jobs than GPUs, the GPUs with the fewest jobs are shared; how

@@ -1,4 +1,4 @@
-"""How exactly a job computes."""
+"""The numerical precision of a job."""
 
 import contextlib
 

@@ -58,7 +58,7 @@ class Synthetic(Settings):
 
 
 class Window(Settings):
-    """Which stretches of a document become examples: some utterances of context, then the response."""
+    """The stretches of a document that become examples: some utterances of context, then the response."""
 
     context: int = Field(
         default=1, ge=0, le=100, description="utterances before the response; 0: a sentence alone, 1: one turn"

@@ -1,4 +1,4 @@
-"""From YAML to a checked configuration: five layers, each over the one before."""
+"""The way from YAML to a checked configuration: five layers, of which a later one takes precedence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a paper declares: its systems, and its tables, figures and analyses as data.
+"""The declarations of a paper: its systems, and its tables, figures and analyses as data.
 
 A *kind* is a module: ``kind: scores`` of a table is `pipeline_lib.tables.scores`, ``kind: latent_map`` of a figure
 `pipeline_lib.figures.latent_map`, ``kind: latents`` of an analysis `pipeline_lib.analyses.latents`.
@@ -17,7 +17,7 @@ ORACLE_SPLIT: Split = "validation"  # the one split on which a group may be chos
 
 
 class TableSpec(Settings):
-    """What every kind of table declares."""
+    """The keys that every kind of table has."""
 
     title: str = Field(description="printed above the table")
     caption: str = Field(default="", description="a sentence or two for the reports; may be reStructuredText")
@@ -94,7 +94,7 @@ class TextTable(TableSpec):
 
 
 class RatingTable(TableSpec, Questions):
-    """What human judges filled in."""
+    """The answers of human judges."""
 
     kind: Literal["ratings"] = Field(description="ratings: judgements of human raters")
 
@@ -146,7 +146,7 @@ class AnalysisSpec(Settings):
 
 
 class Paper(Settings):
-    """What `papers/<paper>/paper.yaml` declares."""
+    """The content of `papers/<paper>/paper.yaml`."""
 
     title: str = Field(description="title of the paper")
     citation: str = Field(description="authors, year, venue")

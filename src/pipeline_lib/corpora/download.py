@@ -27,7 +27,7 @@ _CHUNK = 1 << 18  # bytes read at a time
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is waited for.
+    """Time limits and attempts of a download.
 
     Args:
         timeout: seconds without a byte after which a connection is given up.
@@ -143,7 +143,7 @@ class _RefusedError(Exception):
 
 @dataclass
 class _Version:
-    """What a server says that tells one version of a file from another; blank where it does not say."""
+    """The headers by which a server tells versions of a file apart; blank where it sends none."""
 
     etag: str = ""
     modified: str = ""

@@ -1,4 +1,4 @@
-"""From a corpus as it was fetched to its dialogues, whatever its format."""
+"""The way from a fetched corpus of any format to its dialogues."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Which split a dialogue belongs to where the corpus does not say."""
+"""The split of each dialogue, for a corpus without official splits."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a model and a decoding strategy agree on: hypotheses that grow by a word at a time.
+"""The interface between a model and a decoding strategy: hypotheses that grow by a word at a time.
 
 A model offers `Steps`; a strategy (`greedy`, `sampling`, `beam`) walks them and knows nothing else of the model.
 R hypotheses, T positions, V vocabulary size.

@@ -1,4 +1,4 @@
-"""From the settings of a strategy to the strategy."""
+"""The choice of a decoding strategy by its settings."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""Which examples are kept: by their lengths and by the tokens that are known (SepaCVAE, section 5.2).
+"""Filtering of examples by their lengths and by the tokens that are known (SepaCVAE, section 5.2).
 
 A dropped example is counted under the first rule that drops it, in the order of `RULES`. Lengths are those of the text
 after unknown tokens were dropped or replaced; the marks between the turns of a context do not count.

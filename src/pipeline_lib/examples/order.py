@@ -12,7 +12,7 @@ BLOCK = 256  # neighbouring examples that stay in one window: 20 KB, worth a see
 
 
 class BatchOrder:
-    """Which rows make up the batch of a training step: a function of seed and step, so that resuming needs no state.
+    """The rows of the batch of each training step: a function of seed and step, so that resuming needs no state.
 
     Each epoch is a fresh order. Blocks of neighbouring examples are shuffled and fill windows; the examples of a window
     are shuffled again. So a memory-mapped file is read a window at a time, and a split of no more than a window is

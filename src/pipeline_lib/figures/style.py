@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written: SVG and PNG beside the numbers that were drawn.
+"""The look of every figure, and its files: SVG, PNG, and the values that were drawn.
 
 Sizes are those of a two-column paper, so that text is printed at the size that is set here. A system has the same
 colour, dashes and marker in every figure; dashes and markers tell systems apart in grey print.
@@ -67,7 +67,7 @@ _SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one system is drawn."""
+    """The look of one system."""
 
     colour: str
     dashes: Dashes

@@ -1,4 +1,4 @@
-"""What one-to-many and many-to-one data do to each system: a column for either rate, a row for each measure."""
+"""The effect of one-to-many and many-to-one data on each system: a column for either rate, a row for each measure."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -112,7 +112,7 @@ def opened_member(archive: Path, choose: Callable[[list[str]], str]) -> Iterator
 
 
 class _Bounded(io.RawIOBase):
-    """What comes out of a decompressor, as long as it is not implausibly more than went in."""
+    """The output of a decompressor, as long as it is not implausibly larger than the input."""
 
     def __init__(self, expanding: IO[bytes] | gzip.GzipFile, stored: int, where: str) -> None:
         super().__init__()

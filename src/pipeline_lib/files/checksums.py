@@ -1,4 +1,4 @@
-"""What a file was when it was written, and whether it is so still.
+"""Checksums of files as they were written, and the check that they are unchanged.
 
 Beside each file ``name`` lies ``.name.sha256``, a line as ``sha256sum -c`` reads it; every reader first compares the
 file with it. A file without one, put there by hand, is read with the checks of its own format. So are Snakemake's local

@@ -98,7 +98,7 @@ def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, s
 
 
 class _Copies(NamedTuple):
-    """Of M marked contexts: ``condition`` [c; z] (M, C + Z) with z drawn from the posterior, KL (M,), means (M, Z)."""
+    """Values for M marked contexts: ``condition`` [c; z] (M, C + Z), z from the posterior, KL (M,), means (M, Z)."""
 
     condition: Tensor
     kl: Tensor
@@ -106,7 +106,7 @@ class _Copies(NamedTuple):
 
 
 class _Scored(NamedTuple):
-    """Of the N copies of B examples: nll and KL (B, N) nats, posterior mean (B, N, Z), [c; z] (B, N, C + Z)."""
+    """Values for the N copies of B examples: nll and KL (B, N) nats, posterior mean (B, N, Z), [c; z] (B, N, C + Z)."""
 
     nll: Tensor
     kl: Tensor

@@ -1,4 +1,4 @@
-"""What every trained system offers: an objective, a likelihood, responses."""
+"""The interface of every trained system: an objective, a likelihood, responses."""
 
 import importlib
 from abc import ABC, abstractmethod

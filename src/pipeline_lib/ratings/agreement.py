@@ -1,4 +1,4 @@
-"""How far raters agree. Raters are rows, what they rated (responses) are columns, NaN where one gave no answer."""
+"""Agreement of raters. Raters are rows, what they rated (responses) are columns, NaN where one gave no answer."""
 
 from collections.abc import Callable
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""Which contexts human judges see, and every system's response to them, blinded.
+"""The contexts that human judges see, with every system's response to them, blinded.
 
 The contexts depend on the split and the seed alone, so another set of systems is judged on the same ones. Systems are
 told apart by ids, in an order that differs from item to item; only the draw itself, the key, links them back.
@@ -42,7 +42,7 @@ class Item(Settings):
 
 
 class Draw(Settings):
-    """What the raters of one corpus see, and the key to it."""
+    """The items that the raters of one corpus see, and the key to them."""
 
     corpus: str
     split: str

@@ -20,7 +20,7 @@ _LARGEST = 64 << 20  # bytes of a file; a sheet of 200 items has under one MiB
 
 @dataclass(frozen=True)
 class Ratings:
-    """What the raters of one corpus gave; an item that a rater left empty is NaN throughout."""
+    """The answers of the raters of one corpus; an item that a rater left empty is NaN throughout."""
 
     raters: list[str]
     systems: list[str]

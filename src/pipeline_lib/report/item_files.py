@@ -1,4 +1,4 @@
-"""What every system answered to the contexts of one split, packed for the explorer.
+"""Every system's responses to the contexts of one split, packed for the explorer.
 
 Texts are stored once and referred to by number: systems repeat themselves, and a search then reads each text once.
 """

@@ -17,7 +17,7 @@ from pipeline_lib.vectors.space import VectorSpace
 
 
 class Responder(Protocol):
-    """What such a function is called with. It sees the training examples, and of the split to answer only the contexts.
+    """A function from contexts to responses. It sees training examples, and of the split to answer only the contexts.
 
     Args:
         contexts: (n,) strings, tokens joined by spaces.

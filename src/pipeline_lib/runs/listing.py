@@ -1,4 +1,4 @@
-"""What there is: every paper with its presets, tables, figures and systems, and the command for each."""
+"""The list of what exists: every paper with its presets, tables, figures and systems, and the command for each."""
 
 import argparse
 import signal

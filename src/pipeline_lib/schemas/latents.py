@@ -1,4 +1,4 @@
-"""What the latent variables of a trained system hold."""
+"""The latent variables of a trained system."""
 
 import pyarrow as pa
 

@@ -159,7 +159,7 @@ def rank(text: str, language: str | None) -> list[str]:
 
 
 class InverseDocumentFrequency:
-    """How rare a word is among utterances.
+    """The rarity of words among utterances.
 
     Args:
         documents: number of utterances that contain a token.

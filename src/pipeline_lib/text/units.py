@@ -18,7 +18,7 @@ from pipeline_lib.text.words import Words
 
 
 class Units(Protocol):
-    """What a system reads and writes.
+    """The units that a system reads and writes.
 
     Attributes:
         ids: ids of the tokens that are not words.

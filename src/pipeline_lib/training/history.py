@@ -1,4 +1,4 @@
-"""What a training job logs: JSON lines, which are the record, and TensorBoard events, which are a view of them."""
+"""The log of a training job: JSON lines, which are the record, and TensorBoard events, which are a view of them."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which of a training's validations the kept weights are from, and when there have been enough of them."""
+"""The choice of the validation whose weights are kept, and of the one after which training ends."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a model is worth on held-out examples while it trains: perplexities, KL, active units."""
+"""Validation metrics during training: perplexities, KL, active units."""
 
 import math
 

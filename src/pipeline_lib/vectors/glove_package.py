@@ -31,7 +31,7 @@ _READY = "ready.txt"  # written into an environment whose installation finished
 
 @dataclass(frozen=True)
 class PackageVectors:
-    """What the package learnt.
+    """The vectors that the package learnt.
 
     Attributes:
         tokens: (V) string.

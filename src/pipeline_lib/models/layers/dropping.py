@@ -1,4 +1,4 @@
-"""What is left out at random while training: words that a decoder reads, and components of its inputs and outputs.
+"""Dropout in training: of words that a decoder reads, and of components of its inputs and outputs.
 
 All noise comes from the generator of the step, so that a resumed job draws what the killed one would have drawn. It is
 drawn position by position, because processes that share a batch hold texts of different longest lengths.
