@@ -60,7 +60,7 @@ test-cluster: .venv/cluster
 	else echo "No SLURM here, and only root on Debian or Ubuntu gets it installed: $(SLURM)"; fi
 	$(BIN)/pytest -rs tests/cluster
 
-# Snakemake's executors for SLURM, Kubernetes and others, and storage in S3 (profiles/README.md).
+# Snakemake's executors for SLURM, Kubernetes and others, and storage in S3 (docs/operations/clusters.md).
 cluster: .venv/cluster
 
 check: .venv/ready

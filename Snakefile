@@ -37,7 +37,7 @@ onerror:
 
 
 rule all:
-    """The tables that the paper declares for a run without a target, all scores, and the record of the run."""
+    """Make the tables that the paper declares for a run without a target, all scores, and the record of the run."""
     default_target: True
     input:
         expand(RESULTS / "tables/{table}.csv", table=CONFIG.reported),
@@ -46,7 +46,7 @@ rule all:
 
 
 rule keywords:
-    """TextRank keywords of every utterance."""
+    """Extract the TextRank keywords of every utterance."""
     input:
         expand(
             RESULTS / "keywords/{corpus}/{split}.parquet",

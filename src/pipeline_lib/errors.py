@@ -29,13 +29,13 @@ class PipelineError(Exception):
 
 
 def _printable(text: str) -> str:
-    """``text`` cut to a bearable length, with what could steer a terminal, or not be encoded, written as an escape."""
+    """Cut ``text`` to a readable length; escape what could steer a terminal or cannot be encoded."""
     cut = text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text) - _LONGEST:,} more characters)"
     return "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in cut)
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """A hint naming the closest of ``known``, else listing what there is."""
+    """Return a hint that names the closest of ``known``, or else lists what there is."""
     from difflib import get_close_matches
 
     if close := get_close_matches(name, known, n=1, cutoff=0.5):

@@ -39,7 +39,7 @@ class _Run(NamedTuple):
 
 
 class Results:
-    """What a run measured; made by `load`.
+    """The measurements of a run; made by `load`.
 
     Attributes:
         scores: a row for each value: ``selection`` (how the group was chosen), ``metric``, ``value`` (missing where it

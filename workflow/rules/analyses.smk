@@ -5,7 +5,7 @@ OF_SYSTEMS = [name for name in CONFIG.analyses if name not in [*OF_CORPORA, *SWE
 
 
 def options_of_analysis(wildcards):
-    """Options of an analysis as JSON; a function, since Snakemake takes braces in a plain text for wildcards."""
+    """Return an analysis's options as JSON; a function, since Snakemake takes braces in a plain text for wildcards."""
     return json.dumps(CONFIG.analyses[wildcards.analysis].options)
 
 
@@ -14,14 +14,14 @@ def module_of_analysis(wildcards):
 
 
 def continued_by(wildcards):
-    """The analysis that another one continues, if it does."""
+    """Return the analysis that another one continues, if it does."""
     path = RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet"
     other = CONFIG.analyses[wildcards.analysis].of
     return expand(path, analysis=other, allow_missing=True) if other else []
 
 
 rule analyse_system:
-    """An analysis of one trained system, whatever its kind."""
+    """Run an analysis of one trained system, whatever its kind."""
     input:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
@@ -88,18 +88,18 @@ rule find_contradictions:
 
 
 def swept_systems(sweep):
-    """Systems of a sweep, after the baselines that frame them."""
+    """List the systems of a sweep, after its reference rows."""
     return [*BASELINES, *CONFIG.sweeps[sweep].systems]
 
 
 def with_groups(systems):
-    """Those that have groups of their own: they are given clusters, or told how many groups to form."""
+    """List the systems that have groups of their own: they are given clusters, or told how many groups to form."""
     trained = [name for name in systems if name in TRAINED]
     return [name for name in trained if "group" in SYSTEMS[name].reads or "groups" in SYSTEMS[name].options]
 
 
 def swept(path, chosen=list):
-    """``path`` for every run of one point of a sweep; ``chosen`` picks from its systems."""
+    """Expand ``path`` for every run of one point of a sweep; ``chosen`` picks from its systems."""
 
     def files(wildcards):
         systems, seeds = swept_systems(wildcards.analysis), CONFIG.sweeps[wildcards.analysis].seeds
@@ -110,7 +110,7 @@ def swept(path, chosen=list):
 
 
 rule collect_sweep:
-    """What each swept system made of one generated corpus, over its runs, and how one-to-many that corpus truly is."""
+    """Collect the results of each swept system on one generated corpus, and how one-to-many that corpus truly is."""
     input:
         scores=swept(RESULTS / "scores/{corpus}/{system}/seed{seed}/test.parquet"),
         per_item=swept(RESULTS / "items/{corpus}/{system}/seed{seed}/test.parquet"),

@@ -2,7 +2,7 @@
 
 
 def keywords_of(wildcards):
-    """Keyword tables, where clusters are built over keywords."""
+    """Return the keyword tables, where clusters are built over keywords."""
     if config_of(wildcards.corpus).clustering.words == "all":
         return []
     return expand(RESULTS / "keywords/{corpus}/{split}.parquet", corpus=wildcards.corpus, split=SPLITS)

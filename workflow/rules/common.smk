@@ -26,7 +26,7 @@ ROOT = SCRIPTS.parents[1]
 
 
 def files_of_configuration():
-    """config.yaml and what the command line names, in the order in which they are laid over each other."""
+    """List config.yaml and what the command line names; a later file takes precedence."""
     return [Path("config.yaml"), *(file for file in map(Path, workflow.configfiles) if file != Path("config.yaml"))]
 
 
@@ -94,27 +94,27 @@ def config_of(corpus):
 
 
 def settings(section):
-    """A parameter: one section of a corpus's configuration as JSON."""
+    """Make a parameter of one section of a corpus's configuration, as JSON."""
     return lambda wildcards: getattr(config_of(wildcards.corpus), section).model_dump_json()
 
 
 def code_of(script, *modules):
-    """Fingerprint of the code that a stage runs; ``modules`` are those that it imports by name at run time."""
+    """Return the fingerprint of a stage's code; ``modules`` are those that it imports by name at run time."""
     return stage_fingerprint(SCRIPTS / f"{script}.py", modules)
 
 
 def modules_of_metrics(metrics):
-    """Modules of metrics, which a stage loads by their names."""
+    """List the modules of metrics, which a stage loads by their names."""
     return sorted({module_of_kind("pipeline_lib.metrics", metric) for metric in metrics})
 
 
 def code_of_metrics(script, metrics):
-    """Fingerprint of a stage that loads these metrics."""
+    """Return the fingerprint of a stage that loads these metrics."""
     return code_of(script, *modules_of_metrics(metrics))
 
 
 def module_of(system):
-    """Module of a trained system's class."""
+    """Return the module of a trained system's class."""
     return SYSTEMS[system].model.partition(":")[0]
 
 
@@ -124,25 +124,25 @@ def tokeniser_of(wildcards):
 
 
 def with_tokeniser(script, modules=lambda wildcards: []):
-    """Fingerprint of a stage that uses the corpus's tokeniser, and what else it imports by name."""
+    """Return the fingerprint of a stage that uses the corpus's tokeniser, and what else it imports by name."""
     return lambda wildcards: code_of(
         script, f"pipeline_lib.text.tokenisers.{tokeniser_of(wildcards)}", *modules(wildcards)
     )
 
 
 def attempts_of(megabytes):
-    """Memory that grows when a job is tried again."""
+    """Return a memory limit that grows when a job is tried again."""
     return lambda wildcards, attempt: megabytes * attempt
 
 
 def vectors_if_any(wildcards):
-    """Word vectors of a corpus, in a list; an empty one where its systems learn their own."""
+    """Return the word vectors of a corpus in a list, which is empty if its systems learn their own."""
     source = config_of(wildcards.corpus).embeddings.source
     return [] if source == "none" else [RESULTS / f"vectors/{wildcards.corpus}/{source}.parquet"]
 
 
 def vectors_of(wildcards):
-    """Word vectors of a corpus, for what cannot do without."""
+    """Return the word vectors of a corpus, for stages that need them."""
     if not (vectors := vectors_if_any(wildcards)):
         raise WorkflowError(
             f"corpus {wildcards.corpus!r} has no word vectors (embeddings.source: none), which this needs: clusters, "
@@ -156,7 +156,7 @@ def vectors_of_filter(wildcards):
 
 
 def vocabulary_of(wildcards):
-    """The vocabulary of what a system reads and writes."""
+    """Return the vocabulary of the units that a system reads and writes."""
     units = CONFIG.units_of(wildcards.corpus, wildcards.system)
     return RESULTS / f"vocabulary/{wildcards.corpus}/{VOCABULARIES[units]}"
 
@@ -172,7 +172,7 @@ def code_of_system(script, *kinds):
 
 
 def encoded(*splits):
-    """An input: splits in the units of a system."""
+    """Make an input of splits in the units of a system."""
     path = RESULTS / "encoded/{corpus}/{units}/{split}.arrow"
     return lambda wildcards: expand(
         path, units=CONFIG.units_of(wildcards.corpus, wildcards.system), split=splits, corpus=wildcards.corpus
@@ -180,17 +180,17 @@ def encoded(*splits):
 
 
 def side_tables_of(wildcards):
-    """The tables that a system reads beside the examples."""
+    """List the tables that a system reads in addition to the examples."""
     tables = [table.split("/") for table in SYSTEMS[wildcards.system].reads.values()]
     return [RESULTS / f"{stage}/{wildcards.corpus}/{file}.parquet" for stage, file in tables]
 
 
 def reads_of(wildcards, input):
-    """The same, each after the field of the batch that it fills."""
+    """List the same tables, each after the field of the batch that it fills."""
     return [f"{field}={file}" for field, file in zip(SYSTEMS[wildcards.system].reads, input.side_tables)]
 
 
 def runs_of(table, path, **wildcards):
-    """``path`` for every run of a table: its systems with every seed, on its corpora if they are not given."""
+    """Expand ``path`` for every run of a table: its systems with every seed, on its corpora if they are not given."""
     fixed = {"corpus": CONFIG.corpora_of(table), "system": CONFIG.systems_of(table), "seed": CONFIG.seeds}
     return expand(path, **fixed | wildcards)

@@ -2,12 +2,12 @@
 
 
 def pinned(wildcards):
-    """What decides the content of a source's files; where they are fetched from is left out, so moving a mirror reruns nothing."""
+    """Return what decides the content of a source's files, without their location: moving a mirror reruns nothing."""
     return CONFIG.sources[wildcards.corpus].content().model_dump_json()
 
 
 def mirrored_files(wildcards):
-    """Files without a checksum that lie in a mirror: tracked as inputs, since nothing else tells that they changed."""
+    """List files of a mirror without a checksum: tracked as inputs, since nothing else tells that they changed."""
     source = CONFIG.sources[wildcards.corpus]
     folders = [Path(folder) for folder in (source.mirror, CONFIG.mirror) if folder]
     unpinned = [file for bundle in source.bundles for file in bundle if file.sha256 is None]

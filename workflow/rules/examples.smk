@@ -2,7 +2,7 @@
 
 
 rule extract_examples:
-    """The windows of every dialogue, tokenised (T-1 single-turn examples of T turns), and the token counts."""
+    """Cut every dialogue into tokenised windows (T-1 single-turn examples of T turns), and count the tokens."""
     input:
         RESULTS / "dialogues/{corpus}/dialogues.parquet",
     output:
@@ -58,7 +58,7 @@ rule filter_examples:
 
 
 rule count_examples:
-    """Vocabulary, examples, one-to-many and many-to-one counts and maxima of every split (Table 1)."""
+    """Count vocabulary, examples, one-to-many and many-to-one cases and their maxima in every split (Table 1)."""
     input:
         examples=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
         vocabulary=RESULTS / "vocabulary/{corpus}/words.parquet",
@@ -79,7 +79,7 @@ rule count_examples:
 
 
 rule encode_examples:
-    """A split as token ids, which every job that reads it maps into memory."""
+    """Encode a split as token ids, which every job that reads it maps into memory."""
     input:
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
         vocabulary=lambda wildcards: RESULTS / f"vocabulary/{wildcards.corpus}/{VOCABULARIES[wildcards.units]}",
@@ -99,7 +99,7 @@ rule encode_examples:
 
 
 rule read_references:
-    """Further references to the contexts of a split, which someone brought."""
+    """Read further references to the contexts of a split from a file of the user."""
     input:
         references=lambda wildcards: CONFIG.sources[wildcards.corpus].references[wildcards.split],
         examples=RESULTS / "examples/{corpus}/{split}.parquet",

@@ -7,7 +7,7 @@ ALONE = [name for name in CONFIG.figures if name not in [*SWEPT, *OF_ANALYSES, *
 
 
 def drawn(path, corpus, **places):
-    """The picture of a figure, in Snakemake's report with the caption that the paper declares."""
+    """Return the picture of a figure, in Snakemake's report with the caption that the paper declares."""
 
     def labels(wildcards):
         spec = CONFIG.figures[wildcards.figure]
@@ -45,7 +45,7 @@ def code_of_figure(script):
 
 
 rule plot_analyses:
-    """A figure of an analysis of several systems, of the runs with the first seed."""
+    """Draw the figure of an analysis of several systems, of the runs with the first seed."""
     input:
         lambda wildcards: expand(
             RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
@@ -81,7 +81,7 @@ rule plot_analyses:
 
 
 rule plot_histories:
-    """What the training jobs of several systems recorded, averaged over their runs."""
+    """Draw what the training jobs of several systems recorded, averaged over their runs."""
     input:
         lambda wildcards: expand(
             RESULTS / "models/{corpus}/{system}/seed{seed}/history.jsonl",
@@ -133,7 +133,7 @@ use rule plot_histories as plot_histories_of_system with:
 
 
 rule plot_sweep:
-    """Relevance, diversity, KL, group recovery and perplexity of each system against either rate."""
+    """Draw relevance, diversity, KL, group recovery and perplexity of each system against either rate."""
     input:
         lambda wildcards: [
             RESULTS / f"analyses/{point.corpus}/{SWEPT[wildcards.figure]}.parquet"
@@ -161,7 +161,7 @@ rule plot_sweep:
 
 
 rule plot_alone:
-    """A figure that needs no result of the run."""
+    """Draw a figure that needs no result of the run."""
     output:
         svg=drawn("{figure}", "none"),
         png=RESULTS / "figures/{figure}.png",
@@ -181,7 +181,7 @@ rule plot_alone:
 
 
 rule figures:
-    """Every figure of the page, and the training histories of each system by itself."""
+    """Draw every figure of the page, and the training histories of each system by itself."""
     input:
         [RESULTS / picture for figure in CONFIG.drawn for picture in CONFIG.pictures(figure)],
         expand(

@@ -2,7 +2,7 @@
 
 
 rule extract_keywords:
-    """TextRank keywords of contexts and responses, best first, at least one each."""
+    """Extract TextRank keywords of contexts and responses, best first, at least one each."""
     input:
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
         train=RESULTS / "filtered/{corpus}/train.parquet",

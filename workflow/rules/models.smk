@@ -2,7 +2,7 @@
 
 
 def description_of(wildcards):
-    """What the network is built from (pipeline_lib.config.layout.Description), as JSON."""
+    """Return what the network is built from (pipeline_lib.config.layout.Description), as JSON."""
     return CONFIG.description(wildcards.corpus, wildcards.system).model_dump_json()
 
 
@@ -19,7 +19,7 @@ def tensorboard_of(wildcards):
 
 
 def start_of(wildcards):
-    """The trained model whose weights a system begins with, of the same corpus and seed."""
+    """Return the trained model whose weights a system begins with, of the same corpus and seed."""
     first = SYSTEMS[wildcards.system].starts_from
     return [RESULTS / f"models/{wildcards.corpus}/{first}/seed{wildcards.seed}/model.safetensors"] if first else []
 

@@ -6,12 +6,12 @@ JUDGED_RUN = CONFIG.seeds[0] if CONFIG.ratings.run is None else CONFIG.ratings.r
 
 
 def filled_sheets(wildcards):
-    """The CSV files in the folder of ratings, as many as there are when the workflow starts."""
+    """List the CSV files that are in the folder of ratings when the workflow starts."""
     return sorted(path for path in Path(CONFIG.ratings.folder).glob("*") if path.suffix.lower() == ".csv")
 
 
 def keys_of_filled_sheets(wildcards):
-    """Keys of the sheets, if any came back: without ratings, their table asks for no model and no response.
+    """List the keys of the sheets, if any came back: without ratings, their table needs no model and no response.
 
     A key that was copied beside the ratings is taken instead of the current one, so that ratings outlive a retraining.
     """

@@ -2,7 +2,7 @@
 
 
 def code_of_stages():
-    """Fingerprint of every stage, apart for each system and corpus that brings code of its own, as JSON."""
+    """Return the fingerprint of every stage, one for each system and corpus with code of its own, as JSON."""
     code = {script.stem: code_of(script.stem) for script in sorted(SCRIPTS.glob("*.py"))}
     for stage in ("score_responses", "compare_systems", "make_score_table", "make_report"):
         code[stage] = code_of_metrics(stage, CONFIG.metrics_shown)
@@ -18,7 +18,7 @@ def code_of_stages():
 
 
 def items_shown():
-    """Responses of every run that a table of the page shows, test before validation, each file once."""
+    """List the responses of every run that a table of the page shows, test before validation, each file once."""
     path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
     of_table = {table: splits_of(table) for table in CONFIG.reported if CONFIG.report.items}
     shown = [
@@ -30,7 +30,7 @@ def items_shown():
 # Not an input of the tables: any change would remake them, and under ancient() Snakemake 9.27 does not look whether the
 # tables' own settings changed when this rule has to run.
 rule describe_run:
-    """Configuration, code, versions and checksums of the data: what makes two runs comparable."""
+    """Record configuration, code, versions and checksums of the data: what makes two runs comparable."""
     input:
         raw=expand(
             RESULTS / "raw/{corpus}/manifest.json",
@@ -42,7 +42,7 @@ rule describe_run:
     log:
         LOGS / "manifest.log",
     params:
-        config=lambda wildcards: CONFIG.recorded(),  # it may hold braces, which are no wildcards here
+        config=lambda wildcards: CONFIG.recorded(),  # it may hold braces, which are not wildcards here
         code=code_of_stages(),
     shell:
         "python $SCRIPTS/describe_run.py --config {params.config:q} --code {params.code:q} --raw {input.raw:q} "
@@ -50,7 +50,7 @@ rule describe_run:
 
 
 rule make_report:
-    """Tables, figures, all responses and the record of the run as one page that opens without a network."""
+    """Make one page of tables, figures, all responses and the record of the run; it opens without a network."""
     input:
         manifest=RESULTS / "manifest.json",
         tables=expand(RESULTS / "tables/{table}.json", table=CONFIG.reported),

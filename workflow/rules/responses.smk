@@ -50,7 +50,7 @@ rule generate_responses:
 
 
 rule generate_baseline:
-    """The rows that frame every table: random training responses and the human references."""
+    """Make the reference rows: random training responses (floor) and the human references (ceiling)."""
     input:
         train=RESULTS / "filtered/{corpus}/train.parquet",
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
@@ -69,7 +69,7 @@ rule generate_baseline:
 
 
 rule generate_exact:
-    """Reference rows of generated sentences: the likelihood under the distribution that they were drawn from."""
+    """Make the reference rows of generated sentences: likelihoods under the distribution that they were drawn from."""
     input:
         RESULTS / "filtered/{corpus}/{split}.parquet",
     output:
@@ -88,7 +88,7 @@ rule generate_exact:
 
 
 rule call_function:
-    """Responses of a system that is one function: no training, no likelihood."""
+    """Call a system that is one function: no training, no likelihood."""
     input:
         train=RESULTS / "filtered/{corpus}/train.parquet",
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
@@ -115,7 +115,7 @@ rule call_function:
 
 
 rule read_external_responses:
-    """Take in the responses of a system that was not trained here."""
+    """Read the responses of a system that was not trained here."""
     input:
         responses=external_file,
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",

@@ -2,7 +2,7 @@
 
 
 def splits_of(table):
-    """Splits whose responses a table scores."""
+    """List the splits whose responses a table scores."""
     return CONFIG.tables[table].read_splits if table in CONFIG.tables_of("scores") else []
 
 
@@ -10,7 +10,7 @@ SPLITS_SCORED = [split for split in SPLITS if any(split in splits_of(table) for 
 
 
 def runs_scored(path):
-    """``path`` for every run that a table of a run without a target shows on a split, each once."""
+    """Expand ``path`` for every run that a table of a run without a target shows on a split, each once."""
 
     def files(wildcards):
         tables = [table for table in CONFIG.reported if wildcards.split in splits_of(table)]
@@ -20,18 +20,18 @@ def runs_scored(path):
 
 
 def competing_in(wildcards):
-    """The systems of a table that are compared: baselines frame it."""
+    """List the systems of a table that are compared, without its reference rows."""
     return [system for system in CONFIG.systems_of(wildcards.table) if not SYSTEMS[system].baseline]
 
 
 def references_if_any(wildcards):
-    """Further references of a split, in a list; an empty one where nobody brought any."""
+    """Return further references of a split in a list, which is empty if there are none."""
     brought = wildcards.split in CONFIG.sources[wildcards.corpus].references
     return [RESULTS / f"references/{wildcards.corpus}/{wildcards.split}.parquet"] if brought else []
 
 
 rule score_responses:
-    """The tables' metrics of one system's responses, with intervals, and the items' values for paired tests."""
+    """Score one system's responses by the tables' metrics, with intervals, and give items' values for paired tests."""
     input:
         responses=RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
         vectors=vectors_if_any if VECTORS_SCORED else [],
@@ -60,7 +60,7 @@ rule score_responses:
 
 
 rule collect_scores:
-    """All scores of a split in long form; a missing run is an error."""
+    """Collect all scores of a split in long form; a missing run is an error."""
     input:
         runs_scored(RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet"),
     output:

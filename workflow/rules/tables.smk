@@ -2,7 +2,7 @@
 
 
 def shown(kind):
-    """A file of a table, in Snakemake's report with the caption that the paper declares."""
+    """Return a file of a table, in Snakemake's report with the caption that the paper declares."""
     return report(
         RESULTS / f"tables/{{table}}.{kind}",
         caption="../report/table.rst",
@@ -18,12 +18,12 @@ def shown(kind):
 
 
 def spec_of(wildcards):
-    """What the paper declares of a table (pipeline_lib.config.papers), without what it leaves as it is."""
+    """Return what the paper declares of a table (pipeline_lib.config.papers), without defaults."""
     return CONFIG.tables[wildcards.table].model_dump_json(by_alias=True, exclude_defaults=True)
 
 
 def layout_of(wildcards):
-    """Rows of a table (pipeline_lib.config.layout.Layout)."""
+    """Return the rows of a table (pipeline_lib.config.layout.Layout)."""
     return CONFIG.layout(wildcards.table).model_dump_json(exclude_defaults=True)
 
 
@@ -75,7 +75,7 @@ def scores_of(wildcards):
 
 
 def significance_of(wildcards):
-    """Paired tests between the rows, where a table has any."""
+    """Return the paired tests between the rows, where a table has any."""
     if wildcards.table not in CONFIG.tested:
         return []
     path = RESULTS / "significance/{corpus}/{table}.parquet"
@@ -83,7 +83,7 @@ def significance_of(wildcards):
 
 
 def items_of(wildcards):
-    """Values of every item, where each row is tested against the first."""
+    """Return the values of every item, where each row is tested against the first."""
     spec = CONFIG.tables[wildcards.table]
     if spec.beside != "first row" or spec.from_ is not None:
         return []
@@ -92,7 +92,7 @@ def items_of(wildcards):
 
 
 rule make_score_table:
-    """Metrics of systems, with the published values, or the differences from the first row, beneath."""
+    """Make the table of systems' metrics; below them the published values or the differences from the first row."""
     input:
         scores=scores_of,
         significance=significance_of,
@@ -128,7 +128,7 @@ rule make_score_table:
 
 
 def analysis_of(wildcards):
-    """The analysis that a table of texts shows: of each corpus, or of each system's first run."""
+    """Return the analysis that a table of texts shows: of each corpus, or of each system's first run."""
     name, corpora = CONFIG.tables[wildcards.table].from_, CONFIG.corpora_of(wildcards.table)
     if name in OF_CORPORA:
         return expand(RESULTS / "analyses/{corpus}/{analysis}.parquet", corpus=corpora, analysis=name)
@@ -137,7 +137,7 @@ def analysis_of(wildcards):
 
 
 def answers_of(wildcards):
-    """Every system's responses of the first run, where the analysis picked contexts of a corpus."""
+    """Return every system's responses of the first run, where the analysis picked contexts of a corpus."""
     if CONFIG.tables[wildcards.table].from_ not in OF_CORPORA:
         return []
     path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
@@ -145,7 +145,7 @@ def answers_of(wildcards):
 
 
 rule make_text_table:
-    """Texts that an analysis picked or made, with every system's answers to them."""
+    """Make the table of texts that an analysis picked or made, with every system's responses to them."""
     input:
         analysis=analysis_of,
         per_item=answers_of,
@@ -173,7 +173,7 @@ rule make_text_table:
 
 
 rule make_rating_table:
-    """The table of whatever filled sheets there are; without any it draws nothing and says that none were collected."""
+    """Make the table of the filled sheets there are; without any it draws nothing and says that none were collected."""
     input:
         ratings=filled_sheets,
         draws=keys_of_filled_sheets,
@@ -201,7 +201,7 @@ rule make_rating_table:
 
 
 rule make_setting_table:
-    """Sizes, options and training settings of systems, beside the published ones."""
+    """Make the table of systems' sizes, options and training settings, beside the published ones."""
     input:
         published=PUBLISHED_VALUES,
     output:
@@ -226,7 +226,7 @@ rule make_setting_table:
 
 
 def trained_in(path):
-    """``path`` for every run of a table's trained systems."""
+    """Expand ``path`` for every run of a table's trained systems."""
 
     def files(wildcards):
         trained = [system for system in CONFIG.systems_of(wildcards.table) if system in TRAINED]
@@ -236,7 +236,7 @@ def trained_in(path):
 
 
 rule make_cost_table:
-    """Runtime and memory of every stage and system of this run, from its benchmark files."""
+    """Make the table of runtime and memory of every stage and system of this run, from its benchmark files."""
     input:
         # The benchmark files are not inputs: Snakemake would train a model again for one that is not there.
         trained_in(RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json"),

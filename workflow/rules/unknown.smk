@@ -9,8 +9,8 @@ from pipeline_lib.config.loading import read_yaml
 
 
 def unmade_targets():
-    """Targets of the command line that no rule makes, and that are no rule's name."""
-    # in object storage a rule's outputs bear the bucket's name, so that no word on the command line could match;
+    """List targets of the command line that no rule makes, and that are not a rule's name."""
+    # in object storage a rule's outputs carry the bucket's name, so that no word on the command line could match;
     # a workflow that uses this one may make a file with a rule still to come
     if AS_MODULE or workflow.storage_settings.default_storage_provider is not None:
         return []

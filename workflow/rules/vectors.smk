@@ -6,7 +6,7 @@ FROM_FILE = {
 
 
 def embeddings_of_name(name):
-    """Embedding settings, of any corpus, that name a vector file ``name``."""
+    """List the embedding settings, of any corpus, that name a vector file ``name``."""
     return [embeddings for embeddings in FROM_FILE.values() if embeddings.file.name == name]
 
 
@@ -15,7 +15,7 @@ def vectors_file(wildcards):
 
 
 def dimension_of(wildcards):
-    """The width that a file with several (glove.6B.zip) is asked for."""
+    """Return the option for the width that is wanted of a file with several (glove.6B.zip)."""
     dimension = config_of(wildcards.corpus).embeddings.dimension
     return f"--dimension {dimension}" if dimension else ""
 
@@ -39,7 +39,7 @@ rule fetch_vectors:
 
 
 rule select_vectors:
-    """The rows of a GloVe file that the corpus uses."""
+    """Select the rows of a GloVe file that the corpus uses."""
     input:
         file=vectors_file,
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
@@ -62,7 +62,7 @@ rule select_vectors:
 
 
 rule train_vectors:
-    """GloVe trained on the training split."""
+    """Train GloVe on the training split."""
     input:
         dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
@@ -86,7 +86,7 @@ rule train_vectors:
 
 
 rule train_vectors_with_package:
-    """GloVe trained on the training split by glove-python-binary, in an environment of its own (Python 3.6-3.8)."""
+    """Train GloVe on the training split by glove-python-binary, in an environment of its own (Python 3.6-3.8)."""
     input:
         dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
@@ -110,7 +110,7 @@ rule train_vectors_with_package:
 
 
 rule build_vocabulary:
-    """Token ids of the filtered training split with their embeddings, if the corpus has word vectors."""
+    """Number the tokens of the filtered training split and join their embeddings, if the corpus has word vectors."""
     input:
         train=RESULTS / "filtered/{corpus}/train.parquet",
         vectors=vectors_if_any,
@@ -128,7 +128,7 @@ rule build_vocabulary:
 
 
 rule list_pieces:
-    """The word pieces of a corpus's systems, from the file that `units.pieces` names."""
+    """List the word pieces of a corpus's systems, from the file that `units.pieces` names."""
     input:
         lambda wildcards: config_of(wildcards.corpus).units.pieces,
     output:

@@ -60,7 +60,7 @@ class _Texts(NamedTuple):
     means: MeanVectors
 
     def units(self, rows: np.ndarray | slice) -> np.ndarray:
-        """(len(rows), D) float32, means scaled to length 1; zeros without a content word."""
+        """Return (len(rows), D) float32 means scaled to length 1; zeros for a text without content words."""
         means = self.means[rows]
         norm = np.linalg.norm(means, axis=1, keepdims=True)
         return np.divide(means, norm, out=np.zeros_like(means), where=norm > 0)
@@ -86,9 +86,9 @@ def find_cases(
     Args:
         examples: split -> its examples (`EXAMPLES`).
         vectors: word vectors (`vectors_schema`).
-        language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
+        language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
-        `schema.CASES`, ``options.contexts`` cases at the most, fewer where the corpus has fewer.
+        `CASES`, ``options.contexts`` cases at the most, fewer where the corpus has fewer.
     """
     space = VectorSpace.read(vectors)
     tables = {
@@ -135,14 +135,14 @@ def _texts(texts: pa.Array, space: VectorSpace, language: str | None) -> _Texts:
 
 
 def _is_content(vocabulary: pa.Array, language: str | None) -> np.ndarray:
-    """(V,) bool: neither a stop word nor a piece of one, and with a letter in it."""
+    """Mark tokens that are neither a stop word nor a piece of one, and have a letter in them: (V,) bool."""
     stop = pa.concat_arrays([stop_words(language), pa.array(CLITICS)])
     plain = pc.invert(pc.is_in(vocabulary, value_set=stop))
     return pc.and_(plain, pc.match_substring_regex(vocabulary, r"\pL")).to_numpy(zero_copy_only=False)
 
 
 def _different_words(texts: _Texts) -> np.ndarray:
-    """(T,) int64, how many different content words a text has."""
+    """Count the different content words of each text: (T,) int64."""
     bound = int(texts.words.ids.max(initial=0)) + 1
     return np.bincount(np.unique(texts.words.text * bound + texts.words.ids) // bound, minlength=len(texts.text))
 
@@ -151,7 +151,7 @@ def _different_words(texts: _Texts) -> np.ndarray:
 
 
 def _with_several(train: pa.Table, contexts: _Texts, responses: _Texts, fewest: int) -> _Several:
-    """Contexts with content and with ``fewest`` or more different responses with content."""
+    """Find the contexts with content and with ``fewest`` or more different responses with content."""
     context = pc.index_in(train["context"], value_set=contexts.text).to_numpy()
     response = pc.index_in(train["response"], value_set=responses.text).to_numpy()
     both = (_different_words(contexts) >= FEWEST_CONTENT_WORDS)[context] & (responses.words.lengths > 0)[response]
@@ -171,12 +171,12 @@ def _with_several(train: pa.Table, contexts: _Texts, responses: _Texts, fewest: 
 
 
 def _mean_cosine(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Mean cosine over the pairs of ``count`` (M,) unit vectors, from their sums ``total`` (M, D)."""
+    """Return the mean cosine over the pairs of ``count`` (M,) unit vectors, from their sums ``total`` (M, D)."""
     return ((total**2).sum(axis=-1) - count) / (count * (count - 1))
 
 
 def _nearest(left: np.ndarray, right: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
-    """The ``most`` nearest of ``right`` (T, D) for each of ``left`` (M, D), nearest first, all unit vectors.
+    """Find the ``most`` nearest of ``right`` (T, D) for each of ``left`` (M, D), nearest first, all unit vectors.
 
     Returns:
         (M, K) int64 and (M, K) float64 cosines, K = min(most, T); ties go to the lowest index.
@@ -196,7 +196,7 @@ def _nearest(left: np.ndarray, right: np.ndarray, most: int) -> tuple[np.ndarray
 
 
 def _rank(several: _Several, nearest: Sequence[np.ndarray], responses: _Texts) -> np.ndarray:
-    """Rows of ``several`` that are near to the other splits and contradictory, the least alike responses first."""
+    """List the rows of ``several`` near to the other splits and contradictory, the least alike responses first."""
     if not len(several.context):
         return np.empty(0, np.int64)
     n = int((responses.words.lengths > 0).sum())
@@ -211,7 +211,7 @@ def _rank(several: _Several, nearest: Sequence[np.ndarray], responses: _Texts) -
 def _choose(
     ranking: np.ndarray, contexts: _Texts, several: _Several, train: pa.Table, options: Options
 ) -> list[tuple[int, list[dict[str, Any]]]]:
-    """Rows of ``several`` that become cases, each with its responses."""
+    """Choose the rows of ``several`` that become cases, each with its responses."""
     chosen: list[tuple[int, list[dict[str, Any]]]] = []
     taken: list[set[Any]] = []
     for i in ranking:
@@ -230,7 +230,7 @@ def _choose(
 
 
 def _count_new(texts: Sequence[set[str]]) -> int:
-    """How many texts are no near-duplicate of one before."""
+    """Count the texts that are not near-duplicates of an earlier one."""
     kept: list[set[str]] = []
     for words in texts:
         if _is_new(words, kept):
@@ -243,7 +243,7 @@ def _is_new(words: set[Any], others: Sequence[set[Any]]) -> bool:
 
 
 def _examples_of(table: pa.Table, split: str, context: str) -> list[dict[str, Any]]:
-    """The different responses to one context in the order of the corpus; of train, the commonest first."""
+    """List the different responses to a context in the order of the corpus; of train, the commonest first."""
     own = table.filter(pc.equal(table["context"], context)).sort_by("example_id")
     found: dict[str, dict[str, Any]] = {}
     for row in own.to_pylist():

@@ -16,7 +16,7 @@ class MeanCosines(NamedTuple):
 
 
 def mean_cosines(vectors: NDArray[np.floating], same: NDArray[np.bool_]) -> MeanCosines:
-    """Mean cosine over the pairs of one group and over the others, no vector paired with itself.
+    """Return the mean cosine over the pairs of one group and over the others; no vector is paired with itself.
 
     Args:
         vectors: (B, D), any scale; a vector of zeros has cosine 0 with all.
@@ -28,7 +28,7 @@ def mean_cosines(vectors: NDArray[np.floating], same: NDArray[np.bool_]) -> Mean
 
 
 def cosine_matrix(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    """(B, D) -> (B, B)."""
+    """Return the cosines of all pairs: (B, D) -> (B, B)."""
     exact = vectors.astype(np.float64)
     norms = np.linalg.norm(exact, axis=1, keepdims=True)
     unit = np.divide(exact, norms, out=np.zeros_like(exact), where=norms > 0)

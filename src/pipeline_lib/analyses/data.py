@@ -1,4 +1,4 @@
-"""What an analysis of a trained system may read."""
+"""The data that an analysis of a trained system may read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

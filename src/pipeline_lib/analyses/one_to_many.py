@@ -23,7 +23,7 @@ UPTAKE = "uptake"
 INFERRED = "ARI, response given"  # of the group that the system tells with the response in hand
 METRICS = (*SWEPT, UPTAKE, INFERRED)
 _TEXTS = ["context", "response"]
-_GROUPS = pa.schema([pa.field("group", pa.int16()), pa.field("label", pa.int32())])  # of `analysis.schemas.latents`
+_GROUPS = pa.schema([pa.field("group", pa.int16()), pa.field("label", pa.int32())])  # as in `latents_schema`
 
 POINT = pa.schema(
     [
@@ -67,13 +67,13 @@ def point(
     groups: Mapping[str, Sequence[Path]],
     counts: Path,
 ) -> pa.Table:
-    """Everything that is drawn of one corpus.
+    """Collect everything that is drawn of one corpus.
 
     Args:
-        scores: schema.SCORES of the test split, one file for each system and seed.
+        scores: `SCORES` of the test split, one file for each system and seed.
         expect: ``corpus/test/system/seed`` of each of them.
         items: the scored responses of the same runs.
-        groups: system -> files of `analysis.schemas.latents`, one a run, for systems that have groups.
+        groups: system -> files of `latents_schema`, one per run, for systems that have groups.
         counts: counts of the corpus, as Table 1 has them.
     Returns:
         POINT table; a system has no row for a metric that it does not define.
@@ -98,7 +98,7 @@ def point(
 
 
 def over_runs(runs: Sequence[Measured]) -> Estimate:
-    """Mean and 95 % interval of a figure whose runs share their items.
+    """Return the mean and 95 % interval of a value whose runs share their items.
 
     The variance of the mean is that between runs, divided by their number, plus that over items, not divided: all runs
     answer the same contexts. Degrees of freedom follow Satterthwaite (1946), those of the items being many. Without
@@ -135,7 +135,7 @@ def _of_score(row: Mapping[str, Any]) -> Measured | None:
 
 
 def _error(low: float, high: float) -> float:
-    """Standard error from the ends of a 95 % interval."""
+    """Compute the standard error from the ends of a 95 % interval."""
     from scipy.special import ndtri
 
     return (high - low) / 2 / float(ndtri((1 + LEVEL) / 2))
@@ -148,7 +148,7 @@ def _uptake(file: Path) -> Measured | None:
 
 
 def _agreement(file: Path) -> Measured:
-    """ARI of a system's groups with the corpus's own."""
+    """Read the ARI of a system's groups with the corpus's own."""
     from sklearn.metrics import adjusted_rand_score  # here: it takes a second
 
     table = read_parquet(file, _GROUPS, _GROUPS.names)

@@ -1,4 +1,4 @@
-"""What one Gaussian prior costs where a context has several posteriors: Figure 2 of the SepaCVAE paper, in numbers.
+"""The cost of one Gaussian prior for a context with several posteriors: Figure 2 of the SepaCVAE paper, in numbers.
 
 A context whose responses put their posteriors in different places shares one prior among them. Nearest to all in KL
 is the Gaussian with the mean and the variance of their mixture: between them and wider than any, so that most of what
@@ -18,17 +18,17 @@ class UnivariateGaussian(NamedTuple):
     sd: float
 
     def density(self, z: ArrayLike) -> NDArray[np.float64]:
-        """Of the same shape as ``z``."""
+        """Return the density at each of ``z``, in the same shape."""
         return np.exp(-0.5 * ((np.asarray(z) - self.mean) / self.sd) ** 2) / (self.sd * np.sqrt(2 * np.pi))
 
 
 def kl(q: UnivariateGaussian, p: UnivariateGaussian) -> float:
-    """KL(q || p), nats."""
+    """Return KL(q || p), nats."""
     return float(np.log(p.sd / q.sd) + (q.sd**2 + (q.mean - p.mean) ** 2) / (2 * p.sd**2) - 0.5)
 
 
 def optimal_prior(posteriors: list[UnivariateGaussian]) -> UnivariateGaussian:
-    """The Gaussian p that minimises the sum of KL(q || p) over the posteriors q.
+    """Return the Gaussian p that minimises the sum of KL(q || p) over the posteriors q.
 
     For two: mean (m1 + m2) / 2, variance (s1² + s2²) / 2 + (m1 - m2)² / 4.
     """

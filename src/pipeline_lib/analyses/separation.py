@@ -1,4 +1,4 @@
-"""How far the groups of a system lie apart in its latent space, and whether they are groups of anything known."""
+"""Distances between a system's groups in its latent space, and their agreement with known groups."""
 
 from typing import NamedTuple
 
@@ -23,7 +23,7 @@ def separation(
         means: (n, Z) posterior means.
         groups: (n,).
         labels: (n,) known latent groups, or None.
-        seed: of k-means.
+        seed: seed of k-means.
     """
     from sklearn.cluster import KMeans  # sklearn takes a second to import, which planning need not pay
     from sklearn.metrics import normalized_mutual_info_score, silhouette_score
@@ -40,7 +40,9 @@ def separation(
 
 
 def plane(means: NDArray[np.float32], perplexity: float, seed: int) -> NDArray[np.float32]:
-    """t-SNE (van der Maaten and Hinton 2008) of (n, Z), n at least 4, from the first two principal components: (n, 2).
+    """Project (n, Z), n at least 4, to (n, 2) by t-SNE (van der Maaten and Hinton 2008).
+
+    It starts from the first two principal components.
 
     A perplexity above (n - 1) / 3 asks for more neighbours than there are and is lowered to that.
     """

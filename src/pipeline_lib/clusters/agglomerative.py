@@ -16,14 +16,14 @@ def fit(points: Points, settings: Clustering) -> Grouping:
 
 
 def exact(points: NDArray[np.float32], settings: Clustering) -> Grouping:
-    """Ward linkage over all points; a further point joins its nearest training point."""
+    """Group by Ward linkage over all points; a further point joins its nearest training point."""
     from sklearn.cluster import AgglomerativeClustering  # a second of imports that coarse-to-fine can do without
 
     return extended_by_neighbour(points, AgglomerativeClustering(settings.groups).fit_predict(points))
 
 
 def coarse_to_fine(points: Points, settings: Clustering) -> Grouping:
-    """k-means makes ``landmarks`` micro-clusters, weighted Ward linkage joins these.
+    """Make ``landmarks`` micro-clusters by k-means, and join these by weighted Ward linkage.
 
     A point, in training or elsewhere, belongs to the group of its nearest micro-cluster.
     """
@@ -39,7 +39,7 @@ def coarse_to_fine(points: Points, settings: Clustering) -> Grouping:
 
 
 def weighted_ward(centroids: NDArray[np.floating], sizes: NDArray[np.integer], groups: int) -> NDArray[np.int32]:
-    """Ward (1963) linkage of clusters that already hold ``sizes`` points each.
+    """Join clusters that already hold ``sizes`` points each, by Ward (1963) linkage.
 
     Joining clusters of n_i and n_j points raises the within-group sum of squares by
     ``n_i n_j / (n_i + n_j) |c_i - c_j|^2``; each step takes the cheapest join. Libraries start from single points, so

@@ -36,7 +36,7 @@ def cluster_examples(
         keywords: files of `KEYWORDS` that cover all examples; used where ``settings.words`` is ``keywords``.
         vectors: word vectors (`vectors_schema`).
         method: a key of `METHODS`.
-        out: of `CLUSTERS`, group 0 being the largest in training; its metadata ``without_words`` counts the
+        out: a file of `CLUSTERS`, group 0 being the largest in training; its metadata ``without_words`` counts the
             examples, over all splits, that have no word with a vector and were grouped as zeros.
     Raises:
         PipelineError: an unknown method, no keywords for an example, or fewer distinct points or groups than asked for.
@@ -81,7 +81,7 @@ def _keyword_points(
 
 
 def _rows_of(path: Path, given: pa.ChunkedArray, keywords: Sequence[Path]) -> NDArray[np.int32]:
-    """Where the examples of one split stand among those that are ``given`` keywords."""
+    """Return the rows that the examples of one split have among the ``given`` keywords."""
     ids = _ids(path, EXAMPLES)
     rows = pc.index_in(ids, value_set=given)
     if rows.null_count:
@@ -113,7 +113,7 @@ def _check_distinct(path: Path, points: Points, settings: Clustering) -> None:
 
 
 def _by_falling_size(path: Path, grouping: Grouping, settings: Clustering) -> NDArray[np.int16]:
-    """(groups,) int16: fitted group -> its rank by training size; of equal groups the one met first leads."""
+    """Rank each fitted group by training size, (groups,) int16; of equal groups the one met first leads."""
     groups, first, sizes = np.unique(grouping.train, return_index=True, return_counts=True)
     if len(groups) < settings.groups:
         raise PipelineError(

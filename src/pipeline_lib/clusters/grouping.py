@@ -1,4 +1,4 @@
-"""What fitting a clustering gives: the groups of the training points and the rule that extends them to other points."""
+"""The result of fitting a clustering: the groups of the training points and the rule that extends them to others."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
@@ -38,7 +38,7 @@ def batches(points: Points) -> Iterator[tuple[slice, NDArray[np.float32]]]:
 
 
 def nearest_centroid(points: Points, centroids: NDArray[np.floating]) -> Groups:
-    """(n,) int32, the row of ``centroids`` (K, D) that is nearest to each point (Euclidean)."""
+    """Return the row of ``centroids`` (K, D) that is nearest (Euclidean) to each point: (n,) int32."""
     from sklearn.metrics import pairwise_distances_argmin  # a second of imports that a wrong argument need not wait for
 
     found = np.empty(len(points), dtype=np.int32)
@@ -48,7 +48,7 @@ def nearest_centroid(points: Points, centroids: NDArray[np.floating]) -> Groups:
 
 
 def extended_by_neighbour(points: NDArray[np.float32], train: NDArray[np.integer]) -> Grouping:
-    """Groups of a method that has no rule for new points: these go to the group of the nearest training point.
+    """Extend a method that has no rule for new points: these go to the group of the nearest training point.
 
     The nearest group mean would contradict the fit where groups are not round: on the generated corpus it sent
     validation responses to other spectral groups than equal training responses.

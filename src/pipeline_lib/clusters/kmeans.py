@@ -20,7 +20,7 @@ def fit(points: Points, settings: Clustering) -> Grouping:
 
 
 def fit_centroids(points: Points, groups: int, seed: int, exact_below: int, start: Start) -> NDArray[np.float32]:
-    """(K, D) float32 centroids, K = ``groups`` or the number of distinct points where that is less.
+    """Fit (K, D) float32 centroids, K = ``groups`` or the number of distinct points where that is less.
 
     From ``exact_below`` points on (and `SAMPLE` for each centroid), exact k-means on so many drawn points gives
     the start, and one pass of mini-batches over all points in random order refines it.
@@ -34,13 +34,16 @@ def fit_centroids(points: Points, groups: int, seed: int, exact_below: int, star
 
 
 def fit_landmarks(points: Points, settings: Clustering) -> NDArray[np.float32]:
-    """(m, D) float32 distinct centroids that stand for all points in the large-scale forms; m <= ``landmarks``."""
+    """Fit m <= ``landmarks`` distinct centroids, (m, D) float32, that represent all points in the large-scale forms."""
     count = max(settings.landmarks, settings.groups)
     return np.unique(fit_centroids(points, count, settings.seed, SAMPLE * count, "random"), axis=0)
 
 
 def _exact(points: NDArray[np.float32], groups: int, seed: int, start: Start) -> NDArray[np.float32]:
-    """Lloyd's algorithm on distinct points with their counts: the same optimum, and no start on two equal points."""
+    """Run Lloyd's algorithm on distinct points with their counts.
+
+    The optimum is the same, and no run starts on two equal points.
+    """
     from sklearn.cluster import KMeans  # a second of imports that a wrong argument need not wait for
 
     distinct, counts = np.unique(points, axis=0, return_counts=True)

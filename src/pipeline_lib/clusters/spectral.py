@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 30  # of a text in the exact graph; with fewer, a handful of unusual texts makes a group of its own
 LANDMARK_NEIGHBOURS = 10  # nearest landmarks that a point is tied to
-LEAST_SHARE = 0.5  # of the mean size; a smaller landmark stands for outliers, which would become groups of their own
+LEAST_SHARE = 0.5  # of the mean size; a smaller landmark represents outliers, which would become groups of their own
 
 
 def fit(points: Points, settings: Clustering) -> Grouping:
@@ -36,10 +36,10 @@ def fit(points: Points, settings: Clustering) -> Grouping:
 
 
 def exact(points: NDArray[np.float32], settings: Clustering) -> Grouping:
-    """Normalised cuts of the nearest-neighbour graph; a further point joins its nearest training point.
+    """Group by normalised cuts of the nearest-neighbour graph; a further point joins its nearest training point.
 
     The nodes are the distinct points: equal ones are each other's nearest neighbours and would leave the graph in
-    pieces. A Gaussian kernel over all pairs is no alternative here, since it cuts off single unusual texts.
+    pieces. A Gaussian kernel over all pairs would not do here, since it cuts off single unusual texts.
     """
     from sklearn.cluster import SpectralClustering  # a second of imports that a wrong argument need not wait for
 
@@ -56,7 +56,7 @@ def exact(points: NDArray[np.float32], settings: Clustering) -> Grouping:
 
 
 def by_landmarks(points: Points, settings: Clustering) -> Grouping:
-    """Landmark-based spectral clustering, O(n m D) in time and O(m^2) in memory for m landmarks.
+    """Group by landmark-based spectral clustering, O(n m D) in time and O(m^2) in memory for m landmarks.
 
     Points are tied to their nearest landmarks by Gaussian affinities Z with rows that sum to one. With Lambda the
     column sums of Z, the graph is ``Z Lambda^-1 Z^T``; its leading eigenvectors are the left singular vectors of
@@ -110,7 +110,7 @@ class _Ties(NamedTuple):
         return cls(concatenated(found(), record), len(landmarks))
 
     def affinities(self, width: float) -> Iterator["csr_array"]:
-        """Batches of rows of the (n, m) sparse float32 Z: ``exp(-squared / 2 width)``, divided by the row's sum."""
+        """Yield batches of rows of the (n, m) sparse float32 Z: ``exp(-squared / 2 width)`` over the row's sum."""
         from scipy.sparse import csr_array
 
         for start in range(0, len(self.records), BATCH):
@@ -123,14 +123,14 @@ class _Ties(NamedTuple):
             yield csr_array((weights.ravel(), landmark.ravel(), np.arange(0, n * r + 1, r)), shape=(n, self.m))
 
     def embedded(self, width: float, projection: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, groups) float32: Z @ ``projection``, on disk."""
+        """Write Z @ ``projection``, (n, groups) float32, to disk."""
         none = np.empty((0, projection.shape[1]), np.float32)
         parts = chain([none], (part @ projection for part in self.affinities(width)))
         return concatenated(parts, np.float32)
 
 
 def _projection(ties: _Ties, width: float, groups: int) -> NDArray[np.float32]:
-    """(m, groups) float32 that maps rows of Z to leading singular vectors, scaled to unit mean square over the rows."""
+    """Return (m, groups) float32: rows of Z to leading singular vectors, scaled to unit mean square over the rows."""
     from scipy.linalg import eigh
 
     m = ties.m

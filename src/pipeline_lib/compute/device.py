@@ -1,4 +1,4 @@
-"""Where a job computes."""
+"""The device on which a job computes."""
 
 import ctypes
 import os
@@ -10,7 +10,7 @@ from pipeline_lib.errors import PipelineError
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device that the settings name, cpu or cuda; ``auto`` takes a CUDA device if there is one.
+    """Return the device that the settings name, cpu or cuda; ``auto`` takes a CUDA device if there is one.
 
     Of several GPUs a process that torchrun started takes that of its number, any other one that is free (`gpus.take`).
 
@@ -63,7 +63,7 @@ def keep_freed_memory() -> None:
 
 
 def seeded(device: torch.device, *parts: int) -> torch.Generator:
-    """A generator whose stream is a function of ``parts`` (seed, step, ...): noise that needs no stored state."""
+    """Make a generator whose stream is a function of ``parts`` (seed, step, ...): noise that needs no stored state."""
     from numpy.random import SeedSequence
 
     state = SeedSequence(parts).generate_state(2)

@@ -1,4 +1,4 @@
-"""Which GPUs a job takes: jobs side by side on one machine spread over them.
+"""The choice of GPUs for a job: parallel jobs on one machine spread over them.
 
 A job holds a lock on a file of each GPU that it has taken. The kernel lets go of it when the job ends, however it
 ends, so there are no stale locks. Where there are more jobs than GPUs, the GPUs with the fewest jobs are shared; how
@@ -21,7 +21,7 @@ def take(uuids: list[str], number: int, folder: Path | None = None) -> list[int]
     """Take the ``number`` GPUs with the fewest jobs, for the life of this process and of what it becomes.
 
     Args:
-        uuids: of the GPUs that can be seen.
+        uuids: UUIDs of the visible GPUs.
         folder: where the locks lie, by default one of this user's in the folder for temporary files.
     Returns:
         Positions in ``uuids``, rising.

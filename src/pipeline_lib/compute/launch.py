@@ -40,7 +40,9 @@ def main() -> None:
 
 
 def processes_per_node(gpu: int, nodes: int) -> int:
-    """One for each of the job's ``gpu`` GPUs, which SLURM counts over all nodes; where there are none, one a node.
+    """Return one process for each of the job's ``gpu`` GPUs, or one per node where there are none.
+
+    SLURM counts GPUs over all nodes.
 
     Raises:
         PipelineError: the nodes do not get as many each.
@@ -56,7 +58,9 @@ def processes_per_node(gpu: int, nodes: int) -> int:
 
 
 def _srun(nodes: int, threads: int) -> list[str]:
-    """Once on each node. All is said here: of SLURM's variables the executor leaves a job little more than its id.
+    """Return the ``srun`` that starts the job once on each node.
+
+    Every option is given here: the executor leaves a job little more of SLURM's variables than its id.
 
     Raises:
         PipelineError: there is no SLURM.
@@ -73,7 +77,7 @@ def _srun(nodes: int, threads: int) -> list[str]:
 
 
 def _meeting_place(nodes: int) -> list[str]:
-    """Options by which the torchruns of one job find each other: at a free port of this, the first node."""
+    """Return the options by which the torchruns of one job find each other: a free port of this, the first node."""
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]

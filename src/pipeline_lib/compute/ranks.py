@@ -33,7 +33,7 @@ class Ranks:
 
     @contextmanager
     def joined(self, device: torch.device) -> Iterator[None]:
-        """Wait until all processes are here; within, they share every batch. Nothing to do where there is one.
+        """Wait until all processes are here; within, they share every batch. A single process has nothing to do.
 
         Raises:
             PipelineError: some of them have a GPU and others none.
@@ -59,7 +59,7 @@ class Ranks:
             dist.destroy_process_group()
 
     def share(self, examples: int) -> Share | None:
-        """This process's part of a batch; None where it has the batch to itself."""
+        """Return this process's part of a batch; None where it has the batch to itself."""
         return None if self._control is None else Share.of(examples, self.rank, self.number, self._data)
 
     def wait(self) -> None:
@@ -67,7 +67,7 @@ class Ranks:
         self.any(False)
 
     def any(self, flag: bool) -> bool:
-        """Whether ``flag`` is set in any process; all of them must ask."""
+        """Tell whether ``flag`` is set in any process; all of them must ask."""
         if self._control is None:
             return flag
         value = torch.tensor(int(flag))
@@ -75,7 +75,7 @@ class Ranks:
         return bool(value)
 
     def all_equal(self, value: int) -> bool:
-        """Whether all processes have the same ``value``; all of them must ask."""
+        """Tell whether all processes have the same ``value``; all of them must ask."""
         if self._control is None:
             return True
         extremes = torch.tensor([value, -value])
@@ -83,7 +83,7 @@ class Ranks:
         return bool(extremes.sum() == 0)
 
     def mean(self, values: dict[str, float]) -> dict[str, float]:
-        """Means over the processes; all of them must ask, with the same names."""
+        """Average over the processes; all of them must ask, with the same names."""
         if self._control is None:
             return values
         total = torch.tensor(list(values.values()), dtype=torch.float64)
@@ -91,7 +91,7 @@ class Ranks:
         return dict(zip(values, (total / self.number).tolist(), strict=True))
 
     def concatenated(self, values: Tensor) -> Tensor:
-        """The rows (n, ...) of all processes one after the other, on the CPU; all of them must ask."""
+        """Join the rows (n, ...) of all processes one after the other, on the CPU; all of them must ask."""
         values = values.cpu()
         if self._control is None:
             return values

@@ -23,7 +23,7 @@ class Share:
         counted: how many of them count: B, or 0 where a small batch left this process one that another has too.
         whole: examples of the whole batch.
         processes: among whom it is shared.
-        group: of torch.distributed, by which they exchange tensors; None: the default one.
+        group: the group of torch.distributed by which they exchange tensors; None: the default one.
     """
 
     rows: Tensor
@@ -34,7 +34,7 @@ class Share:
 
     @classmethod
     def of(cls, whole: int, rank: int, processes: int, group: dist.ProcessGroup | None = None) -> "Share":
-        """Every ``processes``-th example from ``rank`` on: batches are sorted by length, so shares are equally long."""
+        """Take every ``processes``-th example from ``rank`` on: sorted by length, the shares are equally long."""
         rows = torch.arange(rank, max(rank, whole), processes)
         return cls(rows if len(rows) else torch.zeros(1, dtype=torch.int64), len(rows), whole, processes, group)
 
@@ -44,7 +44,7 @@ _held: Share | None = None
 
 @contextmanager
 def holding(share: Share | None) -> Iterator[None]:
-    """Within, batches are of this share of a whole batch; None: they are whole."""
+    """Declare that batches within are this share of a whole batch; None: they are whole."""
     global _held
     before, _held = _held, share
     try:
@@ -54,7 +54,9 @@ def holding(share: Share | None) -> Iterator[None]:
 
 
 def drawn(draw: Callable[[int], Tensor], rows: int) -> Tensor:
-    """Noise for ``rows`` values or rows of values, k of them for each example: those that one process would give them.
+    """Draw this process's share of the noise that a single process would draw.
+
+    It is for ``rows`` values or rows of values, k of them for each example.
 
     Args:
         draw: makes noise of so many rows; it is asked for those of the whole batch.
@@ -67,19 +69,19 @@ def drawn(draw: Callable[[int], Tensor], rows: int) -> Tensor:
 
 
 def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal float32 noise on the device of ``like``; ``shape`` starts with the examples, or k for each."""
+    """Draw standard normal float32 noise on the device of ``like``; ``shape`` begins with the examples (or k each)."""
     return drawn(lambda n: torch.randn((n, *shape[1:]), generator=generator, device=like.device), shape[0])
 
 
 def mean(values: Tensor) -> Tensor:
-    """Mean of (B,) values, one for each example: scaled so that its average over processes is the whole batch's."""
+    """Average (B,) values, one for each example, scaled so that the mean over processes is the whole batch's."""
     if _held is None:
         return values.mean()
     return values[: _held.counted].sum() * (_held.processes / _held.whole)
 
 
 def gathered(values: Tensor) -> Tensor:
-    """(B, ...) of this process -> (whole batch, ...), in the order of the processes.
+    """Gather (B, ...) of this process into (whole batch, ...), in the order of the processes.
 
     The gradient of a function of the result, averaged over processes as it will be, is that of the function of the
     whole: each process contributes that of its own rows, times the number of processes.

@@ -19,7 +19,7 @@ class Preset(NamedTuple):
 
 
 def presets(root: Path) -> Iterator[Preset]:
-    """Every preset of every paper.
+    """List every preset of every paper.
 
     Args:
         root: folder of this project.
@@ -54,7 +54,7 @@ def command(paper: str, preset: str, target: str, given: Mapping[str, Any], core
 
 
 def _comment(file: Path) -> tuple[str, str]:
-    """What the comment that a file begins with says, to the end of the sentence, and the target in it."""
+    """Read the comment that a file begins with: its text to the end of the sentence, and the target in it."""
     lines = []
     for line in file.read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):

@@ -47,7 +47,7 @@ def _passes_json(value: str | int | float | None) -> bool:
 
 def _not_plain(path: str, part: str, value: Any, where: str) -> PipelineError:
     return PipelineError(
-        f"{path[:200]}: a {part} of type {type(value).__name__} that is no plain text or number",
+        f"{path[:200]}: a {part} of type {type(value).__name__} that is not plain text or a number",
         where=where,
         expected="texts, finite numbers of at most 64 bits, true, false, null, lists and sections with names as keys",
         remedy="correct it; quote what is meant as text, such as dates and numbers that are names",
@@ -130,7 +130,7 @@ def _explained(
 
 
 def _keys_along(values: Any, location: Sequence[int | str], *, missing: bool) -> list[str]:
-    """The keys of ``location`` as the user wrote them, without the names that pydantic gives to alternatives.
+    """Return the keys of ``location`` as the user wrote them, without the names that pydantic gives to alternatives.
 
     Args:
         missing: whether the last of them is a key that the user did not write.
@@ -148,7 +148,7 @@ def _keys_along(values: Any, location: Sequence[int | str], *, missing: bool) ->
 
 
 def _known_keys(kind: Any, location: Sequence[int | str]) -> list[str]:
-    """Keys of the section at ``location``, through mappings, lists and alternatives."""
+    """List the keys of the section at ``location``, through mappings, lists and alternatives."""
     reached = _alternatives(kind)
     for part in location:
         inner: list[Any] = []
@@ -167,7 +167,7 @@ def _known_keys(kind: Any, location: Sequence[int | str]) -> list[str]:
 
 
 def _alternatives(kind: Any) -> list[Any]:
-    """The members of a union, of any depth, without their annotations."""
+    """List the members of a union, of any depth, without their annotations."""
     if get_origin(kind) is Annotated:
         return _alternatives(get_args(kind)[0])
     if get_origin(kind) in (Union, UnionType):

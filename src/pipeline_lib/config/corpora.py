@@ -58,7 +58,7 @@ class Synthetic(Settings):
 
 
 class Window(Settings):
-    """Which stretches of a document become examples: some utterances of context, then the response."""
+    """The stretches of a document that become examples: some utterances of context, then the response."""
 
     context: int = Field(
         default=1, ge=0, le=100, description="utterances before the response; 0: a sentence alone, 1: one turn"
@@ -115,7 +115,7 @@ class Source(Settings):
         return self.reader in ("synthetic", "grammar")
 
     def content(self) -> "Source":
-        """What decides the dialogues: files by name and checksum, reader and splits, not where the files lie."""
+        """Return what decides the dialogues: files by name and checksum, reader and splits, not the files' location."""
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
         later = {"window": Window(), "tokeniser": "english", "references": {}}  # of later stages
         return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles} | later)

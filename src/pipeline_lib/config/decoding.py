@@ -1,4 +1,4 @@
-"""How responses are made."""
+"""Settings of decoding."""
 
 from typing import Annotated, Any, Literal
 

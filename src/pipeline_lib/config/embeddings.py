@@ -22,7 +22,7 @@ class GloveTraining(Settings):
 
 
 class Embeddings(Settings):
-    """Where word vectors come from."""
+    """The source of word vectors."""
 
     source: Literal["file", "native", "package", "none"] = Field(
         default="native",

@@ -1,4 +1,4 @@
-"""Which examples are kept."""
+"""Settings of filtering."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ Length = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class Filtering(Settings):
-    """Which examples are kept, by their lengths and by the tokens that are known."""
+    """The examples that are kept, by their lengths and by the tokens that are known."""
 
     known: Literal["vectors", "most_frequent", "any"] = Field(
         default="vectors",

@@ -1,4 +1,4 @@
-"""What a stage is told about the run: the rows of a table, the places of measurements, what a network is built from.
+"""Facts of the run that a stage receives: rows of a table, places of measurements, the description of a network.
 
 `Config` builds all three; the stages read them back from their command line.
 """
@@ -19,7 +19,7 @@ class Layout(Settings):
 
 
 class Stages(Settings):
-    """Where the measurements lie; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
+    """The places of the measurements; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
 
     shared: dict[str, dict[str, str]]  # corpus -> stage -> benchmark file
     of_systems: dict[str, str]  # stage -> benchmark file; the stage `training`, and others for each split

@@ -1,4 +1,4 @@
-"""From YAML to a checked configuration: five layers, each over the one before."""
+"""The way from YAML to a checked configuration: five layers, of which a later one takes precedence."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -92,13 +92,13 @@ def folder_of(papers: Path, paper: str) -> Path:
 
 
 def papers_in(papers: Path) -> list[str]:
-    """Names of the papers, SepaCVAE first: it is the one that the project began with."""
+    """List the names of the papers, SepaCVAE first: it is the one that the project began with."""
     found = sorted(file.parent.name for file in papers.glob(f"*/{DECLARATION}"))
     return sorted(found, key=lambda name: name != "sepacvae")
 
 
 def presets_in(folder: Path) -> list[str]:
-    """Names of the presets of a paper, the small one first."""
+    """List the names of the presets of a paper, the small one first."""
     found = sorted(file.stem for file in folder.glob("*.yaml") if file.name != DECLARATION)
     return sorted(found, key=lambda name: name != "small")
 
@@ -192,7 +192,7 @@ def load(layers: Sequence[Layer], papers: Path | None = None) -> Config:
 
 
 def _place(layers: Sequence[Layer], keys: Sequence[str]) -> str:
-    """Where the value at ``keys`` was given, or else the section that should have had it: the last place that did."""
+    """Return the last place that gave the value at ``keys``, or else the section that should have had it."""
     best, place = -1, ""
     for layer in layers:
         depth, values = 0, layer.values
@@ -206,7 +206,7 @@ def _place(layers: Sequence[Layer], keys: Sequence[str]) -> str:
 
 
 def _beyond(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``values`` holds that ``known`` does not, or holds otherwise."""
+    """Return what ``values`` holds that ``known`` does not, or holds otherwise."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, dict) and isinstance(known.get(key), dict):
@@ -218,7 +218,7 @@ def _beyond(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, An
 
 
 def _named(path: Path, root: Path) -> str:
-    """A file as the user would write it."""
+    """Name a file as the user would write it."""
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
 
 

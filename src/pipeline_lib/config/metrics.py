@@ -1,4 +1,4 @@
-"""How responses are scored."""
+"""Settings of the metrics."""
 
 from typing import Literal
 

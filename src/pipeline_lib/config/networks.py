@@ -8,7 +8,7 @@ from pipeline_lib.config.settings import Fraction, Positive, Settings
 
 
 class Sizes(Settings):
-    """What every network is built from."""
+    """The sizes that every network has."""
 
     initial_range: Annotated[float, Field(gt=0)] | None = Field(
         default=0.08, description="initial weights are uniform in ± this; null: as torch starts each layer"

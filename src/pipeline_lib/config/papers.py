@@ -1,4 +1,4 @@
-"""What a paper declares: its systems, and its tables, figures and analyses as data.
+"""The declarations of a paper: its systems, and its tables, figures and analyses as data.
 
 A *kind* is a module: ``kind: scores`` of a table is `pipeline_lib.tables.scores`, ``kind: latent_map`` of a figure
 `pipeline_lib.figures.latent_map`, ``kind: latents`` of an analysis `pipeline_lib.analyses.latents`.
@@ -17,7 +17,7 @@ ORACLE_SPLIT: Split = "validation"  # the one split on which a group may be chos
 
 
 class TableSpec(Settings):
-    """What every kind of table declares."""
+    """The keys that every kind of table has."""
 
     title: str = Field(description="printed above the table")
     caption: str = Field(default="", description="a sentence or two for the reports; may be reStructuredText")
@@ -41,7 +41,7 @@ class TableSpec(Settings):
 class CountTable(TableSpec):
     """Counts of corpora, a row for each."""
 
-    kind: Literal["counts"] = Field(description="counts: of corpora")
+    kind: Literal["counts"] = Field(description="counts: examples, words and repeated texts of the corpora")
     columns: dict[str, str] = Field(
         description="column, as the paper heads it: the count it shows, such as vocabulary or train.examples"
     )
@@ -54,7 +54,7 @@ class ScoreTable(TableSpec):
     validation alone. With several splits every column is shown for each of them: `train nll`, `test nll`.
     """
 
-    kind: Literal["scores"] = Field(description="scores: of responses, or of an analysis")
+    kind: Literal["scores"] = Field(description="scores: metrics of responses, or the scores that an analysis makes")
     splits: list[Split] = Field(min_length=1, description="splits whose responses are scored, side by side")
     columns: list[str] = Field(min_length=1, description="metrics of the published shape, in its order")
     extra: list[str] = Field(
@@ -89,14 +89,14 @@ def metric_of(column: str) -> str:
 class TextTable(TableSpec):
     """Texts that an analysis picked or made."""
 
-    kind: Literal["texts"] = Field(description="texts: of an analysis, with every system's answers")
+    kind: Literal["texts"] = Field(description="texts: contexts that an analysis found, with every system's responses")
     from_: Name = Field(alias="from", description="the analysis that makes them")
 
 
 class RatingTable(TableSpec, Questions):
-    """What human judges filled in."""
+    """The answers of human judges."""
 
-    kind: Literal["ratings"] = Field(description="ratings: by human judges")
+    kind: Literal["ratings"] = Field(description="ratings: judgements of human raters")
 
 
 class SettingTable(TableSpec):
@@ -146,7 +146,7 @@ class AnalysisSpec(Settings):
 
 
 class Paper(Settings):
-    """What `papers/<paper>/paper.yaml` declares."""
+    """The content of `papers/<paper>/paper.yaml`."""
 
     title: str = Field(description="title of the paper")
     citation: str = Field(description="authors, year, venue")

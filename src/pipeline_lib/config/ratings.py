@@ -10,7 +10,7 @@ SHEET_COLUMNS = ("sheet", "rater", "item", "response_id", "context", "response")
 
 
 class Scale(Settings):
-    """How a rater answers: places of the systems (1 is best, ties allowed), one of a few values, or yes and no."""
+    """The answers of a rater: places of the systems (1 is best, ties allowed), one of a few values, or yes and no."""
 
     kind: Literal["rank", "score", "yes_no"] = Field(
         default="rank", description="rank: place of each system, 1 is best; score: one of `values`; yes_no: 1 or 0"
@@ -27,7 +27,7 @@ class Scale(Settings):
 
 
 class Questions(Settings):
-    """What raters are asked of every response."""
+    """The questions that raters answer for every response."""
 
     aspects: dict[Name, str] = Field(
         min_length=1, description="what is judged, with the criterion that the rater reads"

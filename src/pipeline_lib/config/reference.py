@@ -21,7 +21,8 @@ INTRODUCTION = """\
 # Configuration
 
 A run is a paper and one of its presets: `papers/<paper>/paper.yaml` declares systems, tables and figures,
-`papers/<paper>/<preset>.yaml` chooses corpora and sizes. Values come from five places, each over the one before:
+`papers/<paper>/<preset>.yaml` chooses corpora and sizes. A value may come from five places. A later one takes
+precedence:
 
 1. the defaults below, and the corpora of `config/corpora.yaml`, which are the `sources:` of every run
 2. `paper.yaml`
@@ -29,12 +30,12 @@ A run is a paper and one of its presets: `papers/<paper>/paper.yaml` declares sy
 4. `config.yaml`, then every `--configfile`
 5. `--config key=value`
 
-Any key may be given in any of them. Every key is checked before anything runs: an unknown one is an error that names
+Any key may be given in any of them. Every key is checked before anything runs: an unknown key is an error that names
 the file and the nearest known key. Integers are below 2^31.
 
 The tables below list every key. `<name>` stands for a name that you choose; it becomes part of paths. A system's
 `options` are those of its model and are described with the model. A preset has one key more: `extends`, the name of the
-preset of the same paper over which it is laid.
+preset of the same paper that it builds on.
 
 This file is generated from `src/pipeline_lib/` by `python -m pipeline_lib reference`; do not edit it.
 """
@@ -44,7 +45,7 @@ KINDS = ("analyses", "figures")  # folders of kinds whose options have a section
 
 
 def schema_text() -> str:
-    """The JSON schema of the whole configuration."""
+    """Return the JSON schema of the whole configuration."""
     return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **_schema()}, indent=2) + "\n"
 
 
@@ -86,7 +87,7 @@ def _section(path: str, section: dict[str, Any], known: dict[str, Any], title: s
 
 
 def _options_of_kinds(path: str) -> Iterator[str]:
-    """The options of every kind of analysis or figure, behind the section that names the kind."""
+    """Describe the options of every kind of analysis or figure, behind the section that names the kind."""
     folder = path.removesuffix(".<name>")
     for file in sorted((PACKAGE / folder).glob("*.py")) if folder in KINDS else ():
         options = getattr(importlib.import_module(f"{PACKAGE.name}.{folder}.{file.stem}"), "Options", None)
@@ -96,7 +97,7 @@ def _options_of_kinds(path: str) -> Iterator[str]:
 
 
 def _subsection(field: dict[str, Any]) -> tuple[str, str]:
-    """How the keys of a section within ``field`` are reached from it, and the section's name, if there is one."""
+    """Return how the keys of a section within ``field`` are reached from it, and the section's name, if any."""
     if "$ref" in field:
         return "", field["$ref"].rpartition("/")[2]
     if "items" in field:
@@ -111,7 +112,7 @@ def _subsection(field: dict[str, Any]) -> tuple[str, str]:
 
 
 def _kinds(field: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a section may be that has several kinds: how the heading names each, and its name."""
+    """List what a section of several kinds may be: how the heading names each, and its name."""
     if isinstance(values := field.get("additionalProperties") or field.get("patternProperties"), dict):
         return _kinds(next(iter(values.values())) if "patternProperties" in field else values)
     mapping = field.get("discriminator", {}).get("mapping", {})

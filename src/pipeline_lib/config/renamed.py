@@ -42,7 +42,7 @@ def check_renamed(values: Mapping[str, Any], where: str) -> None:
 
 
 def _outdated(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The old forms in use, each with the new one."""
+    """Find the old forms in use, each with the new one."""
     yield from ((f"`{section}:`", new) for section, new in SECTIONS.items() if section in values)
     for name, table in _section(values, "tables").items():
         if isinstance(table, list):

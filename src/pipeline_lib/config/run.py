@@ -30,8 +30,8 @@ from pipeline_lib.errors import PipelineError, did_you_mean
 class Config(Paper):
     """A paper and one of its presets, under whatever else the user gives."""
 
-    paper: Name = Field(description="folder of `papers/`")
-    preset: Name = Field(description="file of that folder")
+    paper: Name = Field(description="the paper: name of its folder in `papers/`")
+    preset: Name = Field(description="the preset: name of a file in that folder, without .yaml")
     results: Folder = Field(
         default="results", min_length=1, description="folder of all outputs; each preset has its own"
     )
@@ -112,7 +112,7 @@ class Config(Paper):
         return {name: system for name, system in self.systems.items() if system.trained}
 
     def description(self, corpus: str, system: str) -> Description:
-        """What the network of one system is built from."""
+        """Return what the network of one system is built from."""
         settings = self.systems[system]
         # systems without groups ignore their number: leaving it out keeps it from retraining them
         groups = {"groups": self.for_corpus(corpus).clustering.groups} if "group" in settings.reads else {}
@@ -121,7 +121,7 @@ class Config(Paper):
         )
 
     def units_of(self, corpus: str, system: str) -> UnitsKind:
-        """What one system reads and writes on one corpus.
+        """Return what one system reads and writes on one corpus.
 
         Raises:
             PipelineError: word pieces, of which the corpus has no list.
@@ -138,24 +138,24 @@ class Config(Paper):
         return kind
 
     def network_of(self, corpus: str, system: str) -> AnyNetwork:
-        """Network sizes of one system on one corpus."""
+        """Return the network sizes of one system on one corpus."""
         own = self.systems[system].network
         return overridden(AnyNetwork, self.for_corpus(corpus).network, own, f"systems.{system}.network")
 
     def training_of(self, corpus: str, system: str) -> Training:
-        """Training settings of one system on one corpus."""
+        """Return the training settings of one system on one corpus."""
         own = self.systems[system].training
         return overridden(Training, self.for_corpus(corpus).training, own, f"systems.{system}.training")
 
     def decoding_of(self, corpus: str, system: str) -> Decoding:
-        """Decoding settings of one system on one corpus."""
+        """Return the decoding settings of one system on one corpus."""
         own = self.systems[system].decoding
         return overridden(Decoding, self.for_corpus(corpus).decoding, own, f"systems.{system}.decoding")
 
     # --- tables ----------------------------------------------------------------------------------------------------
 
     def tables_of(self, kind: str) -> list[str]:
-        """Names of the tables of one kind."""
+        """List the names of the tables of one kind."""
         return [name for name, table in self.tables.items() if table.kind == kind]
 
     @property
@@ -169,7 +169,7 @@ class Config(Paper):
         return list(self.figures) if self.report.figures is None else self.report.figures
 
     def pictures(self, figure: str) -> list[str]:
-        """Files of a figure below the results folder: one for each corpus, or one in all."""
+        """List the files of a figure below the results folder: one for each corpus, or one in all."""
         spec = self.figures[figure]
         of_corpora = spec.kind == "histories" if spec.of is None else spec.of not in self.sweeps
         return (
@@ -177,11 +177,11 @@ class Config(Paper):
         )
 
     def corpora_of(self, table: str) -> list[str]:
-        """Corpora of a table."""
+        """List the corpora of a table."""
         return self.tables[table].corpora or self.corpora
 
     def systems_of(self, table: str) -> list[str]:
-        """Systems of a table, in the order of its rows."""
+        """List the systems of a table, in the order of its rows."""
         spec = self.tables[table]
         if isinstance(spec, CountTable):
             return []
@@ -194,7 +194,7 @@ class Config(Paper):
         return [name for name, system in self.rows.items() if not system.baseline or system.baseline != left_out]
 
     def layout(self, table: str) -> Layout:
-        """Rows of a table: what shows in it, so that nothing else remakes it."""
+        """Describe the rows of a table: only what shows in it, so that nothing else remakes it."""
         spec = self.tables[table]
         labels = spec.systems if isinstance(spec.systems, dict) else {}
         shown = {"label", *SORTS}
@@ -211,7 +211,7 @@ class Config(Paper):
         return Layout(corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, TextTable) else seeds)
 
     def settings_of(self, table: str) -> dict[str, dict[str, Any]]:
-        """Settings of a table's systems on its first corpus: network, options and training of each."""
+        """Return the settings of a table's systems on its first corpus: network, options and training of each."""
         corpus = self.corpora_of(table)[0]
         return {
             system: {
@@ -223,7 +223,7 @@ class Config(Paper):
         }
 
     def metrics_of(self, table: str) -> list[str]:
-        """Metrics that a table of scores shows, of responses."""
+        """List the metrics that a table of scores shows, of responses."""
         spec = self.tables[table]
         return spec.metrics if isinstance(spec, ScoreTable) and spec.from_ is None else []
 
@@ -243,11 +243,11 @@ class Config(Paper):
         ]
 
     def tested_on(self, corpus: str) -> list[str]:
-        """Tables of the page with paired tests on a corpus."""
+        """List the tables of the page with paired tests on a corpus."""
         return [name for name in self.reported if name in self.tested and corpus in self.corpora_of(name)]
 
     def stages(self, table: str, benchmarks: Path, models: Path) -> Stages:
-        """Where the measurements of a table of costs lie.
+        """Return the locations of the measurements of a table of costs.
 
         Args:
             benchmarks: folder of Snakemake's benchmark files.
@@ -296,7 +296,7 @@ class Config(Paper):
     # --- corpora ---------------------------------------------------------------------------------------------------
 
     def for_corpus(self, corpus: str) -> "Config":
-        """The configuration with the overrides of one corpus applied."""
+        """Return the configuration with the overrides of one corpus applied."""
         override = self.sources[corpus].override
         if not override:
             return self
@@ -321,7 +321,7 @@ class Config(Paper):
         }
 
     def sweep_points(self, analysis: str) -> list[SweepPoint]:
-        """The generated corpora of a sweep; a rate that is the source's own is the source itself."""
+        """List the generated corpora of a sweep; a rate that is the source's own is the source itself."""
         sweep = self.sweeps[analysis]
         synthetic = self.sources[sweep.source].synthetic
         return [
@@ -335,7 +335,7 @@ class Config(Paper):
         ]
 
     def with_sweeps(self) -> "Config":
-        """The same with a source for each point of each sweep."""
+        """Return this configuration with a source added for each point of each sweep."""
         sources = dict(self.sources)
         for name, sweep in self.sweeps.items():
             centre = self.sources[sweep.source]
@@ -346,8 +346,10 @@ class Config(Paper):
         return self.model_copy(update={"sources": sources})
 
     def recorded(self) -> str:
-        """This configuration as JSON, to be kept with its results: without mirrors, which are folders of one machine,
-        and with the sources of this run alone, without those that follow from a sweep."""
+        """Return this configuration as JSON, to be kept with its results.
+
+        It leaves out mirrors, which are folders of one machine, and the sources that follow from a sweep.
+        """
         used = {*self.corpora, *(corpus for table in self.tables.values() for corpus in table.corpora or ())}
         used |= {sweep.source for sweep in self.sweeps.values()}
         sources = {name: {"mirror"} if name in used else True for name in self.sources}

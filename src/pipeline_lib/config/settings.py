@@ -1,4 +1,4 @@
-"""What every section of the configuration is made of: strict, immutable, with types whose limits are checked."""
+"""The base of every section of the configuration: strict, immutable, with types whose limits are checked."""
 
 from typing import Annotated
 

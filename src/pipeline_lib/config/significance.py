@@ -1,4 +1,4 @@
-"""Which differences between systems are significant."""
+"""Settings of the tests for differences between systems."""
 
 from typing import Literal
 

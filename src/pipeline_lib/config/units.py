@@ -1,4 +1,4 @@
-"""What systems read and write."""
+"""The units that systems read and write."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ UnitsKind = Literal["words", "pieces"]
 
 
 class UnitsSettings(Settings):
-    """What systems read and write."""
+    """The units that systems read and write."""
 
     kind: UnitsKind = Field(
         default="words",

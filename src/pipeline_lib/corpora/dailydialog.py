@@ -22,7 +22,7 @@ _BATCH_DIALOGUES = 5_000
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """Dialogues of all three splits.
+    """Read the dialogues of all three splits.
 
     An empty turn keeps its number, so that its neighbours do not become an example that nobody spoke.
 
@@ -42,7 +42,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 
 
 def _content(files: list[Path], split: str) -> tuple[str, bytes]:
-    """Where the text of a split was found, and its bytes."""
+    """Find the text of a split: its location and its bytes."""
     text, inner = f"dialogues_{split}.txt", f"{split}.zip"
     for path in files:
         if path.name == inner:
@@ -60,7 +60,7 @@ def _content(files: list[Path], split: str) -> tuple[str, bytes]:
 
 
 def _batch(split: str, first: int, lines: list[str], skipped: Counter[str]) -> pa.RecordBatch:
-    """Arrow rows of some lines of a split; ``first`` is the 0-based number of the first line."""
+    """Turn some lines of a split into Arrow rows; ``first`` is the 0-based number of the first line."""
     rows = []
     for number, line in enumerate(lines, first + 1):
         turns = [

@@ -27,7 +27,7 @@ _CHUNK = 1 << 18  # bytes read at a time
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a server is waited for.
+    """Time limits and attempts of a download.
 
     Args:
         timeout: seconds without a byte after which a connection is given up.
@@ -76,7 +76,10 @@ def fetch_bundle(
 def _obtain(
     file: RemoteFile, mirrors: list[Path], folder: Path, patience: Patience | None, tried: dict[str, list[str]]
 ) -> bool:
-    """Whether ``file`` is now in ``folder``; reasons why not are added to ``tried``. No patience: no network."""
+    """Bring ``file`` into ``folder`` and tell whether it is there; reasons why not are added to ``tried``.
+
+    Without ``patience`` the network is not used.
+    """
     target, reasons = folder / file.name, tried.setdefault(file.name, [])
 
     def present() -> bool:
@@ -104,7 +107,7 @@ def _copy(candidate: Path, target: Path, file: RemoteFile, reasons: list[str]) -
 
 
 def _verified(path: Path, origin: Path | str, file: RemoteFile, reasons: list[str]) -> bool:
-    """Whether ``path`` has the checksum it should have, or had when it was fetched; if not, it is set aside."""
+    """Check that ``path`` has the checksum it should have, or had when it was fetched; set it aside if not."""
     found = sha256(path)
     if found == file.sha256 or (file.sha256 is None and intact(path)):
         return True
@@ -140,7 +143,7 @@ class _RefusedError(Exception):
 
 @dataclass
 class _Version:
-    """What a server says that tells one version of a file from another; blank where it does not say."""
+    """The headers by which a server tells versions of a file apart; blank where it sends none."""
 
     etag: str = ""
     modified: str = ""
@@ -194,7 +197,7 @@ def _receive(url: str, part: Path, timeout: float, version: _Version | None) -> 
     """Add to ``part`` what it lacks of the body behind ``url``.
 
     Args:
-        version: of ``part``, set when its first bytes arrive; None where a checksum will tell a mixture.
+        version: the version of ``part``, set when its first bytes arrive; None where a checksum will tell a mixture.
     Raises:
         _RefusedError: asking again is of no use.
         OSError, HTTPException: it may be, and what has arrived is kept.
@@ -248,7 +251,7 @@ def _store(reply: Any, part: Path, version: _Version | None) -> None:
 
 
 def _total(reply: Any, start: int) -> int | None:
-    """Bytes of the whole file, of which the reply holds those from ``start`` on."""
+    """Return the bytes of the whole file, of which the reply holds those from ``start`` on."""
     stated = reply.headers.get("Content-Range", "").rpartition("/")[2]
     if start and stated.isdecimal():  # it may be an asterisk
         return int(stated)

@@ -36,7 +36,7 @@ def generate(settings: Grammar) -> Iterator[pa.RecordBatch]:
     Args:
         settings: sizes of the splits and of the grammar.
     Returns:
-        Batches of ``schema.DIALOGUES``; ``label`` is the 0-based mood.
+        Batches of `DIALOGUES`; ``label`` is the 0-based mood.
     """
     grammar = grammar_of(settings)
     sizes = {"train": settings.train, "validation": settings.validation, "test": settings.test}

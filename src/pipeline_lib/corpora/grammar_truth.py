@@ -1,4 +1,4 @@
-"""What no model can beat on the generated sentences, computed exactly from the grammar. Losses are nats a sentence."""
+"""Bounds that no model can beat on the generated sentences, exact from the grammar. Losses are nats per sentence."""
 
 import math
 import statistics

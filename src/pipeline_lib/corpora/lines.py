@@ -12,14 +12,14 @@ from pipeline_lib.files.archives import blocks
 
 
 def subtitle_lines(path: Path, skipped: Counter[str]) -> Iterator[pa.Array]:
-    """Trimmed lines, empty ones included; bytes that are not UTF-8 become U+FFFD, lines with such are counted."""
+    """Yield trimmed lines, also empty ones; bytes that are not UTF-8 become U+FFFD, and such lines are counted."""
     for number, block in enumerate(blocks(path)):
         text = _decode_leniently(block, skipped)
         yield pc.utf8_trim_whitespace(_split_lines(text if number else text.removeprefix("\ufeff")))
 
 
 def decode_strictly(content: bytes, where: str) -> str:
-    """UTF-8 text without a byte order mark.
+    """Decode UTF-8 text without a byte order mark.
 
     Raises:
         PipelineError: names the line of the first byte that is not UTF-8.

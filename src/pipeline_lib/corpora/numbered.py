@@ -30,7 +30,7 @@ _LINE = (
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """Dialogues of two turns and more, in bounded memory.
+    """Read dialogues of two turns and more, in bounded memory.
 
     Splits are those that the file names tell if all three are there, else every film is assigned by a seeded hash.
 
@@ -71,7 +71,7 @@ def _count_broken(lines: pa.Array, parsed: pa.Array, skipped: Counter[str]) -> N
 def _batch(
     examples: pa.Array, numbers: np.ndarray, films: np.ndarray, restarts: np.ndarray, splits: pa.Array
 ) -> pa.RecordBatch:
-    """Rows of (L) parsed lines; lines of one film that lie in two batches are never joined across them."""
+    """Make rows of (L) parsed lines; lines of one film that lie in two batches are never joined across them."""
     query, response = (pc.replace_substring(examples.field(side), "\\'", "'") for side in ("query", "response"))
     joined = np.zeros(len(numbers), bool)
     repeated = pc.equal(query.slice(1), response.slice(0, len(response) - 1)).to_numpy(zero_copy_only=False)

@@ -23,7 +23,7 @@ _FILM_LINES = 20_000  # longer than any film: a bound on memory should boundarie
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """Films as dialogues, in bounded memory.
+    """Read films as dialogues, in bounded memory.
 
     Splits are those that the file names tell if all three are there, else every film is assigned by a seeded hash.
 
@@ -46,7 +46,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 
 
 def _films(path: Path, skipped: Counter[str]) -> Iterator[tuple[pa.Array, np.ndarray]]:
-    """Non-empty lines of whole films, and the (F,) positions at which each film starts."""
+    """Yield the non-empty lines of whole films, and the (F,) positions at which each film starts."""
     rest = pa.array([], pa.string())
     limit = 0
     for lines in subtitle_lines(path, skipped):

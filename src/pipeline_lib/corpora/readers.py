@@ -1,4 +1,4 @@
-"""From a corpus as it was fetched to its dialogues, whatever its format."""
+"""The way from a fetched corpus of any format to its dialogues."""
 
 import logging
 from collections import Counter
@@ -28,7 +28,7 @@ class _Fetched(Settings):
 
 
 def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.RecordBatch]:
-    """Dialogues of a corpus: rows of one dialogue are consecutive and in the order of their turns.
+    """Read the dialogues of a corpus: rows of one dialogue are consecutive and in the order of their turns.
 
     What was skipped is logged when the last row has been taken.
 
@@ -36,7 +36,7 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
         source: names the reader, the module of this package that does the work.
         manifest: ``manifest.json`` beside the fetched files; a generated corpus has none.
     Returns:
-        Batches of ``schema.DIALOGUES``.
+        Batches of `DIALOGUES`.
     Raises:
         PipelineError: a file is missing or changed since it was fetched, a fault in its text, or an empty split.
     """
@@ -54,7 +54,7 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
 
 
 def verified_files(manifest: Path) -> list[Path]:
-    """Files that a manifest lists, in its order, each with the checksum that it had when it was fetched.
+    """List the files of a manifest, in its order, after checking that each has the checksum it was fetched with.
 
     Raises:
         PipelineError: the manifest is damaged, or a file is gone or has changed.

@@ -46,7 +46,7 @@ def sentence_batch(
         splits: (N) the split of each.
         skipped: counts empty lines.
     Returns:
-        ``schema.DIALOGUES``, without speaker and label.
+        `DIALOGUES`, without speaker and label.
     """
     numbered = zip(range(first, first + len(lines)), map(str.strip, lines), splits, strict=True)
     kept = [(f"{name}-{number:06d}", text, split) for number, text, split in numbered if text]

@@ -1,4 +1,4 @@
-"""Which split a dialogue belongs to where the corpus does not say."""
+"""The split of each dialogue, for a corpus without official splits."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ _FILE_WORDS = {"train": "train", "valid": "validation", "dev": "validation", "te
 
 
 def hashed_split(unit: str, shares: Mapping[Literal["validation", "test"], float], seed: int) -> str:
-    """Split of a dialogue or film by a seeded hash of its id, so that it depends on nothing else in the corpus.
+    """Choose the split of a dialogue or film by a seeded hash of its id, independent of the rest of the corpus.
 
     Args:
         unit: id of what must not be divided between splits.
@@ -24,6 +24,6 @@ def hashed_split(unit: str, shares: Mapping[Literal["validation", "test"], float
 
 
 def official_splits(names: list[str]) -> list[str] | None:
-    """Splits of files by their names (train, valid or dev, test), or None unless all three are there."""
+    """Return the splits of files by their names (train, valid or dev, test), or None unless all three are there."""
     found = [next((s for word, s in _FILE_WORDS.items() if word in name.lower()), "") for name in names]
     return found if set(found) == set(SPLITS) else None

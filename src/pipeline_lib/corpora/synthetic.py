@@ -45,13 +45,13 @@ class Turn:
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """All dialogues in one batch; the same settings give the same bytes. ``files`` and ``skipped`` are unused."""
+    """Read all dialogues in one batch; the same settings give the same bytes. ``files`` and ``skipped`` are unused."""
     assert source.synthetic is not None  # the configuration checks it
     yield generate(source.synthetic)
 
 
 def generate(settings: Synthetic) -> pa.RecordBatch:
-    """Dialogues of ``schema.DIALOGUES``; ``label`` is the 0-based group of a response, null for an opening."""
+    """Generate `DIALOGUES`; ``label`` is the 0-based group of a response, null for an opening."""
     rng = random.Random(settings.seed)
     speaker = _Speaker(settings, rng)
     rows: list[dict[str, Any]] = []
@@ -95,7 +95,7 @@ class _Speaker:
             yield turn
 
     def _utter(self, split: str, topic: str, group: int | None, thing: str, last: bool) -> Turn:
-        """A context used before, or a new sentence; the last turn of a dialogue is no context, so always new."""
+        """Draw a context used before, or a new sentence; a dialogue's last turn, not a context, is always new."""
         contexts = self.contexts[split, topic, group, thing]
         again = [context for context in contexts if len(self.answered[context.text]) < self.settings.groups]
         if not last and again and self.rng.random() < self.settings.one_to_many:
@@ -140,7 +140,7 @@ class _Speaker:
 
 
 def _splits(settings: Synthetic, rng: random.Random) -> list[str]:
-    """Split of each dialogue, of exact sizes, in random order."""
+    """Give each dialogue its split, of exact sizes, in random order."""
     held_out = [round(settings.dialogues * share) for share in (settings.validation, settings.test)]
     splits = ["validation"] * held_out[0] + ["test"] * held_out[1]
     splits += ["train"] * (settings.dialogues - len(splits))
@@ -148,7 +148,7 @@ def _splits(settings: Synthetic, rng: random.Random) -> list[str]:
 
 
 def _pick(rng: random.Random, items: Sequence[T]) -> T:
-    """One item; `random.random` alone is promised to give the same numbers in every version of Python."""
+    """Draw one item; `random.random` alone is promised to give the same numbers in every version of Python."""
     return items[int(rng.random() * len(items))]
 
 

@@ -23,14 +23,14 @@ _LONGEST = 1_000_000  # turns of a dialogue, which is held in memory; real ones 
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """Dialogues of a table.
+    """Read the dialogues of a table.
 
     Args:
         files: ``.csv``, ``.jsonl`` or ``.parquet``, the first two also as ``.gz``; read in this order.
         source: ``columns`` names the columns; ``splits`` and ``split_seed`` are used where there is no split column.
         skipped: unused; a fault is an error.
     Raises:
-        PipelineError: a column is missing; a value is null, empty or of the wrong kind; a turn number stands twice in
+        PipelineError: a column is missing; a value is null, empty or of the wrong kind; a turn number occurs twice in
             a dialogue; the rows of a dialogue are scattered or implausibly many. Each names the file and the row or
             dialogue.
     """
@@ -45,7 +45,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 
 
 def _checked(path: Path, columns: dict[str, str]) -> Iterator[pa.Table]:
-    """Rows as (dialogue: string, turn: int64, text: string[, speaker: string][, split: string])."""
+    """Read rows as (dialogue: string, turn: int64, text: string[, speaker: string][, split: string])."""
     first_row = 1
     for raw in read_rows(path, columns):
         cleaned = {}
@@ -111,7 +111,7 @@ def _check_splits(values: pa.Array, path: Path, name: str, first_row: int) -> No
 
 
 def _whole_dialogues(tables: Iterator[pa.Table], path: Path) -> Iterator[pa.Table]:
-    """The same rows, divided only between dialogues."""
+    """Yield the same rows, divided only between dialogues."""
     held: list[pa.Table] = []  # of one dialogue, which may go on in the next table
     for table in tables:
         ids = table.column("dialogue").combine_chunks()
@@ -130,7 +130,7 @@ def _whole_dialogues(tables: Iterator[pa.Table], path: Path) -> Iterator[pa.Tabl
 
 
 def _changes(values: pa.Array) -> np.ndarray:
-    """(N - 1) bool: whether each of N values differs from the one before it."""
+    """Mark which of N values differ from the one before: (N - 1) bool."""
     return pc.not_equal(values.slice(1), values.slice(0, len(values) - 1)).to_numpy(zero_copy_only=False)
 
 

@@ -98,7 +98,7 @@ class Beam:
         return Hypotheses(ended.words.masked_fill(nothing, self.ids.pad)[..., :longest], ended.scores)
 
     def _allowed(self, forced: Tensor, barred: Tensor | None, may_end: bool, vocabulary: int) -> Tensor:
-        """(B,) forced words of one position -> (B, V) bool."""
+        """Return (B, V) bool, the words allowed at one position whose forced words are (B,)."""
         words = torch.arange(vocabulary, device=forced.device)
         free = (words != self.ids.pad) & (words != self.ids.start)
         if barred is not None:
@@ -108,7 +108,7 @@ class Beam:
         return torch.where(forced.unsqueeze(1) == FREE, free, words == forced.unsqueeze(1))
 
     def _best(self, ended: Hypotheses, more: Hypotheses) -> Hypotheses:
-        """The n best of ``ended`` (n, T - 1 words) and ``more`` (T words); of equals, what was there first stays."""
+        """Return the n best of ``ended`` (n, T - 1 words) and ``more`` (T words); of equals, the earlier stays."""
         words = torch.cat([F.pad(ended.words, (0, 1), value=self.ids.pad), more.words], 1)
         scores, order = torch.cat([ended.scores, more.scores], 1).sort(dim=1, descending=True, stable=True)
         n = ended.scores.shape[1]
@@ -116,7 +116,7 @@ class Beam:
 
 
 def _likeliest(prefixes: Tensor, totals: Tensor, size: int) -> tuple[Hypotheses, Tensor]:
-    """The ``size`` likeliest of the continuations of each context.
+    """Return the ``size`` likeliest of the continuations of each context.
 
     Args:
         prefixes: (B, W, T), ``totals``: (B, W, V), log-probability of each prefix with each word after it.
@@ -132,7 +132,7 @@ def _likeliest(prefixes: Tensor, totals: Tensor, size: int) -> tuple[Hypotheses,
 
 
 def _take(words: Tensor, rows: Tensor) -> Tensor:
-    """(B, W, T) and, for each context, rows (B, N) -> (B, N, T)."""
+    """Take rows (B, N) of (B, W, T) words, for each context its own: (B, N, T)."""
     return words.gather(1, rows.unsqueeze(-1).expand(-1, -1, words.shape[-1]))
 
 

@@ -18,7 +18,7 @@ class Greedy:
     max_length: int
 
     def __call__(self, steps: Steps) -> Tensor:
-        """(R, T) int64, see `Decode`."""
+        """Return (R, T) int64 tokens, see `Decode`."""
         return word_by_word(steps, self.ids, self.max_length, lambda logits, position: logits.argmax(-1))
 
 

@@ -29,7 +29,7 @@ class Sampling:
     generator: torch.Generator
 
     def __call__(self, steps: Steps) -> Tensor:
-        """(R, T) int64, see `Decode`."""
+        """Return (R, T) int64 tokens, see `Decode`."""
         noise = torch.rand(
             (steps.rows, self.max_length), dtype=torch.float64, generator=self.generator, device=steps.device
         )

@@ -1,4 +1,4 @@
-"""What a model and a decoding strategy agree on: hypotheses that grow by a word at a time.
+"""The interface between a model and a decoding strategy: hypotheses that grow by a word at a time.
 
 A model offers `Steps`; a strategy (`greedy`, `sampling`, `beam`) walks them and knows nothing else of the model.
 R hypotheses, T positions, V vocabulary size.
@@ -65,5 +65,5 @@ def word_by_word(steps: Steps, ids: Ids, max_length: int, choose: Callable[[Tens
 
 
 def word_lengths(tokens: Tensor, ids: Ids) -> Tensor:
-    """Words before the end token (or padding) in each row of (R, T): (R,) int64."""
+    """Count the words before the end token (or padding) in each row of (R, T): (R,) int64."""
     return ((tokens != ids.end) & (tokens != ids.pad)).long().cumprod(1).sum(1)

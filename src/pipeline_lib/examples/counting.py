@@ -1,4 +1,4 @@
-"""How often a context has several responses and a response several contexts (SepaCVAE, section 6.1 and table 1).
+"""Counts of contexts with several responses and of responses with several contexts (SepaCVAE, section 6.1 and table 1).
 
 Exact, and out of core: DuckDB groups whole strings, never their hashes alone, and spills what exceeds `MEMORY` into a
 folder beside the counts, where the next attempt finds and removes what a killed one left.
@@ -44,7 +44,7 @@ class ExampleCounts:
 
 
 def count_examples(examples: Path, scratch: Path) -> ExampleCounts:
-    """Counts of a file of ``EXAMPLES``.
+    """Count a file of ``EXAMPLES``.
 
     Args:
         examples: the file.
@@ -74,7 +74,7 @@ def count_examples(examples: Path, scratch: Path) -> ExampleCounts:
 
 @contextmanager
 def _database(folder: Path) -> Iterator["DuckDBPyConnection"]:
-    """An empty database in a folder that is gone afterwards; it fetches no extension."""
+    """Open an empty database in a folder that is removed afterwards; it fetches no extension."""
     import duckdb
 
     shutil.rmtree(folder, ignore_errors=True)  # of a job that was killed

@@ -24,7 +24,7 @@ class ExampleDataset:
         context: empty texts where the examples are sentences alone.
         response: as many.
         beside: what a system reads of each example beside its texts: (n,) int64 by the field of the batch.
-        ids: of the tokens that are no words.
+        ids: ids of the tokens that are not words.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class ExampleDataset:
         return len(self.context)
 
     def targets(self, rows: NDArray[np.int64]) -> int:
-        """Tokens that the examples ``rows`` ask a decoder for, end tokens counted."""
+        """Count the tokens that the examples ``rows`` ask a decoder for, including end tokens."""
         return int(self.response.lengths_of(rows).sum()) + len(rows)
 
     def batch(self, rows: NDArray[np.int64], share: Share | None = None) -> Batch:
@@ -82,7 +82,7 @@ class ExampleDataset:
         return Response(torch.from_numpy(inputs), torch.from_numpy(targets), torch.from_numpy(lengths + 1))
 
     def _context(self, rows: NDArray[np.int64]) -> Tokens | None:
-        """None where the examples are sentences alone, whose contexts are empty."""
+        """Return the contexts; None where the examples are sentences alone, whose contexts are empty."""
         if not len(self.context.ids):
             return None
         return Tokens(
@@ -90,12 +90,12 @@ class ExampleDataset:
         )
 
     def by_length(self, batch_size: int, limit: int | None = None) -> Iterator[NDArray[np.int64]]:
-        """Rows of the first ``limit`` examples, sorted by length and cut into batches: for evaluation."""
+        """Yield rows of the first ``limit`` examples, sorted by length and cut into batches: for evaluation."""
         order = self.sorted_by_length(np.arange(min(len(self), limit or len(self))))
         yield from np.split(order, range(batch_size, len(order), batch_size))
 
     def sorted_by_length(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """``rows`` by the length of the response, then of the context."""
+        """Sort ``rows`` by the length of the response, then of the context."""
         return rows[np.lexsort((self.context.lengths_of(rows), self.response.lengths_of(rows)))]
 
 
@@ -105,7 +105,7 @@ def joined(example_ids: NDArray[np.int64], path: Path, column: str) -> NDArray[n
     Args:
         example_ids: (n,).
         path: a table with ``example_id`` and ``column``, its rows in any order; it may have more of them.
-        column: of integers.
+        column: a column of integers.
     Returns:
         (n,) the values of ``column``.
     Raises:

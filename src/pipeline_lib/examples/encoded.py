@@ -48,7 +48,7 @@ def encode_examples(examples: Path, units: Units, out: Path) -> None:
 
 
 def read_encoded(path: Path) -> tuple[NDArray[np.int64], Ragged, Ragged, Ids]:
-    """Map a file: example ids (n,), contexts, responses, and the ids of the tokens that are no words.
+    """Map a file: example ids (n,), contexts, responses, and the ids of the tokens that are not words.
 
     Raises:
         PipelineError: the file is missing, damaged or of another schema.
@@ -89,7 +89,7 @@ class _Columns:
             self._ends[side] += len(texts.ids)
 
     def assembled(self, schema: pa.Schema) -> pa.RecordBatch:
-        """All of it as one record batch, memory-mapped."""
+        """Return all of it as one record batch, memory-mapped."""
         sides = [
             pa.LargeListArray.from_arrays(
                 self._mapped(f"{side} starts", pa.int64()), self._mapped(f"{side} ids", pa.int32())

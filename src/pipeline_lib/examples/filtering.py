@@ -1,4 +1,4 @@
-"""Which examples are kept: by their lengths and by the tokens that are known (SepaCVAE, section 5.2).
+"""Filtering of examples by their lengths and by the tokens that are known (SepaCVAE, section 5.2).
 
 A dropped example is counted under the first rule that drops it, in the order of `RULES`. Lengths are those of the text
 after unknown tokens were dropped or replaced; the marks between the turns of a context do not count.
@@ -58,7 +58,7 @@ def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: P
     """Copy the examples that every rule keeps, batch by batch in bounded memory.
 
     Args:
-        examples: of `EXAMPLES`.
+        examples: a file of `EXAMPLES`.
         known: (K) string, from `known_tokens`.
         out: where the kept examples go, of `EXAMPLES`.
     Returns:
@@ -82,7 +82,7 @@ def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: P
 def _filter_batch(
     batch: pa.RecordBatch, known: pa.Array, settings: Filtering, counts: dict[str, int]
 ) -> pa.RecordBatch:
-    """The examples of ``batch`` that are kept, with the unknown tokens treated; ``counts`` grows."""
+    """Return the examples of ``batch`` that are kept, with the unknown tokens treated; ``counts`` grows."""
     sides = {"context": settings.context_length, "response": settings.response_length}
     broken = {"unknown_token": np.zeros(len(batch), bool)}  # rule: (N), is it broken?
     for side, (fewest, most) in sides.items():
@@ -122,7 +122,7 @@ def _treat(texts: pa.Array, known: pa.Array, policy: str) -> tuple[pa.Array, np.
 
 
 def _count(mask: pa.Array, offsets: np.ndarray) -> np.ndarray:
-    """(N) int64: how often the (T) bool ``mask`` holds within each text."""
+    """Count how often the (T) bool ``mask`` holds within each text: (N) int64."""
     running = np.concatenate([[0], np.cumsum(mask.to_numpy(zero_copy_only=False))])
     return np.diff(running[offsets])
 

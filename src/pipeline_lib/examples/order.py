@@ -12,7 +12,7 @@ BLOCK = 256  # neighbouring examples that stay in one window: 20 KB, worth a see
 
 
 class BatchOrder:
-    """Which rows make up the batch of a training step: a function of seed and step, so that resuming needs no state.
+    """The rows of the batch of each training step: a function of seed and step, so that resuming needs no state.
 
     Each epoch is a fresh order. Blocks of neighbouring examples are shuffled and fill windows; the examples of a window
     are shuffled again. So a memory-mapped file is read a window at a time, and a split of no more than a window is
@@ -29,7 +29,7 @@ class BatchOrder:
         self._batches = [np.empty(0, dtype=np.int64)]
 
     def rows(self, step: int) -> NDArray[np.int64]:
-        """Rows of 0-based ``step``."""
+        """Return the rows of 0-based ``step``."""
         epoch, position = divmod(step, self.steps_per_epoch)
         window, position = divmod(position, self._window // self._batch_size)
         if (epoch, window) != self._cut:
@@ -46,7 +46,7 @@ class BatchOrder:
         return [batches[i] for i in random.permutation(len(batches))]
 
     def _rows_of_window(self, epoch: int, window: int) -> NDArray[np.int64]:
-        """The examples of one window, in the order of the file."""
+        """Return the examples of one window, in the order of the file."""
         n = len(self._dataset)
         if n <= self._window:
             return np.arange(n)

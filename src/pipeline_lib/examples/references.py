@@ -22,7 +22,7 @@ def further_references(path: Path, examples: Path, tokeniser: Tokeniser) -> pa.T
         path: CSV, JSON lines or Parquet with columns ``context`` and ``reference``, a row for each reference. Those of
             a context count for every example that has it.
         examples: `EXAMPLES` before filtering; a context is written as there, or so that the tokeniser makes it so.
-        tokeniser: of the corpus.
+        tokeniser: the corpus's tokeniser.
     Returns:
         `REFERENCES`, by example id, each different from the others and from the example's own response.
     Raises:

@@ -38,7 +38,7 @@ def extract_examples(
     Args:
         dialogues: a file of `DIALOGUES`, sorted by dialogue and turn.
         window: which turns become examples.
-        tokenise: of the corpus's tokeniser, `tokenise_array`.
+        tokenise: `tokenise_array` of the corpus's tokeniser.
         outputs: the file of each split, of `EXAMPLES`; ``example_id`` runs over the splits in corpus order.
         tokens: file of `TOKENS`, most frequent first, equal counts in alphabetical order.
     Raises:
@@ -137,7 +137,7 @@ class _Windows:
             yield self._cut(carried, carried.num_rows)
 
     def _cut(self, rows: pa.RecordBatch, stop: int) -> tuple[pa.RecordBatch, pa.Array, pa.BooleanArray]:
-        """The examples whose responses are among the first ``stop`` rows."""
+        """Return the examples whose responses are among the first ``stop`` rows."""
         follows = _follows(rows)
         place = np.arange(len(follows))
         reach = place - np.maximum.accumulate(np.where(follows, 0, place))  # utterances without a gap before each
@@ -183,7 +183,7 @@ class _DialogueCounter:
 
 
 def _follows(rows: pa.RecordBatch) -> NDArray[np.bool_]:
-    """(N) bool: whether each row is the next turn of the row before it."""
+    """Mark the rows that are the next turn of the row before: (N) bool."""
     first, second = rows.slice(0, rows.num_rows - 1), rows.slice(1)
     follows = pc.and_(
         pc.equal(first.column("dialogue_id"), second.column("dialogue_id")),

@@ -85,7 +85,7 @@ def curves(
 
 
 def read_history(path: Path) -> list[dict[str, Any]]:
-    """Records that a training job logged, in order.
+    """Read the records that a training job logged, in order.
 
     Raises:
         PipelineError: a line is not a JSON object with `kind` and `step`.
@@ -108,7 +108,7 @@ def read_history(path: Path) -> list[dict[str, Any]]:
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
-    """A panel for each quantity that was recorded; the legend stands in the place after the last.
+    """Draw a panel for each quantity that was recorded; the legend takes the place after the last.
 
     Args:
         table: what `curves` gave.

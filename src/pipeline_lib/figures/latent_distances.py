@@ -25,7 +25,7 @@ class Options(Settings):
 
 
 def numbers(systems: dict[str, Path]) -> pa.Table:
-    """The distances of every system with what is drawn of them.
+    """Return the distances of every system with what is drawn of them.
 
     Args:
         systems: system -> its distances.
@@ -47,7 +47,7 @@ def numbers(systems: dict[str, Path]) -> pa.Table:
 
 
 def running(values: NDArray[np.float64], width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation (n,) over the ``width`` (made odd) values around each; nan are left out.
+    """Return mean and standard deviation (n,) over the ``width`` (made odd) values around each; nan are left out.
 
     At the ends the window shrinks to what there is; where it holds nothing, both are nan.
     """
@@ -59,7 +59,7 @@ def running(values: NDArray[np.float64], width: int) -> tuple[NDArray[np.float64
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
-    """Panels for inner, inter and their difference; the legend gives each system's means over all batches.
+    """Draw panels for inner, inter and their difference; the legend gives each system's means over all batches.
 
     Args:
         table: what `numbers` gave.
@@ -94,7 +94,7 @@ def _draw_line(axes: "Axes", part: pa.Table, name: str, system: str, label: str)
 
 
 def _described(part: pa.Table, label: str) -> str:
-    """A system in the legend: its means, and how many batches had no example to show."""
+    """Describe a system in the legend: its means, and how many batches had no example to show."""
     from pyarrow import compute as pc
 
     means = (pc.mean(part[name]).as_py() for name in ("inner", "inter"))

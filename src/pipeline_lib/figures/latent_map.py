@@ -54,7 +54,7 @@ class Latents(NamedTuple):
     mean: NDArray[np.float32]
 
     def at(self, rows: NDArray[np.int64]) -> "Latents":
-        """Those of ``rows``."""
+        """Return the latents of ``rows``."""
         group, label = (None if values is None else values[rows] for values in (self.group, self.label))
         return Latents(self.example_id[rows], group, label, self.mean[rows])
 
@@ -83,7 +83,7 @@ def read_latents(path: Path) -> Latents:
 
 
 def numbers(systems: dict[str, Path], options: Options) -> pa.Table:
-    """t-SNE and separation of each system, over the same examples.
+    """Return t-SNE and separation of each system, over the same examples.
 
     Args:
         systems: system -> its latents_schema.
@@ -115,7 +115,7 @@ def numbers(systems: dict[str, Path], options: Options) -> pa.Table:
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
-    """A panel for each system.
+    """Draw a panel for each system.
 
     Args:
         table: what `numbers` gave.
@@ -172,7 +172,7 @@ def _draw_panel(axes: "Axes", table: pa.Table, label: str) -> None:
 
 
 def _measures(row: dict[str, float | None]) -> list[str]:
-    """What is printed under a panel."""
+    """List what is printed under a panel."""
     if row["silhouette"] is None:
         return ["no two groups"]
     lines = [f"silhouette {row['silhouette']:.3f}", f"NMI with k-means of z {row['nmi_clusters']:.3f}"]

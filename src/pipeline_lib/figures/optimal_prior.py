@@ -25,12 +25,12 @@ class Options(Settings):
 
 
 def cost(posteriors: list[UnivariateGaussian], priors: list[UnivariateGaussian]) -> float:
-    """Mean KL of the posteriors to their priors, nats per response."""
+    """Return the mean KL of the posteriors to their priors, nats per response."""
     return float(np.mean([kl(q, p) for q, p in zip(posteriors, priors, strict=True)]))
 
 
 def numbers() -> pa.Table:
-    """Every curve of the figure in long form: panel, curve, x, y."""
+    """Return every curve of the figure in long form: panel, curve, x, y."""
     shared = optimal_prior(POSTERIORS)
     densities = {"posterior 1": POSTERIORS[0], "posterior 2": POSTERIORS[1]}
     curves = [("shared", name, _Z, g.density(_Z)) for name, g in (densities | {"prior": shared}).items()]
@@ -53,7 +53,7 @@ def numbers() -> pa.Table:
 
 
 def draw(table: pa.Table) -> "Figure":
-    """Three panels: densities under a shared prior and under one a group, and what each costs."""
+    """Draw three panels: densities under a shared prior and under one per group, and what each costs."""
     with style.drawing():
         figure = style.new_figure(style.PAGE, 2.35)
         shared, grouped, cost_axes = figure.subplots(1, 3)

@@ -1,4 +1,4 @@
-"""How every figure looks, and how it is written: SVG and PNG beside the numbers that were drawn.
+"""The look of every figure, and its files: SVG, PNG, and the values that were drawn.
 
 Sizes are those of a two-column paper, so that text is printed at the size that is set here. A system has the same
 colour, dashes and marker in every figure; dashes and markers tell systems apart in grey print.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # matplotlib is imported in functions: the workflow's plans and most stages never draw
 
 COLUMN, PAGE = 3.35, 6.9  # inches: widths of one column and of a page
-GREY, RULE = "#595959", "#D9D9D9"  # of what stands back, and of grid lines
+GREY, RULE = "#595959", "#D9D9D9"  # for the background and grid lines
 
 # Okabe and Ito (2008), safe for the colour-blind; their yellow is too faint for a line on white and darkened here.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
@@ -67,14 +67,14 @@ _SETTINGS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """How one system is drawn."""
+    """The look of one system."""
 
     colour: str
     dashes: Dashes
     marker: str
 
     def line(self, markers: bool = False) -> dict[str, Any]:
-        """Arguments of ``Axes.plot``; a curve of many points has no markers, or a few (``markevery``)."""
+        """Return arguments of ``Axes.plot``; a curve of many points has no markers, or a few (``markevery``)."""
         return {"color": self.colour, "linestyle": self.dashes, "marker": self.marker if markers else ""}
 
 
@@ -93,7 +93,7 @@ _LOOKS = {
 
 
 def look_of(system: str) -> Look:
-    """The look of a system, by its key in the configuration; that of a user's own follows from its name."""
+    """Return the look of a system, by its key in the configuration; that of a user's own follows from its name."""
     if system in _LOOKS:
         return _LOOKS[system]
     number = int.from_bytes(sha256(system.encode()).digest()[:4], "big")
@@ -103,26 +103,29 @@ def look_of(system: str) -> Look:
 
 
 def drawing() -> AbstractContextManager[None]:
-    """Context in which a figure is made: matplotlib reads settings part by part; the user's own do not count."""
+    """Give the context in which a figure is made.
+
+    Matplotlib reads settings part by part; the user's own do not count.
+    """
     from matplotlib import style
 
     return style.context(["default", _SETTINGS])
 
 
 def new_figure(width: float, height: float) -> "Figure":
-    """An empty figure of that size in inches; its parts share the room (`constrained` layout)."""
+    """Make an empty figure of that size in inches; its parts share the room (`constrained` layout)."""
     from matplotlib.figure import Figure  # not pyplot, which would look for a display
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def few(points: Sized) -> int:
-    """``markevery`` that puts about five markers on a curve of these points."""
+    """Return the ``markevery`` that puts about five markers on a curve of these points."""
     return max(1, len(points) // 5)
 
 
 def logarithmic(axes: "Axes") -> None:
-    """A logarithmic y axis with plain numbers (10, 20, 50) on it."""
+    """Make the y axis logarithmic, with plain numbers (10, 20, 50) on it."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_yscale("log")

@@ -1,4 +1,4 @@
-"""What one-to-many and many-to-one data do to each system: a column for either rate, a row for each measure."""
+"""The effect of one-to-many and many-to-one data on each system: a column for either rate, a row for each measure."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -47,7 +47,7 @@ PANELS = {
 # where a baseline tells what is much and what is little; the BLEU of a reference with itself would flatten all else
 GUIDES = {"random": ("BLEU-2", UPTAKE, "coherence", "distinct-2"), "human": (UPTAKE, "coherence", "distinct-2")}
 _FROM_ZERO = ("kl", UPTAKE, "distinct-2")
-_SPREAD = 0.05  # of the narrowest step between two rates: systems stand side by side, so that intervals can be read
+_SPREAD = 0.05  # of the narrowest step between two rates: systems are drawn side by side, so that intervals can be read
 
 SWEEP = pa.schema(
     [pa.field("axis", pa.string(), nullable=False), pa.field("rate", pa.float64(), nullable=False), *POINT]
@@ -55,10 +55,10 @@ SWEEP = pa.schema(
 
 
 def numbers(axes: Sequence[str], rates: Sequence[float], points: Sequence[Path]) -> pa.Table:
-    """The points of all columns in one table.
+    """Join the points of all columns in one table.
 
     Args:
-        axes, rates: where each of ``points`` stands; a corpus that lies on both axes is given twice.
+        axes, rates: the axis and rate of each of ``points``; a corpus that lies on both axes is given twice.
     Returns:
         SWEEP table.
     """
@@ -71,7 +71,7 @@ def numbers(axes: Sequence[str], rates: Sequence[float], points: Sequence[Path])
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
-    """A row of panels for each measure.
+    """Draw a row of panels for each measure.
 
     Args:
         table: what `numbers` gave.
@@ -117,7 +117,10 @@ def _draw_panel(axes: "Axes", part: pa.Table, labels: dict[str, str]) -> None:
 
 
 def _limits(row: pa.Table, metric: str) -> tuple[float, float]:
-    """Room for the means, not for the intervals: of few runs some are so wide that nothing else could be read."""
+    """Return limits that fit the means, not the intervals.
+
+    Of few runs some intervals are so wide that nothing else could be read.
+    """
     guides = [name for name, metrics in GUIDES.items() if metric not in metrics]
     values = row.filter(pc.invert(pc.is_in(row["system"], value_set=pa.array(guides, pa.string()))))["value"].to_numpy()
     low, high = float(values.min(initial=0.0 if metric in _FROM_ZERO else values.max())), float(values.max())
@@ -126,7 +129,7 @@ def _limits(row: pa.Table, metric: str) -> tuple[float, float]:
 
 
 def _label_rates(axes: "Axes", part: pa.Table, axis: Axis) -> None:
-    """Below each rate that was asked for, what it came to."""
+    """Print the measured rate below each rate that was asked for."""
     measured = dict(zip(part["rate"].to_pylist(), part[axis.measured].to_pylist(), strict=True))
     axes.set_xticks(sorted(measured), [f"{rate:g}\n{measured[rate]:.2f}" for rate in sorted(measured)])
     axes.set_xlabel(f"{axis.title}\n(below: {axis.counted})")

@@ -27,7 +27,7 @@ _UNREADABLE = (
 
 
 def read_member(archive: Path, *names: str) -> bytes:
-    """The bytes of the member whose file name is ``names[0]``, in whatever folder of the archive it lies.
+    """Read the member whose file name is ``names[0]``, in whatever folder of the archive it lies.
 
     Further names descend: ``read_member(outer, "train.zip", "dialogues_train.txt")`` reads a zip inside a zip.
 
@@ -43,7 +43,7 @@ def read_member(archive: Path, *names: str) -> bytes:
 
 
 def read_text(path: Path) -> bytes:
-    """The bytes of a text file, plain or ``.gz``, that is small enough for memory.
+    """Read a text file, plain or ``.gz``, that is small enough for memory.
 
     Raises:
         PipelineError: as `blocks` does, or the text is longer than `MAX_MEMBER_BYTES`.
@@ -56,7 +56,7 @@ def read_text(path: Path) -> bytes:
 
 
 def blocks(path: Path) -> Iterator[bytes]:
-    """A text file, plain or ``.gz``, in blocks of some MiB that end with a whole line.
+    """Yield a text file, plain or ``.gz``, in blocks of some MiB that end with a whole line.
 
     Raises:
         PipelineError: a damaged or cut-off gzip stream, one of implausible expansion, or a line longer than a block.
@@ -83,7 +83,7 @@ def blocks(path: Path) -> Iterator[bytes]:
 
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
-    """A file, plain or ``.gz``, to be read as a stream.
+    """Open a file, plain or ``.gz``, to be read as a stream.
 
     Raises:
         PipelineError: a damaged or cut-off gzip stream, or one of implausible expansion, as soon as reading meets it.
@@ -97,7 +97,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def opened_member(archive: Path, choose: Callable[[list[str]], str]) -> Iterator[IO[bytes]]:
-    """The member of a zip that ``choose`` picks from their names, to be read as a stream.
+    """Open the member of a zip that ``choose`` picks from their names, to be read as a stream.
 
     Raises:
         PipelineError: as `opened` does, and where the archive is damaged or encrypted.
@@ -112,7 +112,7 @@ def opened_member(archive: Path, choose: Callable[[list[str]], str]) -> Iterator
 
 
 class _Bounded(io.RawIOBase):
-    """What comes out of a decompressor, as long as it is not implausibly more than went in."""
+    """The output of a decompressor, as long as it is not implausibly larger than the input."""
 
     def __init__(self, expanding: IO[bytes] | gzip.GzipFile, stored: int, where: str) -> None:
         super().__init__()

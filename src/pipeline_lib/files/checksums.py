@@ -1,4 +1,4 @@
-"""What a file was when it was written, and whether it is so still.
+"""Checksums of files as they were written, and the check that they are unchanged.
 
 Beside each file ``name`` lies ``.name.sha256``, a line as ``sha256sum -c`` reads it; every reader first compares the
 file with it. A file without one, put there by hand, is read with the checks of its own format. So are Snakemake's local
@@ -33,7 +33,7 @@ def verify(path: Path) -> None:
 
 
 def intact(path: Path) -> bool:
-    """Whether a file is as it was written; without a kept checksum, or a file, nothing speaks against it."""
+    """Check that a file is as it was written; True if there is no file or no checksum to compare."""
     if is_local_copy(path):
         return True
     try:
@@ -43,7 +43,7 @@ def intact(path: Path) -> bool:
 
 
 def what_changed(path: Path) -> str:
-    """Of a file that is not `intact`: whether it, or the checksum beside it, can be told to have changed."""
+    """Tell which is known to have changed of a file that is not `intact`: it, or the checksum beside it."""
     line = rb"[0-9a-f]{64}  " + re.escape(path.name.encode()) + rb"\n"
     if re.fullmatch(line, checksum_file(path).read_bytes()):
         return CHANGED
@@ -51,7 +51,7 @@ def what_changed(path: Path) -> str:
 
 
 def irreplaceable(path: Path) -> str:
-    """What to do about a damaged file that is not made again once it alone is deleted; empty for every other file."""
+    """Advise on a damaged file that is not made again once it alone is deleted; empty for every other file."""
     *_, grandparent, parent, place, name = ("", "", "", *path.absolute().parts)
     if (grandparent, parent, place) == ("ratings", "keys", "kept"):
         return "restore the file from a backup: the key of an earlier draw is not made again"
@@ -61,12 +61,12 @@ def irreplaceable(path: Path) -> str:
 
 
 def checksum_file(path: Path) -> Path:
-    """Where the checksum of ``path`` is kept."""
+    """Return the path at which the checksum of ``path`` is kept."""
     return path.with_name(f".{path.name}.sha256")
 
 
 def is_local_copy(path: Path) -> bool:
-    """Whether a file lies where Snakemake keeps its copies of objects in a bucket."""
+    """Tell whether a file lies where Snakemake keeps its copies of objects in a bucket."""
     return (".snakemake", "storage") in pairwise(path.absolute().parts)
 
 
@@ -75,6 +75,6 @@ def checksum_line(digest: str, path: Path) -> bytes:
 
 
 def sha256(path: Path) -> str:
-    """Hex digest of a file's bytes."""
+    """Return the hex digest of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

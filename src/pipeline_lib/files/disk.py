@@ -12,7 +12,7 @@ _ROOM = 1 << 16  # bytes that a log should find free
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Whether a disk, or what a user may have of it, is used up; Arrow's own errors say so in their message alone."""
+    """Tell whether a disk or a user's quota is used up; Arrow's own errors say so in their message alone."""
     full = (errno.ENOSPC, errno.EDQUOT)
     return error.errno in full or any(os.strerror(code) in str(error) for code in full)
 
@@ -28,7 +28,7 @@ def report_full_disk(folder: Path) -> None:
 
 
 def disk_full(where: Path | str, expected: str) -> PipelineError:
-    """The error of a disk without space."""
+    """Make the error of a disk without space."""
     return PipelineError(
         "no space left on the disk",
         where=where,

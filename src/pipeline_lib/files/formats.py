@@ -96,7 +96,7 @@ def parquet_schema(path: Path) -> pa.Schema:
 
 
 def parquet_metadata(path: Path) -> dict[str, str]:
-    """The key-value pairs that `write_parquet` was given."""
+    """Read the key-value pairs that `write_parquet` was given."""
     return {key.decode(): value.decode() for key, value in (parquet_schema(path).metadata or {}).items()}
 
 

@@ -12,7 +12,7 @@ from pipeline_lib.files.disk import is_disk_full
 
 
 def concatenated(parts: Iterable[NDArray[Any]], dtype: DTypeLike) -> NDArray[Any]:
-    """`numpy.concatenate` along the first axis, into a file that is mapped into memory.
+    """Join arrays as `numpy.concatenate` does, along the first axis, into a file that is mapped into memory.
 
     The file has no name, so nothing is left of it however the process ends. It lies in the temporary folder
     (``TMPDIR``; Snakemake's resource ``tmpdir``); the system keeps as much of it in memory as it has to spare.

@@ -25,7 +25,7 @@ _BATCH_BYTES = 64 << 20  # of the lines of a batch, or, of Parquet, of one colum
 
 
 def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-    """Rows of ``.csv``, ``.jsonl`` (both also ``.gz``) or ``.parquet``, in bounded memory.
+    """Read rows of ``.csv``, ``.jsonl`` (both also ``.gz``) or ``.parquet``, in bounded memory.
 
     Args:
         columns: what a column is for -> its name in the file.
@@ -51,10 +51,10 @@ def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ())
 
 
 def texts_of(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
-    """The column ``name`` as texts.
+    """Return the column ``name`` as texts.
 
     Raises:
-        PipelineError: values that are no texts, or missing ones; names the first row.
+        PipelineError: values that are not texts, or missing ones; names the first row.
     """
     try:
         column = rows[name].cast(pa.string())
@@ -108,7 +108,7 @@ def _csv(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterat
 
 
 def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
-    """Rows that are not empty."""
+    """Yield the rows that are not empty."""
     csv.field_size_limit(_LONGEST)
     try:
         yield from filter(None, reader)
@@ -136,7 +136,7 @@ class _Lines:
 
 
 def _batches(rows: Iterator[T], lines: _Lines) -> Iterator[list[T]]:
-    """``rows``, made of ``lines``, up to ``_ROWS`` at a time; fewer where their lines come to ``_BATCH_BYTES``."""
+    """Yield ``rows``, made of ``lines``, up to ``_ROWS`` at once; fewer where their lines come to ``_BATCH_BYTES``."""
     batch: list[T] = []
     start = lines.bytes
     for row in rows:
@@ -166,7 +166,7 @@ def _jsonl(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iter
 
 
 def _objects(lines: _Lines, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """(line, object) of the lines that are not blank."""
+    """Yield (line, object) of the lines that are not blank."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -186,7 +186,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _column(batch: list[tuple[int, dict[str, Any]]], name: str, kind: pa.DataType, path: Path) -> pa.Array:
-    """Values of the kind that the first row has; a value that lacks is null."""
+    """Return values of the kind that the first row has; a missing value is null."""
     of_kind = int if kind == pa.int64() else str
     values = [value.get(name) for _, value in batch]
     for (number, _), value in zip(batch, values, strict=True):
@@ -204,7 +204,7 @@ def _column(batch: list[tuple[int, dict[str, Any]]], name: str, kind: pa.DataTyp
 
 
 def _parquet(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Batches, made small enough that a long text of a dictionary, which stands in the file once, fits in every row."""
+    """Yield batches so small that a long text of a dictionary, stored once in the file, fits in every row."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:

@@ -13,7 +13,7 @@ def collect(files: list[Path], expect: list[str]) -> pa.Table:
     """Join score files and hold them against what the run asked for.
 
     Args:
-        files: of `schema.SCORES`.
+        files: files of `SCORES`.
         expect: ``corpus/split/system/seed`` of every run.
     Raises:
         PipelineError: a run is missing, unexpected, or has a score twice.

@@ -1,4 +1,4 @@
-"""Whether a system's groups are the latent groups of the responses, where a corpus tells them."""
+"""Agreement of a system's groups with the latent groups of the responses, where the corpus gives these."""
 
 from abc import abstractmethod
 

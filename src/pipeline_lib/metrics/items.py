@@ -21,7 +21,7 @@ Nats = Literal["reconstruction", "bound", "importance", "words"]
 
 @dataclass(frozen=True)
 class ReferenceLikelihood:
-    """What a model says about the references, nats per item, (B,) float64; None where it has no such value."""
+    """Likelihoods that a model gives the references, nats per item, (B,) float64; None where it has no such value."""
 
     tokens: np.ndarray  # end token counted
     nll: np.ndarray | None

@@ -1,4 +1,4 @@
-"""How unevenly a system uses its groups."""
+"""Unevenness in the use of a system's groups."""
 
 import numpy as np
 

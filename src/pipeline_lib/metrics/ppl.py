@@ -57,7 +57,7 @@ class ReconstructionPerplexity(Perplexity):
 
 
 class BoundPerplexity(Perplexity):
-    """From the negative evidence lower bound, so never below the model's own perplexity."""
+    """Perplexity from the negative evidence lower bound, so never below the model's own perplexity."""
 
     name = "ppl-bound"
     nats = "bound"
@@ -66,7 +66,7 @@ class BoundPerplexity(Perplexity):
 
 
 class ImportancePerplexity(Perplexity):
-    """From the importance-weighted likelihood, the tightest of the three."""
+    """Perplexity from the importance-weighted likelihood, the tightest of the three."""
 
     name = "ppl-importance"
     nats = "importance"

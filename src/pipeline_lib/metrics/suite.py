@@ -42,7 +42,7 @@ def make_metrics(
     """Make metrics and what is always recorded with them.
 
     Args:
-        names: of metrics, each once.
+        names: names of metrics, each once.
         vectors: a file of `schemas.vectors`, read only where a metric needs it; None where a corpus has none.
     Raises:
         PipelineError: there is no such metric, or it needs vectors and there are none.
@@ -68,8 +68,8 @@ def score_file(
         responses: a file of `schemas.responses`; its metadata ``active_units`` is a value of the whole file.
         vectors: a file of `schemas.vectors`; None where the corpus has none.
         names: metrics of the run's tables.
-        seed: of the bootstrap.
-        language: of stop words, as the tokeniser of the corpus gives it; None: none are known.
+        seed: seed of the bootstrap.
+        language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
         references: a file of `schemas.references`: further ones of the split, beside the response of each example.
     Returns:
         rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more

@@ -72,7 +72,7 @@ def rescaled(rows: np.ndarray) -> np.ndarray:
     digit, so cosines of ordinary vectors keep every bit.
     """
     exponents = np.frexp(np.abs(rows).max(axis=1, initial=0))[1]
-    factors = np.ldexp(np.ones(1, rows.dtype), -np.clip(exponents, -126, 126))  # the others are no float32
+    factors = np.ldexp(np.ones(1, rows.dtype), -np.clip(exponents, -126, 126))  # the others do not fit float32
     return np.asarray(rows * factors[:, None])
 
 

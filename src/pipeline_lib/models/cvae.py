@@ -44,7 +44,7 @@ class CVAE(WordVectorSystem):
         return nn.Linear(2 * self.encoder.size + extra, 2 * self.latent)
 
     def _decoder(self, network: Recurrent, extra: int = 0) -> Decoder:
-        """``extra`` values stand beside every input word and beside [c; z]."""
+        """Build the decoder; ``extra`` values are appended to every input word and to [c; z]."""
         return Decoder(
             self.embedding_size + extra,
             network.hidden,
@@ -62,13 +62,13 @@ class CVAE(WordVectorSystem):
         return self.encoder(self.embed(words.ids), words.lengths)
 
     def distributions(self, batch: Batch) -> tuple[Tensor, Gaussian, Gaussian]:
-        """Context encoding (B, C), posterior q(z | context, response) and prior p(z | context)."""
+        """Return context encoding (B, C), posterior q(z | context, response) and prior p(z | context)."""
         context = self.encode_context(batch)
         posterior = Gaussian.of(self.recognition(torch.cat([context, self.encode_response(batch)], -1)))
         return context, posterior, Gaussian.of(self.prior(context))
 
     def reconstruction(self, batch: Batch, context: Tensor, z: Tensor) -> dict[str, Tensor]:
-        """What z must explain, nats, (B,) each: ``nll`` = -log p(response | z, context) and further terms, if any."""
+        """Return what z must explain, nats, (B,) each: ``nll`` = -log p(response | z, context) and others, if any."""
         hidden = self.decoder(self.embed(batch.response.inputs), torch.cat([context, z], -1))
         return {"nll": self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths)}
 
@@ -140,7 +140,7 @@ class ClusterCVAE(CVAE):
         return context, posterior, Gaussian.of(self.prior(context))
 
     def reconstruction(self, batch: Batch, context: Tensor, z: Tensor) -> dict[str, Tensor]:
-        """``nll`` with the true y, and ``group_nll`` = -log p(y | context, z)."""
+        """Return ``nll`` with the true y, and ``group_nll`` = -log p(y | context, z)."""
         inputs, group = self.embed(batch.response.inputs), self.group_embedding(given(batch.group))
         beside = group.unsqueeze(1).expand(-1, inputs.shape[1], -1)
         hidden = self.decoder(torch.cat([inputs, beside], -1), torch.cat([context, z, group], -1))

@@ -13,7 +13,7 @@ from pipeline_lib.text.units import Units
 
 
 def build(description: Description, units: Units) -> System:
-    """A fresh network, initialised from torch's current seed."""
+    """Build a fresh network, initialised from torch's current seed."""
     return create(description.model, description.options, units, description.network)
 
 

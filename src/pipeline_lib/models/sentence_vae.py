@@ -45,7 +45,7 @@ class SentenceDecoder(nn.Module):
         return self.keep == 0
 
     def forward(self, response: Response, state: State | None, z: Tensor | None, noise: torch.Generator) -> Tensor:
-        """-log p(word) of every word and of the end token, nats, (sum of lengths,), sentence by sentence."""
+        """Return -log p(word) of every word and end token, nats, (sum of lengths,), sentence by sentence."""
         valid = valid_positions(response.lengths, response.targets.shape[1])
         if state is None and self.inputless:
             return self._by_position(response.targets, valid, noise)
@@ -53,7 +53,7 @@ class SentenceDecoder(nn.Module):
         return projection.likelihood(hidden[valid], self.output, response.targets[valid])
 
     def inputs(self, words: Tensor, noise: torch.Generator) -> Tensor:
-        """(B, T) previous words, the start token first -> (B, T) words that the decoder reads."""
+        """Turn (B, T) previous words, the start token first, into the (B, T) words that the decoder reads."""
         if self.inputless:
             return torch.full_like(words, self.ids.unknown)
         if self.training and self.keep < 1:
@@ -61,7 +61,7 @@ class SentenceDecoder(nn.Module):
         return words
 
     def read(self, words: Tensor, z: Tensor | None) -> Tensor:
-        """(B, T) words -> (B, T, E), or (B, T, E + Z) where the decoder reads z beside each."""
+        """Embed (B, T) words as (B, T, E), or (B, T, E + Z) where the decoder reads z beside each."""
         embedded = self.embedding(words)
         if not self.reads_z or z is None:
             return embedded
@@ -73,7 +73,7 @@ class SentenceDecoder(nn.Module):
         return dropout(outputs, rate, noise)
 
     def _by_position(self, targets: Tensor, valid: Tensor, noise: torch.Generator) -> Tensor:
-        """Without words and without z all sentences share their states: T rows are projected in place of B * T."""
+        """Score words by their position alone: without words or z, sentences share states: T rows, not B * T."""
         words = torch.full((1, targets.shape[1]), self.ids.unknown, device=targets.device)
         log_probabilities = torch.log_softmax(
             at_least_float32(self.output(self._hidden(words, None, None, noise)[0])), -1
@@ -134,7 +134,7 @@ class RNNLM(System):
         return self.likelihood(batch, generator).nll  # exact: nothing is integrated out
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        """One sentence for each example, whatever it says: there is nothing that they answer."""
+        """Write one sentence for each example, whatever it says: there is nothing to answer."""
         zeros = self.decoder.output.weight.new_zeros(1, len(batch), self.decoder.lstm.hidden_size)
         return Generated(decode(SentenceSteps(self.decoder, (zeros, zeros), None)))
 
@@ -160,12 +160,12 @@ class SentenceVAE(System):
         self.decoder = SentenceDecoder(units, network, options.keep, network.z_input)
 
     def encode(self, batch: Batch) -> Gaussian:
-        """q(z | sentence)."""
+        """Return q(z | sentence)."""
         words = batch.response.words
         return Gaussian.of(self.recognition(self.encoder.last_hidden(self.decoder.embedding(words.ids), words.lengths)))
 
     def _state(self, z: Tensor) -> State:
-        """(B, Z) -> the decoder's first h and c, (1, B, H) each."""
+        """Turn (B, Z) into the decoder's first h and c, (1, B, H) each."""
         h, c = self.initial(z).unsqueeze(0).chunk(2, -1)
         return h.contiguous(), c.contiguous()
 
@@ -173,7 +173,7 @@ class SentenceVAE(System):
         return self.decoder(batch.response, self._state(z), z, generator)
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """Reconstruction and annealed KL to N(0, I), each summed over a sentence, then averaged (equation 1)."""
+        """Sum reconstruction and annealed KL to N(0, I) over each sentence, then average them (equation 1)."""
         posterior = self.encode(batch)
         z = posterior.sample(normal(tuple(posterior.mean.shape), posterior.mean, generator))
         nll = sum_by_example(self._token_nll(batch, z, generator), batch.response.lengths)
@@ -198,11 +198,11 @@ class SentenceVAE(System):
         return importance_estimate(torch.stack(weights))
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        """A sentence from a draw of the prior for each example."""
+        """Write a sentence from a draw of the prior for each example."""
         z = torch.randn((len(batch), self.latent), generator=generator, device=self.device).to(self.initial.weight)
         return Generated(decode(SentenceSteps(self.decoder, self._state(z), z)))
 
 
 def standard(like: Tensor) -> Gaussian:
-    """N(0, I) of the shape (B, Z) of ``like``."""
+    """Return N(0, I) of the shape (B, Z) of ``like``."""
     return Gaussian(torch.zeros_like(like), torch.zeros_like(like))

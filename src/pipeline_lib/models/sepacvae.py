@@ -2,8 +2,8 @@
 
 Every context is copied N times, each copy marked with one group's vector; only the copy that explains the response
 best is trained (`gradient blocking`), a contrast keeps responses of one group together (`relationship enhancement`),
-and a classifier tells the group from the response. What the paper leaves open, and how it is settled here, stands in
-papers/sepacvae/README.md; ``faithful`` selects what the authors' released code does instead.
+and a classifier tells the group from the response. papers/sepacvae/README.md tells what the paper leaves open
+and how it is settled here; ``faithful`` selects what the authors' released code does instead.
 """
 
 import math
@@ -31,7 +31,7 @@ _FAITHFUL_CONTEXT_LENGTH = 25  # the released code reads every context as this m
 
 
 def group_vectors(groups: int, embedding_size: int) -> Tensor:
-    """(N, E): row i has ones in coordinates i*d .. (i+1)*d - 1 with d = E // N, zeros elsewhere (section 4.2).
+    """Return (N, E) vectors: row i is 1 in coordinates i*d .. (i+1)*d - 1, d = E // N, and 0 elsewhere (section 4.2).
 
     Raises:
         PipelineError: more groups than coordinates.
@@ -49,7 +49,7 @@ def group_vectors(groups: int, embedding_size: int) -> Tensor:
 
 
 def relationship_loss(encodings: Tensor, groups: Tensor, scale: float = 5.0) -> Tensor:
-    """Eq. 4: pull responses of one group together, push the others apart.
+    """Pull responses of one group together and push the others apart (eq. 4).
 
     The printed ratio of exponentials equals ``softplus(negative - positive)``; evaluated so, it cannot overflow.
     Similarities are cosines times ``scale``, averaged (not summed) over an example's positives and negatives, itself
@@ -74,7 +74,9 @@ def relationship_loss(encodings: Tensor, groups: Tensor, scale: float = 5.0) -> 
 
 
 def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, scale: float = 5.0) -> Tensor:
-    """The released code's form of eq. 4: Gram matrix min-max rescaled to [0, scale], sums divided by N, self included.
+    """Compute eq. 4 as the released code does.
+
+    The Gram matrix is min-max rescaled to [0, scale], sums are divided by N, and pairs with itself are included.
 
     The code takes the Gram matrix over all B*N copies with the losers' encodings zeroed; their only effect is that 0
     takes part in minimum and maximum, so they are not built here.
@@ -96,7 +98,7 @@ def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, s
 
 
 class _Copies(NamedTuple):
-    """Of M marked contexts: ``condition`` [c; z] (M, C + Z) with z drawn from the posterior, KL (M,), means (M, Z)."""
+    """Values for M marked contexts: ``condition`` [c; z] (M, C + Z), z from the posterior, KL (M,), means (M, Z)."""
 
     condition: Tensor
     kl: Tensor
@@ -104,7 +106,7 @@ class _Copies(NamedTuple):
 
 
 class _Scored(NamedTuple):
-    """Of the N copies of B examples: nll and KL (B, N) nats, posterior mean (B, N, Z), [c; z] (B, N, C + Z)."""
+    """Values for the N copies of B examples: nll and KL (B, N) nats, posterior mean (B, N, Z), [c; z] (B, N, C + Z)."""
 
     nll: Tensor
     kl: Tensor
@@ -112,7 +114,7 @@ class _Scored(NamedTuple):
     condition: Tensor
 
     def best(self) -> Tensor:
-        """(B,) int64: the copy that explains its response best, un-annealed; ties go to the lowest index."""
+        """Return the copy that explains its response best, un-annealed, (B,) int64; ties go to the lowest index."""
         return (self.nll + self.kl).argmin(1)
 
 
@@ -140,7 +142,7 @@ class SepaCVAE(CVAE):
     # --- networks, of one marked copy of each example or of all N ---
 
     def _context(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Embedded contexts (B, T, E) and the lengths they are read with."""
+        """Return the embedded contexts (B, T, E) and the lengths they are read with."""
         context = given(batch.context)
         if not self.faithful:
             return self.embed(context.ids), context.lengths
@@ -158,7 +160,7 @@ class SepaCVAE(CVAE):
         return self.encoder.copies(*self._context(batch), self.group_vectors)
 
     def _infer(self, context: Tensor, response: Tensor, noise: Tensor) -> _Copies:
-        """Posterior and prior of M encoded contexts (M, C) with their encoded responses (M, 2H), ``noise`` (M, Z)."""
+        """Infer posterior and prior of M encoded contexts (M, C) and responses (M, 2H), with ``noise`` (M, Z)."""
         posterior = Gaussian.of(self.recognition(torch.cat([context, response], -1)))
         kl = kl_divergence(posterior, Gaussian.of(self.prior(context)))
         return _Copies(torch.cat([context, posterior.sample(noise)], -1), kl, posterior.mean)
@@ -168,18 +170,18 @@ class SepaCVAE(CVAE):
         return self._infer(self._encode_copies(batch), response, noise.flatten(0, 1))
 
     def _repeated(self, response: Response) -> Response:
-        """Every response N times, one after the other."""
+        """Repeat every response N times, one after the other."""
         parts = (response.inputs, response.targets, response.lengths)
         return Response(*(part.repeat_interleave(self.groups, 0) for part in parts))
 
     def _noise(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """(B, N, Z): one draw shared by the copies of an example; ``faithful``: one draw a copy."""
+        """Draw (B, N, Z): one draw shared by the copies of an example; ``faithful``: one draw per copy."""
         draws = self.groups if self.faithful else 1
         noise = normal((len(batch), draws, self.latent), self.embeddings, generator)
         return noise.expand(-1, self.groups, -1)
 
     def _copies_nll(self, batch: Batch, condition: Tensor) -> Tensor:
-        """-log p(response | condition) of N conditions (B * N, C + Z) for each example, nats, (B, N)."""
+        """Return -log p(response | condition), (B, N), nats, of N conditions (B * N, C + Z) for each example."""
         hidden = self.decoder(self.embed(batch.response.inputs), condition, self.groups)
         every = self._repeated(batch.response)
         return self.decoder.negative_log_likelihood(hidden, every.targets, every.lengths).view(-1, self.groups)
@@ -193,7 +195,7 @@ class SepaCVAE(CVAE):
     # --- training ---
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """``mean(nll + w KL) + w L_re + L_Y`` of the winners, which are found without gradient first.
+        """Return ``mean(nll + w KL) + w L_re + L_Y`` of the winners, which are found without gradient first.
 
         The loser copies contribute no gradient, so running the winner alone, with the noise it won with, gives the
         gradient of the one-pass form (`objective_in_one_pass`) at about half the cost.
@@ -214,7 +216,7 @@ class SepaCVAE(CVAE):
         return self._total(batch, sum_by_example(token_nll, batch.response.lengths), copies.kl, words, winner, weight)
 
     def _winner(self, batch: Batch, noise: Tensor, generator: torch.Generator) -> Tensor:
-        """(B,) int64: the copy that is trained."""
+        """Return the copy that is trained: (B,) int64."""
         if self.options.winner == "random":
             return drawn(
                 lambda n: torch.randint(self.groups, (n,), generator=generator, device=noise.device), len(batch)
@@ -223,7 +225,7 @@ class SepaCVAE(CVAE):
             return self._score_copies(batch, noise).best()
 
     def objective_in_one_pass(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """The same objective as the paper's Algorithm 2 runs it: all B*N copies with gradient, the losers masked.
+        """Return the same objective as the paper's Algorithm 2 runs it: all B*N copies with gradient, losers masked.
 
         Tests hold the two forms to the same gradient, benchmarks/training_step.py compares their cost. Without
         blocking nothing is masked: nll and KL are averaged over the copies, the other terms stay the best copy's.
@@ -242,18 +244,18 @@ class SepaCVAE(CVAE):
         return self._total(batch, (nll * share).sum(1), (kl * share).sum(1), words, winner, weight)
 
     def _states(self, response: Response, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """Decoder states (M, H) and targets (M,) of the non-pad positions, example by example."""
+        """Return decoder states (M, H) and targets (M,) of the non-pad positions, example by example."""
         valid = valid_positions(response.lengths, response.targets.shape[1])
         return self.decoder(self.embed(response.inputs), condition)[valid], response.targets[valid]
 
     def _words(self, states: Tensor, targets: Tensor) -> Tensor:
-        """(M, E) word vectors of the generated response, each the expectation over the vocabulary."""
+        """Return (M, E) word vectors of the generated response, each the expectation over the vocabulary."""
         if self.faithful:
             return self._raw_words(states)
         return projection.likelihood_and_expected_vectors(states, self.decoder.output, targets, self.embeddings)[1]
 
     def _raw_words(self, states: Tensor) -> Tensor:
-        """The released code's: raw logits for word weights, and no gradient through them, (M, E).
+        """Return (M, E) vectors as the released code does: raw logits for word weights, without their gradient.
 
         ``(states @ W.T + b) @ embeddings`` in the order that makes no logits.
         """
@@ -262,7 +264,7 @@ class SepaCVAE(CVAE):
             return torch.addmm(output.bias @ self.embeddings, states, output.weight.t() @ self.embeddings)
 
     def _total(self, batch: Batch, nll: Tensor, kl: Tensor, words: Tensor, winner: Tensor, weight: float) -> Objective:
-        """From the winners' ``nll`` and ``kl`` (B,) to the loss.
+        """Combine the winners' ``nll`` and ``kl`` (B,) into the loss.
 
         ``words`` (M, E) are the generated response's word vectors at the non-pad positions: teacher-forced, each the
         expectation over the vocabulary.
@@ -295,13 +297,13 @@ class SepaCVAE(CVAE):
         return self.encoder(embedded, response.words.lengths)
 
     def _shares(self, winner: Tensor) -> dict[str, Tensor]:
-        """The largest group's share of the batch: 1 means that the separation has collapsed."""
+        """Return the largest group's share of the batch: 1 means that the separation has collapsed."""
         return {"largest_group": torch.bincount(winner, minlength=self.groups).max() / len(winner)}
 
     # --- likelihood ---
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
-        """nll and KL of the winning copy (an oracle: it is chosen with the reference).
+        """Return nll and KL of the winning copy (an oracle: it is chosen with the reference).
 
         ``bound`` treats the group as a latent variable with a uniform prior: -log (1/N) sum_j exp(-(nll_j + KL_j)).
         With one draw of z a copy it leans slightly to the good side (Jensen); `importance_nll` does not.
@@ -314,7 +316,7 @@ class SepaCVAE(CVAE):
         return Likelihood(nll, kl, bound, mean, winner, condition)
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        """The groups are enumerated (uniform prior), ``samples`` are shared out among them, at least one each."""
+        """Enumerate the groups (uniform prior) and divide ``samples`` among them, at least one each."""
         contexts = self._encode_copies(batch)
         response = self.encode_response(batch).repeat_interleave(self.groups, 0)
         posterior = Gaussian.of(self.recognition(torch.cat([contexts, response], -1)))
@@ -329,7 +331,9 @@ class SepaCVAE(CVAE):
     # --- responses ---
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        """``context``: of N responses the one whose encoding is closest to the context's, the test rule (section 6.1).
+        """Write one response for each example, of the group that ``selection`` chooses.
+
+        ``context``: of N responses the one whose encoding is closest to the context's, the test rule (section 6.1).
 
         ``oracle``: the copy that explains the reference best, as the paper does on validation.
         """
@@ -347,7 +351,10 @@ class SepaCVAE(CVAE):
         return decode(DecoderSteps(self.decoder, self.embeddings, torch.cat([context, z], -1)))
 
     def _closest_to_context(self, batch: Batch, tokens: Tensor) -> Tensor:
-        """(B,) group whose response is most similar to the unmarked context; an empty response loses to any words."""
+        """Return the group whose response is most similar to the unmarked context, (B,) int64.
+
+        An empty response loses to any words.
+        """
         lengths = word_lengths(tokens, self.ids)
         responses = self.encoder(self.embed(tokens), lengths.clamp(min=1)).view(len(batch), self.groups, -1)
         context = self.encode_context(batch).unsqueeze(1)

@@ -1,4 +1,4 @@
-"""What every trained system offers: an objective, a likelihood, responses."""
+"""The interface of every trained system: an objective, a likelihood, responses."""
 
 import importlib
 from abc import ABC, abstractmethod
@@ -82,7 +82,7 @@ class Generated(NamedTuple):
 
 
 def given(field: T | None) -> T:
-    """A field of a batch that the workflow gives to every system that needs it."""
+    """Return a field of a batch that the workflow gives to every system that needs it."""
     assert field is not None
     return field
 
@@ -134,14 +134,14 @@ class System(nn.Module, ABC):
 
     @abstractmethod
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """The training loss; ``weight`` in [0, 1] is the annealed weight of the KL term."""
+        """Return the training loss; ``weight`` in [0, 1] is the annealed weight of the KL term."""
 
     @abstractmethod
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
-        """How likely the references are, with un-annealed terms."""
+        """Measure how likely the references are, with un-annealed terms."""
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor | None:
-        """Importance-weighted estimate of -log p(response | context), nats, (B,); None where there is none."""
+        """Estimate -log p(response | context), nats, (B,), by importance weighting; None where there is none."""
         return None
 
     @abstractmethod
@@ -169,7 +169,7 @@ class WordVectorSystem(System):
         return self.embeddings.shape[1]
 
     def embed(self, tokens: Tensor) -> Tensor:
-        """(...) ids -> (..., E)."""
+        """Embed (...) ids as (..., E)."""
         return nn.functional.embedding(tokens, self.embeddings)
 
 

@@ -22,7 +22,7 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str
 
 @contextmanager
 def _disk_errors() -> Iterator[None]:
-    """What went wrong with the disk, as the error that `atomic` knows: safetensors has its own for it."""
+    """Turn safetensors' own error of a disk fault into the one that `atomic` knows."""
     try:
         yield
     except SafetensorError as error:

@@ -1,4 +1,4 @@
-"""How far raters agree. Raters are rows, what they rated (responses) are columns, NaN where one gave no answer."""
+"""Agreement of raters. Raters are rows, what they rated (responses) are columns, NaN where one gave no answer."""
 
 from collections.abc import Callable
 from itertools import combinations
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def correlation(values: np.ndarray, kind: Literal["pearson", "spearman"]) -> tuple[float | None, int]:
-    """Correlation of two raters over what both rated, averaged over all pairs of raters.
+    """Correlate two raters over what both rated, averaged over all pairs of raters.
 
     Args:
         values: (raters, units) float64.
@@ -28,7 +28,7 @@ def correlation(values: np.ndarray, kind: Literal["pearson", "spearman"]) -> tup
 
 
 def krippendorff_alpha(values: np.ndarray, level: Literal["ordinal", "nominal"]) -> float | None:
-    """Krippendorff's alpha (2011) of (raters, units) float64; None where it is undefined.
+    """Return Krippendorff's alpha (2011) of (raters, units) float64; None where it is undefined.
 
     It is undefined where no unit has two answers, and where all answers are the same.
     """

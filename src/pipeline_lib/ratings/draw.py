@@ -1,7 +1,7 @@
-"""Which contexts human judges see, and every system's response to them, blinded.
+"""The contexts that human judges see, with every system's response to them, blinded.
 
 The contexts depend on the split and the seed alone, so another set of systems is judged on the same ones. Systems are
-told apart by ids and stand in an order that differ from item to item; only the draw itself, the key, links them back.
+told apart by ids, in an order that differs from item to item; only the draw itself, the key, links them back.
 """
 
 import hashlib
@@ -42,7 +42,7 @@ class Item(Settings):
 
 
 class Draw(Settings):
-    """What the raters of one corpus see, and the key to it."""
+    """The items that the raters of one corpus see, and the key to them."""
 
     corpus: str
     split: str
@@ -66,7 +66,7 @@ class Draw(Settings):
 
     @cached_property
     def sheet(self) -> str:
-        """Name of the sheet: the corpus and a fingerprint of all that a rater sees."""
+        """Name the sheet by the corpus and a fingerprint of all that a rater sees."""
         shown = self.model_dump(include={"corpus", "scale", "aspects", "items"})
         for item in shown["items"]:
             del item["example_id"]
@@ -133,7 +133,7 @@ def read_draw(path: Path) -> Draw:
     """Read a key.
 
     Raises:
-        PipelineError: the file is no key of a rating sheet.
+        PipelineError: the file is not a key of a rating sheet.
     """
     try:
         return Draw.model_validate_json(read_text(path))
@@ -151,7 +151,7 @@ def read_draw(path: Path) -> Draw:
 
 
 class _Blinding:
-    """Ids by a keyed hash; responses stand in the order of their ids, which is a new one in every item."""
+    """Ids by a keyed hash; responses are in the order of their ids, which differs in every item."""
 
     def __init__(self, seed: int, corpus: str) -> None:
         self._key = f"{seed} {corpus}"
@@ -168,7 +168,7 @@ class _Blinding:
 
 
 def _letters(text: str, key: str) -> str:
-    """Eight letters, one of 2.6e10 words."""
+    """Return eight letters, one of 2.6e10 words."""
     digest = hashlib.blake2b(text.encode(), key=hashlib.sha256(key.encode()).digest()).digest()
     number, letters = int.from_bytes(digest), ""
     for _ in range(8):
@@ -178,7 +178,7 @@ def _letters(text: str, key: str) -> str:
 
 
 def _answers(path: Path) -> dict[int, tuple[str, str]]:
-    """example id -> context, response."""
+    """Read the context and response of each example id."""
     columns = ["example_id", "sample", "selection", "context", "response"]
     table = read_parquet(path, RESPONSES, columns)
     table = table.filter(pc.and_(pc.not_equal(table["selection"], "oracle"), pc.equal(table["sample"], 0)))

@@ -20,14 +20,14 @@ _LARGEST = 64 << 20  # bytes of a file; a sheet of 200 items has under one MiB
 
 @dataclass(frozen=True)
 class Ratings:
-    """What the raters of one corpus gave; an item that a rater left empty is NaN throughout."""
+    """The answers of the raters of one corpus; an item that a rater left empty is NaN throughout."""
 
     raters: list[str]
     systems: list[str]
     values: dict[str, np.ndarray]  # aspect -> (raters, items, systems) float64, as the raters typed them
 
     def rated(self) -> np.ndarray:
-        """(raters,) items that each rated."""
+        """Count the items that each rated: (raters,)."""
         first = next(iter(self.values.values()))
         return np.asarray((~np.isnan(first)).all(axis=2).sum(axis=1))
 
@@ -89,7 +89,7 @@ def _ratings(draw: Draw, rated: dict[tuple[str, str], _Rated]) -> Ratings:
 
 
 def _items(file: Path, by_sheet: dict[str, Draw]) -> dict[tuple[str, str, str], list[_Row]]:
-    """(sheet, rater, item) -> its rows."""
+    """Read the rows of each (sheet, rater, item)."""
     rows = list(_rows(file))
     for row in rows:
         _check_row(row, file, by_sheet)
@@ -138,7 +138,7 @@ def _check_row(row: _Row, file: Path, by_sheet: dict[str, Draw]) -> None:
 
 
 def _answers(item: Item, draw: Draw, rows: list[_Row]) -> dict[tuple[str, str], float]:
-    """(system, aspect) -> value of one rater's item; empty if it was not begun."""
+    """Read the value of each (system, aspect) in one rater's item; empty if it was not begun."""
     systems = {response.id: response.system for response in item.responses}
     if not any(row.cells[aspect] for row in rows for aspect in draw.aspects):
         return {}
@@ -197,7 +197,7 @@ def _value(row: _Row, aspect: str, scale: Scale, responses: int) -> float:
 
 
 def _rows(file: Path) -> Iterator[_Row]:
-    """Rows as a spreadsheet counts them, the header being row 1; rows without any content are passed over."""
+    """Read rows with the numbers of a spreadsheet, whose header is row 1; rows without any content are skipped."""
     text = _text(file)
     header = text.partition("\n")[0]
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)

@@ -24,7 +24,7 @@ def write_sheets(folder: Path, draw: Draw) -> None:
 
 
 def csv_sheet(draw: Draw) -> str:
-    """One row for each item and response, with an empty cell for the rater and for each aspect."""
+    """Write one row for each item and response, with an empty cell for the rater and for each aspect."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([*SHEET_COLUMNS, *draw.aspects])
@@ -36,7 +36,7 @@ def csv_sheet(draw: Draw) -> str:
 
 
 def page(draw: Draw) -> str:
-    """One HTML file that works from disk: no request leaves it, and its policy allows no script but its own."""
+    """Write one HTML file that works from disk: no request leaves it, and its policy allows its own script alone."""
     script = "\n".join(["(() => {", '"use strict";', *(_asset(name) for name in _SCRIPTS), "})();"])
     style = _asset("page.css")
     shown = {
@@ -65,7 +65,7 @@ def _asset(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """Source expression of a content security policy."""
+    """Return the source expression of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

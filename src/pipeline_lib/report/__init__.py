@@ -1,1 +1,1 @@
-"""What people open when a run is done: one page that works without a network, and the record of what the run was."""
+"""The report of a finished run: one page that works without a network."""

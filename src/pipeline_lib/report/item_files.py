@@ -1,4 +1,4 @@
-"""What every system answered to the contexts of one split, packed for the explorer.
+"""Every system's responses to the contexts of one split, packed for the explorer.
 
 Texts are stored once and referred to by number: systems repeat themselves, and a search then reads each text once.
 """
@@ -47,7 +47,7 @@ def pack(files: Sequence[Path]) -> dict[str, Any]:
     """Pack the items of several systems as JSON, see ``static/columns.js`` for its reader.
 
     Args:
-        files: of one corpus, split and seed, with `schema.RESPONSES` and per-item metrics.
+        files: files of one corpus, split and seed, with `RESPONSES` and per-item metrics.
     Returns:
         ``texts``, joined by line feeds; ``context``, ``reference`` (numbers of texts) and ``label`` per example;
         ``answers``, for each system and selection its ``responses`` (one column per sample), ``group`` and

@@ -1,4 +1,4 @@
-"""What the page says about a metric: its meaning in a line, and which direction is better."""
+"""Notes of the page on a metric: its meaning in a line, and which direction is better."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -13,7 +13,7 @@ from pipeline_lib.schemas.responses import RESPONSES
 
 
 def baseline(kind: str, train: Path, examples: Path, seed: int) -> pa.Table:
-    """Rows that frame every table: ``random`` training responses (the floor), the ``human`` references themselves."""
+    """Return responses of a reference row: ``random`` ones from training (floor), ``human`` references (ceiling)."""
     texts = read_parquet(examples, EXAMPLES)
     if kind == "random":
         pool = read_parquet(train, EXAMPLES, ["response"])["response"]
@@ -26,7 +26,7 @@ def baseline(kind: str, train: Path, examples: Path, seed: int) -> pa.Table:
 def without_likelihood(
     texts: pa.Table, responses: pa.ChunkedArray, sample: NDArray[np.int16] | None = None
 ) -> pa.Table:
-    """RESPONSES of a system that only gives responses (n,) to ``texts`` (EXAMPLES, n rows).
+    """Make RESPONSES of a system that only gives responses (n,) to ``texts`` (EXAMPLES, n rows).
 
     Args:
         sample: (n,), where ``texts`` has an example once for each of its responses.

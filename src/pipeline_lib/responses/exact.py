@@ -25,7 +25,7 @@ def exact(kind: Exact, source: Source, examples: Path) -> pa.Table:
     Args:
         kind: ``truth``: log p(sentence) of the grammar; ``positions``: of the best distribution that knows only a
             word's position, which is what an inputless decoder without a latent variable can learn.
-        examples: of `EXAMPLES`.
+        examples: a file of `EXAMPLES`.
     Returns:
         `RESPONSES` with likelihoods, the end token counted, in the order of ``examples``.
     Raises:

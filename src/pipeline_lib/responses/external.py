@@ -24,9 +24,9 @@ def external(responses: Path, examples: Path, tokeniser: Tokeniser) -> pa.Table:
     Args:
         responses: CSV, JSON lines or Parquet with columns ``context`` and ``response``. A context that the split has
             several times is answered once for all of them. With a column ``sample`` (whole numbers) a response is what
-            one sample says; without it the different responses to a context are numbered as they stand in the file.
+            one sample says; without it the different responses to a context are numbered in the order of the file.
         examples: EXAMPLES, whose contexts (``results/filtered``) were to be answered.
-        tokeniser: of the corpus.
+        tokeniser: the corpus's tokeniser.
     Returns:
         RESPONSES without likelihoods, in the order of ``examples``, the samples of an example together.
     Raises:
@@ -111,7 +111,7 @@ def _check_samples(answers: pa.Table, path: Path) -> None:
 
 
 def _runs(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(C,) where each run of equal values begins, and its length."""
+    """Return where each run of equal values begins, and its length: (C,) each."""
     runs = pc.run_end_encode(column.combine_chunks(), pa.int64())
     ends = runs.run_ends.to_numpy()
     lengths = np.diff(ends, prepend=0)
@@ -119,7 +119,7 @@ def _runs(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], NDArray[np.int64]
 
 
 def _positions(counts: NDArray[np.int64]) -> NDArray[np.int16]:
-    """0, 1, …, counts[0] - 1, 0, 1, …, counts[1] - 1, …"""
+    """Number the items of each run from 0: 0, 1, …, counts[0] - 1, 0, 1, …, counts[1] - 1, …"""
     starts = np.cumsum(counts) - counts
     return (np.arange(counts.sum()) - np.repeat(starts, counts)).astype(np.int16)
 

@@ -17,13 +17,13 @@ from pipeline_lib.vectors.space import VectorSpace
 
 
 class Responder(Protocol):
-    """What such a function is called with. It sees the training examples, and of the split to answer only the contexts.
+    """A function from contexts to responses. It sees training examples, and of the split to answer only the contexts.
 
     Args:
         contexts: (n,) strings, tokens joined by spaces.
         train: EXAMPLES.
         vectors: the corpus's word vectors.
-        seed: of all that is drawn.
+        seed: the seed of all that is drawn.
         options: ``systems.<name>.options``, by name.
     Returns:
         n responses.
@@ -40,7 +40,7 @@ def respond_with(
     """Ask ``function`` (``module.name``) for a response to every context of ``examples`` (EXAMPLES).
 
     Args:
-        tokeniser: of the corpus.
+        tokeniser: the corpus's tokeniser.
     Returns:
         RESPONSES without likelihoods, the responses tokenised, in the order of ``examples``.
     Raises:

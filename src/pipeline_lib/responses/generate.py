@@ -37,7 +37,7 @@ def respond(
 
     Args:
         dataset: the examples to answer.
-        texts: of `EXAMPLES`, the same in words.
+        texts: `EXAMPLES`, the same in words.
         importance_samples: draws of z for the importance-weighted likelihood; 0: it is not estimated.
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
     Returns:
@@ -87,7 +87,7 @@ def _likelihoods(
 
 
 def _joined(parts: Sequence[Tensor | None], order: np.ndarray) -> np.ndarray | None:
-    """The rows of all batches in ``order``; None where the model has no such value."""
+    """Join the rows of all batches in ``order``; None where the model has no such value."""
     given = [part for part in parts if part is not None]
     return torch.cat(given).cpu().numpy()[order] if given else None
 

@@ -54,7 +54,7 @@ class Run:
         """Read what the tables were made of.
 
         Raises:
-            PipelineError: the folder is no run, or a file of it is damaged.
+            PipelineError: the folder is not a run, or a file of it is damaged.
         """
         files = sorted(folder.glob("scores/*/scores.parquet"))
         if not files:

@@ -1,4 +1,4 @@
-"""What there is: every paper with its presets, tables, figures and systems, and the command for each."""
+"""The list of what exists: every paper with its presets, tables, figures and systems, and the command for each."""
 
 import argparse
 import signal
@@ -27,7 +27,7 @@ def run() -> None:
 
 
 def lines(root: Path, paper: str | None = None) -> Iterator[str]:
-    """The list, line by line.
+    """Yield the list, line by line.
 
     Raises:
         PipelineError: there is no such paper, or a file of one is faulty.
@@ -70,13 +70,13 @@ def _of_paper(root: Path, paper: str) -> Iterator[str]:
 
 
 def _sort(system: object) -> str:
-    """What a system is: its class, function, file of responses or baseline."""
+    """Tell what a system is: its class, function, file of responses or baseline."""
     found = {sort: getattr(system, sort) for sort in ("model", "function", "responses", "baseline")}
     return next(f"{sort}: {value}" for sort, value in found.items() if value)
 
 
 def _columns(title: str, rows: list[tuple[str, ...]]) -> Iterator[str]:
-    """A heading, and rows whose columns stand below each other."""
+    """Yield a heading, and rows whose columns are aligned."""
     if not rows:
         return
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

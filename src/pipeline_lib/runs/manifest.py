@@ -1,4 +1,4 @@
-"""What a run was: its configuration, its code, the machine it ran on and its data, by checksum."""
+"""The record of a run: its configuration, its code, the machine it ran on and its data, by checksum."""
 
 import platform
 import subprocess
@@ -31,7 +31,7 @@ PACKAGES = (
 
 
 class Manifest(TypedDict):
-    """What ``manifest.json`` holds."""
+    """The content of ``manifest.json``."""
 
     created: str  # UTC, ISO 8601, to the second
     config: dict[str, object]  # with the defaults filled in; without mirrors, which are folders of one machine

@@ -1,4 +1,4 @@
-"""What the latent variables of a trained system hold."""
+"""The latent variables of a trained system."""
 
 import pyarrow as pa
 
@@ -14,7 +14,7 @@ DISTANCES = pa.schema(
 
 
 def latents_schema(dimension: int) -> pa.Schema:
-    """What a system makes of each example of a split: its group, where the system has any, and where its z lies."""
+    """Describe what a system makes of each example: its group, where the system has any, and its z."""
     return pa.schema(
         [
             pa.field("example_id", pa.int64(), nullable=False),

@@ -1,4 +1,4 @@
-"""What a system answers, and how likely it finds the references."""
+"""The responses of a system, and its likelihoods of the references."""
 
 import pyarrow as pa
 

@@ -1,4 +1,4 @@
-"""How often each token occurs."""
+"""Counts of tokens."""
 
 import pyarrow as pa
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 
 def vectors_schema(dimension: int) -> pa.Schema:
-    """Word vectors of ``dimension`` float32 each; file metadata ``source`` and ``sha256`` say where they came from."""
+    """Describe word vectors of ``dimension`` float32; metadata ``source`` and ``sha256`` give the file of origin."""
     return pa.schema(
         [
             pa.field("token", pa.string(), nullable=False),

@@ -4,7 +4,9 @@ import pyarrow as pa
 
 
 def vocabulary_schema(dimension: int | None) -> pa.Schema:
-    """Token ids 0.. in order with their (frozen) embedding; a token without a vector has ``known`` false and zeros.
+    """Describe token ids 0.. in order with their (frozen) embedding.
+
+    A token without a vector has ``known`` false and zeros.
 
     Without a ``dimension`` there are no vectors, and every token but the reserved ones is ``known``.
     """

@@ -32,7 +32,7 @@ class Draws(Protocol):
 
 @dataclass(frozen=True)
 class Occurrences:
-    """Which n-gram occurs in which item of which of two systems, sorted by n-gram, each once."""
+    """The n-grams that occur in each item of each of two systems, sorted by n-gram, each once."""
 
     item: np.ndarray  # (M,) int64
     second: np.ndarray  # (M,) bool, of the second system

@@ -1,4 +1,4 @@
-"""What systems answered to the same items, read for paired tests."""
+"""Systems' outputs for the same items, read for paired tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
 @dataclass(frozen=True)
 class Outputs:
-    """What one system answered to the same n items, per seed."""
+    """One system's outputs for the same n items, per seed."""
 
     system: str
     examples: np.ndarray  # (n,) int64 example ids, ascending

@@ -45,7 +45,7 @@ def compare(systems: Sequence[Outputs], settings: Significance, metrics: Sequenc
 
 @dataclass(frozen=True)
 class Difference:
-    """How far ``other`` lies from the system that all are compared with."""
+    """The difference of ``other`` from the system that all are compared with."""
 
     metric: str
     other: str

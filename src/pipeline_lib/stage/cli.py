@@ -100,7 +100,7 @@ def _arguments(main: Callable[..., None]) -> dict[str, Any]:
 
 
 def _parser_of(kind: Any) -> Callable[[str], Any]:
-    """What makes a value, one of several, or a pair of name and value out of a text."""
+    """Return what turns a text into a value, one of several, or a pair of name and value."""
     if typing.get_origin(kind) is list:
         return _parser_of(typing.get_args(kind)[0])
     if typing.get_origin(kind) is dict:

@@ -3,7 +3,7 @@
 Taken over the parsed code without comments, docstrings and what the code only says: arguments of errors and of log
 messages, descriptions of settings, and the modules that print errors and progress. So mending a sentence never
 retrains a model. How often training writes a record stays in, since ``history.jsonl`` is an output. What belongs to a
-stage follows from the imports themselves, wherever they stand in a file.
+stage follows from the imports themselves, wherever they are in a file.
 """
 
 import ast

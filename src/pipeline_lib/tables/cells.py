@@ -20,7 +20,7 @@ class Change:
     """Distance of a value from that of the row that its table compares with."""
 
     difference: float
-    p_adjusted: float | None = None  # of a paired test over items, Holm over the rows; None: there is no such test
+    p_adjusted: float | None = None  # of a paired test over items, Holm over the rows; None: no test was made
     significant: bool = False
 
 

@@ -35,7 +35,7 @@ RELATIVE = {"relative step": "step_seconds", "relative memory": "memory"}
 
 @dataclass(frozen=True)
 class Job:
-    """What one job took; None where it was not measured."""
+    """Time and memory of one job; None where it was not measured."""
 
     seconds: float | None = None
     cpu_seconds: float | None = None
@@ -44,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What one training job says about itself."""
+    """The record that one training job keeps of itself."""
 
     parameters: int
     steps: int

@@ -1,4 +1,4 @@
-"""The values that a paper prints, looked up by where they stand."""
+"""The values that a paper prints, looked up by their place."""
 
 import csv
 import io

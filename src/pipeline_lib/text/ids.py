@@ -1,4 +1,4 @@
-"""The tokens that are no words, and the ids that a model, a batch and a decoding strategy agree on."""
+"""The tokens that are not words, and the ids that a model, a batch and a decoding strategy agree on."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ TURN = "<turn>"  # parts the utterances of a context; a token like any other
 
 @dataclass(frozen=True)
 class Ids:
-    """Ids of the tokens that are no words; of these a response contains ``unknown`` and ``end`` alone."""
+    """Ids of the tokens that are not words; of these a response contains ``unknown`` and ``end`` alone."""
 
     pad: int = 0
     unknown: int = 1

@@ -1,6 +1,6 @@
 """Keywords by TextRank (Mihalcea and Tarau 2004), on the graph of the package summa.
 
-Nodes are the stems of content words; words that stand next to each other are joined, punctuation and numbers being
+Nodes are the stems of content words; words next to each other are joined; punctuation and numbers are
 passed over (summa's window of 2). Words are ranked by PageRank with damping 0.85; equal scores by earlier position.
 Stop words and stems are those of the tokeniser's language. Where it has none, every word is a content word and its own
 stem.
@@ -49,12 +49,12 @@ def extract_keywords(examples: Path, train: Path, most: int, language: str | Non
     """Write the keywords of both sides of every example, batch by batch in bounded memory.
 
     Args:
-        examples: of `EXAMPLES`.
+        examples: a file of `EXAMPLES`.
         train: examples of the training split, from which idf is counted.
         most: keywords of one utterance at the most.
-        language: of stop words and stems, as the tokeniser gives it.
+        language: the language of stop words and stems, as the tokeniser gives it.
         threads: processes to use; the result does not depend on it.
-        out: of `schema.KEYWORDS`, in the order of ``examples``.
+        out: a file of `KEYWORDS`, in the order of ``examples``.
     Raises:
         PipelineError: ``examples`` or ``train`` is damaged; one of the processes was killed.
     """
@@ -74,17 +74,17 @@ class Extractor:
     """Keywords of batches of examples.
 
     Args:
-        idf: of the training split.
+        idf: idf of each word in the training split.
         most: keywords of one utterance at the most.
-        language: of stop words and stems; None: neither is known.
+        language: the language of stop words and stems; None: neither is known.
     """
 
     def __init__(self, idf: "InverseDocumentFrequency", most: int, language: str | None) -> None:
         self._idf, self._most, self._language = idf, most, language
 
     def __call__(self, examples: pa.RecordBatch) -> pa.RecordBatch:
-        """From (example_id, context, response) to `schema.KEYWORDS`."""
-        # most responses are the next example's context: half of the texts stand there twice
+        """Extract `KEYWORDS` from (example_id, context, response)."""
+        # most responses are the next example's context: half of the texts occur twice
         both = pa.concat_arrays([examples["context"], examples["response"]]).dictionary_encode()
         texts = both.dictionary.to_pylist()
         words = [rank(text, self._language)[: self._most] or self._idf.best_word(text) for text in texts]
@@ -94,7 +94,7 @@ class Extractor:
 
 
 def _by_processes(extractor: Extractor, batches: Iterable[pa.RecordBatch], processes: int) -> Iterator[pa.RecordBatch]:
-    """``map(extractor, batches)`` by several processes, with few batches under way at any time."""
+    """Run ``map(extractor, batches)`` in several processes, with few batches under way at any time."""
     under_way: deque[Future[pa.RecordBatch]] = deque()
     spawn = get_context("spawn")  # fork is not safe beside Arrow's threads
     try:
@@ -123,7 +123,10 @@ def _start_process(extractor: Extractor) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed outright cannot tell its processes to end; they would wait for work for ever."""
+    """End this process when its parent is gone.
+
+    A parent that is killed outright cannot tell its processes to end, and they would wait for work for ever.
+    """
     parent = parent_process()
     assert parent is not None
     parent.join()
@@ -139,7 +142,7 @@ def rank(text: str, language: str | None) -> list[str]:
 
     Args:
         text: tokens joined by one space.
-        language: of stop words and stems; None: neither is known.
+        language: the language of stop words and stems; None: neither is known.
     """
     words = [token for token in text.split(" ") if _is_word(token)]
     stems = [_stem(word, language) for word in words]
@@ -156,7 +159,7 @@ def rank(text: str, language: str | None) -> list[str]:
 
 
 class InverseDocumentFrequency:
-    """How rare a word is among utterances.
+    """The rarity of words among utterances.
 
     Args:
         documents: number of utterances that contain a token.
@@ -175,7 +178,7 @@ class InverseDocumentFrequency:
         return cls(documents)
 
     def best_word(self, text: str) -> list[str]:
-        """The word of highest idf (equal: the earlier), else the first token; nothing only for an empty text."""
+        """Return the word of highest idf (equal: the earlier), else the first token; [] only for an empty text."""
         tokens = text.split()
         words = [token for token in tokens if _is_word(token)] or tokens[:1]
         return [min(words, key=lambda word: self._documents[word])] if words else []
@@ -190,7 +193,7 @@ def _document_counts(texts: pa.Array) -> Counter[str]:
 
 @cache
 def _is_word(token: str) -> bool:
-    """Whether it counts as a word in the window: letters, perhaps with a hyphen, apostrophe or full stop."""
+    """Tell whether it counts as a word in the window: letters, perhaps with a hyphen, apostrophe or full stop."""
     return token[:1].isalpha() or (token[:1] == "'" and token[1:2].isalpha())
 
 
@@ -217,7 +220,9 @@ def _choose_language(language: str) -> None:
 
 @lru_cache(maxsize=1 << 16)
 def _pagerank(size: int, edges: tuple[tuple[int, int], ...]) -> tuple[float, ...]:
-    """PageRank of nodes 0..size-1, summing to 1; zero for a node without an edge. Small graphs recur, so it is cached.
+    """Return the PageRank of nodes 0..size-1, summing to 1; zero for a node without an edge.
+
+    Small graphs recur, so the result is cached.
 
     The graph, its adjacency and the removal of unreachable nodes are summa's.
     """

@@ -46,7 +46,7 @@ class Pieces:
         """Read a list of pieces, one a line, such as the ``vocab.txt`` of a BERT model.
 
         Raises:
-            PipelineError: a piece is empty or stands twice, or a special one is missing.
+            PipelineError: a piece is empty or occurs twice, or a special one is missing.
         """
         try:
             pieces = read_text(path).removesuffix("\n").split("\n")

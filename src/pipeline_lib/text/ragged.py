@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def flatten(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
-    """The tokens of many texts in one array.
+    """Flatten the tokens of many texts into one array.
 
     Args:
         texts: (N) string: tokens joined by one space.
@@ -31,7 +31,7 @@ def flatten(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
 
 
 def keep_tokens(texts: pa.Array, known: pa.Array) -> pa.Array:
-    """``texts`` (N, string) without the tokens that are not in ``known``."""
+    """Return ``texts`` (N, string) without the tokens that are not in ``known``."""
     tokens, offsets = flatten(texts)
     inside = pc.is_in(tokens, known)
     running = np.concatenate([[0], np.cumsum(inside.to_numpy(zero_copy_only=False))])
@@ -39,12 +39,12 @@ def keep_tokens(texts: pa.Array, known: pa.Array) -> pa.Array:
 
 
 def join(tokens: pa.Array, offsets: np.ndarray) -> pa.Array:
-    """The inverse of `flatten`: (N) texts from their tokens and (N + 1) offsets."""
+    """Join tokens into (N) texts by (N + 1) offsets: the inverse of `flatten`."""
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), tokens), " ")
 
 
 def count_tokens(tokens: pa.Array) -> Counter[str]:
-    """How often each of ``tokens`` (T, string) occurs."""
+    """Count how often each of ``tokens`` (T, string) occurs."""
     counted = pc.value_counts(tokens)
     pairs = zip(counted.field("values").to_pylist(), counted.field("counts").to_pylist(), strict=True)
     return Counter(dict(pairs))
@@ -75,7 +75,7 @@ class Ragged:
         return np.diff(self.offsets)
 
     def lengths_of(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
-        """(B,) tokens of the texts ``rows``."""
+        """Count the tokens of the texts ``rows``: (B,)."""
         return self.offsets[rows + 1] - self.offsets[rows]
 
     @property
@@ -84,19 +84,19 @@ class Ragged:
         return np.repeat(np.arange(len(self)), self.lengths)
 
     def keep(self, mask: NDArray[np.bool_]) -> "Ragged":
-        """Only the tokens where ``mask`` (T,) holds."""
+        """Keep only the tokens where ``mask`` (T,) holds."""
         if mask.all():
             return self
         return Ragged.of_lengths(self.ids[mask], np.bincount(self.text[mask], minlength=len(self)))
 
     def take(self, rows: NDArray[np.integer] | slice) -> "Ragged":
-        """The texts ``rows``, in that order."""
+        """Return the texts ``rows``, in that order."""
         first, lengths = self.offsets[:-1][rows], self.offsets[1:][rows] - self.offsets[:-1][rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         return Ragged(self.ids[np.repeat(first - offsets[:-1], lengths) + np.arange(offsets[-1])], offsets)
 
     def padded(self, rows: NDArray[np.integer], pad: int) -> NDArray[np.int64]:
-        """(B, longest) the texts ``rows``, each filled up with ``pad``."""
+        """Return (B, longest), the texts ``rows``, each filled up with ``pad``."""
         lengths = self.lengths_of(rows)
         place = np.arange(lengths.max())
         inside = place < lengths[:, None]

@@ -17,10 +17,10 @@ from pipeline_lib.text.ragged import Ragged
 
 
 class Units(Protocol):
-    """What a system reads and writes.
+    """The units that a system reads and writes.
 
     Attributes:
-        ids: of the tokens that are no words.
+        ids: ids of the tokens that are not words.
         embeddings: (V, E) float32 to begin with; None: the system learns its own.
     """
 
@@ -33,11 +33,11 @@ class Units(Protocol):
     def __len__(self) -> int: ...
 
     def encode(self, texts: pa.Array | pa.ChunkedArray) -> Ragged:
-        """The int32 ids of (N) texts of tokens joined by one space; no start, no end."""
+        """Return the int32 ids of (N) texts of tokens joined by one space; no start, no end."""
         ...
 
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
-        """The text of ``ids``: tokens joined by one space, as metrics read them."""
+        """Return the text of ``ids``: tokens joined by one space, as metrics read them."""
         ...
 
 

@@ -18,7 +18,7 @@ class Words:
     """The words of a corpus: the specials, then the tokens of the filtered training split, most frequent first.
 
     Args:
-        table: of `vocabulary_schema`, ids 0.. in order.
+        table: a table of `vocabulary_schema`, ids 0.. in order.
     """
 
     def __init__(self, table: pa.Table) -> None:

@@ -34,7 +34,7 @@ class Progress:
 
 
 def newest(folder: Path) -> Path | None:
-    """The newest checkpoint in ``folder`` that is as it was written; None if there is none at all.
+    """Return the newest checkpoint in ``folder`` that is as it was written; None if there is none at all.
 
     Raises:
         PipelineError: every one is damaged.

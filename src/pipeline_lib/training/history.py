@@ -1,4 +1,4 @@
-"""What a training job logs: JSON lines, which are the record, and TensorBoard events, which are a view of them."""
+"""The log of a training job: JSON lines, which are the record, and TensorBoard events, which are a view of them."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,8 @@ from typing import Any
 class History:
     """Appends records to ``path`` and mirrors their numbers to TensorBoard under ``tensorboard``.
 
-    Resuming begins with the lines ``kept`` in the checkpoint, so that steps done twice are recorded once and a file
-    damaged in between is of no matter.
+    Resuming begins with the lines ``kept`` in the checkpoint, so that steps done twice are recorded once and damage
+    to the file in between does no harm.
     """
 
     def __init__(self, path: Path, kept: str, tensorboard: Path, step: int) -> None:

@@ -255,6 +255,6 @@ class Trainer:
 
 
 def _means(objective: Objective) -> dict[str, float]:
-    """What to log of a step, averaged over the examples at hand."""
+    """Return what to log of a step, averaged over the examples at hand."""
     means = {name: float(mean(value) if value.dim() else value) for name, value in objective.log.items()}
     return means | {"loss": float(objective.loss.detach())}

@@ -1,4 +1,4 @@
-"""Which of a training's validations the kept weights are from, and when there have been enough of them."""
+"""The choice of the validation whose weights are kept, and of the one after which training ends."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ class Selection:
 
     Attributes:
         best_step: steps done before it; -1: none yet.
-        best_value: of the setting ``select``, or of `FALLBACK` where no validation counted.
+        best_value: value of the setting ``select``, or of `FALLBACK` where no validation counted.
         counted: whether the best one counts: it reaches ``kl_floor``, or there is none.
         without_improvement: annealed validations in a row that were not better than the best.
-        last_value: of ``select`` at the last validation.
+        last_value: value of ``select`` at the last validation.
         falling: whether the last validation was better than the one before it by more than 1 %; so too the first.
     """
 

@@ -16,7 +16,7 @@ _LOCK = "lock"
 
 
 def run_folder(root: Path, *parts: str, files: list[Path]) -> Path:
-    """Where a run keeps its state: a folder named by a hash of all that defines it.
+    """Return the folder where a run keeps its state, named by a hash of all that defines the run.
 
     Snakemake deletes declared outputs before it starts a job again, so the state is not one; and since the name
     changes with every setting, input and line of code, a changed run can never pick up old weights.
@@ -27,7 +27,9 @@ def run_folder(root: Path, *parts: str, files: list[Path]) -> Path:
 
 @contextmanager
 def claimed(folder: Path, model: Path) -> Iterator[None]:
-    """Within, no other job trains ``model`` in ``folder``: a lock that the kernel drops with the process that holds it.
+    """Ensure that, within, no other job trains ``model`` in ``folder``.
+
+    The kernel drops the lock with the process that holds it.
 
     Raises:
         PipelineError: another job does, say one that outlived the workflow that started it.

@@ -1,4 +1,4 @@
-"""What a model is worth on held-out examples while it trains: perplexities, KL, active units."""
+"""Validation metrics during training: perplexities, KL, active units."""
 
 import math
 
@@ -17,7 +17,9 @@ _NOISE = 7_919  # marks the noise of validation apart from that of training step
 def validate(
     model: System, dataset: ExampleDataset, batch_size: int, seed: int, limit: int | None, ranks: Ranks
 ) -> dict[str, float]:
-    """Perplexities pooled over tokens, mean KL (nats per example) and active units on the first ``limit`` examples.
+    """Return perplexities (pooled over tokens), mean KL (nats per example) and active units.
+
+    They are those of the first ``limit`` examples.
 
     The noise is the same at each call, so that two validations differ by the weights alone.
     """
@@ -48,11 +50,11 @@ def validate(
 
 
 def _counted(likelihood: Likelihood, examples: int) -> Likelihood:
-    """What is pooled of the first ``examples``."""
+    """Return what is pooled of the first ``examples``."""
     parts = (likelihood.nll, likelihood.kl, likelihood.bound, likelihood.posterior_mean)
     return Likelihood(*(None if part is None else part[:examples] for part in parts))  # type: ignore[arg-type]
 
 
 def active_units(posterior_means: torch.Tensor) -> int:
-    """Latent units whose posterior mean (n, Z) varies over the examples (Burda et al. 2016, section 5.1.2)."""
+    """Count latent units whose posterior mean (n, Z) varies over the examples (Burda et al. 2016, section 5.1.2)."""
     return int((posterior_means.float().var(0, correction=0) > ACTIVE_VARIANCE).sum())

@@ -121,7 +121,7 @@ class _Reader:
         self._lines += len(lines)
 
     def result(self) -> VectorSelection:
-        """What was found, once every block was taken."""
+        """Return what was found, once every block was taken."""
         self._parse_waiting()
         if not self._tokens:
             raise self._fault(
@@ -156,7 +156,7 @@ class _Reader:
             )
 
     def _is_ragged(self, fields: list[bytes]) -> bool:
-        """Whether the row is too short, or too long without being a token that contains spaces.
+        """Tell whether the row is too short, or too long without being a token that contains spaces.
 
         The 840B release's tokens with spaces (``. . .``, ``at name@domain.com``) are short and have no number in them.
         """
@@ -168,7 +168,7 @@ class _Reader:
         )
 
     def _is_joined(self, fields: int) -> bool:
-        """Whether a row of so many fields is long enough for two, whose line end was lost: 3.2hello, or 3.2 hello."""
+        """Tell whether a row is long enough for two whose line end was lost: 3.2hello, or 3.2 hello."""
         return fields > 2 * self._dimension
 
     def _keep(self, number: int, line: bytes) -> None:
@@ -232,7 +232,10 @@ class _Reader:
 
 
 def _parse(rows: list[bytes], dimension: int) -> np.ndarray:
-    """(K, dimension) float32 from K rows of numbers; Arrow's parser is strict and ten times as fast as Python's."""
+    """Parse K rows of numbers into (K, dimension) float32.
+
+    Arrow's parser is strict and ten times as fast as Python's.
+    """
     fields = pc.split_pattern(pa.array(rows, pa.binary()).cast(pa.string()), " ")
     return fields.values.cast(pa.float32()).to_numpy().reshape(len(rows), dimension)
 
@@ -245,7 +248,7 @@ def _is_number(field: bytes) -> bool:
 
 
 def _blocks(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Blocks of whole lines."""
+    """Yield blocks of whole lines."""
     rest = b""
     while data := file.read(_BLOCK):
         end = data.rfind(b"\n") + 1
@@ -281,7 +284,7 @@ def _opened(path: Path, dimension: int | None) -> Iterator[IO[bytes]]:
 
 
 def _member(path: Path, held: list[str], dimension: int | None) -> str:
-    """The one text file of a zip, or the one for ``dimension``."""
+    """Name the one text file of a zip, or the one for ``dimension``."""
     names = [name for name in held if name.endswith(".txt") and not name.startswith("__MACOSX")]
     if len(names) > 1:
         names = [name for name in names if f".{dimension}d." in name]

@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 PACKAGE = "glove-python-binary==0.2.0"
 _VERSIONS = ("3.8", "3.7", "3.6")
 _WORKER = Path(__file__).with_name("glove_package_worker.py")
-_READY = "ready.txt"  # stands in an environment whose installation finished
+_READY = "ready.txt"  # written into an environment whose installation finished
 
 
 @dataclass(frozen=True)
 class PackageVectors:
-    """What the package learnt.
+    """The vectors that the package learnt.
 
     Attributes:
         tokens: (V) string.
@@ -52,7 +52,7 @@ def train_with_package(
     Args:
         texts: batches of (N) string: tokens joined by one space.
         tokens: string, the tokens to train; others are removed from the sentences first.
-        folder: of the environment; made if it is not there.
+        folder: the folder of the environment; made if it is not there.
     Raises:
         PipelineError: the environment cannot be made, or the package failed.
     """
@@ -74,7 +74,7 @@ def train_with_package(
 
 
 def environment(folder: Path) -> Path:
-    """The interpreter of the package's environment, which is made in ``folder`` first where it is not there.
+    """Return the interpreter of the package's environment, which is made in ``folder`` first if it is missing.
 
     Raises:
         PipelineError: no Python 3.6-3.8 on this machine, or the package cannot be installed.
@@ -93,7 +93,7 @@ def environment(folder: Path) -> Path:
 
 
 def find_interpreter() -> Path:
-    """A Python 3.8, 3.7 or 3.6 that starts: on the PATH, or installed by pyenv.
+    """Find a Python 3.8, 3.7 or 3.6 that starts: on the PATH, or installed by pyenv.
 
     Raises:
         PipelineError: there is none.
@@ -116,7 +116,7 @@ def find_interpreter() -> Path:
 
 
 def _starts(python: Path) -> bool:
-    """Whether it runs and is of a fitting version; a pyenv shim exists on the PATH for versions that are not active."""
+    """Tell whether it runs and its version fits; pyenv puts shims on the PATH for versions that are not active."""
     try:
         command = [str(python), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=30)

@@ -37,8 +37,8 @@ def sentences(dialogues: Path, tokenise: Callable[[pa.Array], pa.Array]) -> Iter
     """Read every utterance of the training split once, tokenised, however many windows it is in.
 
     Args:
-        dialogues: of `DIALOGUES`.
-        tokenise: of the corpus's tokeniser, `tokenise_array`.
+        dialogues: a file of `DIALOGUES`.
+        tokenise: `tokenise_array` of the corpus's tokeniser.
     Yields:
         (N) string: tokens joined by one space; `_UTTERANCES_AT_ONCE` of all splits at a time.
     """
@@ -47,7 +47,7 @@ def sentences(dialogues: Path, tokenise: Callable[[pa.Array], pa.Array]) -> Iter
 
 
 def training_tokens(tokens: Path, min_count: int) -> pa.Array:
-    """Tokens with ``min_count`` training occurrences or more, most frequent first, equal counts alphabetically.
+    """List tokens with ``min_count`` training occurrences or more, most frequent first, equal counts alphabetically.
 
     Raises:
         PipelineError: no token is frequent enough.
@@ -66,7 +66,7 @@ def training_tokens(tokens: Path, min_count: int) -> pa.Array:
 
 
 def count_cooccurrences(texts: Iterable[pa.Array], tokens: pa.Array, window: int) -> "coo_array":
-    """Count which tokens stand near each other within a sentence.
+    """Count which tokens are near each other within a sentence.
 
     Two tokens d places apart, d <= ``window``, add 1/d in both directions; tokens outside ``tokens`` are removed
     before distances are taken, as in the authors' program. Memory grows with the number of different pairs of tokens.
@@ -86,7 +86,7 @@ def count_cooccurrences(texts: Iterable[pa.Array], tokens: pa.Array, window: int
 
 
 def _cooccurrences(texts: pa.Array, tokens: pa.Array, window: int) -> "csr_array":
-    """(V, V) float64: the counts of one batch, from a token to those after it."""
+    """Count the co-occurrences of one batch, (V, V) float64, from a token to those after it."""
     from scipy.sparse import coo_array, csr_array
 
     flat, offsets = flatten(texts)
@@ -120,7 +120,7 @@ def train_vectors(cooccurrences: "coo_array", settings: GloveTraining) -> np.nda
     """
     if not cooccurrences.nnz:
         raise PipelineError(
-            "no two tokens of the training split stand near each other",
+            "no two tokens of the training split are near each other",
             where="co-occurrence counts",
             expected="sentences of two known tokens or more",
             remedy="lower `embeddings.training.min_count` or use a larger corpus",
@@ -166,13 +166,13 @@ class Entries:
 
     @classmethod
     def of(cls, cooccurrences: "coo_array", settings: GloveTraining) -> "Entries":
-        """Logarithms and weights of counts."""
+        """Take logarithms and weights of counts."""
         counts = cooccurrences.data
         weight = np.minimum(1.0, (counts / settings.x_max) ** settings.alpha)
         return cls(cooccurrences.row, cooccurrences.col, np.log(counts, dtype=np.float32), weight.astype(np.float32))
 
     def take(self, chosen: np.ndarray) -> "Entries":
-        """The entries at positions ``chosen``."""
+        """Return the entries at positions ``chosen``."""
         return Entries(self.row[chosen], self.column[chosen], self.value[chosen], self.weight[chosen])
 
 
@@ -194,16 +194,16 @@ class Factors:
 
     @classmethod
     def random(cls, size: int, dimension: int, generator: np.random.Generator) -> "Factors":
-        """Uniform in +- 0.5 / (dimension + 1), as in the authors' program."""
+        """Draw factors uniformly in +- 0.5 / (dimension + 1), as in the authors' program."""
         drawn = (generator.random((2, size, dimension + 2), dtype=np.float32) - 0.5) / (dimension + 1)
         return cls(drawn[0], drawn[1])
 
     def errors(self, entries: Entries) -> np.ndarray:
-        """(M) float32: w_i . c_j + b_i + b'_j - log x_ij."""
+        """Return w_i . c_j + b_i + b'_j - log x_ij: (M) float32."""
         return np.einsum("me,me->m", self.main[entries.row], self.context[entries.column]) - entries.value
 
     def loss(self, entries: Entries) -> float:
-        """The objective, summed over ``entries``."""
+        """Return the objective, summed over ``entries``."""
         total = 0.0
         for start in range(0, len(entries.value), 1 << 16):  # bounds memory
             some = entries.take(np.arange(start, min(start + (1 << 16), len(entries.value))))
@@ -211,7 +211,7 @@ class Factors:
         return total
 
     def step(self, entries: Entries, learning_rate: float) -> None:
-        """One AdaGrad step on ``entries``, all gradients taken at the same point."""
+        """Take one AdaGrad step on ``entries``, all gradients taken at the same point."""
         from scipy.sparse import coo_array
 
         slope = entries.weight * self.errors(entries)

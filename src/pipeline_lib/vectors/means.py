@@ -77,7 +77,7 @@ class Rearranged:
 
 
 def _known_rows(lists: pa.ListArray, tokens: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Rows of the vector matrix of all known words, list after list, and how many of them each list has."""
+    """Return the vector-matrix rows of all known words, list after list, and how many each list has."""
     rows = pc.index_in(lists.flatten(), value_set=tokens)
     before = np.concatenate([[0], np.cumsum(rows.is_valid().to_numpy(zero_copy_only=False))])
     offsets = lists.offsets.to_numpy() - lists.offsets[0].as_py()

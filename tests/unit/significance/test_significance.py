@@ -151,7 +151,7 @@ def responses_file(path, system, seed, selection="none", examples=range(20), kl=
             "tokens": pa.array([3] * n, pa.int32()),
             "nll": pa.array(rng.uniform(1, 2, n), pa.float32()),
             "nll_end": pa.nulls(n, pa.float32()),
-            "kl": pa.nulls(n, pa.float32()) if kl is None else pa.array([kl] * n, pa.float32()),
+            "kl": pa.array([kl or 0.0] * n, pa.float32()),
             "bound": pa.nulls(n, pa.float32()) if kl is None else pa.array(rng.uniform(2, 3, n), pa.float32()),
             "nll_importance": pa.nulls(n, pa.float32()),
             "coherence": rng.normal(size=n),

@@ -16,16 +16,16 @@ class Gaussian:
 
     @classmethod
     def of(cls, parameters: Tensor) -> "Gaussian":
-        """From the (B, 2Z) output of a network: means first, log-variances second."""
+        """Make a Gaussian of the (B, 2Z) output of a network: means first, log-variances second."""
         mean, log_variance = at_least_float32(parameters).chunk(2, dim=-1)
         return cls(mean, log_variance)
 
     def sample(self, noise: Tensor) -> Tensor:
-        """``mean + std * noise`` for standard normal ``noise`` of shape (..., B, Z)."""
+        """Return ``mean + std * noise`` for standard normal ``noise`` of shape (..., B, Z)."""
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
 
     def log_density(self, z: Tensor) -> Tensor:
-        """log N(z), nats, summed over Z; ``z`` (..., B, Z) gives (..., B)."""
+        """Return log N(z), nats, summed over Z; ``z`` (..., B, Z) gives (..., B)."""
         squared = (z - self.mean).square() / self.log_variance.exp()
         return -0.5 * (squared + self.log_variance + math.log(2 * math.pi)).sum(-1)
 
@@ -34,11 +34,11 @@ class Gaussian:
 
 
 def kl_divergence(q: Gaussian, p: Gaussian) -> Tensor:
-    """KL(q || p), nats, summed over latent dimensions: one number per example, (B,)."""
+    """Return KL(q || p), nats, summed over latent dimensions: one number per example, (B,)."""
     difference = (q.log_variance.exp() + (q.mean - p.mean).square()) / p.log_variance.exp()
     return 0.5 * (p.log_variance - q.log_variance - 1 + difference).sum(-1)
 
 
 def importance_estimate(log_weights: Tensor) -> Tensor:
-    """(S, B) log importance weights -> -log of their mean, (B,) (Burda et al. 2016, eq. 8)."""
+    """Turn (S, B) log importance weights into -log of their mean, (B,) (Burda et al. 2016, eq. 8)."""
     return -(log_weights.logsumexp(0) - math.log(len(log_weights)))

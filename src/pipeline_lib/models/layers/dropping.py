@@ -1,4 +1,4 @@
-"""What is left out at random while training: words that a decoder reads, and components of its inputs and outputs.
+"""Dropout in training: of words that a decoder reads, and of components of its inputs and outputs.
 
 All noise comes from the generator of the step, so that a resumed job draws what the killed one would have drawn. It is
 drawn position by position, because processes that share a batch hold texts of different longest lengths.
@@ -33,7 +33,7 @@ def dropout(values: Tensor, rate: float, generator: torch.Generator) -> Tensor:
 
 
 def _uniform(rows: int, steps: int, size: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """(rows, steps, *size) uniform numbers on the device of ``like``.
+    """Draw (rows, steps, *size) uniform numbers on the device of ``like``.
 
     They come from a generator of their own, so that what is drawn afterwards does not depend on ``steps``.
     """

@@ -21,14 +21,14 @@ class GRU(nn.GRU):
     def forward(  # type: ignore[override]
         self, inputs: Tensor | PackedSequence, state: Tensor | None = None
     ) -> tuple[Tensor | PackedSequence, Tensor]:
-        """As torch's; on GPUs never under autocast, which would run it in float16 and lose small gradients."""
+        """Do as torch's; on GPUs never under autocast, which would run it in float16 and lose small gradients."""
         if not (inputs.data.is_cuda and torch.is_autocast_enabled("cuda")):
             return super().forward(inputs, state)
         with torch.autocast("cuda", enabled=False):
             return super().forward(inputs.to(torch.float32), None if state is None else state.float())
 
     def last_states(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """States after each sequence's last token, both directions of the only layer side by side.
+        """Return the states after each sequence's last token, both directions of the only layer side by side.
 
         Args:
             inputs: (B, T, E); padding is never read.
@@ -39,7 +39,7 @@ class GRU(nn.GRU):
         return torch.cat(list(self(_packed(inputs, lengths))[1]), -1)
 
     def last_states_of_copies(self, inputs: Tensor, lengths: Tensor, marks: Tensor) -> Tensor:
-        """`last_states` of N copies of each sequence, copy j with ``marks[j]`` added to its every token.
+        """Return `last_states` of N copies of each sequence, copy j with ``marks[j]`` added to its every token.
 
         Args:
             inputs: (B, T, E), ``lengths`` (B,), ``marks`` (N, E).
@@ -58,7 +58,7 @@ class GRU(nn.GRU):
         return torch.cat(last, -1).unflatten(0, (-1, copies))[packed.unsorted_indices].flatten(0, 1)
 
     def outputs(self, inputs: Tensor, initial: Tensor, copies: int = 1) -> Tensor:
-        """The last layer's state at every step.
+        """Return the last layer's state at every step.
 
         Args:
             inputs: (B, T, E), every row T long (what follows a shorter text is computed and ignored).
@@ -79,7 +79,9 @@ class GRU(nn.GRU):
     def _scan(
         self, packed: PackedSequence, start: Tensor, suffix: str, marks: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """One direction of one layer, without gradient: states at all tokens (S, H), packed, and the last ones (B, H).
+        """Scan one direction of one layer without gradient.
+
+        Returns the states at all tokens (S, H), packed, and the last ones (B, H).
 
         ``suffix`` names the weights (torch's names: gates in the order reset, update, new). With ``marks`` (N, E),
         S and B count the N copies of each sequence.
@@ -114,7 +116,7 @@ def _projection_is_shared(inputs: Tensor) -> bool:
 
 
 def _steps(sizes: list[int], reverse: bool) -> list[tuple[slice, int]]:
-    """Rows of the packed tokens of each time step, and how many sequences reach it, in the order of the scan."""
+    """List each time step's rows of packed tokens and how many sequences reach it, in the order of the scan."""
     steps, start = [], 0
     for n in sizes:
         steps.append((slice(start, start + n), n))

@@ -16,7 +16,7 @@ class LSTM(nn.LSTM):
     def forward(  # type: ignore[override]
         self, inputs: Tensor | PackedSequence, state: State | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
-        """As torch's; on GPUs never under autocast, which would run it in float16 and lose small gradients."""
+        """Do as torch's; on GPUs never under autocast, which would run it in float16 and lose small gradients."""
         if not (inputs.data.is_cuda and torch.is_autocast_enabled("cuda")):
             return super().forward(inputs, state)
         with torch.autocast("cuda", enabled=False):

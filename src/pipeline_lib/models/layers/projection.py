@@ -1,4 +1,4 @@
-"""Hidden states to word likelihoods over a vocabulary of any size, in memory that knows no tokens x vocabulary.
+"""Hidden states to word likelihoods over a vocabulary of any size, without a matrix of tokens x vocabulary.
 
 The logits of a step are the largest thing in it: 2,000 tokens x 87,840 words are 700 MB, several times over with their
 softmax and gradients. Here they are made a few rows at a time. Where all fit into one stretch its probabilities are
@@ -18,7 +18,7 @@ _FEWEST_ROWS = 256  # below this a matrix product wastes its time on reading the
 
 
 def likelihood(rows: Tensor, output: nn.Linear, targets: Tensor) -> Tensor:
-    """``-log softmax(output(rows))[target]``, nats, (M,) float32 or wider.
+    """Return ``-log softmax(output(rows))[target]``, nats, (M,) float32 or wider.
 
     Args:
         rows: (M, H) hidden states of non-pad positions.
@@ -36,7 +36,7 @@ def likelihood(rows: Tensor, output: nn.Linear, targets: Tensor) -> Tensor:
 def likelihood_and_expected_vectors(
     rows: Tensor, output: nn.Linear, targets: Tensor, embeddings: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """`likelihood`, and the expected word vectors ``softmax(output(rows)) @ embeddings`` (M, E), from one softmax.
+    """Return `likelihood`, and the expected word vectors ``softmax(output(rows)) @ embeddings`` (M, E), by one softmax.
 
     Args:
         embeddings: (V, E), frozen.
@@ -120,5 +120,5 @@ class _Projection(torch.autograd.Function):
 
 
 def _logits(rows: Tensor, weight: Tensor, bias: Tensor, product: torch.dtype) -> Tensor:
-    """(m, V), multiplied in the type ``product``."""
+    """Return (m, V) logits, multiplied in the type ``product``."""
     return at_least_float32(torch.addmm(bias.to(product), rows.to(product), weight.to(product).t()))

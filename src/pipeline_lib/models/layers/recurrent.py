@@ -21,7 +21,7 @@ class Encoder(nn.Module):
         self.size = 2 * hidden
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """(B, T, E) texts of ``lengths`` (B,) int64 tokens, all at least 1, -> (B, 2H); padding is never read."""
+        """Encode (B, T, E) texts of ``lengths`` (B,) int64, all >= 1, as (B, 2H); padding is never read."""
         return self.gru.last_states(embedded, lengths)
 
     def copies(self, embedded: Tensor, lengths: Tensor, marks: Tensor) -> Tensor:
@@ -30,7 +30,7 @@ class Encoder(nn.Module):
 
 
 def valid_positions(lengths: Tensor, width: int) -> Tensor:
-    """(B, width) bool, true where a token is no padding."""
+    """Mark the positions of tokens that are not padding: (B, width) bool."""
     return torch.arange(width, device=lengths.device) < lengths.unsqueeze(1)
 
 
@@ -44,19 +44,19 @@ class Decoder(nn.Module):
         self.output = nn.Linear(hidden, vocabulary_size)
 
     def initial_state(self, condition: Tensor) -> Tensor:
-        """(B, C) condition -> (layers, B, H)."""
+        """Turn a (B, C) condition into the first state, (layers, B, H)."""
         state = self.initial(condition).unflatten(-1, (self.gru.num_layers, self.gru.hidden_size))
         return state.transpose(0, 1).contiguous()
 
     def forward(self, inputs: Tensor, condition: Tensor, copies: int = 1) -> Tensor:
-        """Teacher forcing: (B, T, input) embedded previous words -> hidden states (B * copies, T, H).
+        """Read (B, T, input) embedded previous words (teacher forcing) into hidden states (B * copies, T, H).
 
-        ``condition`` (B * copies, C): each response is read under ``copies`` conditions, which stand together.
+        ``condition`` (B * copies, C): each response is read under ``copies`` consecutive conditions.
         """
         return self.gru.outputs(inputs, self.initial_state(condition), copies)
 
     def negative_log_likelihood(self, hidden: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-        """``-sum_t log p(y_t | y_<t)`` per example, nats, (B,); only non-pad positions are projected to V."""
+        """Return ``-sum_t log p(y_t | y_<t)`` per example, nats, (B,); only non-pad positions are projected to V."""
         valid = valid_positions(lengths, targets.shape[1])
         nll = projection.likelihood(hidden[valid], self.output, targets[valid])
         return sum_by_example(nll, lengths)
@@ -112,7 +112,7 @@ class BagOfWords(nn.Module):
         self.network = nn.Sequential(nn.Linear(condition_size, hidden), nn.Tanh(), nn.Linear(hidden, vocabulary_size))
 
     def forward(self, condition: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
-        """``-sum_t log softmax(b)_{y_t}`` per example, nats, (B,)."""
+        """Return ``-sum_t log softmax(b)_{y_t}`` per example, nats, (B,)."""
         log_probabilities = F.log_softmax(at_least_float32(self.network(condition)), dim=-1)
         token_nll = -log_probabilities.gather(1, targets)
         return token_nll.masked_fill(~valid_positions(lengths, targets.shape[1]), 0.0).sum(1)

@@ -8,7 +8,7 @@ from pipeline_lib.stage.kinds import load
 
 
 class Tokeniser(Protocol):
-    """What every module of this package offers."""
+    """The interface of every module of this package."""
 
     LANGUAGE: str | None  # as summa names it, for stop words and stems; None: neither is known
 

@@ -19,7 +19,7 @@ LANGUAGE = "english"
 
 _BATCH_LINES = 200_000  # bounds memory, and keeps the character offsets of one batch within 32 bits
 
-# Marks that stand for characters which later rules must not touch. No input has them: control characters are removed.
+# Marks in place of characters that later rules must not touch. No input has them: control characters are removed.
 _COMMA, _COLON, _APOSTROPHE, _STOP = "\x02", "\x03", "\x04", "\x05"
 
 _CLITICS = "s|m|d|ll|re|ve"
@@ -82,7 +82,7 @@ def tokenise_array(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def tokenise(text: str) -> list[str]:
-    """Tokens of one text, by the rules of `tokenise_array`."""
+    """Tokenise one text by the rules of `tokenise_array`."""
     return tokenise_array(pa.array([text]))[0].as_py().split()
 
 
@@ -97,7 +97,7 @@ def _tokenise_batch(texts: pa.Array) -> pa.Array:
 
 
 def _tokenise_words(words: pa.Array) -> pa.Array:
-    """The tokens of each word, joined by one space."""
+    """Return the tokens of each word, joined by one space."""
     special = pc.match_substring_regex(words, "[^A-Za-z0-9-]|--")  # few; the rules cannot change the others
     rewritten = _rewrite(pc.utf8_lower(_rewrite(words.filter(special), _CASED_RULES)), _LOWER_RULES)
     return pc.replace_with_mask(pc.utf8_lower(words), special, rewritten)
