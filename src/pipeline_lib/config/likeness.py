@@ -42,7 +42,17 @@ def resolved(systems: Entries, paper: str, entries_of: Callable[[str], Entries])
         if not isinstance(own, dict) or not isinstance(own.get("like"), str):
             return own
         other, _, base = own["like"].rpartition("/")
-        inherited = entry(other or of, base, (*seen, label))
+        try:
+            inherited = entry(other or of, base, (*seen, label))
+        except PipelineError as error:
+            if other and not error.where.startswith("systems."):  # there is no such paper
+                raise PipelineError(
+                    error.problem,
+                    where=f"systems.{label}.like",
+                    expected=error.expected,
+                    remedy="correct the name: paper/system",
+                ) from error
+            raise
         own = {key: value for key, value in own.items() if key != "like"}
         return merge(inherited, own) if isinstance(inherited, dict) else own
 

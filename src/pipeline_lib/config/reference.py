@@ -3,6 +3,7 @@
 python -m pipeline_lib reference
 """
 
+import argparse
 import importlib
 import json
 from collections.abc import Iterator
@@ -156,5 +157,6 @@ def _cell(text: str) -> str:
 
 def run() -> None:
     """Write both files into the repository."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     SCHEMA.write_text(schema_text(), encoding="utf-8")
     README.write_text(readme_text(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Counts of contexts with several responses and of responses with several contexts (SepaCVAE, section 6.1 and table 1).
+"""Counts of contexts with several responses and of responses with several contexts (SepaCVAE, section 5.2 and Table 1).
 
 Exact, and out of core: DuckDB groups whole strings, never their hashes alone, and spills what exceeds `MEMORY` into a
 folder beside the counts, where the next attempt finds and removes what a killed one left.

@@ -47,7 +47,7 @@ def what_changed(path: Path) -> str:
     line = rb"[0-9a-f]{64}  " + re.escape(path.name.encode()) + rb"\n"
     if re.fullmatch(line, checksum_file(path).read_bytes()):
         return CHANGED
-    return f"the checksum kept beside it, {checksum_file(path).name}, is damaged; the file itself may be well"
+    return f"the checksum kept beside it, {checksum_file(path).name}, is damaged; the file itself may be intact"
 
 
 def irreplaceable(path: Path) -> str:

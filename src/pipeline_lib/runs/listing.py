@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline_lib.config.catalogue import command, presets
+from pipeline_lib.config.catalogue import Preset, command, presets
 from pipeline_lib.config.loading import folder_of, papers_in, presets_in, read_run, read_yaml
 from pipeline_lib.stage.cli import report
 
@@ -48,7 +48,9 @@ def _of_paper(root: Path, paper: str) -> Iterator[str]:
     yield from _columns("presets", [
         (
             preset.name,
-            f"make {preset.makes}{of_paper}" + ("" if preset.name == given.get("preset") else f" PRESET={preset.name}"),
+            f"make {preset.makes}{of_paper}"
+            + ("" if preset.name == given.get("preset") else f" PRESET={preset.name}")
+            + (" MIRROR=<folder>" if _needs_mirror(root, preset) else ""),
             preset.results,
             preset.about,
         )
@@ -67,6 +69,17 @@ def _of_paper(root: Path, paper: str) -> Iterator[str]:
         yield f"  one training job: {command(paper, own[0], model, given)}"
     yield f"  one table:        {command(paper, own[0], f'{config.results}/tables/{first}.csv', given)}"
     yield ""
+
+
+def _needs_mirror(root: Path, preset: Preset) -> bool:
+    """Tell whether a corpus of a preset has files that no address is known for."""
+    config = read_run(root, {"paper": preset.paper, "preset": preset.name})
+    sources = [config.sources[corpus] for corpus in config.corpora]
+    return any(
+        source.bundles and all(any(not file.urls for file in bundle) for bundle in source.bundles)
+        for source in sources
+        if source.mirror is None
+    )
 
 
 def _sort(system: object) -> str:

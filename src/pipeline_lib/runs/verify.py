@@ -21,7 +21,10 @@ def run() -> None:
     """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="results of a run, or a part of them")
-    files = list(files_below(parser.parse_args().folder))
+    folder = parser.parse_args().folder
+    if not folder.is_dir():
+        parser.error(f"there is no folder {folder}; name the `results:` of a run, such as results")
+    files = list(files_below(folder))
     written = [path for path in files if checksum_file(path).exists()]
     found = []
     with ProgressBar("verifying", sum(path.stat().st_size for path in written), "B") as bar:

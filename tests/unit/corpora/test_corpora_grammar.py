@@ -8,12 +8,14 @@ import re
 from collections import Counter, defaultdict
 from importlib import resources
 from itertools import product
+from pathlib import Path
 from string import Formatter
 from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from pipeline_lib.config.grammar import Grammar
@@ -33,6 +35,8 @@ from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.text.tokenisers.english import tokenise_array
 
 Sentence = tuple[str, ...]
+
+ROOT = Path(__file__).parents[3]
 
 DEFAULT = Grammar()
 FULL = Grammar(topics=16, words_per_slot=None)
@@ -183,6 +187,14 @@ def test_the_optima_of_models_without_memory(settings: Grammar, positional: floa
     assert unigram_optimum(found) == pytest.approx(unigram, abs=1e-5)
     assert math.fsum(found[0].values()) == pytest.approx(1, abs=1e-12)
     assert math.fsum(counts.get(END, 0) for counts in found) == pytest.approx(1, abs=1e-12)
+
+
+def test_the_table_of_the_default_run_states_the_exact_values() -> None:
+    preset = yaml.safe_load((ROOT / "papers/sentence_vae/small.yaml").read_text(encoding="utf-8"))
+    [note] = [note for note in preset["tables"]["table2"]["notes"] if "entropy" in note]
+    stated = [float(number) for number in re.findall(r"\d+\.\d{3}", note)]
+    grammar = grammar_of(DEFAULT)
+    assert stated == [round(entropy(grammar), 3), round(positional_optimum(positions(grammar)), 3)]
 
 
 def test_drawn_sentences_have_the_words_that_each_position_expects() -> None:

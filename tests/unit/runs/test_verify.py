@@ -55,7 +55,7 @@ def test_a_damaged_checksum_is_told_from_a_damaged_file(results: Path) -> None:
     done = verified(results)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{results}/tables/table2.csv: the checksum kept beside it, .table2.csv.sha256, is damaged" in done.stderr
-    assert "the file itself may be well" in done.stderr
+    assert "the file itself may be intact" in done.stderr
 
 
 @pytest.mark.parametrize("damaged", [False, True])
