@@ -51,7 +51,7 @@ class ClusterWorkflow(TinyWorkflow):
         """Remove what one system made, and what was made of it."""
         for stage in ("models", "responses", "scores", "items"):
             shutil.rmtree(self.results / stage / "embedded" / system)
-        for summary in ("scores/validation", "significance", "tables"):
+        for summary in ("significance", "tables"):
             shutil.rmtree(self.results / summary)
 
     def start(
@@ -94,7 +94,7 @@ class ClusterWorkflow(TinyWorkflow):
             try:
                 with open(path, "rb") as file:
                     header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-                return int(json.loads(header["__metadata__"]["progress"])["step"])
+                return int(json.loads(header["__metadata__"]["progress"])["round"])
             except FileNotFoundError:  # finished in this moment
                 continue
         return 0
