@@ -352,7 +352,7 @@ class Experiment:
     def look_at_training(self) -> None:
         for path in self.results.glob(".state/*/checkpoint.safetensors"):
             with suppress(OSError, SafetensorError), safe_open(path, "np") as file:
-                step = json.loads(file.metadata()["progress"])["step"]
+                step = json.loads(file.metadata()["progress"])["round"]
                 if step < self.furthest.get(path.parent, 0):
                     self.went_back.append(f"training went back from step {self.furthest[path.parent]} to {step}")
                 self.furthest[path.parent] = step
