@@ -202,6 +202,8 @@ class Trainer:
 
     def _best_so_far(self) -> str:
         best = self.progress.selection
+        if best.best_step < 0:
+            return "not validated yet"
         return f"best {self.settings.select} {best.best_value:.2f} at {best.best_step}"
 
     def _record(self, kind: str, step: int, values: dict[str, float]) -> None:
