@@ -4,9 +4,11 @@ import argparse
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pipeline_lib.config.catalogue import Preset, command, presets
-from pipeline_lib.config.loading import folder_of, papers_in, presets_in, read_run, read_yaml
+from pipeline_lib.config.checking import merge
+from pipeline_lib.config.loading import folder_of, layers_of, papers_in, presets_in, read_run, read_yaml
 from pipeline_lib.stage.cli import report
 
 ROOT = Path(__file__).parents[3]
@@ -72,14 +74,16 @@ def _of_paper(root: Path, paper: str) -> Iterator[str]:
 
 
 def _needs_mirror(root: Path, preset: Preset) -> bool:
-    """Tell whether a corpus of a preset has files that no address is known for."""
-    config = read_run(root, {"paper": preset.paper, "preset": preset.name})
-    sources = [config.sources[corpus] for corpus in config.corpora]
-    return any(
-        source.bundles and all(any(not file.urls for file in bundle) for bundle in source.bundles)
-        for source in sources
-        if source.mirror is None
-    )
+    """Tell whether a corpus of a preset has files that no address is known for.
+
+    The files are read as they are, so that a fault in one preset does not hide the others.
+    """
+    values: dict[str, Any] = {}
+    for layer in layers_of(root, preset.paper, preset.name):
+        values = merge(values, layer.values)
+    sources = [values["sources"].get(corpus, {}) for corpus in values.get("corpora", [])]
+    bundles = [source["bundles"] for source in sources if source.get("bundles") and not source.get("mirror")]
+    return any(all(any(not file.get("urls") for file in one) for one in several) for several in bundles)
 
 
 def _sort(system: object) -> str:

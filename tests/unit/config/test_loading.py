@@ -160,6 +160,19 @@ def test_a_preset_that_extends_one_that_does_not_exist_is_named(project):
     assert "did you mean 'small'?" in error.expected
 
 
+def test_two_presets_may_not_write_to_one_results_folder(project):
+    project.write("papers/copied/paper.yaml", PAPER)
+    project.write("papers/copied/small.yaml", SMALL)
+    for paper, other in (("copied", "own"), ("own", "copied")):  # neither may overwrite the other
+        error = project.fault(paper=paper)
+        assert error.where == f"papers/{paper}/small.yaml"
+        assert error.problem == f"results: 'results/own' is the folder of papers/{other}/small.yaml too"
+    assert project.read(paper="copied", results="results/copied").results == "results/copied"
+    project.write("papers/copied/small.yaml", SMALL | {"results": "results/copied"})
+    project.write("papers/copied/large.yaml", {"extends": "small"})  # of the same chain
+    assert project.read(paper="copied", preset="large").results == "results/copied"
+
+
 def test_presets_that_extend_each_other_in_a_circle_are_named(project):
     project.write("papers/own/a.yaml", {"extends": "b"})
     project.write("papers/own/b.yaml", {"extends": "a"})

@@ -29,6 +29,12 @@ def test_a_run_as_it_was_written_passes(results: Path) -> None:
     assert "2 files are as they were written, 0 changed; 1 have no checksum" in done.stderr
 
 
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    done = verified(tmp_path / "nothing")
+    assert done.returncode == 2
+    assert f"there is no folder {tmp_path / 'nothing'}" in done.stderr
+
+
 def test_a_changed_final_table_is_named_on_a_line_of_its_own(results: Path) -> None:
     table = results / "tables/table2.csv"
     table.write_text(table.read_text().replace("12.5", "72.5"))
