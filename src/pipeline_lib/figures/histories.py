@@ -29,6 +29,8 @@ PANELS = {
 }
 _OF_LATENT = ("kl", "kl_training", "active_units", "weight")  # mean nothing for a system without z
 _LOGARITHMIC = ("ppl", "ppl_bound")
+_NATS = ("kl", "kl_training")
+_LARGE = 50  # nats
 _IN_ROW = 3  # panels
 CURVES = pa.schema(
     [
@@ -108,27 +110,30 @@ def read_history(path: Path) -> list[dict[str, Any]]:
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
-    """Draw a panel for each quantity that was recorded; the legend takes the place after the last.
+    """Draw a panel for each quantity that was recorded; the legend takes the place after the last, or is below.
 
     Args:
         table: what `curves` gave.
         labels: system -> name in the legend, in its order.
     """
     shown = {quantity: PANELS[quantity][2] for quantity in table["quantity"].unique().to_pylist()}
-    rows = -(-(len(shown) + 1) // _IN_ROW)
+    rows = -(-len(shown) // _IN_ROW)
+    is_full = len(shown) == rows * _IN_ROW
     with style.drawing():
-        figure = style.new_figure(style.PAGE, 1.95 * rows)
+        figure = style.new_figure(style.PAGE, 1.95 * rows + 0.35 * is_full)
         panels = list(figure.subplots(rows, _IN_ROW, squeeze=False).flat)
         for axes, (quantity, title) in zip(panels, shown.items(), strict=False):
             _draw_panel(axes, table, quantity, labels)
             axes.set(title=title, xlabel="training step")
-        beside = panels[len(shown)]
         for axes in panels[len(shown) :]:
             axes.set_axis_off()
         lines, names = panels[0].get_legend_handles_labels()
         runs = max(table["runs"].to_pylist(), default=0)
         title = f"mean and range of {runs} runs" if runs > 1 else "one run"
-        beside.legend(lines, names, loc="center left", title=title, alignment="left", title_fontsize=7)
+        if is_full:
+            figure.legend(lines, names, loc="outside lower left", ncols=_IN_ROW, title=title, alignment="left")
+        else:
+            panels[len(shown)].legend(lines, names, loc="center left", title=title, alignment="left", title_fontsize=7)
     return figure
 
 
@@ -145,6 +150,9 @@ def _draw_panel(axes: "Axes", table: pa.Table, quantity: str, labels: dict[str, 
         axes.plot(step, mean, label=label, markevery=style.few(step), **look.line(markers=True))
     if quantity in _LOGARITHMIC:
         style.logarithmic(axes)
+    elif quantity in _NATS and axes.dataLim.ymax > _LARGE:  # a KL that begins so large would hide where it ends
+        style.logarithmic(axes, linear_below=1)
+        axes.set_ylim(bottom=0)
     else:
         axes.set_ylim(0, 1.06 * max(axes.dataLim.ymax, 1e-3))
 

@@ -124,12 +124,16 @@ def few(points: Sized) -> int:
     return max(1, len(points) // 5)
 
 
-def logarithmic(axes: "Axes") -> None:
-    """Make the y axis logarithmic, with plain numbers (10, 20, 50) on it."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+def logarithmic(axes: "Axes", linear_below: float = 0) -> None:
+    """Make the y axis logarithmic, with plain numbers (10, 20, 50) on it; linear from 0 to ``linear_below``, if any."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator, SymmetricalLogLocator
 
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    if linear_below:
+        axes.set_yscale("symlog", linthresh=linear_below)
+        axes.yaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=linear_below, subs=(1, 3)))
+    else:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
