@@ -131,7 +131,7 @@ def test_sentences_and_several_turns_become_batches_without_any_word_vectors(
         for split in SPLITS
         for turn, text in enumerate(SAID[tokeniser])
     ]
-    path = {name: tmp_path / f"{name}.parquet" for name in ("dialogues", "tokens", "vocabulary", *SPLITS)}
+    path = {name: tmp_path / f"{name}.parquet" for name in ("dialogues", "tokens", "words", *SPLITS)}
     kept = {split: tmp_path / f"kept_{split}.parquet" for split in SPLITS}
     write_parquet(path["dialogues"], pa.Table.from_pylist(said, DIALOGUES), DIALOGUES)
     examples = {split: path[split] for split in SPLITS}
@@ -154,16 +154,16 @@ def test_sentences_and_several_turns_become_batches_without_any_word_vectors(
             **examples,
             **{f"out_{split}": file for split, file in kept.items()},
         ),
-        _run("build_vocabulary", train=kept["train"], vectors=None, out=path["vocabulary"]),
+        _run("build_vocabulary", train=kept["train"], vectors=None, out=path["words"]),
         _run(
             "encode_examples",
             examples=kept["test"],
-            vocabulary=path["vocabulary"],
+            vocabulary=path["words"],
             out=tmp_path / "encoded" / "t.arrow",
         ),
     ]
     assert [answer.returncode for answer in answers] == [0] * 4, answers
-    words = Words.read(path["vocabulary"])
+    words = Words.read(path["words"])
     assert words.embeddings is None
     batch = ExampleDataset.open(tmp_path / "encoded" / "t.arrow").batch(np.arange(1))
     context, response = WINDOWS[tokeniser, turns]

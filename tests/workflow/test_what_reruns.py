@@ -20,7 +20,7 @@ SUMMED_UP = {
 }
 FILTERED = {
     *("filter_examples", "build_vocabulary", "count_examples"),
-    *(f"encode_examples {split}" for split in ("train", *SCORED_SPLITS)),
+    *(f"encode_examples words {split}" for split in ("train", *SCORED_SPLITS)),
     *("make_count_table table1", "find_contradictions contradictions"),
 }
 
