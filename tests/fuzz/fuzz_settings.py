@@ -10,6 +10,7 @@ from fuzz_strategies import HAZARDS, perhaps_damaged, phrases
 from hypothesis import strategies as st
 
 from pipeline_lib.config.checking import merge
+from pipeline_lib.config.corpora import OVERRIDABLE
 from pipeline_lib.config.loading import Layer, layers_of, load, read_yaml
 from pipeline_lib.config.run import Config
 
@@ -40,16 +41,7 @@ def _json_of_stages(config: Config) -> None:
     """What the rules pass on comes back as it went."""
     for corpus in config.corpora:
         own = config.for_corpus(corpus)
-        for section in (
-            "filtering",
-            "embeddings",
-            "keywords",
-            "clustering",
-            "network",
-            "training",
-            "decoding",
-            "metrics",
-        ):
+        for section in OVERRIDABLE:
             settings = getattr(own, section)
             assert type(settings).model_validate_json(settings.model_dump_json()) == settings
         source = config.sources[corpus]

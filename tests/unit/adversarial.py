@@ -12,6 +12,7 @@ from pipeline_lib.compute.sharing import drawn, mean, normal
 from pipeline_lib.config.networks import Sizes
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.config.training import Decay, NoAnnealing, Optimiser, PhaseSettings, Training
+from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch, Tokens
 from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, WordVectorSystem, given
 from pipeline_lib.text.units import Units
@@ -107,8 +108,31 @@ class Adversarial(WordVectorSystem):
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         return Likelihood(self._nll(batch), None, None)
 
-    def generate(self, *arguments: object) -> Generated:
-        raise NotImplementedError
+    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
+        context = self._mean(given(batch.context))
+        code = self.generator(torch.cat([context, normal((len(batch), CODE), context, generator)], -1))
+        return Generated(decode(_Bag(self.decoder(torch.cat([context, code], -1)))))
+
+
+class _Bag:
+    """Steps whose next word depends on none before it: the same logits (R, V) every time."""
+
+    def __init__(self, logits: Tensor) -> None:
+        self._logits = logits
+
+    @property
+    def rows(self) -> int:
+        return len(self._logits)
+
+    @property
+    def device(self) -> torch.device:
+        return self._logits.device
+
+    def next(self, words: Tensor) -> Tensor:
+        return self._logits
+
+    def keep(self, rows: Tensor) -> None:
+        self._logits = self._logits[rows]
 
 
 def _may_be_killed(phase: str) -> None:

@@ -1,9 +1,11 @@
 """Small models and batches for the tests of models and training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 
 from pipeline_lib.config.networks import Recurrent
@@ -11,14 +13,14 @@ from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.system import System, create
 from pipeline_lib.text.ids import Ids
-from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.text.ragged import Ragged, flatten
 
 VOCABULARY, EMBEDDING, GROUPS = 30, 16, 4
 
 
 @dataclass(frozen=True)
 class SmallUnits:
-    """Units whose texts nobody reads: ids with embeddings."""
+    """Units named after their ids: ``w7`` is 7."""
 
     embeddings: np.ndarray | None
     size: int = VOCABULARY
@@ -27,10 +29,11 @@ class SmallUnits:
     def __len__(self) -> int:
         return self.size
 
-    def encode(self, texts: Any) -> Any:
-        raise NotImplementedError
+    def encode(self, texts: pa.Array | pa.ChunkedArray) -> Ragged:
+        tokens, offsets = flatten(texts)
+        return Ragged(np.array([int(token[1:]) for token in tokens.to_pylist()], np.int32), offsets)
 
-    def decode(self, ids: Any) -> str:
+    def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         return " ".join(f"w{i}" for i in ids)
 
 

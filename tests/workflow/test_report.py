@@ -20,7 +20,7 @@ def test_a_record_of_the_run_lies_beside_every_table(finished):
     assert set(record["data"]["embedded"]) == {
         f"filtered/embedded/{split}.parquet" for split in ("train", "validation", "test")
     }
-    assert {"train_model", "train_model sepacvae", "make_score_table"} <= set(record["code"])
+    assert {"train_model", "train_model embedded/sepacvae", "make_score_table"} <= set(record["code"])
     assert record["revision"] is None  # a copy of the files alone
     assert str(finished.folder) not in json.dumps(record)
 

@@ -113,9 +113,14 @@ def code_of_metrics(script, metrics):
     return code_of(script, *modules_of_metrics(metrics))
 
 
-def module_of(system):
-    """Return the module of a trained system's class."""
-    return SYSTEMS[system].model.partition(":")[0]
+def module_of_units(units):
+    """Return the module of words, or of word pieces."""
+    return module_of_kind("pipeline_lib.text", units)
+
+
+def modules_of_system(corpus, system):
+    """List the modules of a trained system's class and of the units that it reads and writes."""
+    return [SYSTEMS[system].model.partition(":")[0], module_of_units(CONFIG.units_of(corpus, system))]
 
 
 def tokeniser_of(wildcards):
@@ -162,20 +167,20 @@ def vocabulary_of(wildcards):
 
 
 def code_of_system(script, *kinds):
-    """Fingerprint of a stage that builds a trained system: with its module, that of its units, and the ``kinds``."""
-
-    def code(wildcards):
-        units = f"pipeline_lib.text.{CONFIG.units_of(wildcards.corpus, wildcards.system)}"
-        return code_of(script, module_of(wildcards.system), units, *(kind(wildcards) for kind in kinds))
-
-    return code
+    """Make a parameter: the fingerprint of a stage that builds a trained system, with what it loads by name."""
+    return lambda wildcards: code_of(
+        script, *modules_of_system(wildcards.corpus, wildcards.system), *(kind(wildcards) for kind in kinds)
+    )
 
 
 def encoded(*splits):
-    """Make an input of splits in the units of a system."""
+    """Make an input of splits in the units of a system; without ``splits``, of the job's own."""
     path = RESULTS / "encoded/{corpus}/{units}/{split}.arrow"
     return lambda wildcards: expand(
-        path, units=CONFIG.units_of(wildcards.corpus, wildcards.system), split=splits, corpus=wildcards.corpus
+        path,
+        units=CONFIG.units_of(wildcards.corpus, wildcards.system),
+        split=splits or wildcards.split,
+        corpus=wildcards.corpus,
     )
 
 

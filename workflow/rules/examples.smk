@@ -92,7 +92,7 @@ rule encode_examples:
     resources:
         mem_mb=attempts_of(2_000),
     params:
-        code=lambda wildcards: code_of("encode_examples", f"pipeline_lib.text.{wildcards.units}"),
+        code=lambda wildcards: code_of("encode_examples", module_of_units(wildcards.units)),
     shell:
         "python $SCRIPTS/encode_examples.py --examples {input.examples:q} --vocabulary {input.vocabulary:q} --out {output:q} "
         "&> {log:q}"

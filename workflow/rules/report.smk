@@ -1,13 +1,20 @@
 # One page with all of it, that opens without a network, and what this run was.
 
+from itertools import product
+
 
 def code_of_stages():
     """Return the fingerprint of every stage, one for each system and corpus with code of its own, as JSON."""
     code = {script.stem: code_of(script.stem) for script in sorted(SCRIPTS.glob("*.py"))}
     for stage in ("score_responses", "compare_systems", "make_score_table", "make_report"):
         code[stage] = code_of_metrics(stage, CONFIG.metrics_shown)
-    for stage in ("train_model", "generate_responses"):
-        code |= {f"{stage} {system}": code_of(stage, module_of(system)) for system in TRAINED}
+    for corpus, system in product(CONFIG.corpora, TRAINED):
+        modules = modules_of_system(corpus, system)
+        strategy = module_of_kind("pipeline_lib.decoding", CONFIG.decoding_of(corpus, system).kind)
+        code[f"train_model {corpus}/{system}"] = code_of("train_model", *modules)
+        code[f"generate_responses {corpus}/{system}"] = code_of("generate_responses", *modules, strategy)
+    for units in VOCABULARIES:
+        code[f"encode_examples {units}"] = code_of("encode_examples", module_of_units(units))
     for name in OF_SYSTEMS:
         code[f"analyse_system {name}"] = code_of("analyse_system", module_of_kind(ANALYSES, CONFIG.analyses[name].kind))
     for system in FUNCTIONS:

@@ -22,7 +22,7 @@ rule generate_responses:
     input:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
         vocabulary=vocabulary_of,
-        encoded=lambda wildcards: encoded(wildcards.split)(wildcards),
+        encoded=encoded(),
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
         side_tables=side_tables_of,
     output:

@@ -78,7 +78,7 @@ class Source(Settings):
         "turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
         "sentence a line"
     )
-    label: str = Field(description="name in tables; published figures are matched by it")
+    label: str = Field(description="name in tables; published values are matched by it")
     licence: str = Field(description="licence of the text")
     mirror: AnyPath | None = Field(default=None, description="local folder that is tried before any URL")
     bundles: list[list[RemoteFile]] = Field(

@@ -10,18 +10,17 @@ Entries = Mapping[str, Any]  # systems as YAML has them, by name
 _LONGEST = 32  # entries of a chain
 
 
-def resolved(systems: Entries, paper: str, entries_of: Callable[[str], Entries]) -> dict[str, Any]:
+def resolved(systems: Entries, paper: str, entries_of: Callable[[str, str], Entries]) -> dict[str, Any]:
     """Return the entries with ``like:`` replaced by what it names, section within section.
 
     Args:
         systems: those of ``paper``.
-        entries_of: another paper's name -> its systems.
+        entries_of: another paper's name, and the setting that names it -> its systems.
     Raises:
         PipelineError: a name that does not exist, or entries that are like each other in a circle.
     """
 
     def entry(of: str, name: str, seen: tuple[str, ...]) -> Any:
-        known = systems if of == paper else entries_of(of)
         label = name if of == paper else f"{of}/{name}"
         if label in seen or len(seen) > _LONGEST:
             shown = " → ".join([*seen, label] if label in seen else [*seen[:3], "…"])
@@ -31,6 +30,7 @@ def resolved(systems: Entries, paper: str, entries_of: Callable[[str], Entries])
                 expected="a chain that ends with a system without `like:`",
                 remedy="remove `like:` from one of them",
             )
+        known = systems if of == paper else entries_of(of, f"systems.{seen[-1]}.like")
         if name not in known:
             raise PipelineError(
                 f"no system {name!r}" + ("" if of == paper else f" in paper {of!r}"),
@@ -42,17 +42,7 @@ def resolved(systems: Entries, paper: str, entries_of: Callable[[str], Entries])
         if not isinstance(own, dict) or not isinstance(own.get("like"), str):
             return own
         other, _, base = own["like"].rpartition("/")
-        try:
-            inherited = entry(other or of, base, (*seen, label))
-        except PipelineError as error:
-            if other and not error.where.startswith("systems."):  # there is no such paper
-                raise PipelineError(
-                    error.problem,
-                    where=f"systems.{label}.like",
-                    expected=error.expected,
-                    remedy="correct the name: paper/system",
-                ) from error
-            raise
+        inherited = entry(other or of, base, (*seen, label))
         own = {key: value for key, value in own.items() if key != "like"}
         return merge(inherited, own) if isinstance(inherited, dict) else own
 

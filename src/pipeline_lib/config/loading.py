@@ -75,18 +75,21 @@ def layers_of(root: Path, paper: str, preset: str) -> list[Layer]:
     return [*layers, *preset_layers(folder, preset, root)]
 
 
-def folder_of(papers: Path, paper: str) -> Path:
+def folder_of(papers: Path, paper: str, where: str = "") -> Path:
     """Return the folder of a paper.
 
+    Args:
+        where: the setting that names it; "": the run's own, ``paper``.
     Raises:
         PipelineError: there is none of that name; lists those there are.
     """
     if paper not in (known := papers_in(papers)):
         raise PipelineError(
             f"no paper {paper!r}",
-            where=papers,
+            where=where or papers,
             expected=did_you_mean(paper, known),
-            remedy="correct the name: --config paper=<name>, or PAPER=<name> of make",
+            remedy="correct the name: "
+            + ("<paper>/<system>" if where else "--config paper=<name>, or PAPER=<name> of make"),
         )
     return papers / paper
 
@@ -174,8 +177,8 @@ def load(layers: Sequence[Layer], papers: Path | None = None) -> Config:
     def place(keys: Sequence[str]) -> str:
         return _place(layers, keys)
 
-    def entries_of(paper: str) -> Mapping[str, Any]:
-        declared = read_yaml(folder_of(papers or Path("papers"), paper) / DECLARATION)
+    def entries_of(paper: str, where: str) -> Mapping[str, Any]:
+        declared = read_yaml(folder_of(papers or Path("papers"), paper, where) / DECLARATION)
         return systems if isinstance(systems := declared.get("systems"), dict) else {}
 
     if isinstance(values.get("systems"), dict):

@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from torch import nn
@@ -15,6 +16,7 @@ from torch.testing import assert_close
 
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.training import Decay, Optimiser, PhaseSettings, Training
+from pipeline_lib.decoding.greedy import Greedy
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.files.checksums import sha256
@@ -284,6 +286,16 @@ def test_a_gradient_penalty_is_differentiated_twice():
     settings = Optimiser(kind="sgd", clip=None)
     TrainedPhase(model.phases()[2], settings, 1).update(phase.objective(batch, 1.0, generator()).loss, 0, Ranks())
     assert_close(weight.grad, expected, rtol=1e-5, atol=1e-7)
+
+
+def test_an_adversarial_system_responds_like_any_other():
+    model, batch, units = adversarial(), make_dataset(5).batch(np.arange(5)), SmallUnits(None)
+    decode = Greedy(units.ids, max_length=3)
+    answers = model.generate(batch, decode, "", torch.Generator().manual_seed(2)).tokens
+    assert answers.shape == (5, 3)
+    assert all(len(set(row)) == 1 for row in answers.tolist() if units.ids.end not in row)  # a bag has no order
+    texts = [units.decode(row) for row in answers.tolist()]
+    assert np.array_equal(units.encode(pa.array(texts)).ids, answers.flatten().numpy())
 
 
 def test_a_loss_that_is_not_finite_names_its_phase(tmp_path):
