@@ -25,7 +25,12 @@ include: "workflow/rules/ratings.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/provenance.smk"
 include: "workflow/rules/unknown.smk"
+
+
+onstart:
+    hold_results()
 
 
 onsuccess:

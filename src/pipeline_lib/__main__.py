@@ -1,6 +1,7 @@
-"""Commands beside the workflow: python -m pipeline_lib {list,target,compare,verify,reference}."""
+"""Commands beside the workflow: python -m pipeline_lib {list,target,compare,verify,explain,store,reference}."""
 
 import importlib
+import signal
 import sys
 
 COMMANDS = {
@@ -11,6 +12,8 @@ COMMANDS = {
     ),
     "compare": ("pipeline_lib.runs.compare", "where the settings, versions, data and values of two runs differ"),
     "verify": ("pipeline_lib.runs.verify", "whether the files of a results folder are as they were written"),
+    "explain": ("pipeline_lib.runs.explain", "what a file, or a cell of a table, was made from"),
+    "store": ("pipeline_lib.runs.stored", "list and prune finished models that are kept for settings that come back"),
     "reference": (
         "pipeline_lib.config.reference",
         "write config/README.md and the JSON schema",
@@ -27,6 +30,7 @@ def main() -> None:
         text = "\n".join(["usage: python -m pipeline_lib COMMAND …", "", *lines, "", "Each tells more with --help."])
         print(text, file=sys.stdout if asked else sys.stderr)
         sys.exit(0 if asked else 2)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends a command quietly
     sys.argv = [f"python -m pipeline_lib {name}", *sys.argv[2:]]
     importlib.import_module(COMMANDS[name][0]).run()
 

@@ -27,6 +27,8 @@ TABLE = "results/tables/table2.csv"
 MOST_RERUNS = 6
 FAILED = ("WRONG", "LOST", "UNCLEAR")  # how an outcome begins: other tables, none at all, or an error that says nothing
 UNREAD = ("logs", "benchmarks")  # what Snakemake and TensorBoard write: no table is made from them
+UNCOMPARED = (*UNREAD, "raw", ".plans", ".store", "ballast")
+CHANGED = {"decoding": {"importance_samples": 3}, "training": {"max_steps": 15}}  # after a change of mind
 VOLATILE = {"seconds", "tokens_per_s"}  # of histories and summaries: how long it took
 STAGES = ("dialogues", "examples", "vectors", "filtered", "vocabulary", "encoded", "clusters")  # of a corpus, in order
 STAGES_OF_SYSTEM = ("models", "responses", "scores", "items")
@@ -81,15 +83,18 @@ class Experiment:
 
     Args:
         finished: a workflow that has made Table 2; it is left as it is.
+        changed: a copy of it that has then made Table 2 with the settings ``CHANGED``; None: no settings are changed.
         folder: where the copy goes.
         seed: decides kinds, targets and moments.
         pause: seconds between two kills, on average; on a slow machine more, or no job would ever end.
     """
 
-    def __init__(self, finished: TinyWorkflow, folder: Path, seed: int, pause: float) -> None:
-        self.pause = pause
+    def __init__(
+        self, finished: TinyWorkflow, folder: Path, seed: int, pause: float, changed: TinyWorkflow | None = None
+    ) -> None:
+        self.pause, self.finished, self.changed = pause, finished, changed
+        self.changes: dict[str, Any] | None = None  # of the settings, now
         self.workflow, self.rng = finished.copy(folder), random.Random(seed)
-        self.reference = contents(finished.results)
         self.results = self.workflow.results
         self.record: list[Fault] = []
         self.furthest: dict[Path, int] = {}  # steps of checkpoints seen
@@ -244,12 +249,65 @@ class Experiment:
         fault.outcome = again if whole else "WRONG: " + done.stdout[-300:]
         self.close(fault)
 
+    def change_settings(self, most: int) -> None:
+        """Change settings, kill jobs of the run that follows, and go on; then change them back, in the same way."""
+        assert self.changed
+        for changes in (CHANGED, None):
+            self.changes = changes
+            self.furthest.clear()
+            own: list[Fault] = []
+            with self.running() as run:
+                while run.poll() is None and len(own) < most:
+                    self.wait(run, self.rng.uniform(0.1, 0.9) * self.pause)
+                    if stage := faults.kill_one_job(run.pid, self.rng):
+                        told = "after settings changed" + (" back" if changes is None else "")
+                        own.append(self.fault("job killed, settings changed", stage, told))
+                while run.poll() is None:
+                    self.wait(run, 0.2)
+            self.settle(own)
+
+    def swap(self, stage: str, first: str, second: str) -> None:
+        """Exchange the files of two systems, with their checksums."""
+        one, other = (self.results / f"{stage}/embedded/{system}" for system in (first, second))
+        held = one.with_name("held")
+        one.rename(held)
+        other.rename(one)
+        held.rename(other)
+        self.settle([self.fault("files swapped", f"{stage}/embedded/{first}", f"with those of {second}")])
+
+    def put_back(self, stage: str, system: str) -> None:
+        """Put files of other settings, with their checksums, in the place of current ones."""
+        assert self.changed
+        name = f"{stage}/embedded/{system}"
+        shutil.rmtree(self.results / name)
+        shutil.copytree(self.changed.results / name, self.results / name)
+        self.settle([self.fault("older version put back", name, "between runs")])
+
+    def share(self) -> None:
+        """Write into the same results from another working directory, with other settings."""
+        assert self.changed
+        other = self.changed.folder.with_name("second")
+        if not other.exists():
+            TinyWorkflow(self.changed.folder).copy(other)
+        place = {"results": str(self.results)}
+        done = TinyWorkflow(other).run(str(self.results / "tables/table2.csv"), changes=place | CHANGED)
+        self.settle([self.fault("second working directory", "tables", "between runs", f"it ended {done.returncode}")])
+
+    def lose_notes(self) -> None:
+        """Delete what Snakemake notes of files, and change settings; then both once more, back."""
+        assert self.changed
+        for changes in (CHANGED, None):
+            self.changes = changes
+            shutil.rmtree(self.workflow.folder / ".snakemake")
+            self.settle([self.fault("notes of Snakemake lost", ".snakemake", "and settings changed")])
+
     # --- recovery ---
 
     def settle(self, own: list[Fault], screens: list[subprocess.CompletedProcess[str]] | None = None) -> None:
         """Do as a user who is told what to do until the tables are there, then compare everything."""
         recovery = self.recover([screen for screen in screens or [] if screen.returncode])
-        differing = different(self.reference, contents(self.results))
+        reference = self.changed if self.changes and self.changed else self.finished
+        differing = different(contents(reference.results), contents(self.results))
         for fault in own:
             fault.reruns = recovery.runs - 1
             fault.outcome = recovery.outcome(fault)
@@ -267,7 +325,7 @@ class Experiment:
     def recover(self, failed: list[subprocess.CompletedProcess[str]]) -> Recovery:
         recovery = Recovery(runs=len(failed))
         while recovery.runs <= MOST_RERUNS:
-            done = self.workflow.run(TABLE)
+            done = self.workflow.run(TABLE, changes=self.changes)
             recovery.runs += 1
             recovery.screens.append(done.stdout)
             if done.returncode == 0:
@@ -315,7 +373,7 @@ class Experiment:
     def restore(self) -> None:
         """Begin again from nothing, so that one wrong outcome is not counted with the next."""
         self.remove(*os.listdir(self.results))
-        assert self.workflow.run(TABLE).returncode == 0
+        assert self.workflow.run(TABLE, changes=self.changes).returncode == 0
 
     # --- running ---
 
@@ -324,7 +382,7 @@ class Experiment:
         """Snakemake in a process group of its own."""
         targets = [target] if not target.startswith("--") else [TABLE, target]
         run = subprocess.Popen(
-            self.workflow.command(*targets, *options, changes=changes),
+            self.workflow.command(*targets, *options, changes=changes or self.changes),
             cwd=self.workflow.folder,
             env=self.workflow.environment(),
             stdout=subprocess.DEVNULL,
@@ -363,9 +421,9 @@ class Experiment:
         return ""
 
     def remove(self, *folders: str) -> None:
-        """Outputs to be made again."""
+        """Outputs to be made again, and not from the store."""
         self.furthest.clear()
-        for folder in folders:
+        for folder in (*folders, ".store"):
             shutil.rmtree(self.results / folder, ignore_errors=True)
 
     def fault(self, kind: str, target: str, when: str, happened: str = "") -> Fault:
@@ -396,7 +454,7 @@ def contents(results: Path) -> dict[str, str]:
     found = {}
     for path in faults.files_below(results):
         name = path.relative_to(results).as_posix()
-        if name.startswith((*UNREAD, "raw")) or path.name.startswith(".") or name == "ballast":
+        if name.startswith(UNCOMPARED) or path.name.startswith("."):
             continue
         data = path.read_bytes()
         if path.name in ("history.jsonl", "summary.json"):
@@ -412,8 +470,8 @@ def without_timings(objects: list[bytes]) -> bytes:
 
 
 def different(reference: dict[str, str], found: dict[str, str]) -> list[str]:
-    """Names of files that are not as they should be; an intermediate that nobody needs any more may be gone."""
-    missing = [name for name in reference if name.startswith("tables/table2") and name not in found]
+    """Names of files that are missing, or are not as they should be."""
+    missing = [f"{name} is missing" for name in reference if name not in found]
     return missing + [name for name, digest in found.items() if reference.get(name) != digest]
 
 

@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 ROOT = Path(__file__).parents[2]
 
-from chaos.experiment import FAILED, TABLE, Experiment, Fault, write_record  # noqa: E402 -- found by the line above
+from chaos.experiment import CHANGED, FAILED, TABLE, Experiment, Fault, write_record  # noqa: E402 -- found by the line above
 from chaos.served import BEHAVIOURS, CorpusServer, serving  # noqa: E402
 from workflow.tiny_workflow import TinyWorkflow  # noqa: E402
 
@@ -43,7 +43,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that a run under way is ended and the disk given back
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder, serving() as server:
         undisturbed, seconds = finished_run(Path(folder) / "undisturbed")
-        experiment = Experiment(undisturbed, Path(folder) / "disturbed", arguments.seed, pause=seconds / 40)
+        changed = undisturbed.copy(Path(folder) / "changed")
+        assert changed.run(TABLE, changes=CHANGED).returncode == 0
+        experiment = Experiment(undisturbed, Path(folder) / "disturbed", arguments.seed, seconds / 40, changed)
         experiment.tell = lambda line: print(line, flush=True)
         with small_disk(experiment.results) as mounted:
             for episode in episodes(experiment, server, mounted, arguments.seed):
@@ -78,6 +80,14 @@ def episodes(experiment: Experiment, server: CorpusServer, mounted: bool, seed: 
             *(partial(experiment.damage_state, system) for system in TRAINED),
             partial(experiment.move_clocks, 12),
             *(partial(experiment.start_twice, stage) for stage in rng.sample(REMADE, 1)),
+        ]
+        stage = rng.choice(["models", "responses", "scores"])
+        chosen += [
+            partial(experiment.change_settings, 6),
+            partial(experiment.swap, stage, *TRAINED),
+            partial(experiment.put_back, stage, rng.choice(TRAINED)),
+            experiment.share,
+            experiment.lose_notes,
         ]
         if mounted:
             chosen += [partial(experiment.fill_disk, stage) for stage in rng.sample(REMADE, 2)]

@@ -51,7 +51,7 @@ rule analyse_system:
         training=training_of,
         code=code_of_system("analyse_system", module_of_analysis),
     shell:
-        "python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
         "--summary {input.summary:q} --vocabulary {input.vocabulary:q} --encoded {input.encoded:q} "
         "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --training {params.training:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
@@ -79,7 +79,7 @@ rule find_contradictions:
         tokeniser=tokeniser_of,
         code=with_tokeniser("find_contradictions"),
     shell:
-        "python $SCRIPTS/find_contradictions.py --train {input.train:q} --validation {input.validation:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/find_contradictions.py --train {input.train:q} --validation {input.validation:q} "
         "--test {input.test:q} --vectors {input.vectors:q} --options {params.options:q} --tokeniser {params.tokeniser:q} --out {output:q} "
         "&> {log:q}"
 
@@ -128,6 +128,6 @@ rule collect_sweep:
         grouped=lambda wildcards: with_groups(swept_systems(wildcards.analysis)),
         code=code_of("collect_sweep"),
     shell:
-        "python $SCRIPTS/collect_sweep.py --scores {input.scores:q} --expect {params.expect:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/collect_sweep.py --scores {input.scores:q} --expect {params.expect:q} "
         "--items {input.per_item:q} --grouped {params.grouped:q} --latents {input.latents:q} "
         "--counts {input.counts:q} --out {output:q} &> {log:q}"

@@ -30,6 +30,6 @@ rule cluster_examples:
         settings=settings("clustering"),
         code=code_of("cluster_examples"),
     shell:
-        "python $SCRIPTS/cluster_examples.py --train {input.train:q} --validation {input.validation:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/cluster_examples.py --train {input.train:q} --validation {input.validation:q} "
         "--test {input.test:q} --keywords {input.keywords:q} --vectors {input.vectors:q} "
         "--method {wildcards.method} --settings {params.settings:q} --out {output:q} &> {log:q}"

@@ -42,7 +42,7 @@ rule download_corpus:
         pinned=pinned,
         code=code_of("download_corpus"),
     shell:
-        "python $SCRIPTS/download_corpus.py --source {resources.source:q} --mirrors {resources.mirrors} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/download_corpus.py --source {resources.source:q} --mirrors {resources.mirrors} "
         "--out {output:q} &> {log:q}"
 
 
@@ -63,5 +63,5 @@ rule extract_dialogues:
         manifest=lambda wildcards, input: f"--manifest {shlex.quote(input[0])}" if input else "",
         code=lambda wildcards: code_of("extract_dialogues", reader_of(wildcards.corpus)),
     shell:
-        "python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
         "&> {log:q}"

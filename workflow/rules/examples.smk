@@ -22,7 +22,7 @@ rule extract_examples:
         tokeniser=tokeniser_of,
         code=with_tokeniser("extract_examples"),
     shell:
-        "python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
         "--tokeniser {params.tokeniser:q} --train {output.train:q} --validation {output.validation:q} "
         "--test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
 
@@ -51,7 +51,7 @@ rule filter_examples:
         settings=settings("filtering"),
         code=code_of("filter_examples"),
     shell:
-        "python $SCRIPTS/filter_examples.py --train {input.train:q} --validation {input.validation:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/filter_examples.py --train {input.train:q} --validation {input.validation:q} "
         "--test {input.test:q} --tokens {input.tokens:q} --vectors {input.vectors:q} --settings {params.settings:q} "
         "--out-train {output.train:q} --out-validation {output.validation:q} --out-test {output.test:q} "
         "--report {output.report:q} &> {log:q}"
@@ -74,7 +74,7 @@ rule count_examples:
     params:
         code=code_of("count_examples"),
     shell:
-        "python $SCRIPTS/count_examples.py --corpus {wildcards.corpus} --examples {input.examples:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/count_examples.py --corpus {wildcards.corpus} --examples {input.examples:q} "
         "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"
 
 
@@ -94,7 +94,7 @@ rule encode_examples:
     params:
         code=lambda wildcards: code_of("encode_examples", module_of_units(wildcards.units)),
     shell:
-        "python $SCRIPTS/encode_examples.py --examples {input.examples:q} --vocabulary {input.vocabulary:q} --out {output:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/encode_examples.py --examples {input.examples:q} --vocabulary {input.vocabulary:q} --out {output:q} "
         "&> {log:q}"
 
 
@@ -111,5 +111,5 @@ rule read_references:
         tokeniser=tokeniser_of,
         code=with_tokeniser("read_references"),
     shell:
-        "python $SCRIPTS/read_references.py --references {input.references:q} --examples {input.examples:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/read_references.py --references {input.references:q} --examples {input.examples:q} "
         "--tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"

@@ -75,7 +75,7 @@ rule plot_analyses:
         caption=caption_of_figure,
         code=code_of_figure("plot_analyses"),
     shell:
-        "python $SCRIPTS/plot_analyses.py --kind {params.kind} --options {params.options:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/plot_analyses.py --kind {params.kind} --options {params.options:q} "
         "--systems {params.systems:q} --labels {params.labels:q} --files {input:q} --svg {output.svg:q} "
         "--png {output.png:q} --csv {output.csv:q} &> {log:q}"
 
@@ -104,7 +104,7 @@ rule plot_histories:
         caption=caption_of_figure,
         code=code_of("plot_histories"),
     shell:
-        "python $SCRIPTS/plot_histories.py --systems {params.systems:q} --labels {params.labels:q} --files {input:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/plot_histories.py --systems {params.systems:q} --labels {params.labels:q} --files {input:q} "
         "--options {params.options:q} --svg {output.svg:q} --png {output.png:q} --csv {output.csv:q} &> {log:q}"
 
 
@@ -155,7 +155,7 @@ rule plot_sweep:
         caption=caption_of_figure,
         code=code_of("plot_sweep"),
     shell:
-        "python $SCRIPTS/plot_sweep.py --axes {params.axes:q} --rates {params.rates:q} --points {input:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/plot_sweep.py --axes {params.axes:q} --rates {params.rates:q} --points {input:q} "
         "--systems {params.systems:q} --labels {params.labels:q} --svg {output.svg:q} --png {output.png:q} "
         "--csv {output.csv:q} &> {log:q}"
 
@@ -176,7 +176,7 @@ rule plot_alone:
         caption=caption_of_figure,
         code=code_of_figure("plot_alone"),
     shell:
-        "python $SCRIPTS/plot_alone.py --kind {params.kind} --options {params.options:q} --svg {output.svg:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/plot_alone.py --kind {params.kind} --options {params.options:q} --svg {output.svg:q} "
         "--png {output.png:q} --csv {output.csv:q} &> {log:q}"
 
 

@@ -20,5 +20,5 @@ rule extract_keywords:
         tokeniser=tokeniser_of,
         code=with_tokeniser("extract_keywords"),
     shell:
-        "python $SCRIPTS/extract_keywords.py --examples {input.examples:q} --train {input.train:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/extract_keywords.py --examples {input.examples:q} --train {input.train:q} "
         "--settings {params.settings:q} --tokeniser {params.tokeniser:q} --threads {threads} --out {output:q} &> {log:q}"

@@ -57,7 +57,7 @@ rule train_model:
         state=RESULTS / ".state",
         tensorboard=tensorboard_of,
     shell:
-        "python -m pipeline_lib.compute.launch --gpu {resources.gpu} --nodes {resources.nodes} --threads {threads} "
+        "PIPELINE_PLAN={params.plan:q} python -m pipeline_lib.compute.launch --gpu {resources.gpu} --nodes {resources.nodes} --threads {threads} "
         "--device {params.device} "
         "$SCRIPTS/train_model.py --train {input.train:q} --validation {input.validation:q} "
         "--vocabulary {input.vocabulary:q} --reads {params.reads:q} --starts-from {input.start:q} "

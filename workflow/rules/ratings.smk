@@ -51,7 +51,7 @@ rule draw_rating_items:
         keep=RESULTS / "ratings/keys/kept",
         code=code_of("draw_rating_items"),
     shell:
-        "python $SCRIPTS/draw_rating_items.py --corpus {wildcards.corpus} --systems {params.systems:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/draw_rating_items.py --corpus {wildcards.corpus} --systems {params.systems:q} "
         "--responses {input:q} --run {params.run} --study {params.study:q} --questions {params.questions:q} "
         "--keep {params.keep:q} --key {output:q} &> {log:q}"
 
@@ -67,4 +67,4 @@ rule make_rating_sheets:
     params:
         code=code_of("make_rating_sheets"),
     shell:
-        "python $SCRIPTS/make_rating_sheets.py --keys {input:q} --out {output:q} &> {log:q}"
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_rating_sheets.py --keys {input:q} --out {output:q} &> {log:q}"

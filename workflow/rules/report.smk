@@ -52,7 +52,7 @@ rule describe_run:
         config=lambda wildcards: CONFIG.recorded(),  # it may hold braces, which are not wildcards here
         code=code_of_stages(),
     shell:
-        "python $SCRIPTS/describe_run.py --config {params.config:q} --code {params.code:q} --raw {input.raw:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/describe_run.py --config {params.config:q} --code {params.code:q} --raw {input.raw:q} "
         "--examples {input.examples:q} --out {output:q} &> {log:q}"
 
 
@@ -75,5 +75,5 @@ rule make_report:
     params:
         code=code_of_metrics("make_report", CONFIG.metrics_shown),
     shell:
-        "python $SCRIPTS/make_report.py --manifest {input.manifest:q} --tables {input.tables:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_report.py --manifest {input.manifest:q} --tables {input.tables:q} "
         "--figures {input.figures:q} --items {input.per_item:q} --index {output.index:q} &> {log:q}"

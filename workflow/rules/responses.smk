@@ -44,7 +44,7 @@ rule generate_responses:
         device=device_of,
         code=code_of_system("generate_responses", module_of_strategy),
     shell:
-        "python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
         "--encoded {input.encoded:q} --examples {input.examples:q} --reads {params.reads:q} --split {wildcards.split} "
         "--settings {params.settings:q} --device {params.device} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
@@ -64,7 +64,7 @@ rule generate_baseline:
         kind=lambda wildcards: SYSTEMS[wildcards.system].baseline,
         code=code_of("generate_baseline"),
     shell:
-        "python $SCRIPTS/generate_baseline.py --kind {params.kind} --train {input.train:q} --examples {input.examples:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_baseline.py --kind {params.kind} --train {input.train:q} --examples {input.examples:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
@@ -83,7 +83,7 @@ rule generate_exact:
         source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
         code=code_of("generate_exact"),
     shell:
-        "python $SCRIPTS/generate_exact.py --kind {params.kind} --source {params.source:q} --examples {input:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_exact.py --kind {params.kind} --source {params.source:q} --examples {input:q} "
         "--out {output:q} &> {log:q}"
 
 
@@ -109,7 +109,7 @@ rule call_function:
         tokeniser=tokeniser_of,
         code=with_tokeniser("call_function", lambda wildcards: [module_of_function(wildcards.system)]),
     shell:
-        "python $SCRIPTS/call_function.py --function {params.function} --options {params.options:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/call_function.py --function {params.function} --options {params.options:q} "
         "--train {input.train:q} --examples {input.examples:q} --vectors {input.vectors:q} "
         "--tokeniser {params.tokeniser:q} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
@@ -129,5 +129,5 @@ rule read_external_responses:
         tokeniser=tokeniser_of,
         code=with_tokeniser("read_external_responses"),
     shell:
-        "python $SCRIPTS/read_external_responses.py --responses {input.responses:q} --examples {input.examples:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/read_external_responses.py --responses {input.responses:q} --examples {input.examples:q} "
         "--tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"

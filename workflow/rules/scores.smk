@@ -51,7 +51,7 @@ rule score_responses:
         tokeniser=tokeniser_of,
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
-        "python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
         "--references {input.references:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--corpus {wildcards.corpus} --split {wildcards.split} "
@@ -71,7 +71,7 @@ rule collect_scores:
         expect=runs_scored("{corpus}/{split}/{system}/{seed}"),
         code=code_of("collect_scores"),
     shell:
-        "python $SCRIPTS/collect_scores.py --files {input:q} --expect {params.expect:q} --out {output:q} &> {log:q}"
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/collect_scores.py --files {input:q} --expect {params.expect:q} --out {output:q} &> {log:q}"
 
 
 rule compare_systems:
@@ -99,5 +99,5 @@ rule compare_systems:
         metrics=lambda wildcards: CONFIG.metrics_of(wildcards.table),
         code=lambda wildcards: code_of_metrics("compare_systems", CONFIG.metrics_of(wildcards.table)),
     shell:
-        "python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "
         "--metrics {params.metrics:q} --settings {params.settings:q} --out {output:q} &> {log:q}"

@@ -57,7 +57,7 @@ rule make_count_table:
         caption=caption_of,
         code=code_of("make_count_table"),
     shell:
-        "python $SCRIPTS/make_count_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_count_table.py --name {wildcards.table} --spec {params.spec:q} "
         "--layout {params.layout:q} --counts {input.counts:q} --published {input.published:q} "
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
@@ -118,7 +118,7 @@ rule make_score_table:
         test=lambda wildcards: CONFIG.significance.model_dump_json(),
         code=lambda wildcards: code_of_metrics("make_score_table", CONFIG.tables[wildcards.table].metrics),
     shell:
-        "python $SCRIPTS/make_score_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_score_table.py --name {wildcards.table} --spec {params.spec:q} "
         "--layout {params.layout:q} --scores {input.scores:q} --significance {input.significance:q} "
         "--items {input.per_item:q} --test {params.test:q} --published {input.published:q} "
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
@@ -164,7 +164,7 @@ rule make_text_table:
         caption=caption_of,
         code=code_of("make_text_table"),
     shell:
-        "python $SCRIPTS/make_text_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_text_table.py --name {wildcards.table} --spec {params.spec:q} "
         "--layout {params.layout:q} --analysis {input.analysis:q} --items {input.per_item:q} "
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
@@ -194,7 +194,7 @@ rule make_rating_table:
         level=CONFIG.significance.level,
         code=code_of("make_rating_table"),
     shell:
-        "python $SCRIPTS/make_rating_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_rating_table.py --name {wildcards.table} --spec {params.spec:q} "
         "--layout {params.layout:q} --ratings {input.ratings:q} --keys {input.draws:q} --level {params.level} "
         "--published {input.published:q} --csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} "
         "--json {output.json:q} &> {log:q}"
@@ -220,7 +220,7 @@ rule make_setting_table:
         settings=lambda wildcards: json.dumps(CONFIG.settings_of(wildcards.table)),
         code=lambda wildcards: code_of("make_setting_table"),
     shell:
-        "python $SCRIPTS/make_setting_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_setting_table.py --name {wildcards.table} --spec {params.spec:q} "
         "--layout {params.layout:q} --settings {params.settings:q} --published {input.published:q} "
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
@@ -262,6 +262,6 @@ rule make_cost_table:
         stages=lambda wildcards: CONFIG.stages(wildcards.table, BENCHMARKS, RESULTS / "models").model_dump_json(),
         code=code_of("make_cost_table"),
     shell:
-        "python $SCRIPTS/make_cost_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_cost_table.py --name {wildcards.table} --spec {params.spec:q} "
         "--layout {params.layout:q} --stages {params.stages:q} --csv {output.csv:q} --md {output.md:q} "
         "--tex {output.tex:q} --json {output.json:q} &> {log:q}"

@@ -34,7 +34,7 @@ rule fetch_vectors:
     params:
         sha256=lambda wildcards: [e.file.sha256 for e in embeddings_of_name(wildcards.name)][0],
     shell:
-        "python $SCRIPTS/fetch_vectors.py --settings {resources.embeddings:q} --mirrors {resources.mirrors} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/fetch_vectors.py --settings {resources.embeddings:q} --mirrors {resources.mirrors} "
         "--out {output:q} &> {log:q}"
 
 
@@ -57,7 +57,7 @@ rule select_vectors:
         dimension=dimension_of,
         code=code_of("select_vectors"),
     shell:
-        "python $SCRIPTS/select_vectors.py --file {input.file:q} --tokens {input.tokens:q} {params.dimension} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/select_vectors.py --file {input.file:q} --tokens {input.tokens:q} {params.dimension} "
         "--out {output:q} &> {log:q}"
 
 
@@ -81,7 +81,7 @@ rule train_vectors:
         tokeniser=tokeniser_of,
         code=with_tokeniser("train_vectors"),
     shell:
-        "python $SCRIPTS/train_vectors.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/train_vectors.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
         "--settings {params.settings:q} --tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"
 
 
@@ -105,7 +105,7 @@ rule train_vectors_with_package:
         tokeniser=tokeniser_of,
         code=with_tokeniser("train_vectors_with_package"),
     shell:
-        "python $SCRIPTS/train_vectors_with_package.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/train_vectors_with_package.py --dialogues {input.dialogues:q} --tokens {input.tokens:q} "
         "--settings {params.settings:q} --tokeniser {params.tokeniser:q} --environment .venv-glove --out {output:q} &> {log:q}"
 
 
@@ -123,7 +123,7 @@ rule build_vocabulary:
     params:
         code=code_of("build_vocabulary"),
     shell:
-        "python $SCRIPTS/build_vocabulary.py --train {input.train:q} --vectors {input.vectors:q} --out {output:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/build_vocabulary.py --train {input.train:q} --vectors {input.vectors:q} --out {output:q} "
         "&> {log:q}"
 
 
@@ -138,4 +138,4 @@ rule list_pieces:
     params:
         code=code_of("list_pieces"),
     shell:
-        "python $SCRIPTS/list_pieces.py --pieces {input:q} --out {output:q} &> {log:q}"
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/list_pieces.py --pieces {input:q} --out {output:q} &> {log:q}"

@@ -13,6 +13,8 @@ import socket
 import sys
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files import store
+from pipeline_lib.files.provenance import current_job
 from pipeline_lib.stage.cli import SCHEDULER, report
 
 
@@ -28,6 +30,8 @@ def main() -> None:
     if wanted.nodes == processes == 1:
         sys.argv = wanted.script
         runpy.run_path(wanted.script[0], run_name="__main__")
+        return
+    if (job := current_job()) and store.restored(job):
         return
     os.environ["OMP_NUM_THREADS"] = str(max(1, wanted.threads // processes))
     torchrun = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={processes}"]

@@ -36,6 +36,12 @@ class Config(Paper):
         default="results", min_length=1, description="folder of all outputs; each preset has its own"
     )
     mirror: AnyPath | None = Field(default=None, description="local folder tried before any URL, for every source")
+    store: float = Field(
+        default=20.0,
+        ge=0,
+        description="GB of finished models, and of what else took over a minute, kept below `results:` for settings "
+        "that come back (`python -m pipeline_lib store`); 0: none",
+    )
     corpora: list[Name] = Field(min_length=1, description="corpora of the run: names of `sources:`")
     seeds: list[Seed] = Field(
         min_length=1, description="each trained system is run once with each; tables average over them"

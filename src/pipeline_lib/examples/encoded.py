@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.atomic import atomic
-from pipeline_lib.files.checksums import verify
 from pipeline_lib.files.formats import iter_parquet
+from pipeline_lib.files.provenance import verify
 from pipeline_lib.schemas.encoded import ENCODED
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.text.ids import Ids

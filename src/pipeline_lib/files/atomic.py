@@ -12,8 +12,9 @@ from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
 
-from pipeline_lib.files.checksums import checksum_file, checksum_line, is_local_copy, sha256
+from pipeline_lib.files.checksums import checksum_file, is_local_copy, keeping, sha256
 from pipeline_lib.files.disk import disk_full, is_disk_full
+from pipeline_lib.files.provenance import current_job
 
 
 @contextmanager
@@ -46,7 +47,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def publish(temporary: Path, path: Path) -> None:
-    """Flush ``temporary``, a finished file beside ``path``, to disk and rename it, with its checksum.
+    """Flush ``temporary``, a finished file beside ``path``, to disk and rename it, with its checksum and its record.
 
     The old checksum goes before the file changes and the new one comes after, so that no moment of a crash leaves a
     wrong checksum beside a right file: at worst there is none.
@@ -56,11 +57,11 @@ def publish(temporary: Path, path: Path) -> None:
     if is_local_copy(path):
         os.replace(temporary, path)
         return
-    kept = checksum_file(path)
+    kept, job = checksum_file(path), current_job()
     fresh = kept.with_name(kept.name + ".tmp")
     try:
         with open(fresh, "wb") as file:
-            file.write(checksum_line(sha256(temporary), path))
+            file.write(keeping(path, sha256(temporary), job.record(path) if job else ""))
             file.flush()
             os.fsync(file.fileno())
         kept.unlink(missing_ok=True)
@@ -74,7 +75,8 @@ def keep(path: Path, target: Path) -> None:
     """Let ``target``, beside ``path``, hold what ``path`` does now, with its checksum, whatever becomes of ``path``."""
     kept, second = checksum_file(path), target.with_name(f".{target.name}.tmp")
     fresh = checksum_file(target).with_name(checksum_file(target).name + ".tmp")
-    line = kept.read_text(encoding="utf-8").replace(f"  {path.name}\n", f"  {target.name}\n") if kept.exists() else ""
+    line = kept.read_text(encoding="utf-8") if kept.exists() else ""
+    line = line.replace(f"  {path.name}\n", f"  {target.name}\n", 1)
     fresh.write_text(line, encoding="utf-8")
     second.unlink(missing_ok=True)
     try:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.atomic import atomic
-from pipeline_lib.files.checksums import verify
+from pipeline_lib.files.provenance import verify
 
 
 def write_text(path: Path, text: str) -> None:

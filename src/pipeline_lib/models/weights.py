@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.atomic import atomic
-from pipeline_lib.files.checksums import verify
+from pipeline_lib.files.provenance import verify
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:

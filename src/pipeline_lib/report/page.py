@@ -17,8 +17,8 @@ from markupsafe import Markup, escape
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.atomic import atomic
-from pipeline_lib.files.checksums import verify
 from pipeline_lib.files.formats import read_json, read_text, write_text
+from pipeline_lib.files.provenance import verify
 from pipeline_lib.report.captions import caption_html
 from pipeline_lib.report.item_files import item_sets, pack
 from pipeline_lib.report.metric_notes import metric_notes

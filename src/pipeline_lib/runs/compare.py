@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.changes import ABSENT, ChangedEntry, changes
 from pipeline_lib.runs.differences import (
-    ABSENT,
     TESTS,
-    ChangedEntry,
     MovedCell,
     Run,
     as_rows,
-    changes,
     moved_cells,
     only_in,
     recorded_changes,

@@ -4,7 +4,7 @@ A run is a results folder. Its settings are in ``manifest.json``, its values in 
 and its answers to each example, which the paired tests compare, in ``items/``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.changes import ChangedEntry, changes
 from pipeline_lib.files.formats import read_json, read_parquet
 from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.metrics.named import known_metric
@@ -26,7 +27,6 @@ from pipeline_lib.stage.progress import ProgressBar
 TESTS = Significance(trials=10_000)  # enough for p to stay below the level after correcting hundreds of tests
 INTERVALS = Significance(trials=1_000)
 RECORDED = ("config", "revision", "modified", "code", "python", "platform", "packages", "data")  # of a manifest
-ABSENT = object()
 
 
 class Key(NamedTuple):
@@ -74,24 +74,6 @@ class Run:
         manifest = folder / "manifest.json"
         counts = {file.parent.name: read_json(file) for file in sorted(folder.glob("filtered/*/counts.json"))}
         return cls(folder, read_json(manifest) if manifest.is_file() else None, values, signatures, counts)
-
-
-class ChangedEntry(NamedTuple):
-    """One entry that differs; ``ABSENT`` on the side that lacks it."""
-
-    key: str  # dotted
-    first: Any
-    second: Any
-
-
-def changes(first: Any, second: Any, key: str = "") -> Iterator[ChangedEntry]:
-    """List entries of two nested dictionaries that differ; what only one side has is one entry."""
-    if isinstance(first, dict) and isinstance(second, dict):
-        for name in dict.fromkeys([*first, *second]):
-            dotted = f"{key}.{name}" if key else str(name)
-            yield from changes(first.get(name, ABSENT), second.get(name, ABSENT), dotted)
-    elif first != second:
-        yield ChangedEntry(key, first, second)
 
 
 def recorded_changes(first: Run, second: Run) -> dict[str, list[ChangedEntry]]:

@@ -16,6 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files import store
+from pipeline_lib.files.provenance import current_job
 
 SCHEDULER = "PIPELINE_SCHEDULER"  # host:number of the process that started this job; set by the workflow
 
@@ -38,7 +40,23 @@ def run(main: Callable[..., None]) -> None:
     if "LOCAL_RANK" in os.environ:
         torchrun = os.getppid()
         _stop_when(lambda: os.getppid() != torchrun)
-    report(lambda: main(**_arguments(main)))
+    report(lambda: _work(main))
+
+
+def _work(main: Callable[..., None]) -> None:
+    """Call ``main`` unless its outputs are in the store, and complete the records of what it wrote."""
+    arguments, job = _arguments(main), current_job()
+    if job is None or os.environ.get("RANK", "0") != "0":  # of a training job's processes the first alone writes
+        main(**arguments)
+        return
+    job.check_inputs()
+    if "RANK" not in os.environ and store.restored(job):
+        print("These outputs were finished before, with the same settings, code and inputs: taken from the store.")
+        return
+    began = time.monotonic()
+    main(**arguments)
+    job.finish()
+    store.keep(job, time.monotonic() - began)
 
 
 def report(work: Callable[[], None]) -> None:

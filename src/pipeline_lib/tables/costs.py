@@ -17,6 +17,7 @@ from pipeline_lib.config.layout import Layout, Stages
 from pipeline_lib.config.papers import CostTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_json, read_text
+from pipeline_lib.files.provenance import record_of
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec, spread_of
 
 TRAINING = "training"
@@ -104,9 +105,19 @@ def read_costs(layout: Layout, stages: Stages) -> list[CostRow]:
                     for place in places
                     if stage == TRAINING
                 ]
-                jobs = [read_benchmark(Path(pattern.format(**place))) for place in places]
+                kept = [stage == TRAINING and _restored(Path(stages.summary.format(**place))) for place in places]
+                jobs = [
+                    Job() if restored else read_benchmark(Path(pattern.format(**place)))
+                    for restored, place in zip(kept, places, strict=True)
+                ]
                 rows.append(CostRow(corpus, stage, jobs, name, system.label, tuple(runs)))
     return rows
+
+
+def _restored(summary: Path) -> bool:
+    """Tell whether a model came out of the store: what Snakemake measured is then the copying, not the training."""
+    record = record_of(summary)
+    return record is not None and record.restored
 
 
 def read_benchmark(path: Path) -> Job:

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from pipeline_lib.files.atomic import keep
-from pipeline_lib.files.checksums import checksum_file, intact, verify
+from pipeline_lib.files.checksums import checksum_file, intact
+from pipeline_lib.files.provenance import verify
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 from pipeline_lib.training.selection import Selection
 

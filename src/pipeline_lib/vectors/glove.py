@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.archives import opened, opened_member
-from pipeline_lib.files.checksums import sha256, verify
+from pipeline_lib.files.checksums import sha256
 from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.files.provenance import verify
 from pipeline_lib.schemas.vectors import vectors_schema
 
 log = logging.getLogger(__name__)
