@@ -21,6 +21,8 @@ from safetensors import SafetensorError, safe_open
 
 from chaos import faults
 from chaos.served import CorpusServer
+from pipeline_lib.files.provenance import PLANS, Job
+from pipeline_lib.runs.chain import Chain
 from workflow.tiny_workflow import TinyWorkflow
 
 TABLE = "results/tables/table2.csv"
@@ -307,7 +309,7 @@ class Experiment:
         """Do as a user who is told what to do until the tables are there, then compare everything."""
         recovery = self.recover([screen for screen in screens or [] if screen.returncode])
         reference = self.changed if self.changes and self.changed else self.finished
-        differing = different(contents(reference.results), contents(self.results))
+        differing = different(reference.results, self.results)
         for fault in own:
             fault.reruns = recovery.runs - 1
             fault.outcome = recovery.outcome(fault)
@@ -469,10 +471,19 @@ def without_timings(objects: list[bytes]) -> bytes:
     return json.dumps(kept).encode()
 
 
-def different(reference: dict[str, str], found: dict[str, str]) -> list[str]:
-    """Names of files that are missing, or are not as they should be."""
-    missing = [f"{name} is missing" for name in reference if name not in found]
-    return missing + [name for name, digest in found.items() if reference.get(name) != digest]
+def different(reference: Path, results: Path) -> list[str]:
+    """Names of files that are not as in the reference, or are missing though Table 2 was made from them."""
+    expected, found = contents(reference), contents(results)
+    missing = [f"{name} is missing" for name in behind_table(reference) if name in expected and name not in found]
+    return missing + [name for name, digest in found.items() if expected.get(name) != digest]
+
+
+def behind_table(results: Path) -> list[str]:
+    """Every output of every job that Table 2 needs."""
+    chain = Chain(results)
+    records = [chain.record(name) for name in chain.upstream(["tables/table2.csv"])]
+    plans = {record.plan.digest for record in records if record}
+    return [name for plan in sorted(plans) for name in Job.load(results / PLANS / f"{plan}.json").outputs]
 
 
 def unclear(done: subprocess.CompletedProcess[str]) -> str:
