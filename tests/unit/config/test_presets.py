@@ -123,7 +123,7 @@ def test_the_small_sizes_reach_no_other_preset_unless_it_extends_the_small_one()
 
 
 def test_the_systems_of_the_tables_are_the_papers_rows_with_the_faithful_variant_between_floor_and_reference():
-    labels = [system.label for system in read("small").rows.values()]
+    labels = [system.label for system in read("small").row_systems.values()]
     assert sorted(labels) == sorted([*ROWS_OF_THE_PAPER, "SepaCVAE (faithful)", "Random response", "Human reference"])
 
 
