@@ -24,8 +24,7 @@ def drawn(path, corpus, **places):
 
 
 def systems_drawn(wildcards):
-    systems = CONFIG.figures[wildcards.figure].systems
-    return [name for name in TRAINED if name in CONFIG.rows] if systems is None else systems
+    return CONFIG.systems_drawn(wildcards.figure)
 
 
 def labels_drawn(wildcards):

@@ -2,17 +2,17 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from pipeline_lib.config.misread import alternatives
+from pipeline_lib.config.places import Where
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError, did_you_mean
 
 S = TypeVar("S", bound="Settings")
-Where = str | Callable[..., str]  # a place to name; or gives it, from the paths of the keys that a fault is about
 _MOST_VALUES = 100_000
 _DEEPEST = 32
 

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import mean, normal
 from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
@@ -118,9 +118,9 @@ class ClusterCVAE(CVAE):
 
     class Options(Settings):
         bow: bool = True
-        groups: int = 8  # clusters of the corpus
-        group_size: int = 30  # size of y's embedding, and of the layer through which recognition reads it
-        predictor_hidden: int = 400
+        groups: Positive = 8  # clusters of the corpus
+        group_size: Positive = 30  # size of y's embedding, and of the layer through which recognition reads it
+        predictor_hidden: Positive = 400
 
     def __init__(self, units: Units, network: Recurrent, options: Options) -> None:
         super().__init__(units, network, CVAE.Options(bow=options.bow))

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import drawn, gathered, mean, normal
 from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.decoding.steps import Decode, word_lengths
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
@@ -122,7 +122,7 @@ class SepaCVAE(CVAE):
     """Self-separated CVAE; no bag-of-words term (neither the paper's objective nor the released code has one)."""
 
     class Options(Settings):
-        groups: int = 8
+        groups: Positive = 8
         faithful: bool = False
         # the parts of the method, for the table of ablations
         relationship: bool = True  # the contrast between groups, eq. 4

@@ -1,0 +1,86 @@
+"""Checks of a configuration against the code and the folders that it names, before anything runs or is deleted."""
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from pipeline_lib.config.checking import validated
+from pipeline_lib.config.loading import Layer, place_of
+from pipeline_lib.config.papers import ScoreTable, metric_of
+from pipeline_lib.config.places import Place, below, naming
+from pipeline_lib.config.run import Config
+from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.metrics.named import known_metric, metric_names
+from pipeline_lib.stage.declared import declared
+from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
+
+
+def check_run(config: Config, layers: Sequence[Layer]) -> None:
+    """Check that all kinds, classes, options and metrics of a run exist, and that its results may be written.
+
+    Args:
+        layers: those that the configuration was made of, for the file to name.
+    Raises:
+        PipelineError: names the file, the key, its value and the nearest valid one.
+    """
+    place = partial(place_of, layers)
+    check_results(config.results, place)
+    check_options(ANALYSES, config.analyses, place)
+    check_options(FIGURES, config.figures, place)
+    check_metrics(config, place)
+    check_systems(config, place)
+
+
+def check_results(results: str, place: Place) -> None:
+    """Check that a folder of this name can be made; errors as `check_run`."""
+    longest = os.pathconf(".", "PC_NAME_MAX")  # bytes
+    folders = [Path(results), *Path(results).parents]
+    if too_long := [folder.name for folder in folders if len(os.fsencode(folder.name)) > longest]:
+        raise PipelineError(
+            f"results: a name of {len(os.fsencode(too_long[0]))} bytes, {too_long[0]!r}",
+            where=place(["results"]),
+            expected=f"names of at most {longest} bytes, which is what this file system takes",
+            remedy="choose a shorter name",
+        )
+    if files := [folder for folder in folders if folder.exists() and not folder.is_dir()]:
+        raise PipelineError(
+            f"results: {results!r}, but {files[0]} is a file",
+            where=place(["results"]),
+            expected="a folder, which need not exist yet",
+            remedy="choose another name, or move the file away",
+        )
+
+
+def check_metrics(config: Config, place: Place) -> None:
+    """Check that every column of a table of scores is a metric; errors as `check_run`."""
+    for table, spec in config.tables.items():
+        if not isinstance(spec, ScoreTable) or spec.from_ is not None:
+            continue
+        for key, columns in (("columns", spec.columns), ("extra", spec.extra)):
+            for metric in map(metric_of, columns):
+                if not known_metric(metric):
+                    raise PipelineError(
+                        f"tables.{table}.{key}: no metric {metric!r}",
+                        where=place(["tables", table, key]),
+                        expected=did_you_mean(metric, metric_names()),
+                        remedy="correct the name; docs/metrics.md lists every metric",
+                    )
+
+
+def check_systems(config: Config, place: Place) -> None:
+    """Check class, options and kind of network of every trained system on every corpus; errors as `check_run`."""
+    for name, system in config.trainable.items():
+        with naming(place, "systems", name, "model"):
+            kind = declared(str(system.model))
+        keys = ("systems", name, "options")
+        for corpus in config.corpora_used:
+            description = config.description(corpus, name)
+            validated(kind.Options, description.options, below(place, *keys), ".".join(keys))
+            if not isinstance(description.network, kind.Network):
+                raise PipelineError(
+                    f"systems.{name}: {system.model} is not built from sizes of kind {description.network.kind!r}",
+                    where=place(["systems", name, "network"], ["network"]),
+                    expected=f"`network:` with the keys of {kind.Network.__name__} (config/README.md)",
+                    remedy="give the system a `network:` of its own, with a `kind:`",
+                )
