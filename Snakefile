@@ -25,7 +25,6 @@ include: "workflow/rules/ratings.smk"
 include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/unknown.smk"
 
 
 onsuccess:
@@ -53,3 +52,6 @@ rule keywords:
             corpus=CONFIG.corpora,
             split=SPLITS,
         ),
+
+
+include: "workflow/rules/unknown.smk"  # last: it compares the targets with all rules

@@ -5,16 +5,18 @@ import os
 import re
 import shlex
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from pipeline_lib.config.loading import PUBLISHED, layers_of_run, load
+from pipeline_lib.config.loading import PUBLISHED, layers_of_run, load, place_of
+from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import report_full_disk
 from pipeline_lib.metrics.suite import needs_vectors
-from pipeline_lib.runs.checks import check_run
+from pipeline_lib.runs.checks import check_responses, check_run
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.stage.fingerprint import stage_fingerprint
 from pipeline_lib.stage.kinds import module_of as module_of_kind
@@ -37,6 +39,9 @@ try:
     check_run(CONFIG, LAYERS)
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
+if not workflow.remote_exec:  # a job on a cluster reads all of this again
+    for warning in unusual(CONFIG, partial(place_of, LAYERS)):
+        logger.warning(warning)
 
 RESULTS = Path(CONFIG.results)
 LOGS = RESULTS / "logs"

@@ -187,5 +187,5 @@ rule figures:
             RESULTS / "figures/{corpus}/{figure}/{system}.svg",
             corpus=CONFIG.corpora,
             figure=[figure for figure in CONFIG.drawn if figure in OF_HISTORIES],
-            system=[name for name in TRAINED if name in CONFIG.rows],
+            system=[name for name in TRAINED if name in CONFIG.row_systems],
         ),

@@ -52,7 +52,8 @@ def _not_plain(path: str, part: str, value: Any, where: str) -> PipelineError:
         f"{path[:200]}: a {part} of type {type(value).__name__} that is not plain text or a number",
         where=where,
         expected="texts, finite numbers of at most 64 bits, true, false, null, lists and sections with names as keys",
-        remedy="correct it; quote what is meant as text, such as dates and numbers that are names",
+        remedy="correct it; quote what is meant as text, such as dates, numbers that are names, and the words yes, no, "
+        "on and off, which YAML reads as booleans",
     )
 
 

@@ -84,3 +84,37 @@ def check_systems(config: Config, place: Place) -> None:
                     expected=f"`network:` with the keys of {kind.Network.__name__} (config/README.md)",
                     remedy="give the system a `network:` of its own, with a `kind:`",
                 )
+
+
+def check_responses(config: Config, layers: Sequence[Layer], system: str, corpus: str, split: str) -> None:
+    """Check that the responses of a system exist that were made elsewhere.
+
+    Args:
+        corpus, split: what the responses are needed for now.
+    Raises:
+        PipelineError: they do not; names all missing files that the tables need, so that they can be made at once.
+    """
+    settings = config.systems[system]
+    if Path(settings.responses_to(corpus, split)).exists():
+        return
+    needed = {(corpus, split): None} | {
+        (one, part): None
+        for name in config.reported
+        if isinstance(spec := config.tables[name], ScoreTable) and system in config.systems_of(name)
+        for one in config.corpora_of(name)
+        for part in spec.read_splits
+    }
+    missing = {
+        path: f"{config.results}/filtered/{one}/{part}.parquet"
+        for one, part in needed
+        if not Path(path := settings.responses_to(one, part)).exists()
+    }
+    raise PipelineError(
+        f"no file {', '.join(missing)}",
+        where=f"{place_of(layers, ('systems', system, 'responses'))}, systems.{system}.responses: "
+        f"{settings.responses!r}, looked for in {Path.cwd()}",
+        expected="CSV, JSON lines or Parquet with columns context and response: an answer to every context of "
+        + ", ".join(missing.values()),
+        remedy=f"make the contexts with `snakemake --cores 2 -- {' '.join(missing.values())}` and the same options, "
+        "answer them (docs/adding-a-model.md), then run the same command again",
+    )
