@@ -43,7 +43,7 @@ def layers_of_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = 
     Raises:
         PipelineError: names the file, the key and the nearest known one.
     """
-    own = [Layer(_named(file, Path.cwd()), read_yaml(file)) for file in files]
+    own = [Layer(_named(file, Path()), read_yaml(file)) for file in files]
     joined: dict[str, Any] = {}
     for layer in own:
         check_plain(layer.values, layer.where)

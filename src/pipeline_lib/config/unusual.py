@@ -15,17 +15,19 @@ def unusual(config: Config, place: Place) -> Iterator[str]:
     Args:
         place: gives the file that holds a key.
     """
-    given = {("training",): config.training.model_dump()}
+    given: dict[tuple[str, ...], Mapping[str, Any]] = {("training",): config.training.model_dump()}
     for corpus in config.corpora_used:
         given["sources", corpus, "override", "training"] = config.sources[corpus].override.get("training", {})
     for name, system in config.trainable.items():
         given["systems", name, "training"] = system.training
+    seen = set()
     for above, training in given.items():
         for below, optimiser in _optimisers(training):
             rate = optimiser.get("learning_rate")
             kind = optimiser.get("kind", config.training.optimiser.kind)
             least, greatest = USUAL_RATES[kind]
-            if rate is not None and not least <= rate <= greatest:
+            if rate is not None and not least <= rate <= greatest and (rate, kind) not in seen:
+                seen.add((rate, kind))  # systems that are like others have their rates too
                 keys = (*above, *below, "learning_rate")
                 yield (
                     f"Warning: {'.'.join(keys)}: {rate:g} ({place(keys)}); for {kind} it usually lies between "

@@ -10,6 +10,8 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
+from importlib.abc import InspectLoader
+from types import ModuleType
 from typing import Any
 
 from pydantic import BaseModel
@@ -114,7 +116,9 @@ def _run(module: str, body: Sequence[ast.stmt]) -> dict[str, Any]:
     """Run statements of a module, after those that they refer to, and return the attributes that they define."""
     if not body:
         return {}
-    names: dict[str, Any] = {"__name__": module, "__package__": _package(module)}
+    part = ModuleType(module)
+    part.__package__ = _package(module)
+    names = vars(part)
     for node in (node for statement in body for node in ast.walk(statement)):
         if isinstance(node, ast.Attribute) and node.attr in _READ and isinstance(node.value, ast.Name):
             names[node.value.id] = _stand_in(module, node.value.id)  # as in ``class Options(CVAE.Options)``
@@ -128,10 +132,20 @@ def _run(module: str, body: Sequence[ast.stmt]) -> dict[str, Any]:
                 waiting.append(statement)
     ordered = sorted(needed.values(), key=lambda statement: statement.lineno)
     try:
-        exec(compile(ast.Module([*ordered, *body], []), str(source_of(module)), "exec", dont_inherit=True), names)
+        _Part([*ordered, *body]).exec_module(part)
     except Exception as error:
         raise _Unreadable from error
     return {name: names[name] for name in _READ if name in names}
+
+
+class _Part(InspectLoader):
+    """Runs some statements of a module, as an import runs all of them."""
+
+    def __init__(self, statements: Sequence[ast.stmt]) -> None:
+        self.statements = list(statements)
+
+    def get_source(self, fullname: str) -> str:
+        return ast.unparse(ast.Module(self.statements, []))
 
 
 # --- the source ------------------------------------------------------------------------------------------------------
