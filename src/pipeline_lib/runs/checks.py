@@ -12,7 +12,7 @@ from pipeline_lib.config.places import Place, below, naming
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.metrics.named import known_metric, metric_names
-from pipeline_lib.stage.declared import declared
+from pipeline_lib.stage.declared import declared, parameters
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 
 
@@ -29,7 +29,8 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_options(ANALYSES, config.analyses, place)
     check_options(FIGURES, config.figures, place)
     check_metrics(config, place)
-    check_systems(config, place)
+    check_models(config, place)
+    check_functions(config, place)
 
 
 def check_results(results: str, place: Place) -> None:
@@ -68,7 +69,7 @@ def check_metrics(config: Config, place: Place) -> None:
                     )
 
 
-def check_systems(config: Config, place: Place) -> None:
+def check_models(config: Config, place: Place) -> None:
     """Check class, options and kind of network of every trained system on every corpus; errors as `check_run`."""
     for name, system in config.trainable.items():
         with naming(place, "systems", name, "model"):
@@ -84,6 +85,22 @@ def check_systems(config: Config, place: Place) -> None:
                     expected=f"`network:` with the keys of {kind.Network.__name__} (config/README.md)",
                     remedy="give the system a `network:` of its own, with a `kind:`",
                 )
+
+
+def check_functions(config: Config, place: Place) -> None:
+    """Check name and options of every system that is a function; errors as `check_run`."""
+    for name, system in config.systems.items():
+        if system.function is None:
+            continue
+        with naming(place, "systems", name, "function"):
+            known = parameters(system.function)
+        if known is not None and (unknown := [option for option in system.options if option not in known]):
+            raise PipelineError(
+                f"unknown key 'systems.{name}.options.{unknown[0]}'",
+                where=place(["systems", name, "options", unknown[0]]),
+                expected=did_you_mean(unknown[0], known) if known else f"none: {system.function} takes no options",
+                remedy="rename or remove the key, or let the function take it",
+            )
 
 
 def check_responses(config: Config, layers: Sequence[Layer], system: str, corpus: str, split: str) -> None:

@@ -1,4 +1,4 @@
-"""Options and network of a trained system, read from the source of its class.
+"""Options of a system, read from the source of its class or function, and the kind of network of a class.
 
 Importing a model's module would import torch, which takes longer than all the rest of a start. So of the module only
 those statements run that the two need: the class `Options`, and by name whatever it refers to. A class that does not
@@ -46,19 +46,41 @@ def declared(path: str) -> type[Declared]:
         PipelineError: there is no such module, no such class in it, or it is not a system.
     """
     module, _, name = path.partition(":")
-    statements = _statements(module)
-    if name not in statements and "*" not in statements:
-        known = [name for name, statement in statements.items() if isinstance(statement, ast.ClassDef)]
-        raise PipelineError(
-            f"no class {name!r} in {module}",
-            expected=did_you_mean(name, known),
-            remedy="correct the name of the class",
-        )
+    _check_defined(module, name, "class", ast.ClassDef)
     try:
         found = _stand_in(module, name)
         return found if issubclass(found, _stand_in(*BASE)) else _imported(module, name)
     except _Unreadable:
         return _imported(module, name)
+
+
+def parameters(path: str) -> list[str] | None:
+    """Return the names of the options that a function of the user's own takes; None if only a call would tell.
+
+    Args:
+        path: ``module.name`` of a `responses.functions.Responder`.
+    Raises:
+        PipelineError: there is no such module, or no such function in it.
+    """
+    module, _, name = path.rpartition(".")
+    _check_defined(module, name, "function", ast.FunctionDef)
+    statement = _statements(module).get(name)
+    if not isinstance(statement, ast.FunctionDef) or statement.decorator_list or statement.args.kwarg:
+        return None
+    given = statement.args
+    # the first four are contexts, train, vectors and seed
+    return [one.arg for one in [*given.posonlyargs, *given.args][4:] + given.kwonlyargs]
+
+
+def _check_defined(module: str, name: str, what: str, kind: type[ast.stmt]) -> None:
+    statements = _statements(module)
+    if name not in statements and "*" not in statements:
+        known = [name for name, statement in statements.items() if isinstance(statement, kind)]
+        raise PipelineError(
+            f"no {what} {name!r} in {module}",
+            expected=did_you_mean(name, known),
+            remedy=f"correct the name of the {what}",
+        )
 
 
 def _imported(module: str, name: str) -> type[Declared]:

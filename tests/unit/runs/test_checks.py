@@ -147,7 +147,7 @@ def test_an_overlay_that_no_parser_reads_is_named(overlay, text):
 @pytest.fixture
 def own_model(tmp_path, monkeypatch) -> str:
     """Text of an overlay with a system `mine` over a model that is outside the package; its options are to follow."""
-    name = f"own_{abs(hash(tmp_path)):x}"  # modules are remembered by their names
+    name = f"own_{tmp_path.name}"  # modules are remembered by their names
     (tmp_path / f"{name}.py").write_text(MODEL)
     monkeypatch.syspath_prepend(tmp_path)
     return f"systems: {{mine: {{label: Mine, model: '{name}:Mine', options: %s}}}}"
@@ -163,6 +163,30 @@ def test_a_class_that_is_no_system_is_refused(overlay, own_model):
     error = overlay.fault((own_model % "{}").replace(":Mine", ":Loose"))
     assert error.problem.startswith("systems.mine.model: Loose of ")
     assert "is not a System" in error.problem
+
+
+@pytest.mark.parametrize(
+    ("entry", "fragments"),
+    [
+        ("function: {0}.anser", ["systems.mine.function: no function 'anser'", "mean 'answer'?"]),
+        ("function: {0}x.answer", ["systems.mine.function: no module"]),
+        ("function: {0}.answer, options: {{gretting: Hi}}", ["'systems.mine.options.gretting'", "mean 'greeting'?"]),
+        ("function: {0}.answer, options: {{greeting: Hi, loud: true}}", []),
+        ("function: {0}.anything, options: {{gretting: Hi}}", []),
+    ],
+)
+def test_a_function_and_its_options_are_looked_for_in_its_module(overlay, own_model, tmp_path, entry, fragments):
+    [module] = tmp_path.glob("own_*.py")
+    module.write_text(
+        "def answer(contexts, train, vectors, seed, greeting='', *, loud=False): ...\n"
+        "def anything(contexts, train, vectors, seed, **options): ...\n"
+    )
+    text = f"systems: {{mine: {{label: Mine, {entry.format(module.stem)}}}}}"
+    if not fragments:
+        assert "mine" in overlay.read(text).systems
+    else:
+        error = str(overlay.fault(text))
+        assert all(fragment in error for fragment in fragments), error
 
 
 # --- warnings --------------------------------------------------------------------------------------------------------
