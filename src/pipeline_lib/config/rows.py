@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline_lib.config.papers import AnalysisSpec, AnyTable, FigureSpec, ScoreTable
+from pipeline_lib.config.papers import AnalysisSpec, AnyTable, FigureSpec, ScoreTable, SettingTable
 from pipeline_lib.config.systems import SystemSettings
 
 Systems = Mapping[str, SystemSettings]
@@ -12,10 +12,14 @@ def tables_of_rows(tables: Mapping[str, AnyTable], rows: Sequence[str], systems:
     """Return the tables with the chosen rows; a table none of whose systems is chosen is left out.
 
     Tables of scores have all chosen rows; those that are compared with their first row, and so cannot do without it,
-    are unchanged. Tables of another kind that name systems have those of them that are chosen.
+    are unchanged. Tables of another kind that name systems have those of them that are chosen. A table of settings needs
+    a system that is trained.
     """
     found = {}
+    without_model = not any(systems[name].trained for name in rows)
     for name, spec in tables.items():
+        if spec.systems is None and isinstance(spec, SettingTable) and without_model:
+            continue
         if spec.systems is None or (isinstance(spec, ScoreTable) and spec.beside == "first row"):
             found[name] = spec
             continue

@@ -2,18 +2,22 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from pipeline_lib.config.checking import validated
 from pipeline_lib.config.loading import Layer, place_of
-from pipeline_lib.config.papers import ScoreTable, metric_of
+from pipeline_lib.config.papers import CountTable, ScoreTable, SettingTable, metric_of
 from pipeline_lib.config.places import Place, below, naming
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.examples.counting import ExampleCounts
 from pipeline_lib.metrics.named import known_metric, metric_names
+from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.stage.declared import declared, parameters
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
+from pipeline_lib.tables.settings import paths_in
 
 
 def check_run(config: Config, layers: Sequence[Layer]) -> None:
@@ -29,6 +33,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_options(ANALYSES, config.analyses, place)
     check_options(FIGURES, config.figures, place)
     check_metrics(config, place)
+    check_other_columns(config, place)
     check_models(config, place)
     check_functions(config, place)
 
@@ -67,6 +72,23 @@ def check_metrics(config: Config, place: Place) -> None:
                         expected=did_you_mean(metric, metric_names()),
                         remedy="correct the name; docs/metrics.md lists every metric",
                     )
+
+
+def check_other_columns(config: Config, place: Place) -> None:
+    """Check that every column of a table of counts, or of settings, is one that there is; errors as `check_run`."""
+    counts = ["vocabulary", *(f"{split}.{field.name}" for split in SPLITS for field in fields(ExampleCounts))]
+    for table, spec in config.tables.items():
+        if not isinstance(spec, CountTable | SettingTable):
+            continue
+        known = counts if isinstance(spec, CountTable) else paths_in(config.settings_of(table))
+        for column, path in spec.columns.items():
+            if path not in known:
+                raise PipelineError(
+                    f"tables.{table}.columns.{column}: no {'count' if known is counts else 'setting'} {path!r}",
+                    where=place(["tables", table, "columns", column]),
+                    expected=did_you_mean(path, known),
+                    remedy="correct the value",
+                )
 
 
 def check_models(config: Config, place: Place) -> None:

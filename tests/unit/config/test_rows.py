@@ -58,6 +58,12 @@ def test_systems_that_only_tables_name_stay_where_they_are_named():
     assert config.systems_of("sizes") == ["groups_2"]
 
 
+def test_a_table_of_settings_is_not_made_without_a_system_that_is_trained():
+    sizes = {"sizes": {"kind": "settings", "title": "S", "columns": {"N": "network.hidden"}}}
+    assert read(rows=["cvae"], tables=sizes).systems_of("sizes") == ["cvae"]
+    assert "sizes" not in read(rows=["human"], tables=sizes).tables
+
+
 @pytest.mark.parametrize("rows", [["mine", "seq2seq"], ["seq2seq", "mine"]])
 def test_a_chosen_system_is_trained_and_scored_as_without_a_choice(rows):
     plain, chosen = read(systems=MINE), read(systems=MINE, rows=rows)

@@ -89,6 +89,12 @@ def overlay(tmp_path: Path) -> Overlay:
         ("systems: {cvae: {training: {epoch: 2}}}", ["unknown key 'epoch'", "systems.cvae.training.epoch", "'epochs'"]),
         ("tables: {table2: {columns: [BLUE-1]}}", ["tables.table2.columns: no metric 'BLUE-1'", "'BLEU-1'"]),
         ("tables: {table3: {extra: [oracle ARJ]}}", ["tables.table3.extra: no metric 'ARJ'", "'ARI'"]),
+        ("tables: {table1: {columns: {words: vocabluary}}}", ["table1.columns.words: no count 'vocab", "'vocabulary'"]),
+        ("tables: {table1: {columns: {n: train.example}}}", ["table1.columns.n: no count", "mean 'train.examples'"]),
+        (
+            "tables: {sizes: {kind: settings, title: T, columns: {H: network.hiden}}}",
+            ["tables.sizes.columns.H: no setting 'network.hiden'", "mean 'network.hidden'"],
+        ),
         ("figures: {latent_map: {options: {example: 3}}}", ["figures.latent_map.options.example'", "'examples'"]),
         ("figures: {map: {kind: latent_mpa, title: T}}", ["figures.map.kind: no module 'latent_mpa'", "latent_map"]),
         ("analyses: {latents: {options: {split: tset}}}", ["analyses.latents.options.split", "found 'tset'"]),
