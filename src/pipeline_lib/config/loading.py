@@ -267,7 +267,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise PipelineError(
             f"not readable as YAML: {getattr(error, 'problem', None) or error}",
             where=f"{path}:{mark.line + 1}" if mark else path,
-            expected="a YAML file of sections and keys",
+            expected="a YAML file of sections and keys, in UTF-8",
             remedy="correct the file; config.yaml is an example",
         ) from error
     if not isinstance(values, dict | None):

@@ -12,8 +12,8 @@ def tables_of_rows(tables: Mapping[str, AnyTable], rows: Sequence[str], systems:
     """Return the tables with the chosen rows; a table none of whose systems is chosen is left out.
 
     Tables of scores have all chosen rows; those that are compared with their first row, and so cannot do without it,
-    are unchanged. Tables of another kind that name systems have those of them that are chosen. A table of settings needs
-    a system that is trained.
+    are unchanged. Tables of another kind that name systems have those of them that are chosen. A table of settings
+    needs a system that is trained.
     """
     found = {}
     without_model = not any(systems[name].trained for name in rows)
