@@ -11,6 +11,7 @@ import yaml
 
 from pipeline_lib.config.checking import check_plain, merge, validated
 from pipeline_lib.config.likeness import resolved
+from pipeline_lib.config.misread import untyped
 from pipeline_lib.config.renamed import check_renamed
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError, did_you_mean
@@ -49,7 +50,7 @@ def layers_of_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = 
         check_plain(layer.values, layer.where)
         joined = merge(joined, layer.values)
     check_plain(dict(given), COMMAND_LINE if files else "configuration")
-    beyond = _beyond(given, joined)
+    beyond = untyped(_beyond(given, joined))
     if beyond:
         own.append(Layer(COMMAND_LINE if files else "configuration", beyond))
     named = merge(joined, beyond)

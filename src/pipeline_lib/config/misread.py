@@ -11,6 +11,19 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 Path = tuple[str | int, ...]
 
 
+class Untyped(str):
+    """Text from the command line: Snakemake reads `--config seeds=[1,2]` as a list of texts."""
+
+
+def untyped(value: Any) -> Any:
+    """Mark all texts within a value from the command line."""
+    if isinstance(value, dict):
+        return {key: untyped(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [untyped(inner) for inner in value]
+    return Untyped(value) if isinstance(value, str) else value
+
+
 def misread(kind: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, Any, str]]:
     """Find booleans where a number or a name is wanted, and numbers in quotes where an integer is.
 
@@ -25,7 +38,12 @@ def misread(kind: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, Any,
         if message := _of_boolean(wanted, value):
             yield path, value, message
     elif isinstance(value, str):
-        if int in wanted and not _takes_text(wanted) and re.fullmatch(r"\s*[+-]?\d+\s*", value):
+        if (
+            int in wanted
+            and not isinstance(value, Untyped)
+            and not _takes_text(wanted)
+            and re.fullmatch(r"\s*[+-]?\d+\s*", value)
+        ):
             yield path, value, f"{value!r} is text; write the number without quotes"
     elif isinstance(value, list | dict):
         items = value.items() if isinstance(value, dict) else enumerate(value)
