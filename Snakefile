@@ -26,7 +26,6 @@ include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/provenance.smk"
-include: "workflow/rules/unknown.smk"
 
 
 onstart:
@@ -58,3 +57,6 @@ rule keywords:
             corpus=CONFIG.corpora,
             split=SPLITS,
         ),
+
+
+include: "workflow/rules/unknown.smk"  # last: it compares the targets with all rules

@@ -16,6 +16,7 @@ from pipeline_lib.files.checksums import sha256
 
 SCREEN = 24  # lines
 DIALOGUES = "results/dialogues/own/dialogues.parquet"
+TABLE = "results/tables/table2.csv"
 SPLITS = ("train", "validation", "test")
 
 
@@ -69,6 +70,11 @@ def own(reader: str, *names: str, sha: str | None = None) -> dict[str, Any]:
     bundle = [{"name": name, "sha256": sha} for name in names]
     source = {"reader": reader, "label": "Own", "licence": "none", "mirror": "mirror", "bundles": [bundle]}
     return {"corpora": ["own"], "sources": {"own": source}}
+
+
+def system(name: str, **values: Any) -> dict[str, Any]:
+    """Other values of one system."""
+    return {"systems": {name: values}}
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
@@ -174,6 +180,41 @@ def test_an_unknown_key_is_named_with_the_nearest(refusals):
 def test_a_seed_that_stands_twice_is_refused(refusals):
     message = refusals.message(changes={"seeds": [1, 2, 1]})
     assert "seeds: 1 stands more than once" in message
+
+
+@pytest.fixture(scope="module")
+def kept(finished: TinyWorkflow, tmp_path_factory: pytest.TempPathFactory) -> Refusals:
+    """One copy of the finished workflow for all mistakes that are found before anything runs."""
+    return Refusals(finished.copy(tmp_path_factory.mktemp("kept") / "checkout"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "target", "fragments"),
+    [
+        (system("sepacvae", options={"group": 8}), TABLE, ["'systems.sepacvae.options.group'", "mean 'groups'?"]),
+        (system("sepacvae", options={"groups": 0}), TABLE, ["systems.sepacvae.options.groups", "greater than 0"]),
+        (system("k_cvae_bow", model="pipeline_lib.models.cvae:CVEA"), TABLE, ["no class 'CVEA'", "'CVAE'?"]),
+        ({"tables": {"table2": {"columns": ["BLUE-1"]}}}, TABLE, ["no metric 'BLUE-1'", "'BLEU-1'?"]),
+        ({"results": "config.yaml"}, "config.yaml/tables/table2.csv", ["config.yaml is a file"]),
+        ({}, "result/tables/table2.csv", ["no stage makes result/tables/table2.csv", f"did you mean '{TABLE}'?"]),
+        ({}, "keyword", ["no stage makes keyword", "did you mean 'keywords'?"]),
+    ],
+)
+def test_a_mistake_is_found_before_any_finished_result_is_deleted(kept, changes, target, fragments):
+    message = kept.message("--", target, changes=changes)
+    assert all(fragment in message for fragment in fragments), message
+    assert ("/overlay-" in message) == bool(changes)
+
+
+def test_missing_responses_are_named_with_the_contexts_to_answer_before_any_job_starts(kept):
+    mine = {"label": "Mine", "responses": "mine/{split}.csv"}
+    before = kept.workflow.checksums()
+    done = kept.workflow.run("--", TABLE, changes={"systems": {"mine": mine}})
+    assert done.returncode != 0
+    assert "no file mine/validation.csv, mine/test.csv" in done.stdout
+    assert "snakemake --cores 2 -- results/filtered/embedded/validation.parquet" in done.stdout
+    assert kept.workflow.checksums() == before
+    assert kept.workflow.planned("results/filtered/embedded/test.parquet", changes={"systems": {"mine": mine}}) == set()
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,10 @@ def test_a_changed_setting_remakes_the_figures_that_show_it(drawn, changes, jobs
             "no trained system 'sepacvea'; did you mean 'sepacvae'?",
         ),
         ({"figures": {"latent_map": {"of": "latent"}}}, "figures.latent_map.of: no analysis 'latent'"),
-        ({"figures": {"latent_map": {"options": {"perplexty": 5}}}}, "unknown key 'perplexty'"),
+        (
+            {"figures": {"latent_map": {"options": {"perplexty": 5}}}},
+            "unknown key 'figures.latent_map.options.perplexty'",
+        ),
         ({"analyses": {"latents": {"options": {"split": "tset"}}}}, "analyses.latents.options"),
         ({"analyses": {"more": {"kind": "distance"}}}, "no module 'distance' in pipeline_lib.analyses"),
     ],

@@ -46,13 +46,13 @@ CHANGES: dict[str, Any] = {
     "embeddings": {"source": "file", "file": {"name": f"vec {HOSTILE}.txt"}, "dimension": 3},
     "systems": {
         "seq2seq": {"label": LABEL},
-        "no_relationship": {"label": LABEL},
-        "llm": {"label": LABEL, "responses": f"answers {HOSTILE}.csv"},
+        "no_relationship": {"label": f"{LABEL} 2"},
+        "llm": {"label": f"{LABEL} 3", "responses": f"answers {HOSTILE}.csv"},
     },
     "ratings": {"folder": f"ratings {HOSTILE}"},
     "tables": {
         "table2": {"title": LABEL, "caption": LABEL},
-        "table4": {"aspects": {"fit": LABEL}, "systems": {"seq2seq": LABEL, "llm": LABEL}},
+        "table4": {"aspects": {"fit": LABEL}, "systems": {"seq2seq": LABEL, "llm": f"{LABEL} 3"}},
     },
     "figures": {"latent_map": {"title": LABEL, "caption": LABEL}},
     "significance": {"trials": 10},

@@ -30,15 +30,15 @@ def test_the_stage_loads_neither_torch_nor_snakemake(script):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_plan_checks_the_options_of_every_analysis_and_figure_without_torch():
+def test_a_plan_checks_the_options_of_every_analysis_figure_and_model_without_torch():
     check = """
 import sys
 from pathlib import Path
-from pipeline_lib.config.loading import read_run
-from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
-config = read_run(Path(sys.argv[1]), {"paper": "sepacvae", "preset": "small"})
-check_options(ANALYSES, config.analyses)
-check_options(FIGURES, config.figures)
+from pipeline_lib.config.loading import layers_of_run, load
+from pipeline_lib.runs.checks import check_run
+for paper in ("sepacvae", "sentence_vae"):
+    layers = layers_of_run(Path(sys.argv[1]), {"paper": paper, "preset": "small"})
+    check_run(load(layers, Path(sys.argv[1], "papers")), layers)
 print(sorted({"torch", "matplotlib", "sklearn", "scipy"} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", check, str(ROOT)], capture_output=True, text=True, timeout=60)

@@ -5,19 +5,22 @@ import os
 import re
 import shlex
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from pipeline_lib.config.loading import PUBLISHED, read_run
+from pipeline_lib.config.loading import PUBLISHED, layers_of_run, load, place_of
+from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import report_full_disk
 from pipeline_lib.metrics.suite import needs_vectors
+from pipeline_lib.runs.checks import check_responses, check_run
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.stage.fingerprint import stage_fingerprint
 from pipeline_lib.stage.kinds import module_of as module_of_kind
-from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
+from pipeline_lib.stage.options import ANALYSES, FIGURES
 from pipeline_lib.training.state import forget_finished
 
 AS_MODULE = not workflow.modifier.is_main_snakefile()  # of another workflow, whose configuration is the whole of ours
@@ -31,12 +34,14 @@ def files_of_configuration():
 
 
 try:
-    CONFIG = read_run(ROOT, config, [] if AS_MODULE else files_of_configuration())
-    check_options(ANALYSES, CONFIG.analyses)
-    check_options(FIGURES, CONFIG.figures)
-    VECTORS_SCORED = needs_vectors(CONFIG.metrics_shown)  # an unknown metric is an error here
+    LAYERS = layers_of_run(ROOT, config, [] if AS_MODULE else files_of_configuration())
+    CONFIG = load(LAYERS, ROOT / "papers")
+    check_run(CONFIG, LAYERS)
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
+if not workflow.remote_exec:  # a job on a cluster reads all of this again
+    for warning in unusual(CONFIG, partial(place_of, LAYERS)):
+        logger.warning(warning)
 
 RESULTS = Path(CONFIG.results)
 LOGS = RESULTS / "logs"
@@ -56,6 +61,7 @@ CORPORA = list(
         ]
     )
 )
+VECTORS_SCORED = needs_vectors(CONFIG.metrics_shown)
 SEEDS = list(dict.fromkeys([*CONFIG.seeds, *(seed for sweep in CONFIG.sweeps.values() for seed in sweep.seeds)]))
 SYSTEMS = CONFIG.systems
 TRAINED = list(CONFIG.trainable)

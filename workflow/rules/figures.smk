@@ -24,8 +24,7 @@ def drawn(path, corpus, **places):
 
 
 def systems_drawn(wildcards):
-    systems = CONFIG.figures[wildcards.figure].systems
-    return [name for name in TRAINED if name in CONFIG.rows] if systems is None else systems
+    return CONFIG.systems_drawn(wildcards.figure)
 
 
 def labels_drawn(wildcards):
@@ -188,5 +187,5 @@ rule figures:
             RESULTS / "figures/{corpus}/{figure}/{system}.svg",
             corpus=CONFIG.corpora,
             figure=[figure for figure in CONFIG.drawn if figure in OF_HISTORIES],
-            system=[name for name in TRAINED if name in CONFIG.rows],
+            system=[name for name in TRAINED if name in CONFIG.row_systems],
         ),

@@ -1,11 +1,12 @@
-# A target below a results folder that no rule makes: say what there is instead of "no rule to produce", or which
-# command makes it, if it is another paper's or another preset's.
+# A target that no rule makes: say what there is instead of "no rule to produce", or which command makes it, if it is
+# another paper's or another preset's.
 # Not a rule of its own: one that matches every file would be tried, with a warning, for each that another rule makes.
 
 from snakemake.cli import get_argument_parser
 
 from pipeline_lib.config.catalogue import command, owner
 from pipeline_lib.config.loading import read_yaml
+from pipeline_lib.errors import did_you_mean
 
 
 def unmade_targets():
@@ -21,6 +22,16 @@ def unmade_targets():
     return [word for word in get_argument_parser().parse_known_args()[0].targets if word in unmade] if unmade else []
 
 
+def nearest_target(target):
+    """Say which target was meant by one outside the results folder: the same file in that folder, or a rule."""
+    parts = Path(target).parts
+    below = [RESULTS.joinpath(*parts[start:]).as_posix() for start in range(len(parts))]
+    made = [path for path in below if any(rule.is_producer(path) for rule in workflow.rules)]
+    if made:
+        return f"did you mean {made[0]!r}?"
+    return did_you_mean(target, [rule.name for rule in workflow.rules if not rule.has_wildcards()])
+
+
 for target in unmade_targets():
     path = Path(os.path.relpath(target))
     ours = path.is_relative_to(os.path.relpath(RESULTS))
@@ -31,8 +42,15 @@ for target in unmade_targets():
             f"  where:    this run is of the paper {CONFIG.paper!r}, preset {CONFIG.preset!r}, folder {CONFIG.results}\n"
             f"  remedy:   {command(other.paper, other.name, target, read_yaml(Path('config.yaml')))}"
         )
-    if not ours:
+    if not ours and Path(target).exists():
         continue
+    if not ours:
+        raise WorkflowError(
+            f"Error: no stage makes {target}\n"
+            f"  where:    the command line\n"
+            f"  expected: the name of a rule, or a file below {CONFIG.results}; {nearest_target(target)}\n"
+            "  remedy:   correct the name; `python -m pipeline_lib list` shows what there is"
+        )
     raise WorkflowError(
         f"Error: no stage makes {target}\n"
         f"  paper:    {CONFIG.paper}, preset {CONFIG.preset}, folder {CONFIG.results}\n"

@@ -1,12 +1,14 @@
 """Values against the sections they are meant for: faults named with the key, and the nearest known one."""
 
 import math
-from collections.abc import Callable, Sequence
-from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from pipeline_lib.config.misread import alternatives
+from pipeline_lib.config.places import Where
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError, did_you_mean
 
@@ -50,7 +52,8 @@ def _not_plain(path: str, part: str, value: Any, where: str) -> PipelineError:
         f"{path[:200]}: a {part} of type {type(value).__name__} that is not plain text or a number",
         where=where,
         expected="texts, finite numbers of at most 64 bits, true, false, null, lists and sections with names as keys",
-        remedy="correct it; quote what is meant as text, such as dates and numbers that are names",
+        remedy="correct it; quote what is meant as text, such as dates, numbers that are names, and the words yes, no, "
+        "on and off, which YAML reads as booleans",
     )
 
 
@@ -71,26 +74,35 @@ def _same_kind(base: dict[str, Any], over: dict[str, Any]) -> bool:
 
 
 def overridden(kind: Any, base: S, own: dict[str, Any], where: str, section: str = "") -> S:
-    """Return ``base`` with the values of ``own`` in place of its own; errors as `validated`."""
+    """Return ``base`` with the values of ``own`` in place of its own; errors as `validated`.
+
+    Args:
+        where: key of the configuration that has ``own``, or the sections of which ``own`` is one.
+    """
     if not own:
         return base
+    above = [where, section] if section else [where]
+
+    def place(*paths: Sequence[str]) -> str:
+        return ".".join([*above, *(paths[0] if paths else ())])
+
     if not isinstance(own, dict):
         raise PipelineError(
             f"{section}: {own!r}",
-            where=where,
+            where=place(),
             expected="keys of that section and their values",
             remedy="correct the value",
         )
     merged = merge({section: base.model_dump()}, {section: own})  # under a key: of another kind, `own` replaces all
-    return validated(kind, merged[section], where, section)
+    return validated(kind, merged[section], place, section)
 
 
-def validated(kind: Any, values: Any, where: str | Callable[[Sequence[str]], str], section: str = "") -> Any:
+def validated(kind: Any, values: Any, where: Where, section: str = "") -> Any:
     """Return ``values`` as a section of that kind.
 
     Args:
         kind: a class of settings, or a union of some.
-        where: what to name as the place of a fault; or gives it, from the path of the faulty key.
+        where: what to name as the place of a fault; or gives it, from the paths of the faulty keys within ``values``.
         section: the key that the values are under.
     Raises:
         PipelineError: they are not one; names the key.
@@ -101,16 +113,13 @@ def validated(kind: Any, values: Any, where: str | Callable[[Sequence[str]], str
         raise _explained(error, where, kind, values, section) from None
 
 
-def _explained(
-    error: ValidationError, where: str | Callable[[Sequence[str]], str], root: Any, values: Any, section: str
-) -> PipelineError:
+def _explained(error: ValidationError, where: Where, root: Any, values: Any, section: str) -> PipelineError:
     faults = error.errors()
     # a misspelt required key is reported as missing and as unknown; the latter tells the user what to do
     first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
     message = first["msg"].removeprefix("Value error, ")
     keys = _keys_along(values, first["loc"], missing=first["type"] == "missing")
-    # a check of several sections has no place of its own, and begins with the key that it is about
-    place = where if isinstance(where, str) else where(keys or message.partition(":")[0].split("."))
+    place = where if isinstance(where, str) else where(*([keys] if keys else _keys_of_message(message)))
     path = ".".join(filter(None, [section, *keys]))
     more = f" ({len(faults) - 1} more)" if len(faults) > 1 else ""
     if first["type"] == "extra_forbidden":
@@ -127,6 +136,12 @@ def _explained(
         expected=f"{path or 'the keys'} as in config/README.md" + (found if path else ""),
         remedy="correct the value" if found else "add the key",
     )
+
+
+def _keys_of_message(message: str) -> list[list[str]]:
+    """Return the keys that a check of several sections, which has no place of its own, begins its message with."""
+    found = re.match(r"[\w.-]+(, [\w.-]+)*(?=: )", message)
+    return [path.split(".") for path in found[0].split(", ")] if found else []
 
 
 def _keys_along(values: Any, location: Sequence[int | str], *, missing: bool) -> list[str]:
@@ -149,27 +164,18 @@ def _keys_along(values: Any, location: Sequence[int | str], *, missing: bool) ->
 
 def _known_keys(kind: Any, location: Sequence[int | str]) -> list[str]:
     """List the keys of the section at ``location``, through mappings, lists and alternatives."""
-    reached = _alternatives(kind)
+    reached = alternatives(kind)
     for part in location:
         inner: list[Any] = []
         for one in reached:
             if isinstance(one, type) and issubclass(one, BaseModel):
                 fields = {field.alias or name: field for name, field in one.model_fields.items()}
                 if part in fields:
-                    inner += _alternatives(fields[str(part)].annotation)
+                    inner += alternatives(fields[str(part)].annotation)
                 elif "kind" in fields and part in get_args(fields["kind"].annotation):
                     inner.append(one)  # the alternative that pydantic names by its kind
             else:
-                inner += [option for argument in get_args(one)[-1:] for option in _alternatives(argument)]
+                inner += [option for argument in get_args(one)[-1:] for option in alternatives(argument)]
         reached = inner or reached
     models = [one for one in reached if isinstance(one, type) and issubclass(one, BaseModel)]
     return list(dict.fromkeys(field.alias or name for model in models for name, field in model.model_fields.items()))
-
-
-def _alternatives(kind: Any) -> list[Any]:
-    """List the members of a union, of any depth, without their annotations."""
-    if get_origin(kind) is Annotated:
-        return _alternatives(get_args(kind)[0])
-    if get_origin(kind) in (Union, UnionType):
-        return [member for option in get_args(kind) for member in _alternatives(option)]
-    return [kind]

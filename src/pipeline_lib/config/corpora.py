@@ -56,6 +56,15 @@ class Synthetic(Settings):
             raise ValueError(f"a dialogue has at least 2 turns and fewest ({value[0]}) is at most most ({value[1]})")
         return value
 
+    @model_validator(mode="after")
+    def _leaves_training_dialogues(self) -> "Synthetic":
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"`validation:` ({self.validation}) and `test:` ({self.test}) hold out every dialogue; nothing is left "
+                "to train on, their sum must be below 1"
+            )
+        return self
+
 
 class Window(Settings):
     """The stretches of a document that become examples: some utterances of context, then the response."""

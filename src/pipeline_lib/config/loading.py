@@ -1,7 +1,9 @@
 """The way from YAML to a checked configuration: five layers, of which a later one takes precedence."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,6 +11,7 @@ import yaml
 
 from pipeline_lib.config.checking import check_plain, merge, validated
 from pipeline_lib.config.likeness import resolved
+from pipeline_lib.config.misread import untyped
 from pipeline_lib.config.renamed import check_renamed
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError, did_you_mean
@@ -26,7 +29,12 @@ class Layer(NamedTuple):
 
 
 def read_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = ()) -> Config:
-    """Read the configuration of a run: the paper and the preset that ``given`` names, under all that it holds.
+    """Read and check the configuration of a run; arguments and errors as `layers_of_run` and `load`."""
+    return load(layers_of_run(root, given, files), root / "papers")
+
+
+def layers_of_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = ()) -> list[Layer]:
+    """Read the layers of a run: the paper and the preset that ``given`` names, under all that it holds.
 
     Args:
         root: folder of this project, which has `papers/` and `config/corpora.yaml`.
@@ -39,9 +47,10 @@ def read_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = ()) -
     own = [Layer(_named(file, Path()), read_yaml(file)) for file in files]
     joined: dict[str, Any] = {}
     for layer in own:
+        check_plain(layer.values, layer.where)
         joined = merge(joined, layer.values)
     check_plain(dict(given), COMMAND_LINE if files else "configuration")
-    beyond = _beyond(given, joined)
+    beyond = untyped(_beyond(given, joined))
     if beyond:
         own.append(Layer(COMMAND_LINE if files else "configuration", beyond))
     named = merge(joined, beyond)
@@ -56,7 +65,7 @@ def read_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = ()) -
     layers = layers_of(root, named["paper"], named["preset"])
     if "results" not in named:
         _check_folder(layers, root)
-    return load([*layers, *own], root / "papers")
+    return [*layers, *own]
 
 
 def layers_of(root: Path, paper: str, preset: str) -> list[Layer]:
@@ -174,38 +183,58 @@ def load(layers: Sequence[Layer], papers: Path | None = None) -> Config:
         check_renamed(layer.values, layer.where)
         values = merge(values, layer.values)
 
-    def place(keys: Sequence[str]) -> str:
-        return _place(layers, keys)
-
     def entries_of(paper: str, where: str) -> Mapping[str, Any]:
         declared = read_yaml(folder_of(papers or Path("papers"), paper, where) / DECLARATION)
         return systems if isinstance(systems := declared.get("systems"), dict) else {}
 
-    if isinstance(values.get("systems"), dict):
-        values = values | {"systems": resolved(values["systems"], str(values.get("paper")), entries_of)}
-    config: Config = validated(Config, values, place)
-    for corpus in dict.fromkeys([*config.corpora, *(c for table in config.tables for c in config.corpora_of(table))]):
-        config.for_corpus(corpus)  # overrides are checked now, not when a job of theirs starts
+    with _naming_files(layers):
+        if isinstance(values.get("systems"), dict):
+            values = values | {"systems": resolved(values["systems"], str(values.get("paper")), entries_of)}
+        config: Config = validated(Config, values, partial(place_of, layers))
+        _check_overrides(config)
+    return config.with_rows().with_sweeps()
+
+
+def _check_overrides(config: Config) -> None:
+    """Check what differs for a corpus or a system now, not when a job of theirs starts."""
+    for corpus in config.corpora_used:
+        config.for_corpus(corpus)
         for system in config.systems:
             config.units_of(corpus, system)
             config.network_of(corpus, system)
             config.training_of(corpus, system)
             config.decoding_of(corpus, system)
-    return config.with_sweeps()
 
 
-def _place(layers: Sequence[Layer], keys: Sequence[str]) -> str:
-    """Return the last place that gave the value at ``keys``, or else the section that should have had it."""
-    best, place = -1, ""
-    for layer in layers:
+@contextmanager
+def _naming_files(layers: Sequence[Layer]) -> Iterator[None]:
+    """Name the file too in an error that has a key of the configuration as its place."""
+    try:
+        yield
+    except PipelineError as error:
+        keys = error.where.split(".")
+        if error.where in {layer.where for layer in layers} or keys[0] not in Config.model_fields:
+            raise
+        where = f"{place_of(layers, keys)}, {error.where}"
+        raise PipelineError(error.problem, where=where, expected=error.expected, remedy=error.remedy) from None
+
+
+def place_of(layers: Sequence[Layer], *paths: Sequence[str]) -> str:
+    """Return the last place that gave the value at one of these paths, or else the section that should have had it."""
+    return layers[max(_last_layer(layers, path) for path in paths or [()])].where
+
+
+def _last_layer(layers: Sequence[Layer], keys: Sequence[str]) -> int:
+    """Return the number of the last layer among those into which most of the keys lead."""
+    best = (-1, 0)
+    for number, layer in enumerate(layers):
         depth, values = 0, layer.values
         for key in keys:
             if not isinstance(values, dict) or key not in values:
                 break
             depth, values = depth + 1, values[key]
-        if depth >= best:
-            best, place = depth, layer.where
-    return place
+        best = max(best, (depth, number))
+    return best[1]
 
 
 def _beyond(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -239,7 +268,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise PipelineError(
             f"not readable as YAML: {getattr(error, 'problem', None) or error}",
             where=f"{path}:{mark.line + 1}" if mark else path,
-            expected="a YAML file of sections and keys",
+            expected="a YAML file of sections and keys, in UTF-8",
             remedy="correct the file; config.yaml is an example",
         ) from error
     if not isinstance(values, dict | None):

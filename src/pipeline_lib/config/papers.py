@@ -6,10 +6,10 @@ A *kind* is a module: ``kind: scores`` of a table is `pipeline_lib.tables.scores
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline_lib.config.ratings import Questions
-from pipeline_lib.config.settings import Name, Positive, Settings
+from pipeline_lib.config.settings import Distinct, Name, Positive, Settings
 from pipeline_lib.config.systems import SystemSettings
 
 Split = Literal["train", "validation", "test"]
@@ -22,12 +22,14 @@ class TableSpec(Settings):
     title: str = Field(description="printed above the table")
     caption: str = Field(default="", description="a sentence or two for the reports; may be reStructuredText")
     number: str | None = Field(default=None, description="as the paper counts; null: a table that the paper lacks")
-    corpora: list[Name] | None = Field(default=None, description="corpora of the table; null: those of the run")
-    systems: list[Name] | dict[Name, str] | None = Field(
+    corpora: Annotated[list[Name], Distinct] | None = Field(
+        default=None, description="corpora of the table; null: those of the run"
+    )
+    systems: Annotated[list[Name], Distinct] | dict[Name, str] | None = Field(
         default=None,
         min_length=1,
-        description="rows, in order; a mapping gives each row the label that the paper uses here; null: every system "
-        "that is not `only_named`, as far as this kind of table has a row for it",
+        description="rows, in order; a mapping gives each row the label that the paper uses here; null: those of "
+        "`rows:`, as far as this kind of table has a row for them",
     )
     as_: dict[str, str] = Field(
         default={},
@@ -55,9 +57,13 @@ class ScoreTable(TableSpec):
     """
 
     kind: Literal["scores"] = Field(description="scores: metrics of responses, or the scores that an analysis makes")
-    splits: list[Split] = Field(min_length=1, description="splits whose responses are scored, side by side")
-    columns: list[str] = Field(min_length=1, description="metrics of the published shape, in its order")
-    extra: list[str] = Field(
+    splits: Annotated[list[Split], Distinct] = Field(
+        min_length=1, description="splits whose responses are scored, side by side"
+    )
+    columns: Annotated[list[str], Distinct] = Field(
+        min_length=1, description="metrics of the published shape, in its order"
+    )
+    extra: Annotated[list[str], Distinct] = Field(
         default=[], description="metrics beyond the published shape, after it; left out where no row has a value"
     )
     extra_title: str = Field(default="Beyond the published columns", description="printed above the extra columns")
@@ -68,6 +74,12 @@ class ScoreTable(TableSpec):
     from_: Name | None = Field(
         default=None, alias="from", description="an analysis that makes the scores; null: responses"
     )
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> "ScoreTable":
+        if repeated := [name for name in self.extra if name in self.columns]:
+            raise ValueError(f"`extra:` has {repeated[0]!r}, which is among `columns:` already")
+        return self
 
     @property
     def metrics(self) -> list[str]:
@@ -129,10 +141,10 @@ class FigureSpec(Settings):
         description="the analysis that it draws; null: kind `histories` draws the training histories, every other "
         "kind draws nothing but its options",
     )
-    systems: list[Name] | None = Field(
+    systems: Annotated[list[Name], Distinct] | None = Field(
         default=None,
         min_length=1,
-        description="systems that are drawn; null: every trained one that is not `only_named`",
+        description="systems that are drawn; null: the trained ones of `rows:`",
     )
     options: dict[str, Any] = Field(default={}, description="the kind's own options")
 

@@ -31,17 +31,21 @@ precedence:
 4. `config.yaml`, then every `--configfile`
 5. `--config key=value`
 
-Any key may be given in any of them. Every key is checked before anything runs: an unknown key is an error that names
-the file and the nearest known key. Integers are below 2^31.
+Any key may be given in any of them. Every key is checked before anything runs, the options of models, figures and
+analyses and the names of metrics too: an error names the file, the key and the nearest valid value. Integers are below
+2^31.
 
 The tables below list every key. `<name>` stands for a name that you choose; it becomes part of paths. A system's
-`options` are those of its model and are described with the model. A preset has one key more: `extends`, the name of the
-preset of the same paper that it builds on.
+`options` are those of its model; below are the models that the project has. A preset has one key more: `extends`, the
+name of the preset of the same paper that it builds on.
+
+YAML reads the words yes, no, on and off as booleans. Quote them where they are names.
 
 This file is generated from `src/pipeline_lib/` by `python -m pipeline_lib reference`; do not edit it.
 """
 OF_PAPER = "Keys of paper.yaml"
 OF_PRESET = "Keys of a preset"
+SYSTEM = "systems.<name>"  # section of a system, whose model has options of its own
 KINDS = ("analyses", "figures")  # folders of kinds whose options have a section of their own
 
 
@@ -85,6 +89,8 @@ def _section(path: str, section: dict[str, Any], known: dict[str, Any], title: s
     for inner_path, inner_section in inner:
         yield from _section(inner_path, inner_section, known)
         yield from _options_of_kinds(inner_path)
+        if inner_path == SYSTEM:
+            yield from _options_of_models()
 
 
 def _options_of_kinds(path: str) -> Iterator[str]:
@@ -95,6 +101,19 @@ def _options_of_kinds(path: str) -> Iterator[str]:
         if options is not None and options.model_fields:
             schema = options.model_json_schema()
             yield from _section(f"{path}.options: {{kind: {file.stem}}}", schema, schema.get("$defs", {}))
+
+
+def _options_of_models() -> Iterator[str]:
+    """Describe the options of every model, behind the section of a system."""
+    for file in sorted((PACKAGE / "models").glob("*.py")):
+        module = importlib.import_module(f"{PACKAGE.name}.models.{file.stem}")
+        own = {name: kind for name, kind in vars(module).items() if getattr(kind, "__module__", "") == module.__name__}
+        for name, kind in own.items():
+            if isinstance(kind, type) and "Options" in vars(kind) and vars(kind)["Options"].model_fields:
+                schema = vars(kind)["Options"].model_json_schema()
+                schema["description"] = (kind.__doc__ or "").splitlines()[0]
+                title = f"{SYSTEM}.options: {{model: {module.__name__}:{name}}}"
+                yield from _section(title, schema, schema.get("$defs", {}))
 
 
 def _subsection(field: dict[str, Any]) -> tuple[str, str]:

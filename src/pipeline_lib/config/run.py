@@ -1,7 +1,7 @@
 """The whole configuration of a run, and what it makes of each table, corpus and system."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,7 +18,8 @@ from pipeline_lib.config.networks import AnyNetwork, Recurrent
 from pipeline_lib.config.papers import CountTable, Paper, RatingTable, ScoreTable, SettingTable, TextTable
 from pipeline_lib.config.ratings import Study
 from pipeline_lib.config.report import Report
-from pipeline_lib.config.settings import AnyPath, Folder, Name, Seed
+from pipeline_lib.config.rows import figures_of_rows, sweeps_of_rows, tables_of_rows
+from pipeline_lib.config.settings import AnyPath, Distinct, Folder, Name, Seed
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.config.sweep import SWEPT, Sweep, SweepPoint
 from pipeline_lib.config.systems import SORTS, SystemSettings
@@ -46,6 +47,13 @@ class Config(Paper):
     seeds: list[Seed] = Field(
         min_length=1, description="each trained system is run once with each; tables average over them"
     )
+    rows: Annotated[list[Name], Distinct] | None = Field(
+        default=None,
+        min_length=1,
+        description="systems of every table of scores, in this order. Figures, and tables of another kind, that name "
+        "systems show those of them that are listed here or `only_named`; one that is left with none is not made. A "
+        "table `beside: first row` keeps its own. null: every system that is not `only_named`",
+    )
     sources: dict[Name, Source] = Field(description="corpora by name; `config/corpora.yaml` has those that are known")
     filtering: Filtering = Filtering()
     embeddings: Embeddings = Embeddings()
@@ -70,6 +78,8 @@ class Config(Paper):
     @model_validator(mode="after")
     def _names_are_right(self) -> "Config":
         _check_names("corpora", self.corpora, "source", self.sources)
+        _check_names("rows", self.rows or (), "system", self.systems)
+        self._check_labels()
         for name, table in self.tables.items():
             _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
             _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
@@ -97,6 +107,20 @@ class Config(Paper):
             _check_names(f"analyses.{name}.options.systems", sweep.systems, "trained system", self.trainable)
         return self
 
+    def _check_labels(self) -> None:
+        """Check that no two rows of a table would have one name."""
+        first: dict[str, str] = {}
+        for name, system in self.systems.items():
+            if (other := first.setdefault(system.label, name)) != name:
+                raise ValueError(
+                    f"systems.{name}.label, systems.{other}.label: both are {system.label!r}; tables could not tell "
+                    "the two apart, give each a label of its own"
+                )
+        for name, table in self.tables.items():
+            labels = list(table.systems.values()) if isinstance(table.systems, dict) else []
+            if repeated := [label for label in labels if labels.count(label) > 1]:
+                raise ValueError(f"tables.{name}.systems: {repeated[0]!r} is the label of two rows")
+
     def _check_beginnings(self, name: str) -> None:
         chain = [name]
         while first := self.systems[chain[-1]].starts_from:
@@ -108,8 +132,10 @@ class Config(Paper):
     # --- systems ---------------------------------------------------------------------------------------------------
 
     @property
-    def rows(self) -> dict[str, SystemSettings]:
-        """Every system of the tables that name none."""
+    def row_systems(self) -> dict[str, SystemSettings]:
+        """The systems of the tables that name none."""
+        if self.rows is not None:
+            return {name: self.systems[name] for name in self.rows}
         return {name: system for name, system in self.systems.items() if not system.only_named}
 
     @property
@@ -174,12 +200,24 @@ class Config(Paper):
         """The figures of the page."""
         return list(self.figures) if self.report.figures is None else self.report.figures
 
+    def systems_drawn(self, figure: str) -> list[str]:
+        """List the systems of a figure, in order."""
+        named = self.figures[figure].systems
+        return named or [name for name, system in self.row_systems.items() if system.trained]
+
     def pictures(self, figure: str) -> list[str]:
         """List the files of a figure below the results folder: one for each corpus, or one in all."""
         spec = self.figures[figure]
         of_corpora = spec.kind == "histories" if spec.of is None else spec.of not in self.sweeps
         return (
             [f"figures/{corpus}/{figure}.svg" for corpus in self.corpora] if of_corpora else [f"figures/{figure}.svg"]
+        )
+
+    @property
+    def corpora_used(self) -> list[str]:
+        """The corpora of the run and of its tables, each once."""
+        return list(
+            dict.fromkeys([*self.corpora, *(corpus for table in self.tables for corpus in self.corpora_of(table))])
         )
 
     def corpora_of(self, table: str) -> list[str]:
@@ -194,10 +232,10 @@ class Config(Paper):
         if spec.systems is not None:
             return list(spec.systems)
         if isinstance(spec, SettingTable):
-            return [name for name, system in self.rows.items() if system.trained]
+            return [name for name, system in self.row_systems.items() if system.trained]
         # nobody judges the random response; beside every answer of a text table is the reference already
         left_out = {RatingTable: "random", TextTable: "human"}.get(type(spec))
-        return [name for name, system in self.rows.items() if not system.baseline or system.baseline != left_out]
+        return [name for name, system in self.row_systems.items() if not system.baseline or system.baseline != left_out]
 
     def layout(self, table: str) -> Layout:
         """Describe the rows of a table: only what shows in it, so that nothing else remakes it."""
@@ -339,6 +377,22 @@ class Config(Paper):
             for axis in ("one_to_many", "many_to_one")
             for rate in getattr(sweep, axis)
         ]
+
+    def with_rows(self) -> "Config":
+        """Return this configuration with what `rows:` leaves of tables, figures and sweeps (`config.rows`)."""
+        if self.rows is None:
+            return self
+        tables = tables_of_rows(self.tables, self.rows, self.systems)
+        analyses = sweeps_of_rows(self.analyses, self.rows, self.systems)
+        figures = figures_of_rows(self.figures, analyses, self.rows, self.systems)
+        report = self.report.model_copy(
+            update={
+                "tables": [name for name in self.reported if name in tables],
+                "figures": [name for name in self.drawn if name in figures],
+            }
+        )
+        changed = {"tables": tables, "analyses": analyses, "figures": figures, "report": report}
+        return self.model_copy(update=changed)
 
     def with_sweeps(self) -> "Config":
         """Return this configuration with a source added for each point of each sweep."""

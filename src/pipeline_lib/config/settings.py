@@ -1,8 +1,11 @@
 """The base of every section of the configuration: strict, immutable, with types whose limits are checked."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from pipeline_lib.config.misread import misread
 
 Positive = Annotated[int, Field(gt=0, lt=2**31)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]  # what every generator takes
@@ -28,6 +31,16 @@ def _stays(value: str) -> str:
     return value
 
 
+def _distinct(value: Any) -> Any:
+    seen = set()
+    for item in value:
+        if item in seen:
+            raise ValueError(f"{item!r} stands more than once")
+        seen.add(item)
+    return value
+
+
+Distinct = AfterValidator(_distinct)  # of a list of names or numbers
 AnyPath = Annotated[str, AfterValidator(_no_option)]
 Folder = Annotated[AnyPath, AfterValidator(_no_wildcard)]
 FileName = Annotated[Folder, Field(pattern=r"^[^/\\]+$"), AfterValidator(_stays)]
@@ -37,3 +50,17 @@ class Settings(BaseModel):
     """Base of every section: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_as_meant(cls, values: Any) -> Any:
+        fields = {field.alias or name: field.annotation for name, field in cls.model_fields.items()}
+        given = values if isinstance(values, dict) else {}
+        faults: list[InitErrorDetails] = [
+            {"type": PydanticCustomError("misread", "{message}", {"message": message}), "loc": path, "input": value}
+            for key, kind in fields.items()
+            for path, value, message in misread(kind, given.get(key), (key,))
+        ]
+        if faults:
+            raise ValidationError.from_exception_data(cls.__name__, faults)
+        return values

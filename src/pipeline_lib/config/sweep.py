@@ -1,10 +1,10 @@
 """The generated corpus at other rates."""
 
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from pipeline_lib.config.settings import Fraction, Name, Seed, Settings
+from pipeline_lib.config.settings import Distinct, Fraction, Name, Seed, Settings
 
 SWEPT = ("BLEU-2", "coherence", "distinct-2", "kl", "ppl-importance", "ARI")  # metrics that its figure shows
 
@@ -17,10 +17,10 @@ class Sweep(Settings):
     )
     one_to_many: list[Fraction] = Field(default=[0.0, 0.25, 0.5, 0.75, 1.0], description="rates, many_to_one unchanged")
     many_to_one: list[Fraction] = Field(default=[0.0, 0.2, 0.4, 0.6, 0.8], description="rates, one_to_many unchanged")
-    systems: list[Name] = Field(
+    systems: Annotated[list[Name], Distinct] = Field(
         min_length=1, description="trained systems that are swept; the baselines frame them by themselves"
     )
-    seeds: list[Seed] = Field(default=[1, 2, 3], min_length=1, description="runs of each")
+    seeds: Annotated[list[Seed], Distinct] = Field(default=[1, 2, 3], min_length=1, description="runs of each")
 
 
 class SweepPoint(NamedTuple):

@@ -1,13 +1,26 @@
 """Rows of the tables."""
 
+from string import Formatter
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from pipeline_lib.config.settings import AnyPath, Name, Settings
 from pipeline_lib.config.units import UnitsKind
 
 SORTS = ("model", "function", "responses", "baseline")
+
+
+def _known_wildcards(value: str) -> str:
+    try:
+        names = [name for _, name, _, _ in Formatter().parse(value) if name is not None]
+    except ValueError as error:
+        raise ValueError(f"{error}; write {{{{ and }}}} for braces that are part of the name") from None
+    if unknown := [name for name in names if name not in ("corpus", "split")]:
+        raise ValueError(f"{{{unknown[0]}}} is not known here; a path may have {{corpus}} and {{split}} in it")
+    return value
+
+
 SideTable = Annotated[str, StringConstraints(pattern=r"^clusters/(kmeans|spectral|agglomerative)$")]
 
 
@@ -23,7 +36,7 @@ class SystemSettings(Settings):
         pattern=r"^[\w.]+\.\w+$",
         description="module.name of a function that answers contexts without training",
     )
-    responses: AnyPath | None = Field(
+    responses: Annotated[AnyPath, AfterValidator(_known_wildcards)] | None = Field(
         default=None,
         description="path of responses made elsewhere: CSV, JSON lines or Parquet with columns context and response "
         "(and sample, where a context has several responses); {corpus} and {split} stand for their names",
@@ -61,6 +74,10 @@ class SystemSettings(Settings):
         description="another trained system, whose weights of the same seed are the beginning of the training; "
         "null: weights are drawn",
     )
+
+    def responses_to(self, corpus: str, split: str) -> str:
+        """Return the path of the responses that were made elsewhere to one split of a corpus."""
+        return (self.responses or "").format(corpus=corpus, split=split)
 
     @property
     def trained(self) -> bool:

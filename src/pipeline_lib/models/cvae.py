@@ -1,13 +1,14 @@
 """Conditional variational autoencoders (Sohn et al. 2015; Zhao et al. 2017), without and with cluster knowledge."""
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import mean, normal
 from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
@@ -28,7 +29,7 @@ class CVAE(WordVectorSystem):
     """z given context and response (recognition), given context (prior); the decoder starts from [c; z]."""
 
     class Options(Settings):
-        bow: bool = False
+        bow: bool = Field(default=False, description="true: the words of the response are also told from [c; z]")
 
     def __init__(self, units: Units, network: Recurrent, options: Options) -> None:
         super().__init__(units, network, options)
@@ -117,10 +118,12 @@ class ClusterCVAE(CVAE):
     """
 
     class Options(Settings):
-        bow: bool = True
-        groups: int = 8  # clusters of the corpus
-        group_size: int = 30  # size of y's embedding, and of the layer through which recognition reads it
-        predictor_hidden: int = 400
+        bow: bool = Field(default=True, description="true: the words of the response are also told from [c; z]")
+        groups: Positive = Field(default=8, description="clusters of the corpus; a run gives `clustering.groups`")
+        group_size: Positive = Field(
+            default=30, description="size of the embedding of y, and of the layer through which recognition reads it"
+        )
+        predictor_hidden: Positive = Field(default=400, description="hidden units of the predictor of y")
 
     def __init__(self, units: Units, network: Recurrent, options: Options) -> None:
         super().__init__(units, network, CVAE.Options(bow=options.bow))

@@ -10,13 +10,14 @@ import math
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import drawn, gathered, mean, normal
 from pipeline_lib.config.networks import Recurrent
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.decoding.steps import Decode, word_lengths
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
@@ -122,13 +123,18 @@ class SepaCVAE(CVAE):
     """Self-separated CVAE; no bag-of-words term (neither the paper's objective nor the released code has one)."""
 
     class Options(Settings):
-        groups: int = 8
-        faithful: bool = False
-        # the parts of the method, for the table of ablations
-        relationship: bool = True  # the contrast between groups, eq. 4
-        classifier: bool = True  # the group told from the response, eq. 5
-        blocking: bool = True  # False: reconstruction and KL train every copy, not the winner alone
-        winner: Literal["best", "random"] = "best"  # random: any copy, drawn anew at each step
+        groups: Positive = Field(default=8, description="N, the groups that the model forms by itself")
+        faithful: bool = Field(
+            default=False, description="true: as the released code has it (papers/sepacvae/README.md)"
+        )
+        relationship: bool = Field(default=True, description="the contrast between groups, eq. 4")
+        classifier: bool = Field(default=True, description="the group told from the response, eq. 5")
+        blocking: bool = Field(
+            default=True, description="false: reconstruction and KL train every copy, not the winner alone"
+        )
+        winner: Literal["best", "random"] = Field(
+            default="best", description="copy that is trained; random: any, drawn anew at each step"
+        )
 
     selections: ClassVar[tuple[str, ...]] = ("oracle", "context")
 

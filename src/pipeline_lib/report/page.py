@@ -107,7 +107,7 @@ def _render(
     return template.render(
         title=config.title,
         corpora=list(corpora.values()),
-        n_systems=len(config.rows),
+        n_systems=len(config.row_systems),
         manifest=manifest,
         groups=groups,
         tables=tables,

@@ -59,6 +59,11 @@ def stage_fingerprint(script: Path, extra_modules: Sequence[str] = ()) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
+def source_of(module: str) -> Path:
+    """Return the file of a module of this package or of the user's own, without importing it; errors as above."""
+    return _extra(module)[-1].path
+
+
 @cache
 def _code(module: _Module) -> _Code:
     try:

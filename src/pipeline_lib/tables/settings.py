@@ -26,7 +26,7 @@ def make(
     }
     for column, path in spec.columns.items():
         if all(values[column] is None for values in found.values()):
-            known = sorted({path for system in layout.systems for path in _paths(settings.get(system, {}))})
+            known = paths_in({system: settings.get(system, {}) for system in layout.systems})
             raise PipelineError(
                 f"no system has a setting {path!r}",
                 where=f"tables.{name}.columns.{column}",
@@ -49,6 +49,11 @@ def _at(settings: Any, path: str) -> Any:
     for key in path.split("."):
         settings = settings.get(key) if isinstance(settings, Mapping) else None
     return settings
+
+
+def paths_in(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """List the paths of all settings of some systems."""
+    return sorted({path for of_system in settings.values() for path in _paths(of_system)})
 
 
 def _paths(settings: Mapping[str, Any], above: str = "") -> list[str]:

@@ -118,7 +118,7 @@ def test_a_misspelt_required_key_is_called_unknown_rather_than_missing():
 )
 def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(changes, where, key, close):
     error = fault(changes)
-    assert (error.where, error.problem) == (where, f"unknown key {key!r}")
+    assert (error.where, error.problem) == (f"{FILE}, {where}.{key}", f"unknown key {key!r}")
     assert error.expected == f"did you mean {close!r}?"
 
 
@@ -192,7 +192,7 @@ def test_the_values_of_a_corpus_and_then_of_a_system_override_the_common_ones():
             training={"batch_size": 16, "patience": 2},
             systems={
                 "plain": system()["systems"]["seq2seq"],
-                "own": system(training={"patience": 1}, network={"latent": 9})["systems"]["seq2seq"],
+                "own": system(label="Own", training={"patience": 1}, network={"latent": 9})["systems"]["seq2seq"],
             },
         )
     )
@@ -228,9 +228,9 @@ def test_a_section_of_another_kind_takes_nothing_from_the_one_that_it_replaces()
             training={"annealing": annealed, "optimiser": {"learning_rate": 0.5, "clip": 1.0}},
             systems={
                 "plain": system()["systems"]["seq2seq"],
-                "later": system(training={"annealing": {"midpoint": 40.0}})["systems"]["seq2seq"],
-                "without": system(training={"annealing": {"kind": "none"}})["systems"]["seq2seq"],
-                "sgd": system(training={"optimiser": {"kind": "sgd", "clip": None}})["systems"]["seq2seq"],
+                "later": system(label="L", training={"annealing": {"midpoint": 40.0}})["systems"]["seq2seq"],
+                "without": system(label="W", training={"annealing": {"kind": "none"}})["systems"]["seq2seq"],
+                "sgd": system(label="S", training={"optimiser": {"kind": "sgd", "clip": None}})["systems"]["seq2seq"],
             },
         )
     )

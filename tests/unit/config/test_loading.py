@@ -90,6 +90,14 @@ def test_the_corpora_of_the_catalogue_are_there_and_may_be_changed_or_added_to(p
     assert config.sources["small"].label == "Small"
 
 
+def test_numbers_of_the_command_line_may_be_texts_as_snakemake_reads_them(project, tmp_path):
+    """`--config seeds=[1,2] training={batch_size: 9}` reaches the workflow as lists and sections of texts."""
+    file = project.write("config.yaml", CHOSEN)
+    joined = CHOSEN | {"seeds": ["1", "2"], "training": {"batch_size": "9", "epochs": "0.5"}}
+    config = read_run(project.root, joined, [file])
+    assert (config.seeds, config.training.batch_size, config.training.epochs) == ([1, 2], 9, 0.5)
+
+
 def test_systems_keep_the_order_of_their_files_whatever_order_the_command_line_gives(project, tmp_path):
     later = {"two": {"label": "Two", "model": "m:Two"}}
     file = project.write("config.yaml", CHOSEN | {"systems": later})

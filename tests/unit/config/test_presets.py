@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from pipeline_lib.config.catalogue import presets
-from pipeline_lib.config.loading import PUBLISHED, papers_in, preset_layers, presets_in, read_run
+from pipeline_lib.config.loading import PUBLISHED, layers_of_run, load, papers_in, preset_layers, presets_in, read_run
 from pipeline_lib.config.run import Config
 from pipeline_lib.config.training import Linear
-from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
+from pipeline_lib.runs.checks import check_run
 
 ROOT = Path(__file__).parents[3]
 PAPERS = papers_in(ROOT / "papers")
@@ -36,10 +36,10 @@ def comment_of(paper: str, preset: str) -> str:
 
 
 @pytest.mark.parametrize(("paper", "preset"), PRESETS)
-def test_a_preset_is_accepted_with_the_options_of_its_analyses_and_figures(paper, preset):
-    config = read(preset, paper)
-    check_options(ANALYSES, config.analyses)
-    check_options(FIGURES, config.figures)
+def test_a_preset_is_accepted_with_the_options_of_its_analyses_figures_and_models(paper, preset):
+    layers = layers_of_run(ROOT, {"paper": paper, "preset": preset})
+    config = load(layers, ROOT / "papers")
+    check_run(config, layers)
     assert (config.paper, config.preset) == (paper, preset)
 
 
@@ -123,7 +123,7 @@ def test_the_small_sizes_reach_no_other_preset_unless_it_extends_the_small_one()
 
 
 def test_the_systems_of_the_tables_are_the_papers_rows_with_the_faithful_variant_between_floor_and_reference():
-    labels = [system.label for system in read("small").rows.values()]
+    labels = [system.label for system in read("small").row_systems.values()]
     assert sorted(labels) == sorted([*ROWS_OF_THE_PAPER, "SepaCVAE (faithful)", "Random response", "Human reference"])
 
 

@@ -1,0 +1,42 @@
+"""Values that are allowed and rarely meant: a run starts with a warning."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline_lib.config.places import Place
+from pipeline_lib.config.run import Config
+
+USUAL_RATES = {"adam": (1e-5, 0.1), "rmsprop": (1e-5, 0.1), "sgd": (1e-3, 5.0)}  # kind of optimiser: least, greatest
+
+
+def unusual(config: Config, place: Place) -> Iterator[str]:
+    """Yield a warning for every learning rate that is outside the usual range of its optimiser, one line each.
+
+    Args:
+        place: gives the file that holds a key.
+    """
+    given: dict[tuple[str, ...], Mapping[str, Any]] = {("training",): config.training.model_dump()}
+    for corpus in config.corpora_used:
+        given["sources", corpus, "override", "training"] = config.sources[corpus].override.get("training", {})
+    for name, system in config.trainable.items():
+        given["systems", name, "training"] = system.training
+    seen = set()
+    for above, training in given.items():
+        for below, optimiser in _optimisers(training):
+            rate = optimiser.get("learning_rate")
+            kind = optimiser.get("kind", config.training.optimiser.kind)
+            least, greatest = USUAL_RATES[kind]
+            if rate is not None and not least <= rate <= greatest and (rate, kind) not in seen:
+                seen.add((rate, kind))  # systems that are like others have their rates too
+                keys = (*above, *below, "learning_rate")
+                yield (
+                    f"Warning: {'.'.join(keys)}: {rate:g} ({place(keys)}); for {kind} it usually lies between "
+                    f"{least:g} and {greatest:g}"
+                )
+
+
+def _optimisers(training: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:
+    """Yield the optimiser of a job and those of its phases, as far as the section gives them, each after its keys."""
+    yield ("optimiser",), training.get("optimiser") or {}
+    for phase, settings in training.get("phases", {}).items():
+        yield ("phases", phase, "optimiser"), settings.get("optimiser") or {}

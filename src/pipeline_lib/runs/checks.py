@@ -1,0 +1,159 @@
+"""Checks of a configuration against the code and the folders that it names, before anything runs or is deleted."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+
+from pipeline_lib.config.checking import validated
+from pipeline_lib.config.loading import Layer, place_of
+from pipeline_lib.config.papers import CountTable, ScoreTable, SettingTable, metric_of
+from pipeline_lib.config.places import Place, below, naming
+from pipeline_lib.config.run import Config
+from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.examples.counting import ExampleCounts
+from pipeline_lib.metrics.named import known_metric, metric_names
+from pipeline_lib.schemas.dialogues import SPLITS
+from pipeline_lib.stage.declared import declared, parameters
+from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
+from pipeline_lib.tables.settings import paths_in
+
+
+def check_run(config: Config, layers: Sequence[Layer]) -> None:
+    """Check that all kinds, classes, options and metrics of a run exist, and that its results may be written.
+
+    Args:
+        layers: those that the configuration was made of, for the file to name.
+    Raises:
+        PipelineError: names the file, the key, its value and the nearest valid one.
+    """
+    place = partial(place_of, layers)
+    check_results(config.results, place)
+    check_options(ANALYSES, config.analyses, place)
+    check_options(FIGURES, config.figures, place)
+    check_metrics(config, place)
+    check_other_columns(config, place)
+    check_models(config, place)
+    check_functions(config, place)
+
+
+def check_results(results: str, place: Place) -> None:
+    """Check that a folder of this name can be made; errors as `check_run`."""
+    longest = os.pathconf(".", "PC_NAME_MAX")  # bytes
+    folders = [Path(results), *Path(results).parents]
+    if too_long := [folder.name for folder in folders if len(os.fsencode(folder.name)) > longest]:
+        raise PipelineError(
+            f"results: a name of {len(os.fsencode(too_long[0]))} bytes, {too_long[0]!r}",
+            where=place(["results"]),
+            expected=f"names of at most {longest} bytes, which is what this file system takes",
+            remedy="choose a shorter name",
+        )
+    if files := [folder for folder in folders if folder.exists() and not folder.is_dir()]:
+        raise PipelineError(
+            f"results: {results!r}, but {files[0]} is a file",
+            where=place(["results"]),
+            expected="a folder, which need not exist yet",
+            remedy="choose another name, or move the file away",
+        )
+
+
+def check_metrics(config: Config, place: Place) -> None:
+    """Check that every column of a table of scores is a metric; errors as `check_run`."""
+    for table, spec in config.tables.items():
+        if not isinstance(spec, ScoreTable) or spec.from_ is not None:
+            continue
+        for key, columns in (("columns", spec.columns), ("extra", spec.extra)):
+            for metric in map(metric_of, columns):
+                if not known_metric(metric):
+                    raise PipelineError(
+                        f"tables.{table}.{key}: no metric {metric!r}",
+                        where=place(["tables", table, key]),
+                        expected=did_you_mean(metric, metric_names()),
+                        remedy="correct the name; docs/metrics.md lists every metric",
+                    )
+
+
+def check_other_columns(config: Config, place: Place) -> None:
+    """Check that every column of a table of counts, or of settings, is one that there is; errors as `check_run`."""
+    counts = ["vocabulary", *(f"{split}.{field.name}" for split in SPLITS for field in fields(ExampleCounts))]
+    for table, spec in config.tables.items():
+        if not isinstance(spec, CountTable | SettingTable):
+            continue
+        known = counts if isinstance(spec, CountTable) else paths_in(config.settings_of(table))
+        for column, path in spec.columns.items():
+            if path not in known:
+                raise PipelineError(
+                    f"tables.{table}.columns.{column}: no {'count' if known is counts else 'setting'} {path!r}",
+                    where=place(["tables", table, "columns", column]),
+                    expected=did_you_mean(path, known),
+                    remedy="correct the value",
+                )
+
+
+def check_models(config: Config, place: Place) -> None:
+    """Check class, options and kind of network of every trained system on every corpus; errors as `check_run`."""
+    for name, system in config.trainable.items():
+        with naming(place, "systems", name, "model"):
+            kind = declared(str(system.model))
+        keys = ("systems", name, "options")
+        for corpus in config.corpora_used:
+            description = config.description(corpus, name)
+            validated(kind.Options, description.options, below(place, *keys), ".".join(keys))
+            if not isinstance(description.network, kind.Network):
+                raise PipelineError(
+                    f"systems.{name}: {system.model} is not built from sizes of kind {description.network.kind!r}",
+                    where=place(["systems", name, "network"], ["network"]),
+                    expected=f"`network:` with the keys of {kind.Network.__name__} (config/README.md)",
+                    remedy="give the system a `network:` of its own, with a `kind:`",
+                )
+
+
+def check_functions(config: Config, place: Place) -> None:
+    """Check name and options of every system that is a function; errors as `check_run`."""
+    for name, system in config.systems.items():
+        if system.function is None:
+            continue
+        with naming(place, "systems", name, "function"):
+            known = parameters(system.function)
+        if known is not None and (unknown := [option for option in system.options if option not in known]):
+            raise PipelineError(
+                f"unknown key 'systems.{name}.options.{unknown[0]}'",
+                where=place(["systems", name, "options", unknown[0]]),
+                expected=did_you_mean(unknown[0], known) if known else f"none: {system.function} takes no options",
+                remedy="rename or remove the key, or let the function take it",
+            )
+
+
+def check_responses(config: Config, layers: Sequence[Layer], system: str, corpus: str, split: str) -> None:
+    """Check that the responses of a system exist that were made elsewhere.
+
+    Args:
+        corpus, split: what the responses are needed for now.
+    Raises:
+        PipelineError: they do not; names all missing files that the tables need, so that they can be made at once.
+    """
+    settings = config.systems[system]
+    if Path(settings.responses_to(corpus, split)).exists():
+        return
+    needed = {(corpus, split): None} | {
+        (one, part): None
+        for name in config.reported
+        if isinstance(spec := config.tables[name], ScoreTable) and system in config.systems_of(name)
+        for one in config.corpora_of(name)
+        for part in spec.read_splits
+    }
+    missing = {
+        path: f"{config.results}/filtered/{one}/{part}.parquet"
+        for one, part in needed
+        if not Path(path := settings.responses_to(one, part)).exists()
+    }
+    raise PipelineError(
+        f"no file {', '.join(missing)}",
+        where=f"{place_of(layers, ('systems', system, 'responses'))}, systems.{system}.responses: "
+        f"{settings.responses!r}, looked for in {Path.cwd()}",
+        expected="CSV, JSON lines or Parquet with columns context and response: an answer to every context of "
+        + ", ".join(missing.values()),
+        remedy=f"make the contexts with `snakemake --cores 2 -- {' '.join(missing.values())}` and the same options, "
+        "answer them (docs/adding-a-model.md), then run the same command again",
+    )

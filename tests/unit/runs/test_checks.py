@@ -1,0 +1,238 @@
+"""Mistakes in an overlay are found before anything runs, with file, key, value and the nearest valid one."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline_lib.config.loading import layers_of_run, load, place_of, read_yaml
+from pipeline_lib.config.run import Config
+from pipeline_lib.config.unusual import unusual
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.runs.checks import check_responses, check_run
+
+ROOT = Path(__file__).parents[3]
+CHOSEN = "paper: sepacvae\npreset: small\n"
+LONG = "r" * 256
+MODEL = """
+from pipeline_lib.models.cvae import CVAE
+from pipeline_lib.config.settings import Settings
+
+WIDEST = 64
+
+
+class Mine(CVAE):
+    class Options(CVAE.Options):
+        width: int = WIDEST
+
+
+class Loose:
+    pass
+"""
+
+
+def multiplied(first: str, level: str, levels: int) -> str:
+    """YAML whose anchors hold each other: some lines that mean many thousands of values."""
+    lines = [f"a0: &a0 {first}"]
+    lines += [f"a{i}: &a{i} {level.format(f'*a{i - 1}')}" for i in range(1, levels + 1)]
+    return "\n".join(lines)
+
+
+class Overlay:
+    """A file that is laid over the default run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "overlay.yaml"
+        (folder / "config.yaml").write_text(CHOSEN)
+
+    def layers(self, text: str) -> list:
+        self.path.write_text(text)
+        files = [self.path.parent / "config.yaml", self.path]
+        given: dict = {}
+        for file in files:
+            given |= read_yaml(file)
+        return layers_of_run(ROOT, given, files)
+
+    def read(self, text: str) -> Config:
+        layers = self.layers(text)
+        config = load(layers, ROOT / "papers")
+        check_run(config, layers)
+        return config
+
+    def fault(self, text: str) -> PipelineError:
+        with pytest.raises(PipelineError) as caught:
+            self.read(text)
+        assert str(self.path) in caught.value.where
+        assert caught.value.expected
+        assert caught.value.remedy
+        return caught.value
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Overlay:
+    return Overlay(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "fragments"),
+    [
+        ("systems: {sepacvae: {options: {group: 8}}}", ["systems.sepacvae.options.group'", "mean 'groups'"]),
+        ("systems: {cvae: {options: {bow: 3}}}", ["systems.cvae.options.bow", "'3'"]),
+        ("systems: {seq2seq: {options: {groups: 8}}}", ["unknown key 'systems.seq2seq.options.groups'"]),
+        ("systems: {cvae: {model: pipeline_lib.models.cvae:CVEA}}", ["systems.cvae.model: no class 'CVEA'", "'CVAE'"]),
+        ("systems: {cvae: {model: pipeline_lib.models.cave:CVAE}}", ["systems.cvae.model: no module", "models.cave"]),
+        ("systems: {cvae: {model: pipeline_lib.models.cvae:PriorNetwork}}", ["cvae.model: PriorNetwork of", "System"]),
+        ("systems: {sepacvae: {options: {groups: 0}}}", ["systems.sepacvae.options.groups", "greater than 0", "'0'"]),
+        ("systems: {sepacvae: {options: {groups: -8}}}", ["systems.sepacvae.options.groups", "greater than 0", "'-8'"]),
+        ("systems: {sepacvae: {options: {groups: true}}}", ["systems.sepacvae.options.groups: true is not a number"]),
+        ("systems: {k_cvae_bow: {options: {group_size: 0}}}", ["systems.k_cvae_bow.options.group_size", "'0'"]),
+        ("systems: {cvae: {network: {kind: language_model}}}", ["systems.cvae: pipeline_lib.models.cvae:CVAE is not"]),
+        ("systems: {cvae: {training: {epoch: 2}}}", ["unknown key 'epoch'", "systems.cvae.training.epoch", "'epochs'"]),
+        ("tables: {table2: {columns: [BLUE-1]}}", ["tables.table2.columns: no metric 'BLUE-1'", "'BLEU-1'"]),
+        ("tables: {table3: {extra: [oracle ARJ]}}", ["tables.table3.extra: no metric 'ARJ'", "'ARI'"]),
+        ("tables: {table1: {columns: {words: vocabluary}}}", ["table1.columns.words: no count 'vocab", "'vocabulary'"]),
+        ("tables: {table1: {columns: {n: train.example}}}", ["table1.columns.n: no count", "mean 'train.examples'"]),
+        (
+            "tables: {sizes: {kind: settings, title: T, columns: {H: network.hiden}}}",
+            ["tables.sizes.columns.H: no setting 'network.hiden'", "mean 'network.hidden'"],
+        ),
+        ("figures: {latent_map: {options: {example: 3}}}", ["figures.latent_map.options.example'", "'examples'"]),
+        ("figures: {map: {kind: latent_mpa, title: T}}", ["figures.map.kind: no module 'latent_mpa'", "latent_map"]),
+        ("analyses: {latents: {options: {split: tset}}}", ["analyses.latents.options.split", "found 'tset'"]),
+        ("training: {epochs: true}", ["training.epochs: true is not a number"]),
+        ("training: {optimiser: {clip: false}}", ["training.optimiser.clip: false is not a number"]),
+        ("filtering: {context_length: [true, 9]}", ["filtering.context_length.0: true is not a number"]),
+        ("systems: {cvae: {label: CVAE+BOW}}", ["systems.cvae_bow.label, systems.cvae.label", "'CVAE+BOW'"]),
+        ("systems: {mine: {like: sepacvae}}", ["systems.mine.label, systems.sepacvae.label", "'SepaCVAE'"]),
+        ("tables: {table4: {systems: {cvae: A, sepacvae: A}}}", ["tables.table4.systems: 'A' is the label of"]),
+        ("tables: {table2: {columns: [kl, ppl, kl]}}", ["tables.table2.columns: 'kl' stands more than once"]),
+        ("tables: {table2: {columns: [kl, ppl]}}", ["tables.table2: `extra:` has 'kl'", "among `columns:` already"]),
+        ("tables: {table2: {systems: [cvae, cvae]}}", ["tables.table2.systems: 'cvae' stands more than once"]),
+        ("figures: {run: 7}", ["figures.run", "found '7'"]),
+        ("figures: {training: {run: 7}}", ["unknown key 'figures.training.run'"]),
+        ("ratings: {run: 7}", ["ratings.run: there is no run with seed 7; `seeds:` are [1, 2]"]),
+        (
+            "sources: {embedded: {synthetic: {validation: 0.6, test: 0.6}}}",
+            ["sources.embedded.synthetic", "`validation:` (0.6) and `test:` (0.6) hold out every dialogue"],
+        ),
+        ('seeds: ["1", "2"]', ["seeds.0: '1' is text; write the number without quotes"]),
+        ("tables: {table2: {columns: [no]}}", ["tables.table2.columns.0", 'quote the word, such as "no"']),
+        ("rows: [on]", ["rows.0: YAML reads the words yes, on and true", "quote the word"]),
+        ("systems: {cvae: {label: yes}}", ["systems.cvae.label: YAML reads", "quote the word"]),
+        ("training: {device: off}", ["training.device: YAML reads", "quote the word"]),
+        ("systems: {no: {label: No, baseline: human}}", ["systems.False: a key of type bool"]),
+        (f"results: {Path(__file__)}", ["test_checks.py is a file"]),
+        (f"results: {Path(__file__)}/below", ["test_checks.py is a file"]),
+        (f"results: results/{LONG}/x", [f"results: a name of 256 bytes, '{LONG}'"]),
+        ("systems: {mine: {label: M, responses: 'a.{seed}.csv'}}", ["systems.mine.responses: {seed} is not known"]),
+        ("rows: [seq2seq, sepcvae]", ["rows: no system 'sepcvae'", "'sepacvae'"]),
+        ("rows: []", ["rows: ", "at least 1 item"]),
+        ("rows: [cvae, cvae]", ["rows: 'cvae' stands more than once"]),
+        ("a: " + "{a: " * 60 + "1" + "}" * 60, ["a.a.a", "nested too deep"]),
+        (multiplied("[1, 1, 1]", "[{0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}, {0}]", 7), ["more than 100,000 values"]),
+        (multiplied("{x: 1, y: 1}", "{{x: {0}, y: {0}, z: {0}}}", 11), ["more than 100,000 values"]),
+    ],
+    ids=lambda value: value[:60] if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_mistake_is_named_with_the_overlay_the_key_and_the_nearest_valid_value(overlay, text, fragments):
+    error = overlay.fault(text)
+    for fragment in fragments:
+        assert fragment in str(error)
+
+
+@pytest.mark.parametrize("text", ["seeds: [1]\n".encode("utf-16"), ("a: " + "[" * 5000).encode()])
+def test_an_overlay_that_no_parser_reads_is_named(overlay, text):
+    overlay.path.write_bytes(text)
+    with pytest.raises(PipelineError, match="not readable as YAML") as caught:
+        read_yaml(overlay.path)
+    assert caught.value.where.startswith(str(overlay.path))
+
+
+# --- a model of the user's own ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def own_model(tmp_path, monkeypatch) -> str:
+    """Text of an overlay with a system `mine` over a model that is outside the package; its options are to follow."""
+    name = f"own_{tmp_path.name}"  # modules are remembered by their names
+    (tmp_path / f"{name}.py").write_text(MODEL)
+    monkeypatch.syspath_prepend(tmp_path)
+    return f"systems: {{mine: {{label: Mine, model: '{name}:Mine', options: %s}}}}"
+
+
+def test_the_options_of_a_model_outside_the_package_are_checked_with_those_that_it_inherits(overlay, own_model):
+    assert overlay.read(own_model % "{width: 3, bow: true}").systems["mine"].options == {"width": 3, "bow": True}
+    assert "did you mean 'width'?" in str(overlay.fault(own_model % "{widht: 3}"))
+    assert "systems.mine.options.bow" in str(overlay.fault(own_model % "{bow: 7}"))
+
+
+def test_a_class_that_is_no_system_is_refused(overlay, own_model):
+    error = overlay.fault((own_model % "{}").replace(":Mine", ":Loose"))
+    assert error.problem.startswith("systems.mine.model: Loose of ")
+    assert "is not a System" in error.problem
+
+
+@pytest.mark.parametrize(
+    ("entry", "fragments"),
+    [
+        ("function: {0}.anser", ["systems.mine.function: no function 'anser'", "mean 'answer'?"]),
+        ("function: {0}x.answer", ["systems.mine.function: no module"]),
+        ("function: {0}.answer, options: {{gretting: Hi}}", ["'systems.mine.options.gretting'", "mean 'greeting'?"]),
+        ("function: {0}.answer, options: {{greeting: Hi, loud: true}}", []),
+        ("function: {0}.anything, options: {{gretting: Hi}}", []),
+    ],
+)
+def test_a_function_and_its_options_are_looked_for_in_its_module(overlay, own_model, tmp_path, entry, fragments):
+    [module] = tmp_path.glob("own_*.py")
+    module.write_text(
+        "def answer(contexts, train, vectors, seed, greeting='', *, loud=False): ...\n"
+        "def anything(contexts, train, vectors, seed, **options): ...\n"
+    )
+    text = f"systems: {{mine: {{label: Mine, {entry.format(module.stem)}}}}}"
+    if not fragments:
+        assert "mine" in overlay.read(text).systems
+    else:
+        error = str(overlay.fault(text))
+        assert all(fragment in error for fragment in fragments), error
+
+
+# --- warnings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("training: {optimiser: {learning_rate: 10}}", "training.optimiser.learning_rate: 10 ("),
+        ("systems: {cvae: {training: {optimiser: {learning_rate: 1.0e-9}}}}", "systems.cvae.training.optimiser."),
+        ("sources: {embedded: {override: {training: {optimiser: {learning_rate: 7}}}}}", "sources.embedded.override."),
+        ("training: {phases: {critic: {optimiser: {learning_rate: 7}}}}", "training.phases.critic.optimiser."),
+    ],
+)
+def test_an_unusual_learning_rate_is_allowed_with_a_warning_that_gives_the_usual_range(overlay, text, key):
+    layers = overlay.layers(text)
+    [warning] = unusual(load(layers, ROOT / "papers"), lambda *keys: place_of(layers, *keys))
+    assert warning.startswith(f"Warning: {key}")
+    assert str(overlay.path) in warning
+    assert "for adam it usually lies between 1e-05 and 0.1" in warning
+
+
+def test_the_presets_rates_are_usual(overlay):
+    assert list(unusual(overlay.read("training: {optimiser: {kind: sgd, learning_rate: 1.0}}"), lambda *keys: "")) == []
+
+
+# --- responses made elsewhere ----------------------------------------------------------------------------------------
+
+
+def test_all_missing_responses_of_a_system_are_named_at_once_with_the_contexts_to_answer(overlay, tmp_path):
+    layers = overlay.layers(f"systems: {{mine: {{label: Mine, responses: '{tmp_path}/{{split}}.csv'}}}}")
+    config = load(layers, ROOT / "papers")
+    (tmp_path / "test.csv").write_text("context,response\n")
+    check_responses(config, layers, "mine", "embedded", "test")
+    with pytest.raises(PipelineError) as caught:
+        check_responses(config, layers, "mine", "embedded", "validation")
+    assert caught.value.problem == f"no file {tmp_path}/validation.csv"
+    assert str(overlay.path) in caught.value.where
+    assert "systems.mine.responses" in caught.value.where
+    assert "results/filtered/embedded/validation.parquet" in caught.value.remedy
+    (tmp_path / "test.csv").unlink()
+    with pytest.raises(PipelineError, match=r"no file .*validation\.csv, .*test\.csv"):
+        check_responses(config, layers, "mine", "embedded", "validation")
