@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.examples.filtering import filter_examples, known_tokens
-from pipeline_lib.examples.losses import check_losses, losses_to_note
+from pipeline_lib.examples.losses import check_losses, notes_of
 from pipeline_lib.files.formats import read_json, write_json
 from pipeline_lib.stage.cli import run
 from pipeline_lib.stage.screen import warn
@@ -34,8 +34,8 @@ def main(
     before = read_json(windows)
     counts = {split: before[split] | own for split, own in kept.items()}
     check_losses(counts, settings, f"corpus {report.parent.name}")
-    for loss in losses_to_note(counts):
-        warn(f"corpus {report.parent.name}: {loss}")
+    for note in notes_of(counts):
+        warn(f"corpus {report.parent.name}: {note}")
     write_json(report, counts)
 
 

@@ -1,73 +1,75 @@
 """Losses of a corpus that a reader of its results has to know: warned of, noted below Table 1, or refused.
 
-Words are known from the training split, so that it loses little where held-out splits may lose half.
+Tokens are known from the training split, so that it loses little where held-out splits may lose half.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import NamedTuple
 
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.dialogues import SPLITS
 
-NOTED = 0.05  # share from which a loss is worth a note
+NOTED = 0.05  # share of a split above which a loss is noted
 
 Counts = Mapping[str, Mapping[str, int]]  # of each split, as `filtered/<corpus>/report.json` has them
 
 
-class Loss(NamedTuple):
-    """A share of a split that is not what the corpus had."""
+class _Loss(NamedTuple):
+    """A part of a split that is lost."""
 
+    what: str
     split: str
     part: int
     whole: int
-    what: str  # they are, and why
 
     @property
     def share(self) -> float:
         return self.part / self.whole if self.whole else 0.0
 
     def __str__(self) -> str:
-        return f"{self.share:.1%} of the {self.split} {self.what} ({self.part:,} of {self.whole:,})"
+        return f"{100 * self.share:.1f} % of {self.split} ({self.part:,} of {self.whole:,})"
 
 
-def losses_to_note(report: Counts) -> list[Loss]:
-    """List the losses of every split above `NOTED`: to unknown tokens, and to gaps between turn numbers."""
-    found = [*_unknown(report), *_gaps(report)]
-    return [loss for loss in found if loss.share > NOTED]
+def notes_of(report: Counts) -> list[str]:
+    """Describe what each split lost to unknown tokens or to gaps between turns, where it is more than `NOTED`."""
+    found = [loss for loss in [*_unknown(report), *_gaps(report)] if loss.share > NOTED]
+    return [f"{what}: {', '.join(map(str, losses))}" for what, losses in groupby(found, key=lambda loss: loss.what)]
 
 
 def check_losses(report: Counts, settings: Filtering, where: str) -> None:
     """Refuse a corpus of which a held-out split loses more than ``settings.most_unknown`` to unknown tokens.
 
     Raises:
-        PipelineError: says how much, and what would keep it.
+        PipelineError: says how much, and which settings would keep it.
     """
     for loss in _unknown(report):
         if loss.split != "train" and loss.share > settings.most_unknown:
             raise PipelineError(
-                str(loss),
+                f"{loss.what}: {loss}",
                 where=where,
-                expected=f"at the most {settings.most_unknown:.0%} (`filtering: {{most_unknown: …}}`); known are the "
-                "tokens of the training split, those with a vector alone where vectors decide",
-                remedy="for text without spaces between words `tokeniser: characters`, or segment it; else "
+                expected=f"{100 * settings.most_unknown:.0f} % at the most (`filtering: {{most_unknown: …}}`); known "
+                "are the tokens of the training split, or those among them that have a vector",
+                remedy="for text without spaces between words, `tokeniser: characters`, or segment it into words; else "
                 "`filtering: {unknown: unk}` in place of drop_example, a lower `min_count:`, or a vector file that "
                 "covers the corpus",
             )
 
 
-def _unknown(report: Counts) -> Iterator[Loss]:
+def _unknown(report: Counts) -> Iterator[_Loss]:
+    dropped = any(report[split]["unknown_token"] for split in SPLITS)
     for split in SPLITS:
         counts = report[split]
-        if counts["unknown_token"]:
-            what = "examples were dropped because a token is unknown"
-            yield Loss(split, counts["unknown_token"], counts["read"], what)
-        elif counts["unknown_tokens"]:
-            what = "tokens are unknown, and so `<unk>` or dropped"
-            yield Loss(split, counts["unknown_tokens"], counts["tokens"], what)
+        if dropped:
+            yield _Loss("examples dropped for an unknown token", split, counts["unknown_token"], counts["read"])
+        else:
+            what = "tokens that are unknown, so replaced by <unk> or dropped"
+            yield _Loss(what, split, counts["unknown_tokens"], counts["tokens"])
 
 
-def _gaps(report: Counts) -> Iterator[Loss]:
+def _gaps(report: Counts) -> Iterator[_Loss]:
     for split in SPLITS:
-        gaps = report[split]["across_gap"]
-        yield Loss(split, gaps, gaps + report[split]["read"], "windows reach over a gap between turns and are left out")
+        left_out = report[split]["across_gap"]
+        what = "windows left out because they reach over a gap between turn numbers"
+        yield _Loss(what, split, left_out, left_out + report[split]["read"])

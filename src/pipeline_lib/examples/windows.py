@@ -250,7 +250,7 @@ def _check(counts: Mapping[str, Mapping[str, int]], window: Window, windows: _Wi
     if window.context:
         expected = f"dialogues with {window.context + 1} consecutive turns that have words"
     if window.context and windows.turns == windows.dialogues.number:
-        problem = f"each of the {windows.turns:,} dialogues has one turn, which is a response to nothing"
+        problem += f", since each of the {windows.turns:,} dialogues has one turn"
         remedy = (
             "name the columns that the rows of a dialogue share under `columns: {dialogue: …}` of the source; or take "
             "sentences alone, with `window: {context: 0}` and `filtering: {context_length: [0, 0]}`"

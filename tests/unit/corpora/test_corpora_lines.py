@@ -36,7 +36,7 @@ def test_a_file_that_is_no_utf8_text_is_refused_with_a_remedy(tmp_path: Path, co
     with pytest.raises(PipelineError, match=problem) as caught:
         read(tmp_path, content)
     assert "iconv" in caught.value.remedy
-    assert "5%" in caught.value.expected
+    assert "5 %" in caught.value.expected
 
 
 @pytest.mark.parametrize("block", [500, 4 << 20])
