@@ -155,7 +155,7 @@ def test_a_corpus_that_loses_most_of_its_held_out_words_stops_after_a_warning_on
     done = refusals.workflow.run("results/filtered/own/report.json", changes=changes)
     assert "\nWarning: corpus own: 70 of 130 dialogues are too short for an example." in done.stdout
     message = message_of(done.stdout)
-    assert "tokens that are unknown, so replaced by <unk> or dropped: 100.0 % of validation" in message
+    assert "tokens that are unknown, so replaced by `<unk>` or dropped: 100.0 % of validation" in message
     assert "tokeniser: characters" in message
 
 

@@ -64,7 +64,7 @@ def _unknown(report: Counts) -> Iterator[_Loss]:
         if dropped:
             yield _Loss("examples dropped for an unknown token", split, counts["unknown_token"], counts["read"])
         else:
-            what = "tokens that are unknown, so replaced by <unk> or dropped"
+            what = "tokens that are unknown, so replaced by `<unk>` or dropped"
             yield _Loss(what, split, counts["unknown_tokens"], counts["tokens"])
 
 

@@ -1,15 +1,19 @@
 """Tables of strangers, in whatever form they come: ids, turns, splits and cells as the configuration says."""
 
 import gzip
+import re
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora import table
@@ -219,3 +223,44 @@ def test_a_dialogue_of_too_many_bytes_is_refused(tmp_path: Path, monkeypatch: py
     content = "dialogue,turn,text\n" + "".join(f"chat,{turn},{'x' * 100}\n" for turn in range(200))
     with pytest.raises(PipelineError, match="dialogue 'chat' has more than"):
         read(tmp_path, {"a.csv": content}, source("a.csv"))
+
+
+# --- the corpora that docs/adding-a-corpus.md shows -----------------------------------------------------------------
+
+PAGE = Path(__file__).parents[3] / "docs/adding-a-corpus.md"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "turns", "gaps", "pairs"),
+    [
+        ("meld", "meld_friends", {"train": 9_989, "validation": 1_109, "test": 2_610}, 73, 12_276),
+        ("emorynlp", "meld_friends", {"train": 7_551, "validation": 954, "test": 984}, 1_548, 8_662),
+        ("southpark", "southpark", None, 0, 73_139 - 267),
+    ],
+)
+def test_the_entries_of_the_page_read_the_published_files_as_they_are(
+    tmp_path: Path,
+    real_data: Callable[[str], Path],
+    name: str,
+    folder: str,
+    turns: dict[str, int] | None,
+    gaps: int,
+    pairs: int,
+) -> None:
+    [block] = re.findall(
+        r'^```yaml title="mine/published.yaml"\n(.*?)^```$', PAGE.read_text(), re.MULTILINE | re.DOTALL
+    )
+    settings = Source.model_validate(yaml.safe_load(block)["sources"][name])
+    names = [file.name for file in settings.bundles[0]]
+    contents = {file: gzip.decompress(real_data(f"{folder}/{file}.gz").read_bytes()) for file in names}
+    rows, skipped = read(tmp_path, contents, settings)
+    assert skipped.pop(table.GAPS, 0) == gaps
+    assert not skipped
+    assert turns is None or Counter(column(rows, "split")) == turns
+    joined = sum(one["dialogue_id"] == two["dialogue_id"] for one, two in pairwise(rows))
+    assert joined == pairs
+    follow = sum(
+        one["dialogue_id"] == two["dialogue_id"] and one["turn"] + 1 == two["turn"] for one, two in pairwise(rows)
+    )
+    assert follow == pairs - gaps
+    assert all(column(rows, "speaker")[:100])

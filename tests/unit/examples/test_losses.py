@@ -19,7 +19,7 @@ def report(**changes: Any) -> dict[str, dict[str, int]]:
 
 LOSSES = {
     "examples dropped for an unknown token: 41.0 % of test (41 of 100)": {"unknown_token": 41, "unknown_tokens": 90},
-    "tokens that are unknown, so replaced by <unk> or dropped: 9.0 % of test (90 of 1,000)": {"unknown_tokens": 90},
+    "tokens that are unknown, so replaced by `<unk>` or dropped: 9.0 % of test (90 of 1,000)": {"unknown_tokens": 90},
     "windows left out because they reach over a gap between turn numbers: 20.0 % of test (25 of 125)": {
         "across_gap": 25
     },
