@@ -102,6 +102,7 @@ def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
     kept = {split: folder / f"filtered/{split}.parquet" for split in SPLITS}
     keywords = {split: folder / f"keywords/{split}.parquet" for split in SPLITS}
     vocabulary, glove = folder / "words.parquet", folder / "glove.txt"
+    windows, report = folder / "windows.json", folder / "report.json"
 
     write_lines(folder, size)
     bundles, shares = [[RemoteFile(name="lines.txt")]], {"validation": 0.02, "test": 0.02}
@@ -112,16 +113,16 @@ def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
     yield (
         before,
         "extract_examples",
-        [command("extract_examples", {"dialogues": dialogues, "tokens": tokens} | examples)],
+        [command("extract_examples", {"dialogues": dialogues, "tokens": tokens, "report": windows} | examples)],
     )
     write_vectors(tokens, glove)
     yield before, "select_vectors", [command("select_vectors", {"file": glove, "tokens": tokens, "out": vectors})]
-    known = {"tokens": tokens, "vectors": vectors, "settings": Filtering(), "report": folder / "report.json"}
+    known = {"tokens": tokens, "windows": windows, "vectors": vectors, "settings": Filtering(), "report": report}
     outputs = {f"out-{split}": path for split, path in kept.items()}
     yield before, "filter_examples", [command("filter_examples", examples | known | outputs)]
     numbered = {"train": kept["train"], "vectors": vectors, "out": vocabulary}
     yield before, "build_vocabulary", [command("build_vocabulary", numbered)]
-    counted = {"corpus": "benchmark", "examples": [*kept.values()], "vocabulary": vocabulary}
+    counted = {"corpus": "benchmark", "examples": [*kept.values()], "vocabulary": vocabulary, "report": report}
     yield before, "count_examples", [command("count_examples", counted | {"out": folder / "counts.json"})]
     shared = {"train": kept["train"], "settings": Keywords(), "threads": 2}
     each = ({"examples": kept[split], "out": keywords[split]} for split in SPLITS)

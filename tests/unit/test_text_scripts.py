@@ -143,11 +143,13 @@ def test_sentences_and_several_turns_become_batches_without_any_word_vectors(
             window=json.dumps({"context": turns}),
             tokeniser=tokeniser,
             tokens=path["tokens"],
+            report=tmp_path / "windows.json",
             **examples,
         ),
         _run(
             "filter_examples",
             tokens=path["tokens"],
+            windows=tmp_path / "windows.json",
             settings=json.dumps(filtering),
             report=tmp_path / "report.json",
             vectors=None,

@@ -151,6 +151,20 @@ def test_a_corpus_of_one_turn_dialogues_is_refused(refusals):
     assert "2 consecutive turns" in message
 
 
+def test_a_corpus_that_loses_most_of_its_held_out_words_stops_after_a_warning_on_the_screen(refusals):
+    said = [f"d{n},{turn},{'x' * (n + 1)}\n" for n in range(60) for turn in range(2)]  # no word in two dialogues
+    alone = [f"e{n},0,hello\n" for n in range(70)]
+    refusals.put("talk.csv", ("dialogue,turn,text\n" + "".join(said + alone)).encode())
+    changes = own("table", "talk.csv")
+    changes["sources"]["own"]["splits"] = {"validation": 0.3, "test": 0.3}
+    changes |= {"filtering": {"known": "any", "most_unknown": 0.5}}
+    done = refusals.workflow.run("results/filtered/own/report.json", changes=changes)
+    assert "\nWarning: corpus own: 70 of 130 dialogues are too short for an example." in done.stdout
+    message = message_of(done.stdout)
+    assert "tokens that are unknown, so replaced by `<unk>` or dropped: 100.0 % of validation" in message
+    assert "tokeniser: characters" in message
+
+
 def test_a_corpus_that_filtering_empties_is_refused(refusals):
     changes = {"filtering": {"response_length": [25, 25]}}
     message = refusals.message("results/tables/table2.csv", changes=changes, replaced="filtered/embedded/")

@@ -17,6 +17,7 @@ ABLATIONS = ("no_relationship",)
 TINY = {
     "seeds": [1],
     "sources": {"embedded": {"synthetic": {"dialogues": 150}}},
+    "filtering": {"most_unknown": 1},  # so small a corpus has many held-out words of its own
     "embeddings": {"training": {"dimension": 8, "epochs": 2}},
     "clustering": {"groups": 3},
     "network": {"hidden": 8, "decoder_layers": 1, "latent": 4, "bow_hidden": 8, "prior_hidden": 8},

@@ -10,6 +10,7 @@ rule extract_examples:
         validation=RESULTS / "examples/{corpus}/validation.parquet",
         test=RESULTS / "examples/{corpus}/test.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
+        report=RESULTS / "examples/{corpus}/report.json",
     log:
         LOGS / "examples/{corpus}.log",
     benchmark:
@@ -22,9 +23,9 @@ rule extract_examples:
         tokeniser=tokeniser_of,
         code=with_tokeniser("extract_examples"),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
+        "PIPELINE_PLAN={params.plan:q} PIPELINE_SCREEN=3 python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
         "--tokeniser {params.tokeniser:q} --train {output.train:q} --validation {output.validation:q} "
-        "--test {output.test:q} --tokens {output.tokens:q} &> {log:q}"
+        "--test {output.test:q} --tokens {output.tokens:q} --report {output.report:q} 3>&2 &> {log:q}"
 
 
 rule filter_examples:
@@ -34,6 +35,7 @@ rule filter_examples:
         validation=RESULTS / "examples/{corpus}/validation.parquet",
         test=RESULTS / "examples/{corpus}/test.parquet",
         tokens=RESULTS / "examples/{corpus}/tokens.parquet",
+        windows=RESULTS / "examples/{corpus}/report.json",
         vectors=vectors_of_filter,
     output:
         train=RESULTS / "filtered/{corpus}/train.parquet",
@@ -51,10 +53,11 @@ rule filter_examples:
         settings=settings("filtering"),
         code=code_of("filter_examples"),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/filter_examples.py --train {input.train:q} --validation {input.validation:q} "
-        "--test {input.test:q} --tokens {input.tokens:q} --vectors {input.vectors:q} --settings {params.settings:q} "
+        "PIPELINE_PLAN={params.plan:q} PIPELINE_SCREEN=3 python $SCRIPTS/filter_examples.py --train {input.train:q} --validation {input.validation:q} "
+        "--test {input.test:q} --tokens {input.tokens:q} --windows {input.windows:q} "
+        "--vectors {input.vectors:q} --settings {params.settings:q} "
         "--out-train {output.train:q} --out-validation {output.validation:q} --out-test {output.test:q} "
-        "--report {output.report:q} &> {log:q}"
+        "--report {output.report:q} 3>&2 &> {log:q}"
 
 
 rule count_examples:
@@ -62,6 +65,7 @@ rule count_examples:
     input:
         examples=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
         vocabulary=RESULTS / "vocabulary/{corpus}/words.parquet",
+        report=RESULTS / "filtered/{corpus}/report.json",
     output:
         RESULTS / "filtered/{corpus}/counts.json",
     log:
@@ -75,7 +79,7 @@ rule count_examples:
         code=code_of("count_examples"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/count_examples.py --corpus {wildcards.corpus} --examples {input.examples:q} "
-        "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"
+        "--vocabulary {input.vocabulary:q} --report {input.report:q} --out {output:q} &> {log:q}"
 
 
 rule encode_examples:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.examples.filtering import filter_examples, known_tokens
-from pipeline_lib.files.formats import write_json
+from pipeline_lib.examples.losses import check_losses, notes_of
+from pipeline_lib.files.formats import read_json, write_json
 from pipeline_lib.stage.cli import run
+from pipeline_lib.stage.screen import warn
 
 
 def main(
@@ -14,6 +16,7 @@ def main(
     validation: Path,
     test: Path,
     tokens: Path,
+    windows: Path,
     vectors: list[Path],
     settings: Filtering,
     out_train: Path,
@@ -23,11 +26,16 @@ def main(
 ) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     known = known_tokens(tokens, vectors[0] if vectors else None, settings)
-    counts = {
+    kept = {
         "train": filter_examples(train, known, settings, out_train),
         "validation": filter_examples(validation, known, settings, out_validation),
         "test": filter_examples(test, known, settings, out_test),
     }
+    before = read_json(windows)
+    counts = {split: before[split] | own for split, own in kept.items()}
+    check_losses(counts, settings, f"corpus {report.parent.name}")
+    for note in notes_of(counts):
+        warn(f"corpus {report.parent.name}: {note}")
     write_json(report, counts)
 
 

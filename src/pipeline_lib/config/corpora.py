@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline_lib.config.filtering import Treatment
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import AnyPath, FileName, Fraction, Positive, Seed, Settings
 from pipeline_lib.errors import did_you_mean
@@ -31,6 +32,15 @@ class RemoteFile(Settings):
     name: FileName = Field(description="file name in the mirror and in results/raw")
     urls: list[str] = Field(default=[], description="tried in order")
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="hex digest; null: not verified")
+
+
+class CorpusFile(RemoteFile):
+    """One file of a corpus."""
+
+    split: Literal["train", "validation", "dev", "test"] | None = Field(
+        default=None,
+        description="split of everything in the file, `dev` being validation; null: as columns or file names say",
+    )
 
 
 class Synthetic(Settings):
@@ -83,18 +93,31 @@ class Source(Settings):
     reader: Reader = Field(
         description="synthetic: generated dialogues; grammar: generated sentences; dailydialog: the release's zips or "
         "text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
-        "`N query<TAB>response`, N restarts with each film; table: CSV, JSONL or Parquet with columns dialogue id, "
-        "turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
+        "`N query<TAB>response`, N restarts with each film; table: CSV, TSV, JSONL or Parquet with columns dialogue "
+        "id, turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
         "sentence a line"
     )
     label: str = Field(description="name in tables; published values are matched by it")
     licence: str = Field(description="licence of the text")
     mirror: AnyPath | None = Field(default=None, description="local folder that is tried before any URL")
-    bundles: list[list[RemoteFile]] = Field(
+    bundles: list[list[CorpusFile]] = Field(
         default=[], description="alternative sets of files; the first one that can be completed is taken"
     )
-    columns: dict[Literal["dialogue", "turn", "text", "speaker", "split"], str] = Field(
-        default={"dialogue": "dialogue", "turn": "turn", "text": "text"}, description="column names of a table"
+    columns: dict[Literal["dialogue", "turn", "text", "speaker", "split"], str | list[str] | None] = Field(
+        default={"dialogue": "dialogue", "turn": "turn", "text": "text"},
+        description="column names of a table; `dialogue: [Season, Episode]`: ids of several columns; `turn: null`: "
+        "turns are in the order of the rows",
+    )
+    separator: Literal[",", ";", "\t", "|"] | None = Field(
+        default=None, description="character between the cells of a table; null: a tab in .tsv, a comma in .csv"
+    )
+    quotes: bool = Field(
+        default=True, description="whether a quotation mark begins a quoted cell of a table; false: it is text"
+    )
+    gaps: Literal["split", "join"] = Field(
+        default="split",
+        description="turn numbers of a table that skip some; split: no window reaches over such a gap; join: the rows "
+        "around it are taken for neighbors",
     )
     splits: dict[Literal["validation", "test"], Fraction] = Field(
         default={"validation": 0.05, "test": 0.05},
@@ -106,6 +129,11 @@ class Source(Settings):
         default="english",
         description="english: Treebank-like, lower-cased; spaces: words as given; characters: one by one, Latin words "
         "and numbers whole",
+    )
+    unknown: Treatment = Field(
+        default="unk",
+        description="treatment of tokens that are not known, unless `filtering: {unknown: …}` names another: "
+        "drop_example, as published for the corpora of the catalogue; drop_token; unk: replaced by `<unk>`",
     )
     references: dict[Literal["validation", "test"], AnyPath] = Field(
         default={},
@@ -126,8 +154,20 @@ class Source(Settings):
     def content(self) -> "Source":
         """Return what decides the dialogues: files by name and checksum, reader and splits, not the files' location."""
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
-        later = {"window": Window(), "tokeniser": "english", "references": {}}  # of later stages
+        later = {"window": Window(), "tokeniser": "english", "unknown": "unk", "references": {}}  # of later stages
         return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles} | later)
+
+    @field_validator("columns")
+    @classmethod
+    def _only_ids_are_composed(cls, value: dict[str, str | list[str] | None]) -> dict[str, str | list[str] | None]:
+        for key, column in value.items():
+            if isinstance(column, list) and (key != "dialogue" or not column):
+                raise ValueError(
+                    f"{key}: a list of columns; only `dialogue` can be made of several, and of one at least"
+                )
+            if column is None and key in ("dialogue", "text"):
+                raise ValueError(f"{key}: null; a table needs this column")
+        return value
 
     @field_validator("override")
     @classmethod
@@ -145,6 +185,8 @@ class Source(Settings):
             raise ValueError("reader 'grammar' needs a `grammar:` section")
         if not self.generated and not self.bundles:
             raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
+        if self.columns.get("split") and any(file.split for bundle in self.bundles for file in bundle):
+            raise ValueError("`columns: {split: …}` and `split:` of files contradict each other; keep one of them")
         if sum(self.splits.values()) >= 1:
             raise ValueError("`splits:` hold out every dialogue; nothing is left to train on")
         return self

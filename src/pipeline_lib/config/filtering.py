@@ -4,9 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from pipeline_lib.config.settings import Positive, Settings
+from pipeline_lib.config.settings import Fraction, Positive, Settings
 
 Length = Annotated[int, Field(ge=0, lt=2**31)]
+Treatment = Literal["drop_example", "drop_token", "unk"]
 
 
 class Filtering(Settings):
@@ -18,8 +19,8 @@ class Filtering(Settings):
         "frequent ones, or any",
     )
     vocabulary_size: Positive | None = Field(default=None, description="for known: most_frequent")
-    unknown: Literal["drop_example", "drop_token", "unk"] = Field(
-        default="drop_example", description="treatment of a token that is not known"
+    unknown: Treatment | None = Field(
+        default=None, description="treatment of a token that is not known; null: as `unknown:` of the corpus says"
     )
     context_length: tuple[Length, Length] = Field(
         default=(1, 25), description="fewest and most tokens; [0, 0] for sentences alone"
@@ -27,7 +28,23 @@ class Filtering(Settings):
     response_length: tuple[Length, Length] = Field(
         default=(1, 25), description="fewest and most tokens; paper-size window: context 7-12, response 1-12"
     )
-    min_count: Positive = Field(default=1, description="training count below which a token counts as unknown")
+    min_count: Positive | None = Field(
+        default=None,
+        description="training count below which a token counts as unknown; null: 2 where such tokens become `<unk>`, "
+        "so that training contains it, and 1 elsewhere",
+    )
+    most_unknown: Fraction = Field(
+        default=0.5,
+        description="a held-out split that loses a larger share to unknown tokens stops the run: of its examples where "
+        "these are dropped, of its tokens where those are",
+    )
+
+    def of_corpus(self, treatment: Treatment) -> "Filtering":
+        """Return these settings with the corpus's own treatment, and the count that suits it, where none is given."""
+        unknown = self.unknown or treatment
+        return self.model_copy(
+            update={"unknown": unknown, "min_count": self.min_count or (2 if unknown == "unk" else 1)}
+        )
 
     @field_validator("context_length", "response_length")
     @classmethod

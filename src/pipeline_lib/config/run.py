@@ -340,10 +340,8 @@ class Config(Paper):
     # --- corpora ---------------------------------------------------------------------------------------------------
 
     def for_corpus(self, corpus: str) -> "Config":
-        """Return the configuration with the overrides of one corpus applied."""
+        """Return the configuration with the overrides of one corpus applied, and its treatment of unknown tokens."""
         override = self.sources[corpus].override
-        if not override:
-            return self
         where = f"sources.{corpus}.override"
         kinds = {section: type(getattr(self, section)) for section in override} | {
             "network": AnyNetwork,
@@ -353,7 +351,8 @@ class Config(Paper):
             section: overridden(kinds[section], getattr(self, section), own, where, section)
             for section, own in override.items()
         }
-        return self.model_copy(update=changed)
+        filtering = changed.get("filtering", self.filtering).of_corpus(self.sources[corpus].unknown)
+        return self.model_copy(update=changed | {"filtering": filtering})
 
     @property
     def sweeps(self) -> dict[str, Sweep]:

@@ -35,7 +35,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     """
     for split in SPLITS:
         where, content = _content(files, split)
-        text = decode_strictly(content, where)
+        text = decode_strictly(content, where, skipped)
         lines = text.removesuffix("\n").split("\n") if text else []  # `splitlines` would also cut at U+2028 or U+0085
         for start in range(0, len(lines), _BATCH_DIALOGUES):
             yield _batch(split, start, lines[start : start + _BATCH_DIALOGUES], skipped)

@@ -7,7 +7,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ class Patience:
 
 
 def fetch_bundle(
-    bundles: list[list[RemoteFile]], mirrors: list[Path], folder: Path, patience: Patience = Patience()
+    bundles: Sequence[Sequence[RemoteFile]], mirrors: list[Path], folder: Path, patience: Patience = Patience()
 ) -> list[dict[str, Any]]:
     """Bring the first complete one of several alternative sets of files into ``folder``.
 
@@ -124,7 +124,7 @@ def _record(path: Path) -> dict[str, Any]:
     return {"name": path.name, "sha256": sha256(path), "bytes": path.stat().st_size}
 
 
-def _explain(bundles: list[list[RemoteFile]], tried: dict[str, list[str]]) -> str:
+def _explain(bundles: Sequence[Sequence[RemoteFile]], tried: dict[str, list[str]]) -> str:
     lines = []
     for number, bundle in enumerate(bundles, 1):
         lines.append(f"set {number} of {len(bundles)}:")

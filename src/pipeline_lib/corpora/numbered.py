@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.lines import subtitle_lines
-from pipeline_lib.corpora.splits import hashed_split, official_splits
+from pipeline_lib.corpora.splits import hashed_split, splits_of_files
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
 # in RE2 syntax; white space around a side never reaches over a tab, or a further column would pass for an empty side
@@ -39,7 +39,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         source: ``splits`` and ``split_seed`` are used.
         skipped: counts empty lines and broken ones (no number, no tab, or an empty side).
     """
-    official = official_splits([path.name for path in files])
+    official = splits_of_files(files, source)
     film = -1
     for index, path in enumerate(files):
         previous = np.iinfo(np.int64).max  # the first number of a file always starts a film

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.lines import subtitle_lines
-from pipeline_lib.corpora.splits import hashed_split, official_splits
+from pipeline_lib.corpora.splits import hashed_split, splits_of_files
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
 BLOCK_LINES = 1_000  # of a file without film boundaries
@@ -32,7 +32,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         source: ``splits`` and ``split_seed`` are used.
         skipped: counts what was mended, by reason.
     """
-    official = official_splits([path.name for path in files])
+    official = splits_of_files(files, source)
     first = 0
     for index, path in enumerate(files):
         for lines, starts in _films(path, skipped):

@@ -30,7 +30,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     """
     for split, name in _FILES.items():
         where, content = _content(files, name)
-        lines = decode_strictly(content, where).removesuffix("\n").split("\n")
+        lines = decode_strictly(content, where, skipped).removesuffix("\n").split("\n")
         yield sentence_batch(split, 1, lines, [split] * len(lines), skipped)
 
 

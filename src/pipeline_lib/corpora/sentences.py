@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.lines import subtitle_lines
-from pipeline_lib.corpora.splits import hashed_split, official_splits
+from pipeline_lib.corpora.splits import hashed_split, splits_of_files
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
 
@@ -23,7 +23,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     Raises:
         PipelineError: a damaged gzip stream, or an implausibly long line.
     """
-    official = official_splits([path.name for path in files])
+    official = splits_of_files(files, source)
     for number, path in enumerate(files):
         first = 1
         for lines in subtitle_lines(path, skipped):

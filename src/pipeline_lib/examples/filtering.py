@@ -1,17 +1,19 @@
 """Filtering of examples by their lengths and by the tokens that are known (SepaCVAE, section 5.2).
 
 A dropped example is counted under the first rule that drops it, in the order of `RULES`. Lengths are those of the text
-after unknown tokens were dropped or replaced; the marks between the turns of a context do not count.
+after unknown tokens were dropped or replaced; the marks between the turns of a context do not count, here or among the
+tokens that are counted.
 """
 
 import logging
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.config.filtering import Filtering
+from pipeline_lib.config.filtering import Filtering, Treatment
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import iter_parquet, parquet_writer, read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -42,7 +44,7 @@ def known_tokens(tokens: Path, vectors: Path | None, settings: Filtering) -> pa.
         (K) string, without the reserved tokens.
     """
     counted = read_parquet(tokens, TOKENS)
-    counted = counted.filter(pc.greater_equal(counted["train_count"], settings.min_count))
+    counted = counted.filter(pc.greater_equal(counted["train_count"], settings.min_count or 1))
     frequent = counted.filter(pc.invert(pc.is_in(counted["token"], _RESERVED)))
     if settings.known == "most_frequent":
         order = pc.sort_indices(frequent, [("train_count", "descending"), ("token", "ascending")])
@@ -62,11 +64,12 @@ def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: P
         known: (K) string, from `known_tokens`.
         out: where the kept examples go, of `EXAMPLES`.
     Returns:
-        Numbers of examples: ``read``, ``kept`` and one for each of `RULES`.
+        Numbers of examples: ``read``, ``kept`` and one for each of `RULES`; of the tokens that were read, and of those
+        that were not known: ``tokens`` and ``unknown_tokens``.
     Raises:
         PipelineError: no example is left; ``out`` is untouched.
     """
-    counts = dict.fromkeys(("read", "kept", *RULES), 0)
+    counts = dict.fromkeys(("read", "kept", *RULES, "tokens", "unknown_tokens"), 0)
     values = pa.concat_arrays([known.cast(pa.string()), _RESERVED])  # hashed once per batch
     with parquet_writer(out, EXAMPLES) as writer:
         for batch in iter_parquet(examples, EXAMPLES):
@@ -86,11 +89,13 @@ def _filter_batch(
     sides = {"context": settings.context_length, "response": settings.response_length}
     broken = {"unknown_token": np.zeros(len(batch), bool)}  # rule: (N), is it broken?
     for side, (fewest, most) in sides.items():
-        text, unknown, length = _treat(batch[side], known, settings.unknown)
-        batch = batch.set_column(batch.schema.get_field_index(side), EXAMPLES.field(side), text)
-        broken["unknown_token"] |= unknown
-        broken[f"{side}_too_short"] = length < fewest
-        broken[f"{side}_too_long"] = length > most
+        treated = _treat(batch[side], known, settings.unknown or "drop_example")
+        batch = batch.set_column(batch.schema.get_field_index(side), EXAMPLES.field(side), treated.texts)
+        broken["unknown_token"] |= treated.must_go
+        broken[f"{side}_too_short"] = treated.length < fewest
+        broken[f"{side}_too_long"] = treated.length > most
+        counts["tokens"] += treated.tokens
+        counts["unknown_tokens"] += treated.unknown_tokens
 
     keep = np.ones(len(batch), bool)
     for rule in RULES:
@@ -101,24 +106,28 @@ def _filter_batch(
     return batch.filter(pa.array(keep))
 
 
-def _treat(texts: pa.Array, known: pa.Array, policy: str) -> tuple[pa.Array, np.ndarray, np.ndarray]:
-    """Treat the unknown tokens of one side by ``policy``.
+class _Treated(NamedTuple):
+    """One side of (N) examples after its unknown tokens were treated."""
 
-    Returns:
-        texts: (N) string.
-        unknown: (N) bool: the example must go; always false unless the policy is ``drop_example``.
-        length: (N) int64, tokens of the returned texts.
-    """
+    texts: pa.Array  # (N) string
+    must_go: np.ndarray  # (N) bool; all false unless the examples are to be dropped
+    length: np.ndarray  # (N) int64, tokens of the texts
+    tokens: int  # of all texts before
+    unknown_tokens: int
+
+
+def _treat(texts: pa.Array, known: pa.Array, treatment: Treatment) -> _Treated:
     tokens, offsets = flatten(texts)
     missing = pc.invert(pc.is_in(tokens, known))
     number_missing = _count(missing, offsets)
     length = np.diff(offsets) - _count(pc.equal(tokens, TURN), offsets)
     none = np.zeros(len(texts), bool)
-    if policy == "drop_example":
-        return texts, number_missing > 0, length
-    if policy == "unk":
-        return join(pc.if_else(missing, UNKNOWN, tokens), offsets), none, length
-    return keep_tokens(texts, known), none, length - number_missing
+    numbers = int(length.sum()), int(number_missing.sum())
+    if treatment == "drop_example":
+        return _Treated(texts, number_missing > 0, length, *numbers)
+    if treatment == "unk":
+        return _Treated(join(pc.if_else(missing, UNKNOWN, tokens), offsets), none, length, *numbers)
+    return _Treated(keep_tokens(texts, known), none, length - number_missing, *numbers)
 
 
 def _count(mask: pa.Array, offsets: np.ndarray) -> np.ndarray:

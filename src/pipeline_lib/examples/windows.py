@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,9 +17,13 @@ from pipeline_lib.files.formats import iter_parquet, parquet_writer, write_parqu
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.stage.screen import warn
 from pipeline_lib.text.ids import TURN
 
 log = logging.getLogger(__name__)
+
+ACROSS_GAP = "across_gap"  # name of a count
+_MOST_WITHOUT = 0.5  # share of dialogues without a window above which the user is warned
 
 _COMPACT_ROWS = 2_000_000  # rows of partial token counts after which they are added up
 
@@ -29,7 +34,7 @@ def extract_examples(
     tokenise: Callable[[pa.Array], pa.Array],
     outputs: Mapping[str, Path],
     tokens: Path,
-) -> None:
+) -> dict[str, dict[str, int]]:
     """Write the examples of every split and the counts of all tokens, in one pass and bounded memory.
 
     A window covers turns whose numbers follow one another; examples with an utterance without a token are dropped.
@@ -41,31 +46,38 @@ def extract_examples(
         tokenise: `tokenise_array` of the corpus's tokeniser.
         outputs: the file of each split, of `EXAMPLES`; ``example_id`` runs over the splits in corpus order.
         tokens: file of `TOKENS`, most frequent first, equal counts in alphabetical order.
+    Returns:
+        For each split: the number of examples, of those dropped for an utterance without a token (``empty``), and of
+        windows that there would be if turns around gaps were neighbors (``across_gap``).
     Raises:
         PipelineError: a split has no example; no output is written.
     """
     counter = TokenCounter()
     windows = _Windows(window)
-    written = dict.fromkeys(outputs, 0)
-    dropped = 0
+    counts = {split: dict.fromkeys(("examples", "empty", ACROSS_GAP), 0) for split in outputs}
+    total = 0
     with ExitStack() as files:
         writers = {split: files.enter_context(parquet_writer(path, EXAMPLES)) for split, path in outputs.items()}
-        for examples, split, spoken in windows.examples(_tokenised(dialogues, tokenise, counter)):
-            dropped += examples.num_rows - spoken.true_count
-            examples, split = examples.filter(spoken), split.filter(spoken)
-            example_id = np.arange(examples.num_rows) + sum(written.values())
+        for cut in windows.cuts(_tokenised(dialogues, tokenise, counter)):
+            examples, split = cut.examples.filter(cut.spoken), cut.split.filter(cut.spoken)
+            example_id = np.arange(examples.num_rows) + total
+            total += examples.num_rows
             examples = examples.set_column(0, EXAMPLES.field("example_id"), pa.array(example_id, pa.int64()))
             for name, writer in writers.items():
                 own = examples.filter(pc.equal(split, name))
-                written[name] += own.num_rows
+                counts[name]["examples"] += own.num_rows
+                counts[name]["empty"] += _number_of(name, cut.split) - own.num_rows
+                counts[name][ACROSS_GAP] += _number_of(name, cut.across_gap)
                 if own.num_rows:
                     writer.write_batch(own)
-        _check(written, window, dialogues)
+        _check(counts, window, windows, dialogues)
         write_parquet(tokens, counter.table(), TOKENS)
-    counts = ", ".join(f"{count:,} {split}" for split, count in written.items())
-    log.info("examples: %s; dropped because an utterance has no token: %s", counts, f"{dropped:,}")
-    number = windows.dialogues.number
-    log.info("dialogues without a window: %s of %s", f"{number - windows.with_window.number:,}", f"{number:,}")
+    _report(counts, windows, dialogues)
+    return counts
+
+
+def _number_of(name: str, splits: pa.Array) -> int:
+    return pc.equal(splits, name).true_count
 
 
 class TokenCounter:
@@ -108,20 +120,31 @@ def _tokenised(
         yield batch.set_column(DIALOGUES.get_field_index("text"), DIALOGUES.field("text"), texts)
 
 
+class _Cut(NamedTuple):
+    """Windows over some rows."""
+
+    examples: pa.RecordBatch  # of (N) windows; `example_id` is still 0
+    split: pa.Array  # (N) string
+    spoken: pa.BooleanArray  # (N), whether all their utterances have tokens
+    across_gap: pa.Array  # string, the splits of further windows that reach over a gap and so are none
+
+
 class _Windows:
     """Slides a window over dialogues that come batch by batch.
 
     Attributes:
+        turns: their number.
         dialogues: counts them.
         with_window: counts those that have a window.
     """
 
     def __init__(self, window: Window) -> None:
         self._context, self._ends_only = window.context, window.every == "document"
+        self.turns = 0
         self.dialogues, self.with_window = _DialogueCounter(), _DialogueCounter()
 
-    def examples(self, batches: Iterator[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, pa.Array, pa.BooleanArray]]:
-        """Give examples, ``example_id`` still 0, with the split of each, and whether all their utterances have tokens.
+    def cuts(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Cut]:
+        """Cut the windows of every batch.
 
         The rows that a window of the next batch may need are carried to it: too few to hold a window themselves, but
         where windows are to end with their dialogue, for then the last row, perhaps the end of one, is carried too.
@@ -129,6 +152,7 @@ class _Windows:
         pending = int(self._ends_only)
         carried: pa.RecordBatch | None = None
         for batch in batches:
+            self.turns += batch.num_rows
             self.dialogues.add(batch.column("dialogue_id"))
             rows = pa.concat_batches([carried, batch]) if carried is not None else batch
             yield self._cut(rows, rows.num_rows - pending)
@@ -136,16 +160,14 @@ class _Windows:
         if carried is not None and pending:
             yield self._cut(carried, carried.num_rows)
 
-    def _cut(self, rows: pa.RecordBatch, stop: int) -> tuple[pa.RecordBatch, pa.Array, pa.BooleanArray]:
-        """Return the examples whose responses are among the first ``stop`` rows."""
-        follows = _follows(rows)
-        place = np.arange(len(follows))
-        reach = place - np.maximum.accumulate(np.where(follows, 0, place))  # utterances without a gap before each
-        wanted = (reach >= self._context) & (place < stop)
+    def _cut(self, rows: pa.RecordBatch, stop: int) -> _Cut:
+        """Return the windows whose responses are among the first ``stop`` rows."""
+        same, follows = _follows(rows)
+        possible = np.arange(rows.num_rows) < stop
         if self._ends_only:
-            ids = rows.column("dialogue_id")
-            ends = pc.not_equal(ids.slice(0, len(ids) - 1), ids.slice(1)).to_numpy(zero_copy_only=False)
-            wanted &= np.append(ends, True)
+            possible &= np.append(~same[1:], True)[: rows.num_rows]
+        joined = possible & (_reach(same) >= self._context)
+        wanted = joined & (_reach(follows) >= self._context)
         response = pa.array(np.flatnonzero(wanted))
         turns = [rows.column("text").take(pc.subtract(response, back)) for back in range(self._context, -1, -1)]
         empty = pa.repeat(pa.scalar(""), len(response))
@@ -164,7 +186,9 @@ class _Windows:
         spoken = np.ones(len(response), bool)
         for turn in turns:
             spoken &= pc.not_equal(turn, "").to_numpy(zero_copy_only=False)
-        return pa.RecordBatch.from_arrays(columns, schema=EXAMPLES), chosen.column("split"), pa.array(spoken)
+        across_gap = rows.column("split").filter(pa.array(joined & ~wanted))
+        examples = pa.RecordBatch.from_arrays(columns, schema=EXAMPLES)
+        return _Cut(examples, chosen.column("split"), pa.array(spoken), across_gap)
 
 
 class _DialogueCounter:
@@ -182,24 +206,56 @@ class _DialogueCounter:
             self._last = ids[-1].as_py()
 
 
-def _follows(rows: pa.RecordBatch) -> NDArray[np.bool_]:
-    """Mark the rows that are the next turn of the row before: (N) bool."""
+def _follows(rows: pa.RecordBatch) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Mark the rows that are of the dialogue of the row before, and those that are its next turn: (N) bool each."""
     first, second = rows.slice(0, rows.num_rows - 1), rows.slice(1)
-    follows = pc.and_(
-        pc.equal(first.column("dialogue_id"), second.column("dialogue_id")),
-        pc.equal(pc.add(first.column("turn"), 1), second.column("turn")),
-    )
-    return np.concatenate([[False], follows.to_numpy(zero_copy_only=False)])[: rows.num_rows]
+    same = pc.equal(first.column("dialogue_id"), second.column("dialogue_id"))
+    follows = pc.and_(same, pc.equal(pc.add(first.column("turn"), 1), second.column("turn")))
+
+    def after_the_first(marks: pa.Array) -> NDArray[np.bool_]:
+        return np.concatenate([[False], marks.to_numpy(zero_copy_only=False)])[: rows.num_rows]
+
+    return after_the_first(same), after_the_first(follows)
 
 
-def _check(written: Mapping[str, int], window: Window, dialogues: Path) -> None:
-    for split, count in written.items():
-        if not count:
-            raise PipelineError(
-                f"the {split} split has no example",
-                where=dialogues,
-                expected=f"dialogues with {window.context + 1} consecutive turns that have words"
-                if window.context
-                else "dialogues with turns that have words",
-                remedy="raise the shares in `splits:`, lower `window: {context: …}`, or check the corpus",
-            )
+def _reach(follows: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count the utterances before each that lead to it one by one: (N) int64."""
+    place = np.arange(len(follows))
+    return place - np.maximum.accumulate(np.where(follows, 0, place))
+
+
+def _report(counts: Mapping[str, Mapping[str, int]], windows: _Windows, dialogues: Path) -> None:
+    def numbers(count: str) -> str:
+        return ", ".join(f"{own[count]:,} {split}" for split, own in counts.items())
+
+    log.info("examples: %s; dropped because an utterance has no token: %s", numbers("examples"), numbers("empty"))
+    log.info("windows across a gap between turn numbers, which are no examples: %s", numbers(ACROSS_GAP))
+    number, without = windows.dialogues.number, windows.dialogues.number - windows.with_window.number
+    log.info("dialogues without a window: %s of %s", f"{without:,}", f"{number:,}")
+    if without > _MOST_WITHOUT * number:
+        warn(
+            f"corpus {dialogues.parent.name}: {without:,} of {number:,} dialogues are too short for an example. If "
+            "this is wrong, name all columns that tell dialogues apart under `columns: {dialogue: …}` of the source."
+        )
+
+
+def _check(counts: Mapping[str, Mapping[str, int]], window: Window, windows: _Windows, dialogues: Path) -> None:
+    lacking = [split for split, own in counts.items() if not own["examples"]]
+    if not lacking:
+        return
+    own = counts[lacking[0]]
+    problem = f"the {lacking[0]} split has no example"
+    expected = "dialogues with turns that have words"
+    remedy = "raise the shares in `splits:`, lower `window: {context: …}`, or check the corpus"
+    if window.context:
+        expected = f"dialogues with {window.context + 1} consecutive turns that have words"
+    if window.context and windows.turns == windows.dialogues.number:
+        problem += f", since each of the {windows.turns:,} dialogues has one turn"
+        remedy = (
+            "name the columns that the rows of a dialogue share under `columns: {dialogue: …}` of the source; or take "
+            "sentences alone, with `window: {context: 0}` and `filtering: {context_length: [0, 0]}`"
+        )
+    elif own[ACROSS_GAP]:
+        problem += f", but {own[ACROSS_GAP]:,} windows across gaps between turn numbers"
+        remedy = "`gaps: join` of the source takes turns around a gap for neighbors; or number the turns 1, 2, 3, …"
+    raise PipelineError(problem, where=dialogues, expected=expected, remedy=remedy)

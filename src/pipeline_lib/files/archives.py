@@ -126,7 +126,7 @@ class _Bounded(io.RawIOBase):
             data = self._expanding.read(len(buffer))
         buffer[: len(data)] = data
         self._expanded += len(data)
-        _check_expansion(self._expanded, self._stored, self._where)
+        check_expansion(self._expanded, self._stored, self._where)
         return len(data)
 
 
@@ -155,7 +155,7 @@ def _read_bounded(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -
     with archive.open(info) as member:  # the sizes in the directory may lie: what comes out is counted
         while block := member.read(_BLOCK):
             content += block
-            _check_expansion(len(content), info.compress_size, f"{where} > {info.filename}")
+            check_expansion(len(content), info.compress_size, f"{where} > {info.filename}")
             _check_length(len(content), f"{where} > {info.filename}")
     return bytes(content)
 
@@ -182,7 +182,8 @@ def _check_safe(info: zipfile.ZipInfo, where: str) -> None:
         )
 
 
-def _check_expansion(expanded: int, stored: int, where: str) -> None:
+def check_expansion(expanded: int, stored: int, where: str) -> None:
+    """Refuse what expands to implausibly more bytes than are stored."""
     if expanded > _RATIO_FROM and expanded > MAX_RATIO * max(stored, 1):
         raise PipelineError(
             f"expands to more than {MAX_RATIO} times its size",

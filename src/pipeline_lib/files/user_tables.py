@@ -1,4 +1,4 @@
-"""Tables that people bring: CSV, JSON lines or Parquet, with columns of their own names.
+"""Tables that people bring: CSV, TSV, JSON lines or Parquet, with columns of their own names.
 
 CSV and JSON lines are read by Python's own strict parsers, a line at a time: Arrow's are faster, but take a quotation
 mark that is never closed for a text with all further rows in it, and guess the types of columns that nobody asked for.
@@ -6,42 +6,71 @@ mark that is never closed for a text with all further rows in it, and guess the 
 
 import csv
 import json
+import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError, did_you_mean
-from pipeline_lib.files.archives import opened
+from pipeline_lib.files.archives import check_expansion, opened
+from pipeline_lib.files.windows_1252 import MAPPED, mend_array
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 _LONGEST = 1 << 20  # bytes of one line or text; an utterance has some hundreds
 _ROWS = 10_000  # of a batch
 _BATCH_BYTES = 64 << 20  # of the lines of a batch, or, of Parquet, of one column
+_BUFFER = 1 << 20  # bytes of a column's block that are read at a time
+_SEPARATORS = {".csv": ",", ".tsv": "\t"}  # unless the configuration names another
 
 
-def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
-    """Read rows of ``.csv``, ``.jsonl`` (both also ``.gz``) or ``.parquet``, in bounded memory.
+@dataclass(frozen=True)
+class Cells:
+    """How a line of CSV or TSV is divided into cells.
+
+    Args:
+        separator: character between two cells; None: a tab in ``.tsv``, a comma in ``.csv``.
+        quotes: whether a quotation mark at the start of a cell quotes it; if not, it is text.
+    """
+
+    separator: str | None = None
+    quotes: bool = True
+
+
+def read_rows(
+    path: Path, columns: Mapping[str, str], optional: Sequence[str] = (), cells: Cells = Cells()
+) -> Iterator[pa.RecordBatch]:
+    """Read rows of ``.csv``, ``.tsv``, ``.jsonl`` (all also ``.gz``) or ``.parquet``, in bounded memory.
 
     Args:
         columns: what a column is for -> its name in the file.
         optional: names of columns that come with them, if the file has them.
+        cells: the form of a CSV or TSV.
     Returns:
         Batches of these columns; texts are valid UTF-8.
     Raises:
         PipelineError: another kind of file, not readable, or a column is missing (names the nearest).
     """
     kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-    openers = {".csv": _csv, ".jsonl": _jsonl, ".parquet": _parquet}
+    openers: dict[str, Callable[..., Iterator[pa.RecordBatch]]] = {".jsonl": _jsonl, ".parquet": _parquet}
+    for delimited, separator in _SEPARATORS.items():
+        openers[delimited] = partial(_csv, separator=cells.separator or separator, quotes=cells.quotes)
     if kind not in openers:
         raise PipelineError(
             f"no reader for a table of kind {kind!r}",
             where=path,
-            expected=".csv, .jsonl (both also .gz) or .parquet",
+            expected=".csv, .tsv, .jsonl (all also .gz) or .parquet",
             remedy="convert the table, or correct the file's name in the configuration",
         )
     try:
@@ -51,7 +80,7 @@ def read_rows(path: Path, columns: dict[str, str], optional: Sequence[str] = ())
 
 
 def texts_of(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
-    """Return the column ``name`` as texts.
+    """Return the column ``name`` as texts, without control characters that stand for typographic ones.
 
     Raises:
         PipelineError: values that are not texts, or missing ones; names the first row.
@@ -70,25 +99,31 @@ def texts_of(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
             expected="text",
             remedy='complete the column; a text that is empty is written as ""',
         )
-    return column
+    mended = [mend_array(chunk) for chunk in column.chunks]
+    if number := sum(count for _, count in mended):
+        log.info("%s, column %s: %s %s", path, name, f"{number:,}", MAPPED)
+    return pa.chunked_array([chunk for chunk, _ in mended], pa.string())
 
 
 def _unreadable(path: Path, problem: str, line: int | None = None) -> PipelineError:
     return PipelineError(
         f"not readable as a table: {problem}",
         where=f"{path}, line {line}" if line else path,
-        expected="CSV, JSON lines or Parquet, as its name says, texts in UTF-8",
-        remedy="mend the file; a CSV needs a header line and quotes around texts with commas, quotes or line ends",
+        expected="CSV, TSV, JSON lines or Parquet, as its name says, texts in UTF-8",
+        remedy="mend the file; a CSV needs a header line and quotes around texts with commas, quotes or line ends. "
+        "`separator:` and `quotes: false` of the source name another form; `iconv` converts other encodings",
     )
 
 
 # --- CSV -----------------------------------------------------------------------------------------------------------
 
 
-def _csv(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _csv(
+    path: Path, columns: Mapping[str, str], optional: Sequence[str], separator: str, quotes: bool
+) -> Iterator[pa.RecordBatch]:
     with opened(path) as file:
         lines = _Lines(file, path)
-        reader = csv.reader(lines, strict=True)
+        reader = csv.reader(lines, _dialect(separator, quotes))
         rows = _rows(reader, path)
         header = next(rows, None)
         if header is None:
@@ -105,6 +140,15 @@ def _csv(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterat
 
         for batch in _batches(whole(), lines):
             yield pa.record_batch({name: pa.array([row[at] for row in batch]) for name, at in places.items()})
+
+
+def _dialect(separator: str, quotes: bool) -> type[csv.Dialect]:
+    class Dialect(csv.excel):
+        delimiter = separator
+        quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+        strict = True
+
+    return Dialect
 
 
 def _rows(reader: Any, path: Path) -> Iterator[list[str]]:
@@ -151,7 +195,7 @@ def _batches(rows: Iterator[T], lines: _Lines) -> Iterator[list[T]]:
 # --- JSON lines ----------------------------------------------------------------------------------------------------
 
 
-def _jsonl(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _jsonl(path: Path, columns: Mapping[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
     names: list[str] = []
     kinds: dict[str, pa.DataType] = {}
     with opened(path) as file:
@@ -203,7 +247,7 @@ def _column(batch: list[tuple[int, dict[str, Any]]], name: str, kind: pa.DataTyp
 # --- Parquet -------------------------------------------------------------------------------------------------------
 
 
-def _parquet(path: Path, columns: dict[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def _parquet(path: Path, columns: Mapping[str, str], optional: Sequence[str]) -> Iterator[pa.RecordBatch]:
     """Yield batches so small that a long text of a dictionary, stored once in the file, fits in every row."""
     import pyarrow.parquet as pq
 
@@ -214,8 +258,9 @@ def _parquet(path: Path, columns: dict[str, str], optional: Sequence[str]) -> It
         for name in wanted:
             if pa.types.is_nested(kind := file.schema_arrow.field(name).type):
                 raise _unreadable(path, f"column {name!r} is of type {kind}")
-    with pq.ParquetFile(path, read_dictionary=wanted, pre_buffer=False) as file:
-        for batch in file.iter_batches(columns=wanted, batch_size=_ROWS):
+        rows_at_once = _rows_at_once(file.metadata, wanted, path)
+    with pq.ParquetFile(path, read_dictionary=wanted, pre_buffer=False, buffer_size=_BUFFER) as file:
+        for batch in file.iter_batches(columns=wanted, batch_size=rows_at_once):
             batch.validate(full=True)
             longest = max((_longest_text(column) for column in batch.columns), default=0)
             if longest > _LONGEST:
@@ -230,6 +275,20 @@ def _parquet(path: Path, columns: dict[str, str], optional: Sequence[str]) -> It
                 yield pa.record_batch(plain, part.schema.names)
 
 
+def _rows_at_once(metadata: "pq.FileMetaData", wanted: Sequence[str], path: Path) -> int:
+    """Return how many rows may be decoded together, by the sizes that the file states of its blocks.
+
+    Raises:
+        PipelineError: implausible sizes, since a page of a block is decoded as a whole however few rows are taken.
+    """
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    blocks = [group.column(place) for group in groups for place in range(group.num_columns)]
+    stated = [block for block in blocks if block.path_in_schema in wanted and block.num_values > 0]
+    check_expansion(sum(block.total_uncompressed_size for block in stated), path.stat().st_size, str(path))
+    widest = max((block.total_uncompressed_size / block.num_values for block in stated), default=0.0)
+    return max(1, min(_ROWS, int(_BATCH_BYTES / max(widest, 1.0))))
+
+
 def _longest_text(column: pa.Array) -> int:
     if not pa.types.is_dictionary(column.type) or not pa.types.is_string(column.type.value_type):
         return 0
@@ -239,14 +298,15 @@ def _longest_text(column: pa.Array) -> int:
 # --- columns -------------------------------------------------------------------------------------------------------
 
 
-def _check_columns(found: list[str], columns: dict[str, str], path: Path) -> None:
+def _check_columns(found: list[str], columns: Mapping[str, str], path: Path) -> None:
     for key, name in columns.items():
         if name not in found:
             raise PipelineError(
                 f"no column {name!r}",
                 where=path,
                 expected=did_you_mean(name, found),
-                remedy=f"name the column for {key!r} in the configuration, or rename it in the file",
+                remedy=f"name the column for {key!r} in the configuration, or rename it in the file"
+                + ("; `turn: null` takes the order of the rows" if key == "turn" else ""),
             )
     if repeated := [name for name, times in Counter(found).items() if times > 1]:
         raise PipelineError(

@@ -18,7 +18,9 @@ from typing import NamedTuple
 from pipeline_lib.errors import PipelineError
 
 PACKAGE = Path(__file__).parents[1]
-SPOKEN = ("pipeline_lib.errors", "pipeline_lib.stage.progress")  # these speak to the user and change no result
+SPOKEN = tuple(  # these speak to the user and change no result
+    f"pipeline_lib.{name}" for name in ("errors", "stage.progress", "stage.screen")
+)
 
 
 class _Module(NamedTuple):

@@ -17,7 +17,8 @@ def make(
     """Make a table of counts.
 
     Args:
-        counts: corpus -> ``{"corpus", "vocabulary", "splits": {split: fields of `examples.counting.ExampleCounts`}}``.
+        counts: corpus -> ``{"corpus", "vocabulary", "splits": {split: fields of `examples.counting.ExampleCounts`},
+            "lost"}``, the last being notes on what the corpus lost.
     Raises:
         PipelineError: a count is absent.
     """
@@ -29,7 +30,8 @@ def make(
         }
         rows.append(Row(corpus, label, label, cells))
     columns = [Column(column, places=0) for column in spec.columns]
-    return Table(**of_spec(name, spec), columns=columns, rows=rows, notes=list(spec.notes))
+    lost = [f"{label}: {note}." for corpus, label in layout.corpora.items() for note in counts[corpus]["lost"]]
+    return Table(**of_spec(name, spec), columns=columns, rows=rows, notes=[*spec.notes, *lost])
 
 
 def _count(counts: Mapping[str, Any], corpus: str, path: str) -> int:

@@ -5,6 +5,7 @@ The format is Stanford's: a token and its numbers, separated by single spaces, o
 lower-case, hence only its lower-case rows match, and a word that it has in capitals only counts as absent.
 """
 
+import codecs
 import hashlib
 import logging
 from collections.abc import Iterator
@@ -249,8 +250,10 @@ def _is_number(field: bytes) -> bool:
 
 
 def _blocks(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Yield blocks of whole lines."""
+    """Yield blocks of whole lines, without a byte order mark, which is no part of the first token."""
     rest = b""
+    if (start := file.read(len(codecs.BOM_UTF8))) != codecs.BOM_UTF8:
+        rest = start
     while data := file.read(_BLOCK):
         end = data.rfind(b"\n") + 1
         if end:

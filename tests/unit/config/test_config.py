@@ -211,7 +211,10 @@ def test_the_values_of_a_corpus_and_then_of_a_system_override_the_common_ones():
     assert config.for_corpus("large").embeddings.training.window == 5
     assert config.for_corpus("large").embeddings.training.epochs == config.embeddings.training.epochs
     assert config.training.batch_size == 16
-    assert config.for_corpus("small") is config
+    filtering = config.filtering.of_corpus(
+        config.sources["small"].unknown
+    )  # all that is not overridden but the corpus's
+    assert config.for_corpus("small") == config.model_copy(update={"filtering": filtering})
 
 
 def test_a_system_over_pieces_takes_the_list_of_its_corpus():

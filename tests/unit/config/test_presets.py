@@ -68,6 +68,23 @@ def test_every_published_value_of_a_paper_is_a_number_or_a_bound_at_one_place(pa
     assert all(re.fullmatch(r">?-?[\d.]+", row["value"]) for row in rows)
 
 
+@pytest.mark.parametrize(("paper", "preset"), PRESETS)
+def test_the_corpora_of_the_presets_lose_examples_with_unknown_words_as_published(paper, preset):
+    config = read(preset, paper)
+    for corpus in config.corpora:
+        filtering = config.for_corpus(corpus).filtering
+        assert (filtering.unknown, filtering.min_count) == ("drop_example", 1)
+
+
+def test_a_corpus_of_ones_own_keeps_its_held_out_examples_and_training_shows_the_replacement():
+    own = {"reader": "table", "label": "Own", "licence": "own", "bundles": [[{"name": "a.csv"}]]}
+    given = {"paper": "sepacvae", "preset": "small", "corpora": ["own"], "sources": {"own": own}}
+    filtering = read_run(ROOT, given).for_corpus("own").filtering
+    assert (filtering.unknown, filtering.min_count) == ("unk", 2)
+    chosen = read_run(ROOT, given | {"filtering": {"unknown": "drop_example"}}).for_corpus("own").filtering
+    assert (chosen.unknown, chosen.min_count) == ("drop_example", 1)
+
+
 # --- SepaCVAE --------------------------------------------------------------------------------------------------------
 
 

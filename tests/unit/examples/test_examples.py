@@ -19,7 +19,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples import windows
 from pipeline_lib.examples.counting import count_examples
 from pipeline_lib.examples.windows import extract_examples
-from pipeline_lib.files.formats import iter_parquet, read_parquet, write_parquet
+from pipeline_lib.files.formats import iter_parquet, read_json, read_parquet, write_json, write_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
@@ -36,7 +36,8 @@ def extracted(
     """Examples of each split and token counts, as the stage writes them."""
     write_parquet(folder / "dialogues.parquet", dialogues, DIALOGUES)
     outputs = {split: folder / f"{split}.parquet" for split in SPLITS}
-    extract_examples(folder / "dialogues.parquet", window, tokenise, outputs, folder / "tokens.parquet")
+    report = extract_examples(folder / "dialogues.parquet", window, tokenise, outputs, folder / "tokens.parquet")
+    write_json(folder / "report.json", report)
     examples = {split: read_parquet(path, EXAMPLES).to_pylist() for split, path in outputs.items()}
     return examples, read_parquet(folder / "tokens.parquet", TOKENS).to_pylist()
 
@@ -137,9 +138,10 @@ def corpora(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-def windows_of(rows: list[Row], window: Window) -> tuple[dict[str, list[Row]], int]:
-    """Examples of each split and how many dialogues have no window, by loops over lists."""
+def windows_of(rows: list[Row], window: Window) -> tuple[dict[str, list[Row]], dict[str, Counter[str]], int]:
+    """Examples and counts of each split, and how many dialogues have no window, by loops over lists."""
     examples: dict[str, list[Row]] = {split: [] for split in SPLITS}
+    counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     without = 0
     for name, group in groupby(rows, key=lambda row: row["dialogue_id"]):
         turns = list(group)
@@ -150,13 +152,15 @@ def windows_of(rows: list[Row], window: Window) -> tuple[dict[str, list[Row]], i
             part for part in stretches if [row["turn"] - part[0]["turn"] for row in part] == list(range(len(part)))
         ]
         without += not whole
+        counts[turns[0]["split"]]["across_gap"] += len(stretches) - len(whole)
         for part in whole:
             said = [" ".join(words) for words in tokens_of([row["text"] for row in part])]
             example = {"dialogue_id": name, "turn": part[0]["turn"], "context": " <turn> ".join(said[:-1])}
             example |= {"response": said[-1], "user": part[-1]["speaker"], "label": part[-1]["label"]}
+            counts[part[0]["split"]]["examples" if all(said) else "empty"] += 1
             if all(said):
                 examples[part[0]["split"]].append(example)
-    return examples, without
+    return examples, counts, without
 
 
 @pytest.mark.parametrize("window", WINDOWS, ids=lambda window: f"{window.context} {window.every}")
@@ -170,14 +174,15 @@ def test_examples_are_the_windows_that_a_loop_finds_wherever_batches_end(
     batch_size: int,
 ) -> None:
     caplog.clear()
+    folder = tmp_path_factory.mktemp("windows")
     with pytest.MonkeyPatch.context() as patch, caplog.at_level("INFO"):
         patch.setattr(windows, "iter_parquet", lambda *a: iter_parquet(*a, batch_size=batch_size))
-        examples, _ = extracted(
-            tmp_path_factory.mktemp("windows"), pa.Table.from_pylist(rows, schema=DIALOGUES), window
-        )
+        examples, _ = extracted(folder, pa.Table.from_pylist(rows, schema=DIALOGUES), window)
     ids = [example.pop("example_id") for own in examples.values() for example in own]
-    expected, without = windows_of(rows, window)
+    expected, counts, without = windows_of(rows, window)
     assert examples == expected
+    report = read_json(folder / "report.json")
+    assert {split: Counter({k: v for k, v in own.items() if v}) for split, own in report.items()} == counts
     assert ids == list(range(len(ids)))
     assert f"without a window: {without} of {len({row['dialogue_id'] for row in rows})}" in caplog.text
 
@@ -196,6 +201,31 @@ def test_a_corpus_too_short_for_its_window_is_an_error_that_names_the_window(tmp
         extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES), Window(context=2))
     assert "3 consecutive turns" in caught.value.expected
     assert "window" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("turns", "problem", "remedy"),
+    [
+        ([0], "each of the 3 dialogues has one turn", "columns: {dialogue: …}"),
+        ([0, 10, 20], "2 windows across gaps between turn numbers", "gaps: join"),
+    ],
+)
+def test_a_corpus_without_a_neighboring_turn_is_an_error_that_says_which_setting_would_help(
+    tmp_path: Path, turns: list[int], problem: str, remedy: str
+) -> None:
+    table = [row for split in SPLITS for row in dialogue(split, *"abc"[: len(turns)], turns=turns)]
+    with pytest.raises(PipelineError, match=problem) as caught:
+        extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))
+    assert remedy in caught.value.remedy
+
+
+def test_many_dialogues_without_a_window_are_worth_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    table = [row for split in SPLITS for row in dialogue(split, "a", "b")]
+    extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))
+    assert "Warning" not in caplog.text
+    table += [row | {"dialogue_id": str(n)} for n in range(4) for row in dialogue("train", "alone")]
+    extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))
+    assert "4 of 7 dialogues are too short for an example" in caplog.text
 
 
 # --- counts --------------------------------------------------------------------------------------------------------
@@ -246,7 +276,7 @@ def related(examples: list[tuple[str, str]]) -> tuple[dict[str, set[str]], dict[
 
 def test_the_command_lines_lead_from_a_source_to_t_minus_one_pairs_of_each_dialogue(tmp_path: Path) -> None:
     source = Source(reader="synthetic", label="s", licence="own", synthetic=Synthetic(dialogues=60))
-    settings = ["--window", "{}", "--tokeniser", "english"]
+    settings = ["--window", "{}", "--tokeniser", "english", "--report", "report.json"]
     splits = [argument for split in SPLITS for argument in (f"--{split}", f"{split}.parquet")]
     for command in (
         ["extract_dialogues", "--source", source.model_dump_json(), "--out", "dialogues.parquet"],
@@ -255,6 +285,7 @@ def test_the_command_lines_lead_from_a_source_to_t_minus_one_pairs_of_each_dialo
         script = SCRIPTS / f"{command[0]}.py"
         subprocess.run([sys.executable, script, *command[1:]], cwd=tmp_path, check=True, capture_output=True)
     examples = sum(count_examples(tmp_path / f"{split}.parquet", tmp_path / "scratch").examples for split in SPLITS)
+    assert sum(own["examples"] for own in read_json(tmp_path / "report.json").values()) == examples
     assert examples == read_parquet(tmp_path / "dialogues.parquet").num_rows - 60
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.filtering import filter_examples, known_tokens
-from pipeline_lib.files.formats import read_json, read_parquet, write_parquet
+from pipeline_lib.files.formats import read_json, read_parquet, write_json, write_parquet
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
@@ -47,11 +47,13 @@ def _examples(path: Path, rows: list[tuple[str, str]]) -> Path:
 
 def _plain_filter(rows: list[tuple[str, str]], known: set[str], rule: Filtering) -> tuple[list, collections.Counter]:
     kept, counts = [], collections.Counter(read=len(rows))
+    known = known | {"<turn>"}
     for row in rows:
         sides, reason = [], None
         for text in row:
             tokens = text.split()
-            known = known | {"<turn>"}
+            counts["tokens"] += sum(token != "<turn>" for token in tokens)
+            counts["unknown_tokens"] += sum(token not in known for token in tokens)
             if rule.unknown == "drop_example" and any(token not in known for token in tokens):
                 reason = "unknown_token"
             if rule.unknown == "drop_token":
@@ -168,10 +170,14 @@ def test_the_script_filters_three_splits_and_reports_what_it_dropped(tmp_path: P
         command += [f"--{name}", str(path)]
     for split in SPLITS:
         command += [f"--out-{split}", str(tmp_path / f"out_{split}.parquet")]
-    subprocess.run([*command, "--report", str(tmp_path / "report.json")], check=True, capture_output=True)
+    windows = {split: {"examples": 2, "empty": 0, "across_gap": 3} for split in SPLITS}
+    write_json(tmp_path / "windows.json", windows)
+    command += ["--windows", str(tmp_path / "windows.json"), "--report", str(tmp_path / "report.json")]
+    subprocess.run(command, check=True, capture_output=True)
     report = read_json(tmp_path / "report.json")
     assert report["train"]["kept"] == 1
     assert report["train"]["unknown_token"] == 1
+    assert report["train"]["across_gap"] == 3
     assert report["test"]["kept"] == 1
     assert report == json.loads(json.dumps(report))
     assert len(read_parquet(tmp_path / "out_test.parquet", EXAMPLES)) == 1

@@ -35,6 +35,7 @@ def counts(**changes):
         "corpus": "dd",
         "vocabulary": 10_100,
         "splits": {s: split for s in ("train", "validation", "test")},
+        "lost": [],
     } | changes
 
 
@@ -50,6 +51,12 @@ def test_our_counts_are_beside_the_published_ones(tmp_path):
     assert "- Counted once." in text
     write_table(table, *(tmp_path / f"t.{kind}" for kind in ("csv", "md", "tex", "json")))
     assert read_table(tmp_path / "t.json") == table
+
+
+def test_what_a_corpus_lost_is_a_note_below_its_counts():
+    lost = ["examples dropped for an unknown token: 41.8 % of test (974 of 2,330)"]
+    table = make("table1", SPEC, LAYOUT, {"dd": counts(lost=lost)}, published())
+    assert table.notes == ["Counted once.", f"DailyDialog: {lost[0]}."]
 
 
 @pytest.mark.parametrize("path", ["train.examples", "train.words", "words"])

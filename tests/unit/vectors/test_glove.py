@@ -45,6 +45,15 @@ def test_wanted_rows_are_read_from_text_gz_and_zip(tmp_path: Path, name: str, en
     assert found.rows == 5
 
 
+@pytest.mark.parametrize("content", [PLAIN, "the 0.1 -0.2 3e-2", "t 1\n"])
+def test_a_byte_order_mark_does_not_become_part_of_the_first_token(tmp_path: Path, content: str) -> None:
+    wanted = pa.array(["the", "t", "cat"])
+    with_mark = select_vectors(_file(tmp_path, content.encode("utf-8-sig"), "mark.txt"), wanted)
+    without = select_vectors(_file(tmp_path, content, "plain.txt"), wanted)
+    assert with_mark.tokens.to_pylist() == without.tokens.to_pylist()
+    np.testing.assert_array_equal(with_mark.vectors, without.vectors)
+
+
 def test_what_is_written_names_its_source(tmp_path: Path) -> None:
     path, out = _file(tmp_path, PLAIN), tmp_path / "vectors.parquet"
     select_vectors(path, pa.array(["cat"])).write(out)
