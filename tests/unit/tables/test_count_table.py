@@ -1,8 +1,10 @@
 """Tables of counts, and the values that papers print."""
 
 import csv
+import re
 
 import pytest
+import yaml
 
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import CountTable
@@ -50,6 +52,21 @@ def test_our_counts_are_beside_the_published_ones(tmp_path):
     assert "- Counted once." in text
     write_table(table, *(tmp_path / f"t.{kind}" for kind in ("csv", "md", "tex", "json")))
     assert read_table(tmp_path / "t.json") == table
+
+
+def test_notes_on_published_values_stand_only_where_there_are_some():
+    spec = SPEC.model_copy(update={"published_notes": ["Printed in 2021."]})
+    assert make("table1", spec, LAYOUT, {"dd": counts()}, published()).notes == ["Counted once.", "Printed in 2021."]
+    own = LAYOUT.model_copy(update={"corpora": {"dd": "A corpus of one's own"}})
+    assert make("table1", spec, own, {"dd": counts()}, published()).notes == ["Counted once."]
+
+
+@pytest.mark.parametrize("file", sorted(PUBLISHED.parents[1].glob("*/paper.yaml")), ids=lambda file: file.parent.name)
+def test_what_a_shipped_paper_says_of_published_values_stands_in_the_notes_on_these(file):
+    """Its captions and other notes are printed for corpora that the paper never saw, too."""
+    for name, table in yaml.safe_load(file.read_text(encoding="utf-8"))["tables"].items():
+        for text in (table.get("caption", ""), *table.get("notes", ())):
+            assert not re.search("publish|paper prints|paper's own", text), (name, text)
 
 
 @pytest.mark.parametrize("path", ["train.examples", "train.words", "words"])
