@@ -13,7 +13,8 @@ import socket
 import sys
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.stage.cli import SCHEDULER, report
+from pipeline_lib.stage.cli import report
+from pipeline_lib.stage.watch import SCHEDULER
 
 
 def main() -> None:
