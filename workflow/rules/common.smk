@@ -1,5 +1,6 @@
 # What all rules share: the checked configuration, paths, wildcards, and the fingerprint of a stage's code.
 
+import atexit
 import json
 import os
 import re
@@ -12,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 
 from pipeline_lib.config.loading import PUBLISHED, read_run
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.disk import report_full_disk
+from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, report_full_temporary_folder
 from pipeline_lib.metrics.suite import needs_vectors
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.stage.fingerprint import stage_fingerprint
@@ -31,12 +32,14 @@ def files_of_configuration():
 
 
 try:
+    check_temporary_folder()
     CONFIG = read_run(ROOT, config, [] if AS_MODULE else files_of_configuration())
     check_options(ANALYSES, CONFIG.analyses)
     check_options(FIGURES, CONFIG.figures)
     VECTORS_SCORED = needs_vectors(CONFIG.metrics_shown)  # an unknown metric is an error here
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
+atexit.register(report_full_temporary_folder)  # what fills up meanwhile ends in a traceback of Snakemake's own
 
 RESULTS = Path(CONFIG.results)
 LOGS = RESULTS / "logs"
