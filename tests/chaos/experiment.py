@@ -223,7 +223,7 @@ class Experiment:
         source = {"reader": "table", "label": "Served", "licence": "none", "bundles": [[file]]}
         changes = {"corpora": ["served"], "sources": {"served": source}}
         target = "results/raw/served/manifest.json"
-        times = 1 if behaviour == "stalls" else self.rng.choice([1, 2, 9])
+        times = 1 if behaviour in ("stalls", "drips") else self.rng.choice([1, 2, 9])
         fault = self.fault(f"download: {behaviour}", "raw/served/talk.csv", f"{times} times")
         if behaviour == "job killed":
             server.misbehave("stalls", 1)

@@ -1,5 +1,6 @@
 # What all rules share: the checked configuration, paths, wildcards, and the fingerprint of a stage's code.
 
+import atexit
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from snakemake.logging import logger
 from pipeline_lib.config.loading import PUBLISHED, layers_of_run, load, place_of
 from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.disk import report_full_disk
+from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, report_full_temporary_folder
 from pipeline_lib.metrics.suite import needs_vectors
 from pipeline_lib.runs.checks import check_responses, check_run
 from pipeline_lib.schemas.dialogues import SPLITS
@@ -34,6 +35,7 @@ def files_of_configuration():
 
 
 try:
+    check_temporary_folder()
     LAYERS = layers_of_run(ROOT, config, [] if AS_MODULE else files_of_configuration())
     CONFIG = load(LAYERS, ROOT / "papers")
     check_run(CONFIG, LAYERS)
@@ -42,6 +44,7 @@ except PipelineError as error:
 if not workflow.remote_exec:  # a job on a cluster reads all of this again
     for warning in unusual(CONFIG, partial(place_of, LAYERS)):
         logger.warning(warning)
+atexit.register(report_full_temporary_folder)  # what fills up meanwhile ends in a traceback of Snakemake's own
 
 RESULTS = Path(CONFIG.results)
 LOGS = RESULTS / "logs"

@@ -7,9 +7,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 
-import torch
-
-from pipeline_lib.compute.device import choose_device, keep_freed_memory
+from pipeline_lib.compute.device import choose_device, keep_freed_memory, seed_weights
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.layout import Description
 from pipeline_lib.config.training import Training
@@ -41,7 +39,7 @@ def main(
     keep_freed_memory()
     units = read_units(vocabulary)
     device, ranks = choose_device(settings.device), Ranks()
-    torch.manual_seed(seed)
+    seed_weights(seed)
     network = saved.build(description, units)
     for trained in starts_from:
         saved.start_from(network, trained)

@@ -4,7 +4,8 @@ Texts are compared by the cosine of their mean word vectors over content words. 
 
 - it has several different responses, no more alike than the responses to different contexts are on average;
 - it has at least `FEWEST_CONTENT_WORDS` different content words: "yes ." contradicts nothing;
-- its nearest contexts of validation and test are nearer than those of half of the contexts with several responses.
+- its nearest contexts of validation and test are nearer than those of half of the contexts with several responses;
+  a context of the same words in the same order is not counted among them: it says nothing about similar ones.
 
 Of these the ones with the least alike responses are taken, and ties go to the context that comes first in the
 alphabet. Texts that share half of their words or more are near-duplicates: a case needs several responses that are
@@ -102,7 +103,12 @@ def find_cases(
         split: _texts(_different(tables[split]["context"]), space, language) for split in tables if split != "train"
     }
     near = {
-        split: _nearest(contexts.units(several.context), texts.units(slice(None)), options.neighbours)
+        split: _nearest(
+            contexts.units(several.context),
+            texts.units(slice(None)),
+            options.neighbours,
+            _places_of(contexts.text.take(pa.array(several.context)), texts.text),
+        )
         for split, texts in others.items()
     }
     ranking = _rank(several, [cosine[:, 0] for _, cosine in near.values()], responses)
@@ -111,6 +117,8 @@ def find_cases(
         rows += [{"case": case, "similarity": float(several.similarity[i])} | row for row in own]
         for split, (index, cosine) in near.items():
             for j, value in zip(index[i], cosine[i], strict=True):
+                if not np.isfinite(value):
+                    continue  # the split has too few other contexts
                 first = _examples_of(tables[split], split, others[split].text[j].as_py())[0]
                 rows.append({"case": case, "similarity": float(value)} | first)
     return pa.Table.from_pylist(rows, CASES)
@@ -175,11 +183,21 @@ def _mean_cosine(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     return ((total**2).sum(axis=-1) - count) / (count * (count - 1))
 
 
-def _nearest(left: np.ndarray, right: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+def _places_of(texts: pa.Array, others: pa.Array) -> np.ndarray:
+    """Find each of ``texts`` (M,) among ``others`` (T,): (M,) int64, -1 where it is not there."""
+    return np.asarray(pc.fill_null(pc.index_in(texts, value_set=others), -1)).astype(np.int64)
+
+
+def _nearest(
+    left: np.ndarray, right: np.ndarray, most: int, equal: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the ``most`` nearest of ``right`` (T, D) for each of ``left`` (M, D), nearest first, all unit vectors.
 
+    Args:
+        equal: (M,) int64, the one of ``right`` that is the same text, which is passed over; -1: none is.
     Returns:
-        (M, K) int64 and (M, K) float64 cosines, K = min(most, T); ties go to the lowest index.
+        (M, K) int64 and (M, K) float64 cosines, K = min(most, T); ties go to the lowest index. A cosine is -inf where
+        no text is left.
     """
     k = min(most, len(right))
     index, cosine = np.empty((len(left), k), np.int64), np.empty((len(left), k))
@@ -187,6 +205,9 @@ def _nearest(left: np.ndarray, right: np.ndarray, most: int) -> tuple[np.ndarray
         part = slice(low, low + ROWS)
         # rounded: equal texts must not differ in the last bit, or ties would depend on the machine
         similarity = np.round((left[part] @ right.T).astype(np.float64), 6)
+        if equal is not None:
+            same = np.flatnonzero(equal[part] >= 0)
+            similarity[same, equal[part][same]] = -np.inf
         for rank in range(k):
             best = similarity.argmax(axis=1)
             rows = np.arange(len(best))
@@ -202,7 +223,7 @@ def _rank(several: _Several, nearest: Sequence[np.ndarray], responses: _Texts) -
     n = int((responses.words.lengths > 0).sum())
     parts = (responses.units(slice(low, low + ROWS)) for low in range(0, len(responses.text), ROWS))
     usual = _mean_cosine(np.sum([part.sum(axis=0, dtype=np.float64) for part in parts], axis=0), np.array(n))
-    close = np.all([values >= np.median(values) for values in nearest], axis=0)
+    close = np.all([np.isfinite(values) & (values >= np.median(values)) for values in nearest], axis=0)
     similarity = np.round(several.similarity, 6)
     order = np.argsort(similarity, kind="stable")  # contexts are in alphabetical order already
     return order[(close & (similarity <= usual))[order]]

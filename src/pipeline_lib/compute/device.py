@@ -62,6 +62,11 @@ def keep_freed_memory() -> None:
     mallopt(trim_threshold, -1)
 
 
+def seed_weights(seed: int) -> None:
+    """Have the initial weights of what is built from now on follow from ``seed``."""
+    torch.manual_seed(seed)
+
+
 def seeded(device: torch.device, *parts: int) -> torch.Generator:
     """Make a generator whose stream is a function of ``parts`` (seed, step, ...): noise that needs no stored state."""
     from numpy.random import SeedSequence

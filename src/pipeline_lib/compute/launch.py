@@ -15,7 +15,8 @@ import sys
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files import store
 from pipeline_lib.files.provenance import current_job
-from pipeline_lib.stage.cli import SCHEDULER, report
+from pipeline_lib.stage.cli import report
+from pipeline_lib.stage.watch import SCHEDULER
 
 
 def main() -> None:

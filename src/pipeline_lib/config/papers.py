@@ -38,6 +38,9 @@ class TableSpec(Settings):
     )
     digits: Positive = Field(default=3, description="decimals of a cell")
     notes: list[str] = Field(default=[], description="further notes below the table")
+    published_notes: list[str] = Field(
+        default=[], description="further notes on published values; left out where no corpus of the table has any"
+    )
 
 
 class CountTable(TableSpec):

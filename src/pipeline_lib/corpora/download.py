@@ -3,6 +3,7 @@
 import http.client
 import logging
 import os
+import re
 import shutil
 import time
 import urllib.error
@@ -10,10 +11,13 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from http.client import HTTPMessage
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 from pipeline_lib.config.corpora import RemoteFile
+from pipeline_lib.corpora.patience import DeadlineError, Patience, watched
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.atomic import atomic, publish
 from pipeline_lib.files.checksums import checksum_file, intact, sha256
@@ -23,25 +27,12 @@ from pipeline_lib.stage.progress import ProgressBar
 log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 18  # bytes read at a time
-
-
-@dataclass(frozen=True)
-class Patience:
-    """Time limits and attempts of a download.
-
-    Args:
-        timeout: seconds without a byte after which a connection is given up.
-        attempts: failures in a row, none of which brought a new byte, after which a URL is given up.
-        pause: seconds before the second attempt; doubled before each further one.
-    """
-
-    timeout: float = 30.0
-    attempts: int = 5
-    pause: float = 1.0
+_PATIENCE = Patience()
+_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")  # of a reply: first and last byte, and how many there are
 
 
 def fetch_bundle(
-    bundles: Sequence[Sequence[RemoteFile]], mirrors: list[Path], folder: Path, patience: Patience = Patience()
+    bundles: Sequence[Sequence[RemoteFile]], mirrors: list[Path], folder: Path, patience: Patience = _PATIENCE
 ) -> list[dict[str, Any]]:
     """Bring the first complete one of several alternative sets of files into ``folder``.
 
@@ -90,8 +81,9 @@ def _obtain(
         return any(_copy(candidate, target, file, reasons) for candidate in candidates)
 
     if patience is not None:
+        until = time.monotonic() + patience.deadline
         with _full_disk_named(target):
-            return present() or any(_download(url, target, file, patience, reasons) for url in file.urls)
+            return present() or any(_download(url, target, file, patience, until, reasons) for url in file.urls)
     if file.sha256 is None:  # nothing tells whether the file at hand is still the mirror's
         return mirrored() or present()
     return present() or mirrored()
@@ -158,7 +150,7 @@ class _Version:
         return any(a != b for a, b in zip(astuple(self), astuple(other), strict=True) if a and b)
 
 
-def _download(url: str, target: Path, file: RemoteFile, patience: Patience, reasons: list[str]) -> bool:
+def _download(url: str, target: Path, file: RemoteFile, patience: Patience, until: float, reasons: list[str]) -> bool:
     part = target.with_name(target.name + ".part")
     version = None
     if file.sha256 is None:  # without a checksum nobody can tell what a part from an earlier run belongs to
@@ -169,14 +161,18 @@ def _download(url: str, target: Path, file: RemoteFile, patience: Patience, reas
     failures = 0
     while True:
         try:
-            _receive(url, part, patience.timeout, version)
+            with watched(patience, until, lambda: _size(part)):
+                _receive(url, part, patience.timeout, version)
+        except DeadlineError as late:
+            reasons.append(f"{url}: {late}; {_size(part):,} bytes have arrived")
+            return False
         except (_RefusedError, ValueError) as refusal:  # ValueError: not a URL
             reasons.append(f"{url}: {refusal}")
             return False
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and is_disk_full(error):
                 raise
-            failures = 1 if _size(part) > furthest else failures + 1
+            failures = 1 if _size(part) >= furthest + patience.least else failures + 1
             furthest = max(furthest, _size(part))
             if failures >= patience.attempts:
                 reasons.append(f"{url}: {error or type(error).__name__} ({failures} attempts in a row)")
@@ -202,18 +198,19 @@ def _receive(url: str, part: Path, timeout: float, version: _Version | None) -> 
         _RefusedError: asking again is of no use.
         OSError, HTTPException: it may be, and what has arrived is kept.
     """
+    asked_from = _size(part)
     request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "pipeline-lib"})
-    if _size(part):
-        request.add_header("Range", f"bytes={_size(part)}-")
+    if asked_from:
+        request.add_header("Range", f"bytes={asked_from}-")
         if version:
             request.add_header("If-Range", version.validator)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as reply:
+        with urllib.request.build_opener(_WebRedirects).open(request, timeout=timeout) as reply:
             _store(reply, part, version)
     except urllib.error.HTTPError as error:
-        if error.code == 416:
-            complete = version is None or version.total in (0, _size(part))
-            if complete and error.headers.get("Content-Range") == f"bytes */{_size(part)}":
+        if error.code == 416 and asked_from:
+            complete = version is None or version.total in (0, asked_from)
+            if complete and error.headers.get("Content-Range") == f"bytes */{asked_from}":
                 return  # nothing is missing: an earlier run ended between the last byte and the renaming
             part.unlink()
             raise ConnectionError("the part on disk is not of this file; started again") from None
@@ -222,12 +219,24 @@ def _receive(url: str, part: Path, timeout: float, version: _Version | None) -> 
         raise _RefusedError(f"HTTP status {error.code} {error.reason}") from None
 
 
+class _WebRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect to another web address and refuses any other, such as ftp."""
+
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        if urlsplit(newurl).scheme not in ("http", "https"):
+            raise _RefusedError(f"HTTP status {code}: redirected to {newurl}, which is no web address")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _store(reply: Any, part: Path, version: _Version | None) -> None:
     if reply.headers.get_content_type() == "text/html" and not part.name.endswith((".html.part", ".htm.part")):
         raise _RefusedError("a web page (text/html) came in place of the file")
+    _check_encoding(reply, part)
     start = _size(part) if reply.status == 206 else 0  # 200: the server ignores ranges
-    if start and not reply.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
-        part.unlink()
+    if reply.status == 206 and not _is_range_from(start, reply.headers.get("Content-Range", "")):
+        part.unlink(missing_ok=True)
         raise ConnectionError("the server sent another range than was asked for")
     total = _total(reply, start)
     if version:
@@ -243,20 +252,44 @@ def _store(reply: Any, part: Path, version: _Version | None) -> None:
     ):
         while chunk := reply.read1(_CHUNK):  # what has arrived is kept should the next read stall
             out.write(chunk)
+            out.flush()  # what has arrived is counted by the size of the file
             bar.advance(len(chunk))
-        out.flush()
-        os.fsync(out.fileno())
     if total is not None and _size(part) < total:
         raise ConnectionError(f"the connection ended after {_size(part):,} of {total:,} bytes")
 
 
+def _check_encoding(reply: Any, part: Path) -> None:
+    """Refuse a body that was compressed for the way; of a file that is compressed itself, servers may say the same."""
+    encoding = reply.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding in ("gzip", "x-gzip") and part.name.endswith((".gz.part", ".tgz.part")):
+        return
+    if encoding not in ("", "identity"):
+        raise _RefusedError(f"the server compressed the file (Content-Encoding: {encoding}), which was not asked for")
+
+
+def _is_range_from(start: int, stated: str) -> bool:
+    """Tell whether a Content-Range begins at ``start`` and makes sense."""
+    if not (found := _RANGE.fullmatch(stated.strip())):
+        return False
+    first, last, total = found.groups()
+    return start == int(first) <= int(last) and (total == "*" or int(last) < int(total))
+
+
 def _total(reply: Any, start: int) -> int | None:
-    """Return the bytes of the whole file, of which the reply holds those from ``start`` on."""
+    """Return the bytes of the whole file, of which the reply holds those from ``start`` on.
+
+    Raises:
+        _RefusedError: the length that the server states is no number of bytes.
+    """
     stated = reply.headers.get("Content-Range", "").rpartition("/")[2]
     if start and stated.isdecimal():  # it may be an asterisk
         return int(stated)
     length = reply.headers.get("Content-Length")
-    return start + int(length) if length else None
+    if not length:
+        return None
+    if not (length.isascii() and length.isdecimal()):
+        raise _RefusedError(f"the server states a length of {length[:40]!r} bytes (Content-Length)")
+    return start + int(length)
 
 
 def _size(path: Path) -> int:

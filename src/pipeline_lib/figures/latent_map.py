@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FEWEST = 4  # examples; t-SNE of fewer shows nothing
 _PANELS_IN_ROW = 4
+_ENTRIES = 2  # of the legend, on each inch of its width: numbers of two digits are the widest
 MAP = pa.schema(
     [
         pa.field("system", pa.string(), nullable=False),
@@ -127,15 +128,16 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
     columns = min(len(labels), _PANELS_IN_ROW)
     rows = -(-len(labels) // columns)
     with style.drawing():
-        width = style.PAGE * columns / _PANELS_IN_ROW
-        figure = style.new_figure(max(width, style.COLUMN), 0.45 + 2.15 * rows)
+        width = max(style.PAGE * columns / _PANELS_IN_ROW, style.COLUMN)
+        in_line = max(1, min(len(groups), int(_ENTRIES * width)))
+        figure = style.new_figure(width, 2.25 * rows + 0.3 + 0.16 * -(-len(groups) // in_line))
         panels = figure.subplots(rows, columns, squeeze=False).flat
         for axes, (system, label) in zip(panels, labels.items(), strict=False):
             _draw_panel(axes, table.filter(pc.field("system") == system), label)
         for axes in list(panels)[len(labels) :]:
             axes.set_axis_off()
         if groups:
-            _add_legend(figure, groups)
+            _add_legend(figure, groups, in_line)
     return figure
 
 
@@ -179,7 +181,7 @@ def _measures(row: dict[str, float | None]) -> list[str]:
     return [*lines, f"NMI with known labels {row['nmi_labels']:.3f}"] if row["nmi_labels"] is not None else lines
 
 
-def _add_legend(figure: "Figure", groups: list[int]) -> None:
+def _add_legend(figure: "Figure", groups: list[int], in_line: int) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
@@ -187,7 +189,7 @@ def _add_legend(figure: "Figure", groups: list[int]) -> None:
         for group, (colour, marker) in ((group, _look(group)) for group in groups)
     ]
     figure.legend(
-        handles=handles, loc="outside lower center", ncols=min(len(groups), 16), title="group", title_fontsize=7,
+        handles=handles, loc="outside lower center", ncols=in_line, title="group", title_fontsize=7,
         handletextpad=0.1, columnspacing=1.0,
     )  # fmt: skip
 

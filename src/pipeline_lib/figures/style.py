@@ -28,6 +28,8 @@ GREY, RULE = "#595959", "#D9D9D9"  # for the background and grid lines
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#C9B400", "#0072B2", "#D55E00", "#CC79A7"
 PALETTE = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE, SKY, YELLOW, BLACK)
+# Colours of systems that a user adds, far from those above: four of Tol's (2021) muted scheme, and two between them.
+ADDED = ("#332288", "#882255", "#999933", "#661100", "#6B6BD6", "#005F56")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _SOLID, _DASHED, _DOTTED, _DASH_DOT = (0, ()), (0, (4, 1.6)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5))
 _LONG, _SHORT, _DASH_DOT_DOT = (0, (8, 2)), (0, (2.2, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5))
@@ -97,9 +99,9 @@ def look_of(system: str) -> Look:
     if system in _LOOKS:
         return _LOOKS[system]
     number = int.from_bytes(sha256(system.encode()).digest()[:4], "big")
-    number, colour = divmod(number, len(PALETTE))
+    number, colour = divmod(number, len(ADDED))
     marker, dashes = number % len(MARKERS), (_SOLID, _DASHED, _DASH_DOT, _DASH_DOT_DOT, _LONG)
-    return Look(PALETTE[colour], dashes[number // len(MARKERS) % len(dashes)], MARKERS[marker])
+    return Look(ADDED[colour], dashes[number // len(MARKERS) % len(dashes)], MARKERS[marker])
 
 
 def drawing() -> AbstractContextManager[None]:

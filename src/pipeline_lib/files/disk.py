@@ -1,4 +1,4 @@
-"""The error of a full disk."""
+"""The errors of a full disk."""
 
 import errno
 import os
@@ -19,12 +19,45 @@ def is_disk_full(error: OSError) -> bool:
 
 def report_full_disk(folder: Path) -> None:
     """Print the error of a full disk if that of ``folder`` is: a stage's log, on the same disk, may have lost it."""
+    if _is_full(folder):
+        print(disk_full(folder, "room for a log"), file=sys.stderr)
+
+
+def check_temporary_folder() -> None:
+    """Check that there is room for what Snakemake writes when it chooses its next jobs.
+
+    It is for the beginning and the end of a run: without room, Snakemake stops with a traceback, whoever is to blame.
+
+    Raises:
+        PipelineError: the temporary folder is full.
+    """
+    variable = "TMP" if "TMP" in os.environ else "TMPDIR"  # as PuLP has it, with which Snakemake chooses
+    folder = Path(os.environ.get(variable) or tempfile.gettempdir())  # the latter passes over a full one in silence
+    if _is_full(folder):
+        raise PipelineError(
+            "no space left in the temporary folder",
+            where=folder,
+            expected="room for what Snakemake writes when it chooses its next jobs, and for temporary files of jobs",
+            remedy=f"free some space there, or set the variable {variable} to a larger folder, then run the same "
+            "command again",
+        )
+
+
+def report_full_temporary_folder() -> None:
+    """Print the error of `check_temporary_folder`, if there is one."""
+    try:
+        check_temporary_folder()
+    except PipelineError as error:
+        print(error, file=sys.stderr)
+
+
+def _is_full(folder: Path) -> bool:
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(_ROOM))
     except OSError as error:
-        if is_disk_full(error):
-            print(disk_full(folder, "room for a log"), file=sys.stderr)
+        return is_disk_full(error)
+    return False
 
 
 def disk_full(where: Path | str, expected: str) -> PipelineError:

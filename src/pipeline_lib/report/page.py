@@ -26,7 +26,7 @@ from pipeline_lib.report.script_data import write_call
 from pipeline_lib.report.shown_tables import as_json, signatures
 from pipeline_lib.runs.manifest import Manifest
 from pipeline_lib.schemas.responses import ORACLE
-from pipeline_lib.tables.cells import Block, Table
+from pipeline_lib.tables.cells import Block, Cell, Table
 from pipeline_lib.tables.files import read_table
 
 STYLES = ("vendor/tabulator_simple.min.css", "static/report.css")
@@ -37,6 +37,8 @@ SCRIPTS = (
     "static/text.js",
     "static/grid.js",
     "static/items.js",
+    "static/paper.js",
+    "static/scroll_hint.js",
     "static/tables.js",
     "static/item_view.js",
     "static/explorer.js",
@@ -81,7 +83,8 @@ def write_page(contents: Contents, index: Path) -> None:
     }
     write_call(folder / "app/data.js", "Report.receiveData", data)
     shown = [_shown(table) for table in tables]
-    write_text(index, _render(manifest, config, corpora, shown, figures, bool(contents.items)))
+    cells = [cell for table in tables for row in table.rows for cell in row.cells.values()]
+    write_text(index, _render(manifest, config, corpora, shown, cells, figures, bool(contents.items)))
 
 
 def _render(
@@ -89,6 +92,7 @@ def _render(
     config: Config,
     corpora: Mapping[str, str],
     tables: Sequence[Mapping[str, Any]],
+    cells: Sequence[Cell],
     figures: Sequence[Mapping[str, Any]],
     has_items: bool,
 ) -> str:
@@ -113,6 +117,8 @@ def _render(
         tables=tables,
         figures=figures,
         has_items=has_items,
+        has_published=any(cell.published for cell in cells),
+        has_differences=any(cell.difference is not None or cell.change for cell in cells),
         scripts=[*(f"app/{Path(name).name}" for name in SCRIPTS), "app/data.js"],
     )
 

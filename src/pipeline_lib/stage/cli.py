@@ -4,9 +4,7 @@ import argparse
 import inspect
 import os
 import signal
-import socket
 import sys
-import threading
 import time
 import typing
 from collections.abc import Callable
@@ -19,8 +17,6 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files import store
 from pipeline_lib.files.provenance import current_job
 
-SCHEDULER = "PIPELINE_SCHEDULER"  # host:number of the process that started this job; set by the workflow
-
 
 def run(main: Callable[..., None]) -> None:
     """Parse ``sys.argv`` for ``main`` and call it.
@@ -28,18 +24,9 @@ def run(main: Callable[..., None]) -> None:
     ``Path``, ``str``, ``int`` and ``float`` parameters become options of that type, ``list`` parameters take several
     values, ``dict[str, ...]`` parameters several of the form name=value, a parameter of one kind of `Settings` or of
     several takes its JSON. Errors: see `report`.
-
-    A job whose scheduler was killed stops as after SIGTERM: the next run starts it again, and two of one job would
-    train into one folder. So does a process of a training job whose torchrun was.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # temporary files are removed on the way
-    host, _, scheduler = os.environ.get(SCHEDULER, "").partition(":")
-    if host == socket.gethostname():  # not a process of a training job that lies on another node
-        _stop_when(lambda: _has_ended(int(scheduler)))
-    if "LOCAL_RANK" in os.environ:
-        torchrun = os.getppid()
-        _stop_when(lambda: os.getppid() != torchrun)
     report(lambda: _work(main))
 
 
@@ -75,25 +62,6 @@ def report(work: Callable[[], None]) -> None:
             disk_full(error.filename or "a log or a file in progress", "room for what this job writes"), file=sys.stderr
         )
         sys.exit(1)
-
-
-def _stop_when(ended: Callable[[], bool]) -> None:
-    def watch() -> None:
-        while not ended():
-            time.sleep(0.5)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # the one that sleeps or reads
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _has_ended(process: int) -> bool:
-    try:
-        os.kill(process, 0)  # asks whether it lives
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass  # the number is another user's process by now, or the scheduler is: nothing can be told
-    return False
 
 
 def _arguments(main: Callable[..., None]) -> dict[str, Any]:

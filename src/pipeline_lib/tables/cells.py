@@ -128,6 +128,16 @@ def of_spec(name: str, spec: AnyTable) -> dict[str, Any]:
     return {"name": name, "kind": spec.kind, "number": spec.number, "title": spec.title, "caption": spec.caption}
 
 
+def notes_of_spec(spec: AnyTable, rows: Sequence[Row]) -> list[str]:
+    """Give the notes that a table's declaration adds; those on published values only where a row has one."""
+    return [*spec.notes, *(spec.published_notes if any(map(has_published, rows)) else [])]
+
+
+def has_published(row: Row) -> bool:
+    """Tell whether the paper prints a value of this row."""
+    return any(cell.published for cell in row.cells.values())
+
+
 def printed_as(spec: AnyTable, layout: Layout, system: str) -> str:
     """Give the name under which the paper prints a row of this table."""
     return spec.as_.get(system) or layout.systems[system].label

@@ -7,7 +7,7 @@ from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import CountTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.dialogues import SPLITS
-from pipeline_lib.tables.cells import Cell, Column, Row, Table, of_spec
+from pipeline_lib.tables.cells import Cell, Column, Row, Table, notes_of_spec, of_spec
 from pipeline_lib.tables.published import Published
 
 
@@ -31,7 +31,7 @@ def make(
         rows.append(Row(corpus, label, label, cells))
     columns = [Column(column, places=0) for column in spec.columns]
     lost = [f"{label}: {note}." for corpus, label in layout.corpora.items() for note in counts[corpus]["lost"]]
-    return Table(**of_spec(name, spec), columns=columns, rows=rows, notes=[*spec.notes, *lost])
+    return Table(**of_spec(name, spec), columns=columns, rows=rows, notes=[*notes_of_spec(spec, rows), *lost])
 
 
 def _count(counts: Mapping[str, Any], corpus: str, path: str) -> int:

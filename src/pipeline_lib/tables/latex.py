@@ -1,6 +1,7 @@
 """Tables as LaTeX for a paper: booktabs floats."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from pipeline_lib.tables.cells import Block, Cell, Section, Table
 from pipeline_lib.tables.lines import (
@@ -22,8 +23,9 @@ def latex(table: Table) -> str:
     notes = [*table.notes, *signature_lines(table)]
     if table.rows:
         return f"{needs}\n" + latex_table(table.title, _tabulars(table), notes)
-    floats = [text for section in table.sections for text in _floats(table, section, notes)]
-    return "\n".join([needs, *floats])
+    last = max((i for i, section in enumerate(table.sections) if section.blocks), default=0)
+    floats = [_floats(table, section, notes if i == last else []) for i, section in enumerate(table.sections)]
+    return "\n".join([needs, *chain.from_iterable(floats)])
 
 
 def _tabulars(table: Table) -> list[str]:
@@ -36,14 +38,14 @@ def _tabulars(table: Table) -> list[str]:
 
 
 def _floats(table: Table, section: Section, notes: Sequence[str]) -> list[str]:
-    """Print a float for each corpus or, of texts that wrap, one for each block."""
+    """Print a float for each corpus or, of texts that wrap, one for each block; the notes stand below the last."""
     if not table.is_prose:
         grids = [tabular([(block.title, _escaped(block.lines))]) for block in section.blocks]
         return [latex_table(f"{table.title}, {section.title}", grids, notes)]
     floats = [f"% {escape_latex(section.title)}: {section.introduction}"]
     for block in section.blocks:
         caption = f"{section.title}, {block.introduction}" if block.introduction else section.title
-        floats.append(latex_table(caption, _wrapped(block), notes))
+        floats.append(latex_table(caption, _wrapped(block), notes if block is section.blocks[-1] else []))
     return floats
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table
+from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table, has_published
 
 PUBLISHED, DIFFERENCE = "published", "difference"  # lines below a system's own
 Lines = list[list[str]]  # the header first
@@ -70,7 +70,7 @@ def signature_lines(table: Table) -> list[str]:
 
 
 def _compared(table: Table) -> list[tuple[Row, bool]]:
-    return [(row, any(cell.published for cell in row.cells.values())) for row in table.rows]
+    return [(row, has_published(row)) for row in table.rows]
 
 
 def _value(cell: Cell, places: int) -> str:

@@ -18,7 +18,18 @@ from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
 from pipeline_lib.ratings.draw import Draw
 from pipeline_lib.ratings.filled import Ratings
 from pipeline_lib.significance.paired import holm
-from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table, of_spec, over_seeds, printed_as
+from pipeline_lib.tables.cells import (
+    Cell,
+    Change,
+    Column,
+    Row,
+    Table,
+    has_published,
+    notes_of_spec,
+    of_spec,
+    over_seeds,
+    printed_as,
+)
 from pipeline_lib.tables.published import Published, PublishedValue
 
 NOT_COLLECTED = "not collected"
@@ -60,7 +71,7 @@ def make(
         else:
             rows += _not_collected(corpus, layout, spec, columns, published)
     shown = [Column(column, spec.digits, better=_better(spec)) for column in columns]
-    notes = [*_notes(rows, draws, ratings, layout, spec, level), *spec.notes]
+    notes = [*_notes(rows, draws, ratings, layout, spec, level), *notes_of_spec(spec, rows)]
     return Table(**of_spec(name, spec), columns=shown, rows=rows, notes=notes)
 
 
@@ -222,7 +233,7 @@ def _notes(
     spec: RatingTable,
     level: float,
 ) -> list[str]:
-    compared = any(cell.published for row in rows for cell in row.cells.values())
+    compared = any(map(has_published, rows))
     what = {"rank": "mean rank (1 is best)", "score": "mean score", "yes_no": "share of yes"}[spec.scale.kind]
     notes = []
     if ratings:

@@ -19,7 +19,19 @@ from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.significance import SIGNIFICANCE
 from pipeline_lib.significance.outputs import Outputs, by_split, read_outputs
 from pipeline_lib.significance.paired import compare_with, method_of
-from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table, of_spec, over_seeds, printed_as, spread_of
+from pipeline_lib.tables.cells import (
+    Cell,
+    Change,
+    Column,
+    Row,
+    Table,
+    has_published,
+    notes_of_spec,
+    of_spec,
+    over_seeds,
+    printed_as,
+    spread_of,
+)
 from pipeline_lib.tables.published import Published
 
 Leads = Mapping[tuple[str, str, str], tuple[str, bool]]
@@ -63,7 +75,7 @@ def make(
         extra_title=spec.extra_title,
         rows=[replace(row, cells={column.name: row.cells[column.name] for column in shown}) for row in rows],
         beside=spec.beside,
-        notes=[*notes, *_notes_of_metrics(shown), *_notes_of_marks(rows, shown), *spec.notes],
+        notes=[*notes, *_notes_of_metrics(shown), *_notes_of_marks(rows, shown), *notes_of_spec(spec, rows)],
     )
 
 
@@ -316,7 +328,7 @@ def _join(files: Sequence[Path], schema: pa.Schema) -> pa.Table:
 
 
 def _notes_of_leads(rows: Sequence[Row], layout: Layout, significance: pa.Table) -> list[str]:
-    below = "; below: the published value" if any(cell.published for row in rows for cell in row.cells.values()) else ""
+    below = "; below: the published value" if any(map(has_published, rows)) else ""
     notes = [f"Each value: {spread_of(layout)}{below}."]
     if methods := sorted(set(significance["method"].to_pylist())):
         notes.append(

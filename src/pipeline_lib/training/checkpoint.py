@@ -15,7 +15,6 @@ from torch import Tensor
 
 from pipeline_lib.files.atomic import keep
 from pipeline_lib.files.checksums import checksum_file, intact
-from pipeline_lib.files.provenance import verify
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 from pipeline_lib.training.selection import Selection
 
@@ -35,19 +34,29 @@ class Progress:
 
 
 def newest(folder: Path) -> Path | None:
-    """Return the newest checkpoint in ``folder`` that is as it was written; None if there is none at all.
-
-    Raises:
-        PipelineError: every one is damaged.
-    """
+    """Return the newest checkpoint in ``folder`` that is as it was written; None, with a warning, if none is."""
     found = [path for path in (folder / CURRENT, folder / PREVIOUS) if path.exists()]
     for path in found:
         if intact(path):
             return path
         print(f"{path}: damaged; it is not used", file=sys.stderr)
-    for path in found:
-        verify(path)
+    if found:
+        print(
+            f"Warning: no checkpoint in {folder} is intact; training starts again from the beginning", file=sys.stderr
+        )
     return None
+
+
+def forget_newer(folder: Path, kept: Path | None) -> None:
+    """Remove the checkpoints newer than ``kept``, or all, which are damaged: else the next would put one in its place.
+
+    It is for one process of a job, after all have read theirs.
+    """
+    for name in (CURRENT, PREVIOUS):
+        if kept == folder / name:
+            return
+        for damaged in (folder / name, checksum_file(folder / name)):
+            damaged.unlink(missing_ok=True)
 
 
 def save(

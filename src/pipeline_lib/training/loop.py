@@ -94,6 +94,7 @@ class Trainer:
         self.history_path = state / "history.jsonl"
         self.history: History | None = None
         if ranks.rank == 0:
+            checkpoint.forget_newer(state, kept)
             self.history = History(self.history_path, recorded, tensorboard, self.progress.round)
         self._stop_asked = False
 

@@ -91,6 +91,19 @@ def test_a_context_without_content_is_no_case(find, context):
     assert find([(context, "rain"), (context, "card"), ("snow", "wind"), ("loan", "coin")]) == []
 
 
+def test_a_context_that_is_itself_in_the_other_split_is_not_its_own_neighbour(find):
+    own = ("rain cloud umbrella", "itself")
+    near = [("rain cloud storm", "yes"), own, ("card bank cheque", "no")]
+    rows = find(CONTRADICTORY, validation=near, test=near, neighbours=3)
+    for split, first in (("validation", 1000), ("test", 2000)):
+        of_split = [(row["context"], row["example_id"] - first) for row in rows if row["split"] == split]
+        assert of_split == [("rain cloud storm", 0), ("card bank cheque", 2)]
+
+
+def test_a_context_whose_other_split_has_nothing_but_itself_is_no_case(find):
+    assert find(CONTRADICTORY, test=[("rain cloud umbrella", "itself")]) == []
+
+
 def test_repeated_responses_are_counted_and_shown_first(find):
     rows = find([*CONTRADICTORY, ("rain cloud umbrella", "card .")])
     of_train = [(row["response"], row["count"]) for row in rows if row["split"] == "train"]

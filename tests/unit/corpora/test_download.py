@@ -5,6 +5,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -13,13 +14,31 @@ import pytest
 
 from pipeline_lib.config.corpora import RemoteFile
 from pipeline_lib.corpora import download
-from pipeline_lib.corpora.download import Patience, fetch_bundle
+from pipeline_lib.corpora.download import fetch_bundle
+from pipeline_lib.corpora.patience import Patience, watched
 from pipeline_lib.errors import PipelineError
 
 CONTENT = bytes(range(256)) * 400
 OTHER = CONTENT[::-1]
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 QUICK = Patience(timeout=0.3, attempts=3, pause=0.01)
+
+
+LOCATIONS = {"ftp": "ftp://127.0.0.1:9/a.zip", "file": "file:///etc/hostname", "data": "data:,x", "itself": "a.zip"}
+ODD_HEADERS = {  # header, its value, and in which reply
+    "length-negative": ("Content-Length", "-5", "first"),
+    "length-of-letters": ("Content-Length", "many", "first"),
+    "length-absurd": ("Content-Length", "9" * 30, "first"),
+    "range-unasked": ("Content-Range", f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}", "first"),
+    "range-negative": ("Content-Range", "bytes 1000--5/9", "second"),
+    "range-backwards": ("Content-Range", f"bytes 1000-999/{len(CONTENT)}", "second"),
+    "range-beyond-its-total": ("Content-Range", "bytes 1000-102399/1001", "second"),
+    "range-of-letters": ("Content-Range", "all of it", "second"),
+    "range-missing": ("Content-Range", "", "second"),
+    "gzip": ("Content-Encoding", "gzip", "first"),
+    "brotli": ("Content-Encoding", "br", "first"),
+    "identity": ("Content-Encoding", "identity", "first"),
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -45,7 +64,17 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(b"<html>please log in</html>", kind="text/html")
         if behaviour == "wrong":
             return self.answer(b"something else")
-        if start >= len(CONTENT):
+        if behaviour in ODD_HEADERS:
+            return self.oddly(behaviour, start)
+        if behaviour in ("drips", "drips-head"):
+            return self.drip(in_head=behaviour == "drips-head")
+        if behaviour == "one-byte":
+            return self.answer(body=CONTENT[start : start + 1], length=len(CONTENT) - start, start=start)
+        if behaviour.startswith("redirects-"):
+            self.send_response(302)
+            self.send_header("Location", LOCATIONS[behaviour.removeprefix("redirects-")])
+            return self.end_headers()
+        if behaviour == "no-range-satisfies" or start >= len(CONTENT):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(CONTENT)}")
             return self.end_headers()
@@ -80,6 +109,32 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content[:1000] if first_time else content[start:])
         self.close_connection = True
+
+    def oddly(self, behaviour: str, start: int) -> None:
+        """The first reply is cut off; a header of the first or of the second makes no sense."""
+        name, value, when = ODD_HEADERS[behaviour]
+        is_odd = (when == "first") == (start == 0)
+        self.send_response(206 if start or (is_odd and name == "Content-Range") else 200)
+        headers = {"Content-Length": str(len(CONTENT) - start)}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{len(CONTENT) - 1}/{len(CONTENT)}"
+        for key, text in (headers | ({name: value} if is_odd else {})).items():
+            self.send_header(key, text)
+        self.end_headers()
+        self.wfile.write(CONTENT[start:] if start or when == "first" else CONTENT[:1000])
+        self.close_connection = True
+
+    def drip(self, in_head: bool) -> None:
+        """A byte now and then, each soon enough for the timeout of a socket."""
+        if not in_head:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(CONTENT)))
+            self.end_headers()
+        with suppress(OSError):  # until the client has enough
+            for byte in b"HTTP/1.0 200 OK\r\nX: " + bytes(400) if in_head else CONTENT:
+                self.wfile.write(bytes([byte]))
+                self.wfile.flush()
+                time.sleep(0.02)
 
     def answer(self, body: bytes, kind: str = "application/zip", length: int = -1, start: int = 0, stall=False) -> None:
         self.send_response(206 if start else 200)
@@ -309,3 +364,102 @@ def test_the_second_set_is_taken_when_the_first_cannot_be_completed(server: str,
         [remote(f"{server}/good/c.zip", name="c.zip")],
     ]
     assert [file["name"] for file in fetch_bundle(bundles, [], tmp_path, QUICK)] == ["c.zip"]
+
+
+@pytest.mark.parametrize("sha256", [DIGEST, None])
+@pytest.mark.parametrize("behaviour", ["drips", "drips-head"])
+def test_a_server_that_drips_is_given_up_though_it_never_stalls(
+    server: str, tmp_path: Path, behaviour: str, sha256: str | None
+) -> None:
+    begun = time.monotonic()
+    with pytest.raises(PipelineError) as caught:
+        fetch_bundle([[remote(f"{server}/{behaviour}/a.zip", sha256=sha256)]], [], tmp_path, QUICK)
+    assert "fewer than 16,384 bytes within 0.3 s (3 attempts in a row)" in caught.value.expected
+    assert time.monotonic() - begun < 5
+
+
+def test_a_file_has_a_deadline_whatever_arrives(server: str, tmp_path: Path) -> None:
+    patience = Patience(timeout=0.3, least=1, attempts=1000, pause=0.0, deadline=0.5)
+    begun = time.monotonic()
+    with pytest.raises(PipelineError) as caught:
+        fetch_bundle([[remote(f"{server}/drips/a.zip", f"{server}/good/a.zip")]], [], tmp_path, patience)
+    assert caught.value.expected.count("not complete within 0.5 s") == 2
+    assert "bytes have arrived" in caught.value.expected
+    assert time.monotonic() - begun < 3
+    assert 0 < (tmp_path / "a.zip.part").stat().st_size < 100  # with a checksum, the next run goes on from there
+    fetch_bundle([[remote(f"{server}/good/a.zip")]], [], tmp_path, QUICK)
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+def test_a_server_that_sends_a_byte_and_closes_is_not_asked_for_each_of_them(server: str, tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="could not be fetched") as caught:
+        fetch_bundle([[remote(f"{server}/one-byte/a.zip")]], [], tmp_path, QUICK)
+    assert "the connection ended after 3 of 102,400 bytes (3 attempts in a row)" in caught.value.expected
+    assert ranges() == [None, "bytes=1-", "bytes=2-"]
+
+
+def test_a_server_without_ranges_that_begins_again_is_not_taken_for_one_that_drips(tmp_path: Path) -> None:
+    """The part shrinks at first, and grows from then on."""
+    sizes = iter([100, 40, 80, 120])
+    patience = Patience(timeout=0.02, least=30)
+    with watched(patience, time.monotonic() + 9, lambda: next(sizes, 1000)):
+        time.sleep(0.07)
+
+
+@pytest.mark.parametrize("sha256", [DIGEST, None])
+def test_a_range_that_nobody_asked_for_and_is_not_to_be_had_is_refused(
+    server: str, tmp_path: Path, sha256: str | None
+) -> None:
+    with pytest.raises(PipelineError) as caught:
+        fetch_bundle([[remote(f"{server}/no-range-satisfies/a.zip", sha256=sha256)]], [], tmp_path, QUICK)
+    assert "HTTP status 416" in caught.value.expected
+    assert ranges() == [None]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "named"),
+    [("ftp", "ftp://127.0.0.1:9/a.zip"), ("file", "file:///etc/hostname"), ("data", "data:"), ("itself", "302")],
+)
+def test_a_redirect_to_anything_but_a_web_address_is_refused(
+    server: str, tmp_path: Path, scheme: str, named: str
+) -> None:
+    url = f"{server}/redirects-{scheme}/a.zip"
+    with pytest.raises(PipelineError) as caught:
+        fetch_bundle([[remote(url, sha256=None)]], [], tmp_path, QUICK)
+    assert "HTTP status 302" in caught.value.expected
+    assert named in caught.value.expected
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "said"),
+    [
+        ("length-negative", "a length of '-5' bytes"),
+        ("length-of-letters", "a length of 'many' bytes"),
+        ("length-absurd", f"after 102,400 of {int('9' * 30):,} bytes"),
+        ("range-unasked", "another range than was asked for"),
+        ("gzip", "Content-Encoding: gzip"),
+        ("brotli", "Content-Encoding: br"),
+    ],
+)
+def test_a_header_that_makes_no_sense_is_an_error_that_shows_it(
+    server: str, tmp_path: Path, behaviour: str, said: str
+) -> None:
+    with pytest.raises(PipelineError) as caught:
+        fetch_bundle([[remote(f"{server}/{behaviour}/a.zip", sha256=None)]], [], tmp_path, QUICK)
+    assert said in caught.value.expected
+    assert not (tmp_path / "a.zip").exists()
+
+
+@pytest.mark.parametrize("behaviour", [name for name in ODD_HEADERS if name.startswith("range-")])
+def test_no_file_is_put_together_from_a_range_that_makes_no_sense(server: str, tmp_path: Path, behaviour: str) -> None:
+    """Whether it is had or given up: with a checksum the next address is asked, from byte 0."""
+    fetch_bundle([[remote(f"{server}/{behaviour}/a.zip", f"{server}/good/a.zip")]], [], tmp_path, QUICK)
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(("behaviour", "name"), [("identity", "a.zip"), ("gzip", "a.csv.gz"), ("gzip", "a.tgz")])
+def test_an_encoding_that_is_the_files_own_is_none(server: str, tmp_path: Path, behaviour: str, name: str) -> None:
+    """Many servers send `x.gz` as it is and call it a file x in gzip."""
+    fetch_bundle([[remote(f"{server}/{behaviour}/{name}", name=name)]], [], tmp_path, QUICK)
+    assert (tmp_path / name).read_bytes() == CONTENT

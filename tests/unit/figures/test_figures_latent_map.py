@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.figures.latent_map import Options, _look, draw, numbers
+from pipeline_lib.figures import style
+from pipeline_lib.figures.latent_map import MAP, Options, _look, draw, numbers
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.latents import latents_schema
 
@@ -52,6 +53,23 @@ def test_silhouette_and_nmi_stand_under_each_panel(tmp_path):
         ["no two groups"],
     ]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "1"]
+
+
+@pytest.mark.parametrize(("panels", "groups"), [(1, 8), (2, 8), (4, 8), (4, 64), (5, 8)])
+def test_nothing_is_drawn_beyond_the_edge_of_the_picture(tmp_path, panels, groups):
+    table = numbers({"a": write(tmp_path / "a.parquet", n=70)}, Options(examples=70, perplexity=4.0, seed=2))
+    table = table.set_column(2, MAP.field(2), pa.array(np.arange(len(table)) % groups, pa.int16()))
+    names = [f"system{i}" for i in range(panels)]
+    whole = pa.concat_tables(table.set_column(0, MAP.field(0), pa.array([name] * len(table))) for name in names)
+    figure = draw(whole, {name: name.upper() for name in names})
+    for kind in (".svg", ".png"):
+        with style.drawing():
+            figure.savefig(tmp_path / f"a{kind}")
+        drawn = figure.get_tightbbox()  # in inches, after the layout of that form
+        assert min(drawn.x0, drawn.y0) >= 0
+        width, height = figure.get_size_inches()
+        assert drawn.x1 <= width
+        assert drawn.y1 <= height
 
 
 def test_panels_beyond_a_row_go_to_the_next(tmp_path):

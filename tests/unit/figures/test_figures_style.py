@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
@@ -74,3 +75,21 @@ def test_a_system_of_the_user_has_the_same_look_in_every_run():
     assert style.look_of("my_transformer") == style.look_of("my_transformer")
     looks = {style.look_of(f"system{i}") for i in range(40)}
     assert len(looks) > 30
+
+
+def test_a_system_of_the_user_has_a_colour_unlike_those_of_the_paper():
+    """By the distance in CIE Lab, where about 2 can just be told apart beside each other."""
+    ours, theirs = ({style.look_of(name).colour for name in names} for names in (SYSTEMS, map(str, range(40))))
+    assert set(theirs) == set(style.ADDED)
+    assert min(np.linalg.norm(lab(one) - lab(other)) for one in ours for other in theirs) > 20
+    assert min(np.linalg.norm(lab(one) - lab(other)) for one, other in combinations(theirs, 2)) > 20
+
+
+def lab(colour):
+    """CIE Lab of a colour such as #1f57a8, by IEC 61966-2-1, under D65."""
+    channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    relative = to_xyz @ linear / np.array([0.9505, 1.0, 1.089])
+    x, y, z = np.where(relative > 0.008856, np.cbrt(relative), 7.787 * relative + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])

@@ -17,7 +17,12 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files import formats
 from pipeline_lib.files.atomic import atomic, keep
 from pipeline_lib.files.checksums import intact, sha256
-from pipeline_lib.files.disk import is_disk_full, report_full_disk
+from pipeline_lib.files.disk import (
+    check_temporary_folder,
+    is_disk_full,
+    report_full_disk,
+    report_full_temporary_folder,
+)
 from pipeline_lib.files.formats import (
     iter_parquet,
     parquet_metadata,
@@ -184,6 +189,30 @@ def test_a_full_disk_is_told_even_where_no_log_could_tell_it(full_disk, capsys):
     assert "no space left on the disk" in told
     assert str(full_disk) in told
     assert [path.name for path in full_disk.iterdir()] == ["ballast"]
+
+
+@pytest.mark.parametrize("variable", ["TMPDIR", "TMP"])
+def test_a_full_temporary_folder_is_an_error_that_names_it_and_its_variable(full_disk, monkeypatch, capsys, variable):
+    monkeypatch.delenv("TMP", raising=False)
+    monkeypatch.setenv(variable, str(full_disk))
+    check_temporary_folder()
+    report_full_temporary_folder()
+    assert not capsys.readouterr().err
+    (full_disk / "ballast").write_bytes(bytes(200_000))
+    with pytest.raises(PipelineError, match="no space left in the temporary folder") as caught:
+        check_temporary_folder()
+    assert caught.value.where == str(full_disk)
+    assert f"the variable {variable} " in caught.value.remedy
+    report_full_temporary_folder()
+    assert capsys.readouterr().err == f"{caught.value}\n"
+
+
+def test_a_temporary_folder_that_is_missing_or_unnamed_is_no_full_one(tmp_path, monkeypatch):
+    monkeypatch.delenv("TMP", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "missing"))
+    check_temporary_folder()
+    monkeypatch.delenv("TMPDIR")
+    check_temporary_folder()
 
 
 def test_other_errors_of_the_system_are_not_called_a_full_disk(old, monkeypatch):

@@ -259,6 +259,17 @@ def test_titles_and_captions_are_those_of_the_tables_and_of_the_declared_figures
     assert "Posterior z, <em>by group</em>." in page
 
 
+@pytest.mark.parametrize("published", [None, PublishedValue(0.9, "0.9")])
+def test_the_key_explains_published_values_only_where_there_are_some(tmp_path, published):
+    contents = small_run(tmp_path)
+    row = Row("c", "C", "S", {"a": Cell(1.0, published=published)}, "s")
+    path = save(Table("own", "scores", None, "Own", columns=[Column("a")], rows=[row]), tmp_path / "tables/own.json")
+    write_page(replace(contents, tables=[path]), tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert ("published, difference" in page) == ("the published</option>" in page) == (published is not None)
+    assert ('id="sort-by"' in page) == (published is not None)
+
+
 def test_a_system_that_makes_no_texts_is_shown_with_its_likelihoods(tmp_path):
     from unit.report.report_fixtures import responses, write_responses
 

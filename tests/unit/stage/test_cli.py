@@ -1,12 +1,9 @@
 """A stage's command line follows from the parameters of its ``main``."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -56,21 +53,6 @@ from pipeline_lib.stage.cli import run
 
 def main(files: dict[str, Path]) -> None:
     print({name: type(path).__name__ + " " + str(path) for name, path in files.items()})
-
-if __name__ == "__main__":
-    run(main)
-"""
-
-WAITING = """
-import time
-from pathlib import Path
-from pipeline_lib.stage.cli import run
-from pipeline_lib.files.atomic import atomic
-
-def main(out: Path) -> None:
-    with atomic(out):
-        out.with_suffix(".started").touch()
-        time.sleep(30)
 
 if __name__ == "__main__":
     run(main)
@@ -169,27 +151,6 @@ def test_help_says_what_the_stage_does(stage):
     done = stage(help=[])
     assert done.returncode == 0
     assert "What the stage does." in done.stdout
-
-
-@pytest.mark.parametrize(("host", "stops"), [(socket.gethostname(), True), ("another-node", False)])
-def test_a_job_ends_with_the_scheduler_that_started_it_and_leaves_nothing(tmp_path, host, stops):
-    script = tmp_path / "stage.py"
-    script.write_text(WAITING)
-    with subprocess.Popen(["sleep", "30"]) as scheduler:
-        environment = os.environ | {"PIPELINE_SCHEDULER": f"{host}:{scheduler.pid}"}
-        job = subprocess.Popen([sys.executable, script, "--out", tmp_path / "out"], env=environment)
-        until = time.monotonic() + 20
-        while not (tmp_path / "out.started").exists() and time.monotonic() < until:
-            time.sleep(0.01)
-        scheduler.kill()
-    try:
-        assert job.wait(10 if stops else 2) == 128 + signal.SIGTERM
-        assert {path.name for path in tmp_path.iterdir()} == {"stage.py", "out.started"}
-    except subprocess.TimeoutExpired:
-        assert not stops
-    finally:
-        job.kill()
-        job.wait()
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Tables of counts, and the values that papers print."""
 
 import csv
+import re
 
 import pytest
+import yaml
 
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import CountTable
@@ -57,6 +59,21 @@ def test_what_a_corpus_lost_is_a_note_below_its_counts():
     lost = ["examples dropped for an unknown token: 41.8 % of test (974 of 2,330)"]
     table = make("table1", SPEC, LAYOUT, {"dd": counts(lost=lost)}, published())
     assert table.notes == ["Counted once.", f"DailyDialog: {lost[0]}."]
+
+
+def test_notes_on_published_values_stand_only_where_there_are_some():
+    spec = SPEC.model_copy(update={"published_notes": ["Printed in 2021."]})
+    assert make("table1", spec, LAYOUT, {"dd": counts()}, published()).notes == ["Counted once.", "Printed in 2021."]
+    own = LAYOUT.model_copy(update={"corpora": {"dd": "A corpus of one's own"}})
+    assert make("table1", spec, own, {"dd": counts()}, published()).notes == ["Counted once."]
+
+
+@pytest.mark.parametrize("file", sorted(PUBLISHED.parents[1].glob("*/paper.yaml")), ids=lambda file: file.parent.name)
+def test_what_a_shipped_paper_says_of_published_values_stands_in_the_notes_on_these(file):
+    """Its captions and other notes are printed for corpora that the paper never saw, too."""
+    for name, table in yaml.safe_load(file.read_text(encoding="utf-8"))["tables"].items():
+        for text in (table.get("caption", ""), *table.get("notes", ())):
+            assert not re.search("publish|paper prints|paper's own", text), (name, text)
 
 
 @pytest.mark.parametrize("path", ["train.examples", "train.words", "words"])

@@ -209,6 +209,14 @@ def test_title_number_caption_and_notes_are_those_that_the_paper_declares(make_t
     assert all(cell.published is None for row in own.rows for cell in row.cells.values())
 
 
+def test_notes_on_published_values_are_left_out_where_the_paper_has_none_of_this_corpus(make_table):
+    assert "Printed in 2021." in make_table(published_notes=["Printed in 2021."]).notes
+    unknown = make_table(
+        published_notes=["Printed in 2021."], layout=LAYOUT.model_copy(update={"corpora": {"dd": "Own"}})
+    )
+    assert not [note for note in unknown.notes if "Printed" in note or "published" in note]
+
+
 def test_a_paper_may_call_rows_and_columns_by_other_names(make_table):
     own = LAYOUT.model_copy(update={"systems": {"ours": trained("Ours")}, "seeds": [1]})
     rows = [score("ours", 1, metric, 0.5) for metric in COLUMNS]

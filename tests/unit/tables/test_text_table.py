@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import replace
 
 import pyarrow as pa
 import pytest
@@ -107,6 +108,17 @@ def test_latex_is_balanced_and_holds_no_raw_markup(made):
     lines = [line for line in text.splitlines() if line.endswith(r"\\") and re.search(r"(?<!\\)&", line)]
     assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {1, 2}
     assert not re.search(r"(?<!\\)[#^~]|\u2028", text)
+
+
+def test_the_notes_stand_once_in_latex_below_the_last_float(made):
+    table = made()
+    one = table.sections[0]
+    twice = replace(table, sections=[replace(one, blocks=one.blocks * 2), one, replace(one, blocks=[])])
+    text = latex(twice)
+    assert text.count(r"\begin{table*}") == 3
+    for note in ("Answers of the runs with seed 1", "(oracle): the group was chosen"):
+        assert text.count(note) == 1
+        assert text.index(note) > text.rindex(r"\begin{table*}")
 
 
 def test_many_training_responses_are_cut_in_print_and_not_in_the_csv(made):

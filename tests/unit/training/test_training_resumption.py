@@ -12,6 +12,7 @@ import torch
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.checksums import sha256
+from pipeline_lib.files.formats import write_text
 from pipeline_lib.models import weights
 from pipeline_lib.training import checkpoint
 from pipeline_lib.training.loop import Trainer
@@ -66,15 +67,39 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before_it(corpus, tm
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
     assert checkpoint.newest(state) == previous
-    previous_content = previous.read_bytes()
-    previous.write_bytes(previous_content[:-1])
-    with pytest.raises(PipelineError, match="damaged") as error:
-        checkpoint.newest(state)
-    assert checkpoint.CURRENT in error.value.where
-    previous.write_bytes(previous_content)
     finish(start(corpus, tmp_path))
     assert sha256(tmp_path / "model.safetensors") == sha256(uninterrupted / "model.safetensors")
     assert without_speed(tmp_path / "history.jsonl") == without_speed(uninterrupted / "history.jsonl")
+
+
+def test_a_job_whose_checkpoints_are_both_damaged_says_so_and_begins_again(corpus, tmp_path, uninterrupted):
+    process = start(corpus, tmp_path)
+    wait_for(functools.partial(has_reached, tmp_path, 40), process)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    (state,) = (tmp_path / "state").iterdir()
+    for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
+        (state / name).write_bytes((state / name).read_bytes()[:-1])
+    process = start(corpus, tmp_path)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    for said in (f"{checkpoint.CURRENT}: damaged", f"{checkpoint.PREVIOUS}: damaged", "again from the beginning"):
+        assert said in errors
+    assert sha256(tmp_path / "model.safetensors") == sha256(uninterrupted / "model.safetensors")
+    assert without_speed(tmp_path / "history.jsonl") == without_speed(uninterrupted / "history.jsonl")
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_the_intact_one_before_it(tmp_path):
+    """Killed before it writes its next one, a job finds the intact one again."""
+    for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
+        write_text(tmp_path / name, "weights")
+    (tmp_path / checkpoint.CURRENT).write_text("damaged")
+    kept = checkpoint.newest(tmp_path)
+    checkpoint.forget_newer(tmp_path, kept)
+    assert kept == checkpoint.newest(tmp_path) == tmp_path / checkpoint.PREVIOUS
+    assert not list(tmp_path.glob(f"*{checkpoint.CURRENT}*"))
+    checkpoint.forget_newer(tmp_path, tmp_path / checkpoint.CURRENT)
+    assert kept.read_text() == "weights"
 
 
 def test_a_second_job_does_not_train_into_the_folder_of_a_running_one(corpus, tmp_path, uninterrupted):

@@ -5,6 +5,8 @@ Report.sortBy = "mean"; // which of the three a click on a header sorts by
 
 Report.showTables = () => {
   const shown = Report.data.tables.map((table) => Report.showTable(table));
+  Report.preparePaper(shown.map((grid, i) => [grid, Report.data.tables[i]]));
+  for (const scroller of document.querySelectorAll(".scroll")) Report.hintAtScrolling(scroller, scroller);
   const select = document.getElementById("sort-by");
   select?.addEventListener("change", () => {
     Report.sortBy = select.value;
@@ -13,18 +15,24 @@ Report.showTables = () => {
 };
 
 Report.showTable = (table) => {
-  const corpora = new Set(table.rows.map((row) => row.corpus_label));
   const isLong = table.rows.length > 40;
-  const label = { title: table.rows.some((row) => row.system) ? "System" : "Corpus", field: "label", frozen: true, formatter: labelCell, minWidth: 120, tooltip: false };
-  return Report.grid(`[data-table="${CSS.escape(table.name)}"]`, {
+  const label = { title: Report.nameOfRows(table), field: "label", frozen: true, formatter: (cell) => Report.labelOfRow(cell.getRow().getData()), minWidth: 120, tooltip: false };
+  const grid = Report.grid(`[data-table="${CSS.escape(table.name)}"]`, {
     data: table.rows,
     ...(isLong && { maxHeight: "44rem" }),
     layout: "fitDataFill",
-    groupBy: label.title === "System" && corpora.size > 1 ? "corpus_label" : false,
+    groupBy: Report.isGrouped(table) ? "corpus_label" : false,
     groupHeader: (value) => Report.element("span", "", String(value)),
     columns: [...(table.rows.some((row) => row.label) ? [label] : []), ...table.columns.map((column) => columnOf(table, column))],
   });
+  grid.on("tableBuilt", () => Report.hintAtScrolling(grid.element, grid.element.querySelector(".tabulator-tableholder")));
+  return grid;
 };
+
+Report.nameOfRows = (table) => (table.rows.some((row) => row.system) ? "System" : "Corpus");
+
+/** Whether rows of several corpora stand below the names of these. */
+Report.isGrouped = (table) => Report.nameOfRows(table) === "System" && new Set(table.rows.map((row) => row.corpus_label)).size > 1;
 
 function columnOf(table, column) {
   const base = {
@@ -36,7 +44,7 @@ function columnOf(table, column) {
   const right = { ...base, hozAlign: "right", headerHozAlign: "right", sorter: bySortKey, headerWordWrap: true, minWidth: 92, maxWidth: 150 };
   return {
     ...right,
-    formatter: (cell) => valueCell(column, cell.getRow().getData(), cell.getValue()),
+    formatter: (cell) => Report.valueCell(column, cell.getRow().getData(), cell.getValue()),
     tooltip: (_, cell) => about(column, cell.getRow().getData(), cell.getValue()),
   };
 }
@@ -49,8 +57,7 @@ function bySortKey(a, b, _rowA, _rowB, _column, direction) {
   return x - y;
 }
 
-function labelCell(cell) {
-  const row = cell.getRow().getData();
+Report.labelOfRow = (row) => {
   const text = Report.element("span", "", row.label);
   if (row.collapsed) {
     const mark = Report.element("span", "collapsed", ` ‡${row.collapsed}`);
@@ -58,9 +65,9 @@ function labelCell(cell) {
     text.append(mark);
   }
   return text;
-}
+};
 
-function valueCell(column, row, value) {
+Report.valueCell = (column, row, value) => {
   const ours = value.text // a word in place of a value, such as `not collected`
     ? Report.element("span", "muted", value.text)
     : Report.element(value.lead ? "b" : "span", "ours", Report.figure(value.mean, column.places));
@@ -82,7 +89,7 @@ function valueCell(column, row, value) {
   const link = Report.element("a", "behind", box);
   link.href = target;
   return link;
-}
+};
 
 function about(column, row, value) {
   const shown = (number) => Report.figure(number, column.places + 1);
