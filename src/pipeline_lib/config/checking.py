@@ -134,7 +134,7 @@ def _explained(error: ValidationError, where: Where, root: Any, values: Any, sec
         (f"{path}: {message}" if path else message) + more,
         where=place,
         expected=f"{path or 'the keys'} as in config/README.md" + (found if path else ""),
-        remedy="correct the value" if found else "add the key",
+        remedy="correct the value" if found else "add the key; a section of another `kind:` takes no key over",
     )
 
 

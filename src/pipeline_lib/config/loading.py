@@ -227,12 +227,16 @@ def place_of(layers: Sequence[Layer], *paths: Sequence[str]) -> str:
 def _last_layer(layers: Sequence[Layer], keys: Sequence[str]) -> int:
     """Return the number of the last layer among those into which most of the keys lead."""
     best = (-1, 0)
+    kinds: dict[int, Any] = {}
     for number, layer in enumerate(layers):
         depth, values = 0, layer.values
         for key in keys:
             if not isinstance(values, dict) or key not in values:
                 break
             depth, values = depth + 1, values[key]
+            kind = values.get("kind") if isinstance(values, dict) else None
+            if kind is not None and kinds.setdefault(depth, kind) != kind:
+                kinds[depth], best = kind, (-1, 0)  # takes nothing over from the layers before
         best = max(best, (depth, number))
     return best[1]
 

@@ -111,7 +111,10 @@ def _stand_in(module: str, name: str) -> type[Declared]:
     statement = _statements(module).get(name)
     if isinstance(statement, ast.ImportFrom):
         [original] = [alias.name for alias in statement.names if (alias.asname or alias.name) == name]
-        return _stand_in(_origin(module, statement), original)
+        try:
+            return _stand_in(_origin(module, statement), original)
+        except PipelineError as error:  # of a package without sources
+            raise _Unreadable from error
     if not isinstance(statement, ast.ClassDef):
         raise _Unreadable
     bases = () if (module, name) == BASE else tuple(_bases(module, statement))
@@ -124,7 +127,7 @@ def _stand_in(module: str, name: str) -> type[Declared]:
 
 def _bases(module: str, statement: ast.ClassDef) -> Iterator[type[Declared]]:
     for base in statement.bases:
-        first = next(node for node in ast.walk(base) if isinstance(node, ast.Name | ast.Constant | ast.Call))
+        first = next((node for node in ast.walk(base) if isinstance(node, ast.Name)), None)
         defined = _statements(module).get(first.id) if isinstance(first, ast.Name) else None
         if isinstance(defined, ast.Import | ast.ImportFrom) and _top(module, defined) in _FOREIGN:
             continue

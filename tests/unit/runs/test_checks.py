@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[3]
 CHOSEN = "paper: sepacvae\npreset: small\n"
 LONG = "r" * 256
 MODEL = """
+from pipeline_lib.models import cvae
 from pipeline_lib.models.cvae import CVAE
 from pipeline_lib.config.settings import Settings
 
@@ -27,6 +28,11 @@ class Mine(CVAE):
 
 class Loose:
     pass
+
+
+class Computed(cvae.CVAE):
+    class Options(cvae.CVAE.Options):
+        depth: int = 1
 """
 
 
@@ -97,6 +103,7 @@ def overlay(tmp_path: Path) -> Overlay:
         ),
         ("figures: {latent_map: {options: {example: 3}}}", ["figures.latent_map.options.example'", "'examples'"]),
         ("figures: {map: {kind: latent_mpa, title: T}}", ["figures.map.kind: no module 'latent_mpa'", "latent_map"]),
+        ("figures: {latent_map: {kind: latent_mpa}}", ["figures.latent_map.title: Field required", "another `kind:`"]),
         ("analyses: {latents: {options: {split: tset}}}", ["analyses.latents.options.split", "found 'tset'"]),
         ("training: {epochs: true}", ["training.epochs: true is not a number"]),
         ("training: {optimiser: {clip: false}}", ["training.optimiser.clip: false is not a number"]),
@@ -120,6 +127,7 @@ def overlay(tmp_path: Path) -> Overlay:
         ("systems: {cvae: {label: yes}}", ["systems.cvae.label: YAML reads", "quote the word"]),
         ("training: {device: off}", ["training.device: YAML reads", "quote the word"]),
         ("systems: {no: {label: No, baseline: human}}", ["systems.False: a key of type bool"]),
+        (f"systems: {{{LONG}: {{label: M, baseline: human}}}}", ["rrr", "at most 100 characters"]),
         (f"results: {Path(__file__)}", ["test_checks.py is a file"]),
         (f"results: {Path(__file__)}/below", ["test_checks.py is a file"]),
         (f"results: results/{LONG}/x", [f"results: a name of 256 bytes, '{LONG}'"]),
@@ -163,6 +171,12 @@ def test_the_options_of_a_model_outside_the_package_are_checked_with_those_that_
     assert overlay.read(own_model % "{width: 3, bow: true}").systems["mine"].options == {"width": 3, "bow": True}
     assert "did you mean 'width'?" in str(overlay.fault(own_model % "{widht: 3}"))
     assert "systems.mine.options.bow" in str(overlay.fault(own_model % "{bow: 7}"))
+
+
+def test_the_options_of_a_class_whose_source_does_not_tell_are_those_of_the_imported_one(overlay, own_model):
+    text = own_model.replace(":Mine", ":Computed")
+    assert overlay.read(text % "{depth: 3}").systems["mine"].options == {"depth": 3}
+    assert "did you mean 'depth'?" in str(overlay.fault(text % "{dept: 3}"))
 
 
 def test_a_class_that_is_no_system_is_refused(overlay, own_model):
