@@ -30,7 +30,7 @@ from measure import REPOSITORY, head, python, row
 
 from pipeline_lib.clusters.assign import METHODS
 from pipeline_lib.config.clustering import Clustering
-from pipeline_lib.config.corpora import RemoteFile, Source, Synthetic
+from pipeline_lib.config.corpora import CorpusFile, Source, Synthetic
 from pipeline_lib.config.embeddings import GloveTraining
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.config.keywords import Keywords
@@ -105,7 +105,7 @@ def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
     windows, report = folder / "windows.json", folder / "report.json"
 
     write_lines(folder, size)
-    bundles, shares = [[RemoteFile(name="lines.txt")]], {"validation": 0.02, "test": 0.02}
+    bundles, shares = [[CorpusFile(name="lines.txt")]], {"validation": 0.02, "test": 0.02}
     source = Source(reader="opensubtitles", label="benchmark", licence="", bundles=bundles, splits=shares)
     before = "before training"
     read = {"source": source, "manifest": folder / "manifest.json", "out": dialogues}

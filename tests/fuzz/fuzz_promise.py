@@ -31,6 +31,11 @@ class Reader:
     check: Callable[[Path, Any], bool]
 
 
+def as_browsers(text: str) -> str:
+    """Read U+0080 to U+009F as bytes of windows-1252, where these have a character."""
+    return "".join((bytes([ord(c)]).decode("cp1252", "ignore") or c) if "\x80" <= c <= "\x9f" else c for c in text)
+
+
 def refused_or(read: Callable[[], T]) -> T | None:
     """The result, or None where the input is refused by an error that says where and what to do; no other may leave."""
     try:

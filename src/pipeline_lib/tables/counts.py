@@ -30,7 +30,8 @@ def make(
         }
         rows.append(Row(corpus, label, label, cells))
     columns = [Column(column, places=0) for column in spec.columns]
-    lost = [f"{label}: {note}." for corpus, label in layout.corpora.items() for note in counts[corpus]["lost"]]
+    # under their names in the configuration: a label may hold markup, which notes are not free of
+    lost = [f"Corpus {corpus}: {note}." for corpus in layout.corpora for note in counts[corpus]["lost"]]
     return Table(**of_spec(name, spec), columns=columns, rows=rows, notes=[*notes_of_spec(spec, rows), *lost])
 
 

@@ -58,7 +58,7 @@ def test_our_counts_are_beside_the_published_ones(tmp_path):
 def test_what_a_corpus_lost_is_a_note_below_its_counts():
     lost = ["examples dropped for an unknown token: 41.8 % of test (974 of 2,330)"]
     table = make("table1", SPEC, LAYOUT, {"dd": counts(lost=lost)}, published())
-    assert table.notes == ["Counted once.", f"DailyDialog: {lost[0]}."]
+    assert table.notes == ["Counted once.", f"Corpus dd: {lost[0]}."]
 
 
 def test_notes_on_published_values_stand_only_where_there_are_some():
