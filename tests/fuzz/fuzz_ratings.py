@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def naive_answers(content: bytes, delimiter: str, rater: str) -> dict[tuple[str,
         row = {name: cell.strip() for name, cell in zip(names, cells, strict=False)}
         for aspect in ASPECTS:
             if row.get(aspect):
-                key = row["rater"] or rater, row["item"], system[row["response_id"]], aspect
+                named = re.sub(r"^'(?=[=+\-@\t\r])", "", row["rater"])  # as the page exports a name like a formula
+                key = named or rater, row["item"], system[row["response_id"]], aspect
                 assert key not in answers, "an answer was overwritten"
                 answers[key] = float(row[aspect])
     assert len(set(names) & {"sheet", "rater", "item", "response_id", *ASPECTS}) == sum(

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline_lib.config.ratings import SHEET_COLUMNS, Scale
 from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.files.spreadsheets import plain
 from pipeline_lib.ratings.draw import Draw, Item
 
 _NEEDED = ("sheet", "rater", "item", "response_id")  # context and response are there for the rater alone
@@ -223,7 +224,8 @@ def _rows(file: Path) -> Iterator[_Row]:
                 remedy="put quotes around texts with commas, or save the sheet from the spreadsheet again",
             )
         if any(padded):
-            yield _Row(f"{file}, row {number}", {n: c.strip() for n, c in zip(names, padded, strict=False)})
+            named = {name: cell.strip() for name, cell in zip(names, padded, strict=False)}
+            yield _Row(f"{file}, row {number}", named | {"rater": plain(named["rater"])})
 
 
 def _records(reader: Any, file: Path) -> Iterator[list[str]]:

@@ -11,9 +11,9 @@ import jinja2
 
 from pipeline_lib.config.ratings import SHEET_COLUMNS
 from pipeline_lib.files.formats import write_text
+from pipeline_lib.files.spreadsheets import inert
 from pipeline_lib.ratings.draw import Draw
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet takes a cell that starts so for a formula
 _SCRIPTS = ("sheet.js", "answers.js", "csv.js", "grid.js", "page.js")
 
 
@@ -30,7 +30,7 @@ def csv_sheet(draw: Draw) -> str:
     writer.writerow([*SHEET_COLUMNS, *draw.aspects])
     for item in draw.items:
         for response in item.responses:
-            shown = (_inert(item.context), _inert(response.text))
+            shown = (inert(item.context), inert(response.text))
             writer.writerow([draw.sheet, "", item.id, response.id, *shown, *("" for _ in draw.aspects)])
     return "\ufeff" + text.getvalue()  # without the mark Excel takes UTF-8 for the local code page
 
@@ -67,7 +67,3 @@ def _asset(name: str) -> str:
 def _digest(text: str) -> str:
     """Return the source expression of a content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _inert(text: str) -> str:
-    return "'" + text if text.startswith(_FORMULA) else text

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.atomic import atomic
 from pipeline_lib.files.formats import read_text, write_text
+from pipeline_lib.files.spreadsheets import inert
 from pipeline_lib.tables.cells import VERSION, Cell, Row, Table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
@@ -45,11 +46,12 @@ def read_table(path: Path) -> Table:
 
 
 def write_csv(path: Path, records: Sequence[Record], has_words: bool = False) -> None:
-    """Write records as CSV; null is an empty field.
+    """Write records as CSV; null is an empty field, and no text is one that a spreadsheet would compute.
 
     Args:
         has_words: cells of one column may be words or numbers, so that nothing is quoted as text.
     """
+    records = [{name: _inert(value) for name, value in record.items()} for record in records]
     names = list(records[0]) if records else []
     if has_words:
         text = io.StringIO()
@@ -61,6 +63,15 @@ def write_csv(path: Path, records: Sequence[Record], has_words: bool = False) ->
     columns = {name: _typed([record.get(name) for record in records]) for name in names}
     with atomic(path) as temporary:
         arrow_csv.write_csv(pa.table(columns), temporary)
+
+
+def _inert(value: Any) -> Any:
+    """Make a text `inert`; one that is a number, such as a setting of -1, stays one."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return inert(value) if isinstance(value, str) else value
+    return value
 
 
 def _typed(values: list[Any]) -> list[Any]:

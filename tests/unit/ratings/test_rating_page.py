@@ -1,5 +1,6 @@
 """The rating page in a real browser: opened from disk, rated by keyboard, exported, taken up again."""
 
+import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,14 @@ from unit.ratings.rating_fixtures import small_draw
 
 NO_STORAGE = "Object.defineProperty(window, 'localStorage', { get() { throw new Error('forbidden'); } })"
 HOSTILE = '</script><script>window.ran = 1</script><img src="https://example.org/x.png" onerror="window.ran = 1">'
+
+
+RAPID_CLICKS = """(selector) => {
+  for (let i = 0; i < 400; i++) {
+    const all = document.querySelectorAll(selector);
+    all[(i * 7919) % all.length].click();
+  }
+}"""
 
 
 class Rater:
@@ -92,6 +101,28 @@ def test_ranks_typed_in_the_page_reach_the_importer(opened, tmp_path):
             column = drawn.systems.index(response.system)
             assert values["relevance"][0, item, column] == relevance[place]
             assert values["fluency"][0, item, column] == fluency[place]
+
+
+def test_a_rater_whose_name_begins_like_a_formula_is_a_text_to_a_spreadsheet_and_the_same_rater_again(opened, tmp_path):
+    drawn, name = small_draw(tmp_path), '=HYPERLINK("https://example.org")'
+    with opened(drawn) as rater:
+        rater.begin(name)
+        rater.type("213" + "112")
+        file = rater.export(tmp_path / "export.csv")
+    with open(file, encoding="utf-8-sig", newline="") as exported:
+        assert {row["rater"] for row in csv.DictReader(exported)} == {"'" + name}
+    assert values_of(drawn, file)[0] == [name]
+    with opened(drawn) as rater:
+        rater.page.set_input_files("#file", file)
+        rater.page.wait_for_selector("#rating:not([hidden])")
+        assert rater.shown("#leave") == name
+
+
+def test_rapid_clicks_anywhere_on_the_page_are_no_error(opened, tmp_path):
+    with opened(small_draw(tmp_path)) as rater:
+        rater.begin("anna")
+        rater.page.evaluate(RAPID_CLICKS, "#rating td, #rating button:not(#leave, #export)")
+        assert rater.shown("#position").startswith("Context ")
 
 
 def test_progress_is_still_there_after_the_page_was_closed(opened, tmp_path):

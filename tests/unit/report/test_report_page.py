@@ -10,6 +10,23 @@ import pytest
 from pipeline_lib.report.page import write_page
 from unit.report.report_fixtures import HOSTILE, LABELS, N, responses, small_run
 
+# each control to one of its values, rows and headers clicked, the list scrolled, most of it before anything is drawn
+RAPID_CHANGES = """async () => {
+  let seed = 7;
+  const below = (size) => (seed = (seed * 16807) % 2147483647) % size;
+  const list = document.querySelector("#items-grid .tabulator-tableholder");
+  for (let i = 0; i < 150; i++) {
+    const name = ["split", "system", "against", "metric", "order", "group"][below(6)];
+    const select = document.querySelector(`[name=${name}]`);
+    select.selectedIndex = below(select.options.length);
+    select.dispatchEvent(new Event("input", { bubbles: true }));
+    if (below(3) === 0) list.scrollTop = below(list.scrollHeight);
+    const clicked = document.querySelectorAll("#items-grid .sorts, #items-grid .tabulator-row");
+    if (clicked.length) clicked[below(clicked.length)].click();
+    if (below(4) === 0) await new Promise((resolve) => setTimeout(resolve, below(40)));
+  }
+}"""
+
 
 class Reader:
     """A person at the page, with what the browser reported meanwhile."""
@@ -230,6 +247,25 @@ def test_a_cell_shows_spread_published_figure_difference_and_marks(reader):
 def test_a_published_bound_is_shown_as_it_is_printed(reader):
     reader.open()
     assert reader.column('[data-table="table3"]', "ppl")[1].split() == ["31.3", ">600"]
+
+
+def test_rapid_changes_of_the_explorer_end_in_the_last_of_them_without_complaint(reader):
+    reader.explore(split="test", system="seq2seq/none", metric="BLEU-1")
+    reader.page.evaluate(RAPID_CHANGES)
+    reader.page.select_option("[name=split]", "validation")
+    reader.page.select_option("[name=system]", "sepacvae/oracle")
+    reader.page.select_option("[name=against]", "")
+    reader.page.select_option("[name=metric]", "BLEU-2")
+    reader.page.select_option("[name=group]", "")
+    reader.page.select_option("[name=order]", "a desc")
+    expected = np.sort(responses("sepacvae", "oracle")["BLEU-2"].to_numpy())[::-1]
+    reader.page.wait_for_function(
+        "(best) => document.querySelector('#items-grid .tabulator-row:first-child')?.innerText.includes(best)",
+        arg=f"{expected[0]:.3f}",
+    )
+    shown = [float(text) for text in reader.column("#items-grid", "BLEU-2")]
+    np.testing.assert_allclose(shown, expected[: len(shown)], atol=5.1e-4)
+    assert reader.complaints == []
 
 
 def test_a_folder_without_its_items_says_what_to_do(reader, index, browser, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import SettingTable
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.tables.files import read_table, write_table
+from pipeline_lib.tables.files import read_table, write_csv, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
 from pipeline_lib.tables.published import Published, PublishedValue
@@ -55,6 +55,11 @@ def test_settings_are_printed_as_they_are_with_the_published_ones_below(tmp_path
         records = list(csv.DictReader(file))
     assert (records[1]["system"], records[1]["z"], records[1]["z published"]) == ("vae", "16", "13.0")
     assert latex(table).count(r"\begin{tabular}") == 1
+
+
+def test_in_the_csv_a_negative_setting_is_a_number_and_a_text_no_formula(tmp_path):
+    write_csv(tmp_path / "t.csv", [{"label": "=1+1", "threshold": "-1", "low": -0.5, "none": None}], has_words=True)
+    assert (tmp_path / "t.csv").read_text() == "label,threshold,low,none\n'=1+1,-1,-0.5,\n"
 
 
 def test_a_setting_that_no_system_has_is_an_error_that_names_the_nearest():

@@ -87,6 +87,14 @@ def test_every_answer_stands_in_the_long_form_with_its_selection(made, tmp_path)
     ]
 
 
+def test_no_text_of_the_csv_is_a_formula_to_a_spreadsheet(made, tmp_path):
+    formula = {"seq2seq": [("none", 0, "=1+1")], "sepacvae": [("context", 0, "- no ?")]}
+    write_table(made(answers=formula), *(tmp_path / f"table5.{kind}" for kind in ("csv", "md", "tex", "json")))
+    with open(tmp_path / "table5.csv", newline="", encoding="utf-8") as file:
+        texts = [row["text"] for row in csv.DictReader(file) if row["role"] == "answer"]
+    assert texts == ["'=1+1", "'- no ?"] * 2
+
+
 def test_markdown_keeps_its_columns_whatever_the_texts_hold(made):
     text = markdown(made())
     table = [cells(line) for line in text.splitlines() if line.startswith("|")]

@@ -5,7 +5,7 @@ function csvOf(answers) {
   for (const item of sheet.items) {
     for (const response of item.responses) {
       const given = aspects.map((aspect) => answers.get(item, response, aspect) ?? "");
-      lines.push([sheet.sheet, answers.rater, item.id, response.id, inert(item.context), inert(response.text), ...given]);
+      lines.push([sheet.sheet, inert(answers.rater), item.id, response.id, inert(item.context), inert(response.text), ...given]);
     }
   }
   return "\ufeff" + lines.map((line) => line.map(quoted).join(",") + "\r\n").join("");
@@ -19,6 +19,10 @@ function quoted(value) {
 // A spreadsheet takes a cell that starts so for a formula.
 function inert(text) {
   return /^[=+\-@\t\r]/.test(text) ? "'" + text : text;
+}
+
+function plain(text) {
+  return text.startsWith("'") && inert(text.slice(1)) === text ? text.slice(1) : text;
 }
 
 // Answers from an exported file; throws an Error that the rater can read.
@@ -36,7 +40,7 @@ function answersOf(text) {
     if (cell("sheet") !== sheet.sheet) throw new Error(`${where}: the file belongs to another sheet, ${cell("sheet")}.`);
     const response = items.get(cell("item"))?.responses.find((one) => one.id === cell("response_id"));
     if (!response) throw new Error(`${where}: no such item or response on this sheet.`);
-    if (cell("rater")) raters.add(cell("rater"));
+    if (cell("rater")) raters.add(plain(cell("rater")));
     for (const aspect of aspects) {
       if (cell(aspect) === "") continue;
       const value = Number(cell(aspect));

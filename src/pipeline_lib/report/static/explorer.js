@@ -56,6 +56,7 @@ Report.Explorer = class {
     this.example = null;
     this.grid = null;
     this.turn = 0;
+    this.draw = Report.oneAtATime((view) => this.drawGrid(view));
   }
 
   value(name) { return this.form.elements[name].value; }
@@ -164,7 +165,8 @@ Report.Explorer = class {
     this.order = this.values[field] ? Report.Items.sorted(examples, this.values[field], direction) : examples;
     if (this.example === null && this.order.length) this.example = this.order[0];
     this.summarise(keys);
-    this.showGrid(keys);
+    const { query, values, order } = this;
+    this.draw({ items, query, values, order, keys, metric: this.value("metric"), sort: this.value("order") });
     this.show();
     Report.remember("items?" + this.parameters());
   }
@@ -185,25 +187,24 @@ Report.Explorer = class {
     this.summary.textContent = `${count(this.order.length)} of ${count(this.items.size)} ${this.items.alone ? "sentences" : "contexts"}. ${kind} ${metric} of these: ${means.join(", ")}.`;
   }
 
-  showGrid(keys) {
-    const layout = [...keys, this.value("metric"), this.value("order"), this.items.alone].join("\n");
-    if (this.grid && layout === this.layout) {
-      this.ready.then(() => this.grid.setData("items"));
-      return;
+  /** Draw a view: what `refresh` found. Its rows keep it, since the explorer may hold other items before they are gone. */
+  async drawGrid(view) {
+    const layout = [...view.keys, view.metric, view.sort, view.items.alone].join("\n");
+    if (this.grid && layout !== this.layout) {
+      this.grid.clearData();
+      this.grid.setColumns(this.gridColumns(view));
     }
     this.layout = layout;
-    if (this.grid) {
-      this.ready.then(() => { this.grid.setColumns(this.gridColumns(keys)); this.grid.setData("items"); });
-      return;
-    }
+    this.drawn = view;
+    if (this.grid) return this.grid.setData("items");
     // Rows come in pages as they are scrolled to: order and search are ours, so the number of contexts costs nothing.
     this.grid = Report.grid("#items-grid", {
       height: "100%",
       layout: "fitColumns",
       ajaxURL: "items",
       ajaxRequestFunc: async (_url, _config, { page, size }) => ({
-        last_page: Math.max(1, Math.ceil(this.order.length / size)),
-        data: [...this.order.subarray((page - 1) * size, page * size)].map((example) => ({ example })),
+        last_page: Math.max(1, Math.ceil(this.drawn.order.length / size)),
+        data: [...this.drawn.order.subarray((page - 1) * size, page * size)].map((example) => ({ example, view: this.drawn })),
       }),
       progressiveLoad: "scroll",
       progressiveLoadScrollMargin: 600,
@@ -212,9 +213,8 @@ Report.Explorer = class {
       placeholder: "No context passes these filters",
       columnDefaults: { headerSort: false, resizable: true },
       rowFormatter: (row) => row.getElement().classList.toggle("chosen", row.getData().example === this.example),
-      columns: this.gridColumns(keys),
+      columns: this.gridColumns(view),
     });
-    this.ready = new Promise((resolve) => this.grid.on("tableBuilt", resolve));
     this.grid.on("rowClick", (_event, row) => this.choose(row));
     this.grid.element.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -225,16 +225,17 @@ Report.Explorer = class {
       const next = rows[Math.max(0, Math.min(rows.length - 1, at + step))];
       if (next) { this.choose(next); next.scrollTo("nearest", false).catch(() => {}); }
     });
+    return Report.gridReady(this.grid);
   }
 
-  gridColumns(keys) {
-    const metric = this.value("metric");
-    const [field, direction] = this.value("order").split(" ");
+  gridColumns({ items: { alone }, keys, metric, sort }) {
+    const [field, direction] = sort.split(" ");
     const text = (title, numbers, grow = 2) => ({
       title, field: "example", minWidth: 130, widthGrow: grow,
       formatter: (cell) => {
-        const full = this.items.texts[numbers()[cell.getValue()]];
-        return Report.element("span", "", Report.marked(Report.nearMatch(full, this.query), this.query));
+        const { items, query } = cell.getData().view;
+        const full = items.texts[numbers(items)[cell.getValue()]];
+        return Report.element("span", "", Report.marked(Report.nearMatch(full, query), query));
       },
     });
     const number = (title, column, sign) => ({
@@ -242,11 +243,11 @@ Report.Explorer = class {
       headerTooltip: () => Report.aboutMetric(metric),
       headerClick: () => this.reorder(column),
       cssClass: "sorts",
-      formatter: (cell) => Report.figure(this.values[column]?.[cell.getValue()] ?? null, Report.placesOf(metric), sign),
+      formatter: (cell) => Report.figure(cell.getData().view.values[column]?.[cell.getValue()] ?? null, Report.placesOf(metric), sign),
     });
-    const response = (key) => text(Report.labelOf(key), () => this.items.answers.get(key).responses()[0]);
-    const references = text(this.items.alone ? "Sentence" : "Reference", () => this.items.reference);
-    const texts = [...(this.items.alone ? [] : [text("Context", () => this.items.context)]), references, ...keys.map(response)];
+    const response = (key) => text(Report.labelOf(key), (items) => items.answers.get(key).responses()[0]);
+    const references = text(alone ? "Sentence" : "Reference", (items) => items.reference);
+    const texts = [...(alone ? [] : [text("Context", (items) => items.context)]), references, ...keys.map(response)];
     const figures = [number(metric, "a"), ...(keys.length > 1 ? [number(`${metric} beside`, "b"), number("lead", "lead", true)] : [])];
     return window.innerWidth < 700 ? [...figures, ...texts] : [...texts, ...figures]; // on a phone, what is sorted by is seen
   }

@@ -18,6 +18,29 @@ Report.grid = (element, { columnDefaults, ...options }) => {
   return grid;
 };
 
+/** Both events that end the making of a grid: a change before them is refused. */
+Report.gridReady = (grid) => Promise.all(["tableBuilt", "dataProcessed"].map((event) => new Promise((resolve) => grid.on(event, resolve))));
+
+/** `work` one call at a time: of the calls that come while it runs, the newest is made next and the others are dropped. */
+Report.oneAtATime = (work) => {
+  let newest = null;
+  let isRunning = false;
+  return async (...given) => {
+    newest = given;
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      while (newest) {
+        const next = newest;
+        newest = null;
+        await work(...next);
+      }
+    } finally {
+      isRunning = false;
+    }
+  };
+};
+
 /** A tooltip of several lines. */
 Report.tooltip = (...lines) => Report.element("div", "", lines.filter(Boolean).join("\n"));
 

@@ -7,6 +7,7 @@ Report.ItemView = class {
     this.texts = Report.element("div", "texts");
     this.grid = Report.element("div", "answers");
     element.append(this.texts, this.grid);
+    this.fill = Report.oneAtATime((rows, metrics) => this.draw(rows, metrics));
   }
 
   /** Show `example` of `items`; `query` is marked, the rows of `chosen` stand out, `metric` is the first of the figures. */
@@ -37,12 +38,9 @@ Report.ItemView = class {
     this.fill(rows, [...new Set([metric, ...Report.metricsOf(items)])]);
   }
 
-  fill(rows, metrics) {
+  async draw(rows, metrics) {
     const signature = metrics.join("\n");
-    if (this.table && signature === this.signature) {
-      this.ready.then(() => this.table.replaceData(rows));
-      return;
-    }
+    if (this.table && signature === this.signature) return this.table.replaceData(rows);
     this.table?.destroy();
     this.signature = signature;
     this.table = Report.grid(this.grid, {
@@ -61,7 +59,7 @@ Report.ItemView = class {
         })),
       ],
     });
-    this.ready = new Promise((resolve) => this.table.on("tableBuilt", resolve));
+    return Report.gridReady(this.table);
   }
 
   responses(texts) {
