@@ -118,13 +118,13 @@ class TinyWorkflow:
         return jobs - {"all"}
 
     def checksums(self) -> dict[str, str]:
-        """Digest of every file below the results folder but the logs."""
+        """Digest of every file below the results folder but logs, plans and the lock."""
         files = sorted(path for path in self.results.rglob("*") if path.is_file())
         names = {path.relative_to(self.results).as_posix(): path for path in files}
         return {
             name: hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in names.items()
-            if not name.startswith(("logs/", "benchmarks/"))
+            if not name.startswith(("logs/", "benchmarks/", ".plans/", ".lock"))
         }
 
 

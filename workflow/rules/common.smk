@@ -77,7 +77,7 @@ FETCHED = [name for name in CORPORA if not CONFIG.sources[name].generated]
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated, and end with it
 shell.prefix(
     f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH "
-    f"SCRIPTS={shlex.quote(os.path.relpath(SCRIPTS))} PIPELINE_SCHEDULER=$HOSTNAME:$PPID PIPELINE_STORE={CONFIG.store}; "
+    f"SCRIPTS={shlex.quote(os.path.relpath(SCRIPTS))} PIPELINE_SCHEDULER=$HOSTNAME:{os.getpid()} PIPELINE_STORE={CONFIG.store}; "
 )
 
 

@@ -117,7 +117,7 @@ class Source(Settings):
     gaps: Literal["split", "join"] = Field(
         default="split",
         description="turn numbers of a table that skip some; split: no window reaches over such a gap; join: the rows "
-        "around it are taken for neighbors",
+        "around it are taken for neighbours",
     )
     splits: dict[Literal["validation", "test"], Fraction] = Field(
         default={"validation": 0.05, "test": 0.05},

@@ -48,7 +48,7 @@ def extract_examples(
         tokens: file of `TOKENS`, most frequent first, equal counts in alphabetical order.
     Returns:
         For each split: the number of examples, of those dropped for an utterance without a token (``empty``), and of
-        windows that there would be if turns around gaps were neighbors (``across_gap``).
+        windows that there would be if turns around gaps were neighbours (``across_gap``).
     Raises:
         PipelineError: a split has no example; no output is written.
     """
@@ -257,5 +257,5 @@ def _check(counts: Mapping[str, Mapping[str, int]], window: Window, windows: _Wi
         )
     elif own[ACROSS_GAP]:
         problem += f", but {own[ACROSS_GAP]:,} windows across gaps between turn numbers"
-        remedy = "`gaps: join` of the source takes turns around a gap for neighbors; or number the turns 1, 2, 3, …"
+        remedy = "`gaps: join` of the source takes turns around a gap for neighbours; or number the turns 1, 2, 3, …"
     raise PipelineError(problem, where=dialogues, expected=expected, remedy=remedy)

@@ -36,14 +36,14 @@ def run() -> None:
     unfit = [path for path in _unfit(folder, written) if path not in changed]
     gone = [path for path in _checksums_alone(folder) if path not in changed]
     print(
-        f"{len(written) - len(changed) - len(unfit):,} files are as they were written, of what lies here; "
-        f"{len(changed):,} changed; {len(unfit):,} were made from something else; {len(gone):,} are gone; "
-        f"{len(files) - len(written):,} have no checksum (logs, timings, what others put there)",
+        f"{len(written) - len(changed) - len(unfit):,} files are as they were written, {len(changed):,} changed; "
+        + (f"{len(unfit):,} were made from something else; " if unfit else "")
+        + (f"{len(gone):,} are gone; " if gone else "")
+        + f"{len(files) - len(written):,} have no checksum (logs, timings, what others put there)",
         file=sys.stderr,
     )
     if changed or unfit:
         print("Delete those named by their paths alone and run the workflow again; they are remade.", file=sys.stderr)
-    if changed or unfit or gone:
         sys.exit(1)
 
 

@@ -210,7 +210,7 @@ def test_a_corpus_too_short_for_its_window_is_an_error_that_names_the_window(tmp
         ([0, 10, 20], "2 windows across gaps between turn numbers", "gaps: join"),
     ],
 )
-def test_a_corpus_without_a_neighboring_turn_is_an_error_that_says_which_setting_would_help(
+def test_a_corpus_without_a_neighbouring_turn_is_an_error_that_says_which_setting_would_help(
     tmp_path: Path, turns: list[int], problem: str, remedy: str
 ) -> None:
     table = [row for split in SPLITS for row in dialogue(split, *"abc"[: len(turns)], turns=turns)]

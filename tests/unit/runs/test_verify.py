@@ -67,7 +67,7 @@ def test_a_damaged_checksum_is_told_from_a_damaged_file(results: Path) -> None:
 @pytest.mark.parametrize("damaged", [False, True])
 def test_the_documented_line_deletes_what_changed_and_nothing_else(results: Path, damaged: bool) -> None:
     faults = (Path(__file__).parents[3] / "docs/operations/faults.md").read_text(encoding="utf-8")
-    line = re.search(r"`python (-m pipeline_lib\.verify) results (\| xargs [^`]+)`", faults)
+    line = re.search(r"`python (-m pipeline_lib verify) results (\| xargs [^`]+)`", faults)
     assert line
     before = {path for path in results.rglob("*") if path.is_file()}
     if damaged:
