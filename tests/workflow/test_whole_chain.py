@@ -166,14 +166,14 @@ def test_a_setting_that_is_changed_and_changed_back_trains_nothing(checkout):
 def test_what_verify_names_is_remade_by_the_same_command_and_nothing_is_left_missing(checkout):
     workflow = checkout()
     before = {name: digest for name, digest in workflow.checksums().items() if not name.startswith(".")}
-    for name in ("items/embedded/random/seed1/test.parquet", "filtered/embedded/report.json", "tables/table2.md"):
+    for name in ("items/embedded/random/seed1/validation.parquet", "tables/table2.md"):
         with open(workflow.results / name, "r+b") as file:
             file.truncate(20)
     told = command(workflow, "verify", "results")
     assert told.returncode == 1
     for path in told.stdout.splitlines():
         (workflow.folder / path).unlink()
-    done = workflow.run()
+    done = workflow.run(TABLE)
     assert done.returncode == 0, done.stdout
     after = {name: digest for name, digest in workflow.checksums().items() if not name.startswith(".")}
     timed = ("manifest.json", "tables/costs", "report")
