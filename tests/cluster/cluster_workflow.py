@@ -51,7 +51,7 @@ class ClusterWorkflow(TinyWorkflow):
         """Remove what one system made, and what was made of it."""
         for stage in ("models", "responses", "scores", "items"):
             shutil.rmtree(self.results / stage / "embedded" / system)
-        for summary in ("significance", "tables"):
+        for summary in ("significance", "tables", ".store"):
             shutil.rmtree(self.results / summary)
 
     def start(

@@ -36,7 +36,8 @@ def alone(finished: ClusterWorkflow, tmp_path_factory: pytest.TempPathFactory) -
 def workflow(alone: ClusterWorkflow, tmp_path: Path) -> Iterator[ClusterWorkflow]:
     """The same, where SepaCVAE is still to be trained."""
     copy = ClusterWorkflow(alone.copy(tmp_path / "checkout").folder)
-    shutil.rmtree(copy.model.parent)
+    for made in (copy.model.parent, copy.results / ".store"):
+        shutil.rmtree(made)
     yield copy
     copy.stop()
 

@@ -15,6 +15,7 @@ import os
 import platform
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
@@ -253,16 +254,19 @@ def rewrite(path: Path, digest: str, record: Record) -> None:
     os.replace(fresh, beside)
 
 
-@cache
 def versions() -> dict[str, str]:
     """Return the versions of Python and of those packages with an influence on results that are in use."""
+    unused = {package for module, package in _PACKAGES.items() if module not in sys.modules}
+    return {package: found for package, found in installed().items() if package not in unused}
+
+
+@cache
+def installed() -> dict[str, str]:
+    """Return the versions of Python and of all packages with an influence on results."""
     found = {"python": platform.python_version()}
-    for module, package in _PACKAGES.items():
-        if module in sys.modules:
-            try:
-                found[package] = version(package)
-            except PackageNotFoundError:
-                continue
+    for package in _PACKAGES.values():
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
     return found
 
 

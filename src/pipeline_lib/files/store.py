@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pipeline_lib.files.checksums import checksum_file, is_local_copy, kept, sha256
-from pipeline_lib.files.provenance import Job, Record, rewrite, versions
+from pipeline_lib.files.provenance import Job, Record, installed, rewrite, versions
 
 STORE = ".store"  # folder in a results folder
 LIMIT = "PIPELINE_STORE"  # environment: gigabytes that the store may hold; 0 or none: nothing is kept
@@ -68,7 +68,7 @@ def key_of(job: Job) -> str:
     parts = {
         **{name: asdict(job.plan)[name] for name in ("stage", "of", "settings", "code")},
         "inputs": job.inputs_now(),
-        "versions": versions(),
+        "versions": installed(),  # not those in use: a launcher asks before anything is imported
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
