@@ -193,7 +193,7 @@ def test_an_unknown_key_is_named_with_the_nearest(refusals):
 
 def test_a_seed_that_stands_twice_is_refused(refusals):
     message = refusals.message(changes={"seeds": [1, 2, 1]})
-    assert "seeds: 1 stands more than once" in message
+    assert "seeds: 1 is listed more than once" in message
 
 
 @pytest.fixture(scope="module")

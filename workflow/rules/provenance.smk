@@ -60,14 +60,16 @@ def script_of(rule):
 
 
 def settings_of_rule(rule, wildcards, inputs):
-    """Return the parameters of a rule's job but its plan, and but folders, which change nothing."""
+    """Return the parameters of a rule's job, without its plan and without folders, which change nothing."""
     found = {}
     for name, value in rule.params._allitems():
-        if name != "plan" and not isinstance(value, Path):
-            if is_callable(value):
-                value = rule.apply_input_function(value, wildcards, input=inputs)[0]
+        if name == "plan":
+            continue
+        if is_callable(value):
+            value = rule.apply_input_function(value, wildcards, input=inputs)[0]
+        if not isinstance(value, Path):
             found[name] = plain(value)
-    return {name: value for name, value in found.items() if not isinstance(value, Path)}
+    return found
 
 
 def plain(value):
@@ -113,7 +115,7 @@ def hold_results():
 
 
 def is_stale(path, digest):
-    """Tell whether a file that a stage wrote is gone or was made by another plan; one put there by hand is nobody's."""
+    """Tell whether a file that a stage wrote is gone or was made by another plan; not one put there by hand."""
     path = Path(path)
     if is_local_copy(path) or not checksum_file(path).exists():
         return False

@@ -72,7 +72,7 @@ class Config(Paper):
     @classmethod
     def _distinct(cls, value: list[Any]) -> list[Any]:
         if repeated := sorted({item for item in value if value.count(item) > 1}):
-            raise ValueError(f"{repeated[0]!r} stands more than once; each run would be counted twice")
+            raise ValueError(f"{repeated[0]!r} is listed more than once; each run would be counted twice")
         return value
 
     @model_validator(mode="after")

@@ -35,7 +35,7 @@ def _distinct(value: Any) -> Any:
     seen = set()
     for item in value:
         if item in seen:
-            raise ValueError(f"{item!r} stands more than once")
+            raise ValueError(f"{item!r} is listed more than once")
         seen.add(item)
     return value
 

@@ -226,7 +226,7 @@ class _WebRedirects(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         if urlsplit(newurl).scheme not in ("http", "https"):
-            raise _RefusedError(f"HTTP status {code}: redirected to {newurl}, which is no web address")
+            raise _RefusedError(f"HTTP status {code}: redirected to {newurl}, which is not a web address")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -279,7 +279,7 @@ def _total(reply: Any, start: int) -> int | None:
     """Return the bytes of the whole file, of which the reply holds those from ``start`` on.
 
     Raises:
-        _RefusedError: the length that the server states is no number of bytes.
+        _RefusedError: the length that the server states is not a number of bytes.
     """
     stated = reply.headers.get("Content-Range", "").rpartition("/")[2]
     if start and stated.isdecimal():  # it may be an asterisk

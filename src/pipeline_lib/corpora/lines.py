@@ -13,7 +13,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.archives import blocks
 from pipeline_lib.files.windows_1252 import MAPPED, mend
 
-MOST_DAMAGED = 0.05  # share of lines above which a file is refused: it is no UTF-8 text, but something else
+MOST_DAMAGED = 0.05  # share of lines above which a file is refused: not UTF-8 text, but something else
 _FEW = 20  # damaged lines that no share refuses
 _REPLACED = "\ufffd"
 
@@ -37,7 +37,7 @@ def decode_strictly(content: bytes, where: str, skipped: Counter[str]) -> str:
     """Decode UTF-8 text without a byte order mark.
 
     Args:
-        skipped: counts lines with control characters of windows-1252, which are replaced by those they stand for.
+        skipped: counts lines with control characters of windows-1252, which are replaced by the intended ones.
     Raises:
         PipelineError: names the line of the first byte that is not UTF-8.
     """

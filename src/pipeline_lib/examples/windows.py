@@ -126,7 +126,7 @@ class _Cut(NamedTuple):
     examples: pa.RecordBatch  # of (N) windows; `example_id` is still 0
     split: pa.Array  # (N) string
     spoken: pa.BooleanArray  # (N), whether all their utterances have tokens
-    across_gap: pa.Array  # string, the splits of further windows that reach over a gap and so are none
+    across_gap: pa.Array  # string, the splits of further windows, left out because they reach over a gap
 
 
 class _Windows:

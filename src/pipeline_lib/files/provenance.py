@@ -63,7 +63,7 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """The name of the plan: 32 hex digits over all that it says."""
+        """Name of the plan: 32 hex digits over all that it says."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:32]
 
 

@@ -102,17 +102,18 @@ def restored(job: Job) -> bool:
 
     Each gets a record of its own: of this job's plan, and that it was restored.
     """
-    folder = job.results / STORE / key_of(job)
     if not limit():
         return False
+    folder = job.results / STORE / key_of(job)
     entry = _entry(folder)
     if entry is None or list(entry.files) != job.outputs:
-        shutil.rmtree(folder, ignore_errors=True)  # damaged, or there is none
+        shutil.rmtree(folder, ignore_errors=True)  # damaged or absent
         return False
     stored = {folder / str(number): digest for number, digest in enumerate(entry.files.values())}
     if any(not file.is_file() or sha256(file) != digest for file, digest in stored.items()):
         shutil.rmtree(folder, ignore_errors=True)  # somebody edited a file in place, or the disk is failing
         return False
+    read, used = job.inputs_now(), versions()
     for (file, digest), name in zip(stored.items(), job.outputs, strict=True):
         path = job.results / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,7 @@ def restored(job: Job) -> bool:
         os.utime(fresh)  # Snakemake compares times
         checksum_file(path).unlink(missing_ok=True)
         os.replace(fresh, path)
-        rewrite(path, digest, Record(name, job.plan, job.inputs_now(), versions(), restored=True))
+        rewrite(path, digest, Record(name, job.plan, read, used, restored=True))
     os.utime(folder)
     return True
 

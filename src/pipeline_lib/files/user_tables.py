@@ -80,7 +80,7 @@ def read_rows(
 
 
 def texts_of(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
-    """Return the column ``name`` as texts, without control characters that stand for typographic ones.
+    """Return the column ``name`` as texts, with windows-1252 control characters replaced.
 
     Raises:
         PipelineError: values that are not texts, or missing ones; names the first row.

@@ -1,4 +1,4 @@
-"""Control characters that stand for typographic ones: bytes of windows-1252 in text that was taken for Latin-1.
+"""Control characters that were meant as typographic ones: bytes of windows-1252 in text that was taken for Latin-1.
 
 Browsers read U+0080 to U+009F so (WHATWG Encoding Standard, index windows-1252): U+0092 is an apostrophe, U+0085 an
 ellipsis. Deleted, they would make *its* of *it's*.
@@ -15,7 +15,7 @@ _TABLE = {0x80 + place: character for place, character in enumerate(_WRITTEN)}
 _MEANT = re.compile("[\x80\x82-\x8c\x8e\x91-\x9c\x9e\x9f]")
 _MEANT_RE2 = r"[\x{80}\x{82}-\x{8c}\x{8e}\x{91}-\x{9c}\x{9e}\x{9f}]"
 
-MAPPED = "lines with control characters of windows-1252 (replaced by those they stand for)"  # name of the count
+MAPPED = "lines with control characters of windows-1252 (replaced by the intended ones)"  # name of the count
 
 
 def mend(text: str) -> tuple[str, int]:

@@ -1,6 +1,6 @@
 """Tells what a file was made from: ``python -m pipeline_lib explain results/tables/table2.csv``.
 
-The files of the chain stand stage by stage, with the settings and the code that each stage was run with. For one cell
+Lists the files of the chain stage by stage, with the settings and the code that each stage was run with. For one cell
 of a table, the chain is that of the responses behind it.
 """
 
@@ -30,7 +30,7 @@ def run() -> None:
 
 def _explain(path: Path, cell: list[str] | None) -> None:
     if not path.is_file():
-        raise PipelineError("there is no such file", where=path, expected="a file below the results of a run")
+        raise PipelineError("the file does not exist", where=path, expected="a file below the results of a run")
     chain = Chain(results_of(path))
     name = chain.name_of(path)
     if chain.record(name) is None:

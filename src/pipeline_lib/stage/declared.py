@@ -43,7 +43,7 @@ def declared(path: str) -> type[Declared]:
     Args:
         path: ``module:Class``.
     Raises:
-        PipelineError: there is no such module, no such class in it, or it is not a system.
+        PipelineError: the module or the class does not exist, or is not a system.
     """
     module, _, name = path.partition(":")
     _check_defined(module, name, "class", ast.ClassDef)
@@ -60,7 +60,7 @@ def parameters(path: str) -> list[str] | None:
     Args:
         path: ``module.name`` of a `responses.functions.Responder`.
     Raises:
-        PipelineError: there is no such module, or no such function in it.
+        PipelineError: the module or the function does not exist.
     """
     module, _, name = path.rpartition(".")
     _check_defined(module, name, "function", ast.FunctionDef)
@@ -178,12 +178,12 @@ class _Part(InspectLoader):
 
 @cache
 def _statements(module: str) -> dict[str, ast.stmt]:
-    """List the statements of a module by the names that they define; `*` stands for names that only a run tells."""
+    """List the statements of a module by the names that they define; `*` for names known only when it runs."""
     try:
         tree = ast.parse(source_of(module).read_bytes())
     except (SyntaxError, ValueError) as error:
         raise PipelineError(
-            f"{module} is no valid Python: {error}",
+            f"{module} is not valid Python: {error}",
             expected="a module that can be imported",
             remedy="correct the file, then run the same command again",
         ) from error

@@ -14,5 +14,5 @@ def warn(message: str) -> None:
     if screen := os.environ.get(SCREEN):
         try:
             os.write(int(screen), f"Warning: {message}\n".encode())
-        except OSError:  # a screen that was closed is no reason to fail
+        except OSError:  # a screen that was closed must not end the job
             log.info("the warning reached only this log")

@@ -38,7 +38,7 @@ def _tabulars(table: Table) -> list[str]:
 
 
 def _floats(table: Table, section: Section, notes: Sequence[str]) -> list[str]:
-    """Print a float for each corpus or, of texts that wrap, one for each block; the notes stand below the last."""
+    """Print a float for each corpus or, of texts that wrap, one for each block; the notes go below the last."""
     if not table.is_prose:
         grids = [tabular([(block.title, _escaped(block.lines))]) for block in section.blocks]
         return [latex_table(f"{table.title}, {section.title}", grids, notes)]

@@ -250,7 +250,7 @@ def _is_number(field: bytes) -> bool:
 
 
 def _blocks(file: IO[bytes], path: Path) -> Iterator[bytes]:
-    """Yield blocks of whole lines, without a byte order mark, which is no part of the first token."""
+    """Yield blocks of whole lines, without a byte order mark, which would become part of the first token."""
     rest = b""
     if (start := file.read(len(codecs.BOM_UTF8))) != codecs.BOM_UTF8:
         rest = start

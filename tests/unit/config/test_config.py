@@ -125,10 +125,10 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
 @pytest.mark.parametrize(
     ("changes", "problem", "expected"),
     [
-        ({"seeds": [1, 2, 1]}, "seeds: 1 stands more than once", "found '[1, 2, 1]'"),
+        ({"seeds": [1, 2, 1]}, "seeds: 1 is listed more than once", "found '[1, 2, 1]'"),
         ({"seeds": []}, "seeds: List should have at least 1 item", "seeds"),
         ({"seeds": [-1]}, "seeds.0: Input should be greater than or equal to 0", "found '-1'"),
-        ({"corpora": ["small", "small"]}, "corpora: 'small' stands more than once", "corpora"),
+        ({"corpora": ["small", "small"]}, "corpora: 'small' is listed more than once", "corpora"),
         ({"corpora": ["smal"]}, "corpora: no source 'smal'; did you mean 'small'?", "config/README.md"),
         ({"training": {"batch_size": "many"}}, "training.batch_size: Input should be a valid integer", "found 'many'"),
         ({"training": {"batch_size": 0}}, "training.batch_size: Input should be greater than 0", "found '0'"),

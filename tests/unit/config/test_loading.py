@@ -10,6 +10,7 @@ from pipeline_lib.config.catalogue import command, owner, presets
 from pipeline_lib.config.loading import Layer, layers_of, load, read_run
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError
+from unit.refusals import refusal
 
 ROOT = Path(__file__).parents[3]
 SYNTHETIC = {"reader": "synthetic", "label": "Small", "licence": "own", "synthetic": {}}
@@ -42,11 +43,7 @@ class Project:
         return read_run(self.root, CHOSEN | given)
 
     def fault(self, **given: Any) -> PipelineError:
-        with pytest.raises(PipelineError) as caught:
-            self.read(**given)
-        assert caught.value.expected
-        assert caught.value.remedy
-        return caught.value
+        return refusal(lambda: self.read(**given))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Lines of text files: which are read, which are mended, and which file is no text at all."""
+"""Lines of text files: which are read, which are mended, and which file is not text at all."""
 
 import random
 from collections import Counter

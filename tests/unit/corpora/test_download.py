@@ -407,7 +407,7 @@ def test_a_server_without_ranges_that_begins_again_is_not_taken_for_one_that_dri
 
 
 @pytest.mark.parametrize("sha256", [DIGEST, None])
-def test_a_range_that_nobody_asked_for_and_is_not_to_be_had_is_refused(
+def test_a_server_that_refuses_a_whole_file_as_an_unavailable_range_is_reported(
     server: str, tmp_path: Path, sha256: str | None
 ) -> None:
     with pytest.raises(PipelineError) as caught:

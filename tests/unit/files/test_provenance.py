@@ -1,4 +1,4 @@
-"""Provenance: what a file was made from stands beside it, and a reader refuses what it does not expect."""
+"""Provenance: what a file was made from is kept beside it, and a reader refuses what it does not expect."""
 
 import json
 import subprocess

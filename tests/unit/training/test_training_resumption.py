@@ -33,6 +33,16 @@ def uninterrupted(corpus, tmp_path_factory):
     return out
 
 
+def stop(corpus: Path, out: Path) -> str:
+    """Ask a job to stop once it has two checkpoints; gives what it said."""
+    process = start(corpus, out)
+    wait_for(functools.partial(has_reached, out, 40), process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143
+    return errors
+
+
 def test_a_job_killed_at_several_points_ends_with_the_same_weights_bit_for_bit(corpus, tmp_path, uninterrupted):
     for kill_at in (0, 30, 70, 100):  # before the first step, then in mid-training
         process = start(corpus, tmp_path)
@@ -46,21 +56,13 @@ def test_a_job_killed_at_several_points_ends_with_the_same_weights_bit_for_bit(c
 
 
 def test_a_job_asked_to_stop_writes_a_checkpoint_and_goes_on_from_there(corpus, tmp_path, uninterrupted):
-    process = start(corpus, tmp_path)
-    wait_for(functools.partial(has_reached, tmp_path, 30), process)
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 143
-    assert "checkpoint written" in errors
+    assert "checkpoint written" in stop(corpus, tmp_path)
     finish(start(corpus, tmp_path))
     assert sha256(tmp_path / "model.safetensors") == sha256(uninterrupted / "model.safetensors")
 
 
 def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before_it(corpus, tmp_path, uninterrupted):
-    process = start(corpus, tmp_path)
-    wait_for(functools.partial(has_reached, tmp_path, 40), process)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    stop(corpus, tmp_path)
     (state,) = (tmp_path / "state").iterdir()
     newest, previous = (state / name for name in (checkpoint.CURRENT, checkpoint.PREVIOUS))
     content = bytearray(newest.read_bytes())
@@ -73,10 +75,7 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before_it(corpus, tm
 
 
 def test_a_job_whose_checkpoints_are_both_damaged_says_so_and_begins_again(corpus, tmp_path, uninterrupted):
-    process = start(corpus, tmp_path)
-    wait_for(functools.partial(has_reached, tmp_path, 40), process)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    stop(corpus, tmp_path)
     (state,) = (tmp_path / "state").iterdir()
     for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
         (state / name).write_bytes((state / name).read_bytes()[:-1])
