@@ -1,6 +1,6 @@
 """Injects faults into the tiny workflow until there are as many as asked for, and records what became of each.
 
-    python tests/chaos/run.py --faults 200 --seed 1 --record docs/operations/faults.csv
+    python tests/chaos/run.py --faults 160 --seed 1 --record faults.csv
 
 All happens in a folder of its own; downloads come from 127.0.0.1. Ends with status 1 if anything was lost or wrong,
 or an error did not say what it was. The faults of a full disk need the right to mount a small file system and are left
