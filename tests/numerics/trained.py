@@ -17,7 +17,7 @@ from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.system import System, create
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.training.loop import Trainer
-from unit.model_fixtures import SmallUnits
+from unit.model_fixtures import RELEASED, SmallUnits
 
 WORDS, WIDTH, GROUPS, SEED = 60, 12, 4, 7
 NETWORK = Recurrent(hidden=10, decoder_layers=2, latent=6, bow_hidden=9, prior_hidden=8)
@@ -38,8 +38,8 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
     "k_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {"groups": GROUPS}, 0),
     "s_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {"groups": GROUPS}, 1),
     "a_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {"groups": GROUPS}, 2),
-    "sepacvae": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS}, 0),
-    "sepacvae_faithful": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS, "faithful": True}, 0),
+    "sepacvae": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS, "noise": "shared"}, 0),
+    "sepacvae_released": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS} | RELEASED, 0),
 }
 
 

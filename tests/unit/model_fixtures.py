@@ -38,13 +38,21 @@ class SmallUnits:
 
 
 NETWORK = Recurrent(hidden=7, decoder_layers=2, latent=5, bow_hidden=11, prior_hidden=9)
+# what the released code of SepaCVAE does differently (papers/sepacvae/README.md)
+RELEASED = {
+    "kl_weight": "1/N",
+    "relationship": "released",
+    "generated_words": "logits",
+    "marks_on_padding": True,
+    "similarity": "inner",
+}
 SYSTEMS = {
     "seq2seq": ("pipeline_lib.models.seq2seq:Seq2Seq", {}),
     "cvae": ("pipeline_lib.models.cvae:CVAE", {}),
     "cvae_bow": ("pipeline_lib.models.cvae:CVAE", {"bow": True}),
     "k_cvae_bow": ("pipeline_lib.models.cvae:ClusterCVAE", {"groups": GROUPS}),
     "sepacvae": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS}),
-    "faithful": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS, "faithful": True}),
+    "released": ("pipeline_lib.models.sepacvae:SepaCVAE", {"groups": GROUPS} | RELEASED),
 }
 
 

@@ -49,12 +49,13 @@ rule score_responses:
         settings=settings("metrics"),
         metrics=CONFIG.metrics_shown,
         tokeniser=tokeniser_of,
+        importance_samples=lambda wildcards: CONFIG.decoding_of(wildcards.corpus, wildcards.system).importance_samples,
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
         "--references {input.references:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
-        "--corpus {wildcards.corpus} --split {wildcards.split} "
+        "--importance-samples {params.importance_samples} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"
 

@@ -19,6 +19,7 @@ def main(
     metrics: list[str],
     settings: Metrics,
     tokeniser: str,
+    importance_samples: int,
     corpus: str,
     split: str,
     system: str,
@@ -34,6 +35,7 @@ def main(
         seed,
         find(tokeniser).LANGUAGE,
         references[0] if references else None,
+        importance_samples,
     )
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)

@@ -54,6 +54,7 @@ class Synthetic(Settings):
     many_to_one: Fraction = Field(
         default=0.2, description="probability that a response is a generic one, which fits any context"
     )
+    topics: Positive = Field(default=16, le=16, description="topics of dialogues, of the sixteen that there are")
     groups: Positive = Field(default=8, le=8, description="latent groups of responses")
     validation: Fraction = Field(default=0.1, description="share of dialogues")
     test: Fraction = Field(default=0.1, description="share of dialogues")

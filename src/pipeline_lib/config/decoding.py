@@ -10,8 +10,16 @@ from pipeline_lib.config.settings import Positive, Settings
 class _Decoding(Settings):
     max_length: Positive = Field(default=25, description="tokens after which a response is cut off")
     samples: Positive = Field(default=1, description="responses to each context, each with its own draw of z")
+    candidates: Positive = Field(
+        default=1,
+        description="responses drawn to each context, of which the one closest to the context is given: SepaCVAE's "
+        "test rule for other systems",
+    )
     batch_size: Positive = Field(default=128, description="contexts decoded together")
-    importance_samples: Positive = Field(default=20, description="draws of z for the importance-weighted likelihood")
+    importance_samples: Positive = Field(
+        default=20,
+        description="draws of z for the importance-weighted likelihood, of each group where a system has groups",
+    )
 
 
 class GreedySettings(_Decoding):

@@ -77,9 +77,9 @@ class Training(Settings):
     )
     validate_every: Positive = Field(default=100, description="steps between validations; the best is kept")
     select: str = Field(
-        default="ppl",
-        description="validation value whose minimum selects the checkpoint, such as ppl (SepaCVAE: reconstruction), "
-        "ppl_bound or kl",
+        default="ppl_bound",
+        description="validation value whose minimum selects the checkpoint: ppl_bound, kl or ppl, that of the "
+        "reconstruction, as in SepaCVAE's paper",
     )
     kl_floor: float | None = Field(
         default=None,

@@ -83,7 +83,7 @@ class _Speaker:
         self.contexts: defaultdict[tuple[str, str, int | None, str], list[Turn]] = defaultdict(list)
 
     def dialogue(self, split: str, length: int) -> Iterator[Turn]:
-        topic = _pick(self.rng, list(self.data["topics"]))
+        topic = _pick(self.rng, list(self.data["topics"])[: self.settings.topics])
         turn = self._utter(split, topic, None, "", last=False)
         yield turn
         for position in range(1, length):

@@ -59,6 +59,11 @@ class ExampleDataset:
     def __len__(self) -> int:
         return len(self.context)
 
+    @property
+    def has_contexts(self) -> bool:
+        """Tell whether the examples answer something; False for sentences alone."""
+        return len(self.context.ids) > 0
+
     def targets(self, rows: NDArray[np.int64]) -> int:
         """Count the tokens that the examples ``rows`` ask a decoder for, including end tokens."""
         return int(self.response.lengths_of(rows).sum()) + len(rows)
@@ -83,7 +88,7 @@ class ExampleDataset:
 
     def _context(self, rows: NDArray[np.int64]) -> Tokens | None:
         """Return the contexts; None where the examples are sentences alone, whose contexts are empty."""
-        if not len(self.context.ids):
+        if not self.has_contexts:
             return None
         return Tokens(
             torch.from_numpy(self.context.padded(rows, self.ids.pad)), torch.from_numpy(self.context.lengths_of(rows))

@@ -53,6 +53,7 @@ class Metric(ABC):
         by_item: of a metric of the whole set, the metric that shows its items one by one; empty: itself. `repeats`
             is counted by the page.
         of_responses: false for metrics of likelihoods and latent variables, which need no response.
+        of_draws: true for metrics that depend on `decoding.importance_samples`.
         of_references: true for metrics that compare a response with its references, of which there may be several.
         signature: name and settings: ``name|setting:value|…|v:1``.
     """
@@ -64,6 +65,7 @@ class Metric(ABC):
     caution: str = ""
     by_item: str = ""
     of_responses: bool = True
+    of_draws: bool = False
     of_references: bool = False
     signature: str
 

@@ -29,6 +29,9 @@ class ReferenceLikelihood:
     bound: np.ndarray | None
     nll_importance: np.ndarray | None
     nll_end: np.ndarray | None = None  # the end token's part of nll and bound
+    group_nats: np.ndarray | None = None  # what naming the group adds to kl
+    context_use: np.ndarray | None = None  # lost of the bound when contexts are permuted
+    z_use: np.ndarray | None = None  # lost of the reconstruction with z of another response
 
     @property
     def latent(self) -> bool:
@@ -92,7 +95,7 @@ class Items:
         Raises:
             PipelineError: a likelihood is null, NaN or infinite in some rows, or a response null in some rows.
         """
-        names = ("nll", "kl", "bound", "nll_importance", "nll_end")
+        names = ("nll", "kl", "bound", "nll_importance", "nll_end", "group_nats", "context_use", "z_use")
         likelihood = ReferenceLikelihood(
             table["tokens"].to_numpy().astype(np.float64),
             *(_complete(table, name) if name in table.column_names else None for name in names),

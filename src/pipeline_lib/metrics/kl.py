@@ -1,4 +1,4 @@
-"""KL divergence from posterior to prior, which tells whether a latent variable is used."""
+"""KL divergence from posterior to prior: what the latent variables say of a response."""
 
 from pipeline_lib.metrics.base import Metric, Score
 from pipeline_lib.metrics.items import Items
@@ -18,3 +18,22 @@ class KL(Metric):
         if items.likelihood is None or items.likelihood.kl is None or not items.likelihood.latent:
             return Score(None, None, items.n_examples)
         return Score.of_items(items, items.likelihood.kl)
+
+
+class KLTotal(Metric):
+    """KL of z plus the nats that naming the group takes, log N for N equally likely groups.
+
+    The group is a latent variable too: a model can say by it alone what z does not.
+    """
+
+    name = "kl-total"
+    signature = "kl-total|unit:nats/example|group:counted|v:1"
+    meaning = "Nats between posterior and prior of z and, where a system has groups, of the group; per example"
+    fewer_digits = 1
+    of_responses = False
+
+    def __call__(self, items: Items) -> Score:
+        known = items.likelihood
+        if known is None or known.kl is None or not (known.latent or known.group_nats is not None):
+            return Score(None, None, items.n_examples)
+        return Score.of_items(items, known.kl + (0 if known.group_nats is None else known.group_nats))

@@ -46,12 +46,13 @@ class BoundNLL(NegativeLogLikelihood):
 
 
 class ImportanceNLL(NegativeLogLikelihood):
-    """The tightest estimate."""
+    """The importance-weighted estimate, in expectation above the model's own nats; more draws lower it."""
 
     name = "nll-importance"
+    of_draws = True
     nats = "importance"
     signature = "nll-importance|kind:importance|unit:nats/example|end:counted|v:1"
-    meaning = "Nats of a reference from an importance-weighted estimate of the likelihood"
+    meaning = "Upper bound of a reference's nats from an importance-weighted estimate; exact without a latent variable"
 
 
 class WordsNLL(NegativeLogLikelihood):

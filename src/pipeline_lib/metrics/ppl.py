@@ -66,12 +66,13 @@ class BoundPerplexity(Perplexity):
 
 
 class ImportancePerplexity(Perplexity):
-    """Perplexity from the importance-weighted likelihood, the tightest of the three."""
+    """Perplexity from the importance-weighted likelihood, in expectation above the model's own; more draws lower it."""
 
     name = "ppl-importance"
+    of_draws = True
     nats = "importance"
     signature = "ppl-importance|kind:importance|pooled:corpus|end:counted|v:1"
-    meaning = "Perplexity from an importance-weighted estimate of the likelihood"
+    meaning = "Upper bound of the perplexity from an importance-weighted estimate; exact without a latent variable"
 
 
 class WordsPerplexity(Perplexity):

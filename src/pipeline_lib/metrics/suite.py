@@ -61,6 +61,7 @@ def score_file(
     seed: int,
     language: str | None = "english",
     references: Path | None = None,
+    importance_samples: int | None = None,
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
@@ -71,6 +72,7 @@ def score_file(
         seed: seed of the bootstrap.
         language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
         references: a file of `schemas.references`: further ones of the split, beside the response of each example.
+        importance_samples: draws behind importance-weighted likelihoods, named in their signatures.
     Returns:
         rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
@@ -93,15 +95,20 @@ def score_file(
         scores = [_score(metric, items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
         rows += [
-            _row(selection, metric.name, score, _signature(metric, further is not None), low, high)
+            _row(selection, metric.name, score, _signature(metric, further is not None, importance_samples), low, high)
             for metric, score, (low, high) in zip(metrics, scores, limits, strict=True)
         ]
         tables.append(_per_item(chosen, metrics, scores))
     return rows, pa.concat_tables(tables)
 
 
-def _signature(metric: Metric, several: bool) -> str:
-    return f"{metric.signature}|references:several" if several and metric.of_references else metric.signature
+def _signature(metric: Metric, several: bool, importance_samples: int | None) -> str:
+    parts = [metric.signature]
+    if metric.of_draws and importance_samples is not None:
+        parts.append(f"samples:{importance_samples}")
+    if metric.of_references and several:
+        parts.append("references:several")
+    return "|".join(parts)
 
 
 def _score(metric: Metric, items: Items) -> Score:

@@ -1,5 +1,7 @@
 """Conditional variational autoencoders (Sohn et al. 2015; Zhao et al. 2017), without and with cluster knowledge."""
 
+from dataclasses import replace
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -9,9 +11,9 @@ from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import mean, normal
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Positive, Settings
-from pipeline_lib.decoding.steps import Decode
-from pipeline_lib.examples.batch import Batch
-from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
+from pipeline_lib.decoding.steps import Decode, word_lengths
+from pipeline_lib.examples.batch import Batch, Response
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit, kl_divergence
 from pipeline_lib.models.layers.recurrent import BagOfWords, Decoder, DecoderSteps, Encoder
 from pipeline_lib.models.system import Generated, Likelihood, Objective, WordVectorSystem, given
 from pipeline_lib.text.units import Units
@@ -90,9 +92,29 @@ class CVAE(WordVectorSystem):
         context, posterior, prior = self.distributions(batch)
         z = self._draw(posterior, generator)
         terms = self.reconstruction(batch, context, z)
-        kl = kl_divergence(posterior, prior)
+        kl_units = kl_by_unit(posterior, prior)
+        kl = kl_units.sum(-1)
         bound = torch.stack(list(terms.values())).sum(0) + kl
-        return Likelihood(terms["nll"], kl, bound, posterior.mean, batch.group, torch.cat([context, z], -1))
+        return Likelihood(
+            terms["nll"],
+            kl,
+            bound,
+            posterior.mean,
+            batch.group,
+            torch.cat([context, z], -1),
+            kl_units=kl_units,
+            group_nats=terms.get("group_nll"),
+        )
+
+    def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor:
+        context, posterior, _ = self.distributions(batch)
+        _, of_others, _ = self.distributions(replace(batch, response=others))
+        noise = normal(tuple(posterior.mean.shape), posterior.mean, generator)
+        own, foreign = (
+            torch.stack(list(self.reconstruction(batch, context, each.sample(noise)).values())).sum(0)
+            for each in (posterior, of_others)
+        )
+        return foreign - own
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         context, posterior, prior = self.distributions(batch)
@@ -102,6 +124,17 @@ class CVAE(WordVectorSystem):
             explained = torch.stack(list(self.reconstruction(batch, context, z).values())).sum(0)
             weights.append(prior.log_density(z) - posterior.log_density(z) - explained)
         return importance_estimate(torch.stack(weights))
+
+    def closeness(self, batch: Batch, tokens: Tensor) -> Tensor:
+        """Compare by the cosine of the encodings, as the test rule of SepaCVAE does (Sun et al. 2021, section 6.1)."""
+        responses, context, is_empty = self._compared(batch, tokens)
+        return F.cosine_similarity(responses, context, -1).masked_fill(is_empty, -torch.inf)
+
+    def _compared(self, batch: Batch, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode (B * K, T) responses (B, K, C) and contexts (B, 1, C), and tell which responses are empty (B, K)."""
+        lengths = word_lengths(tokens, self.ids)
+        responses = self.encoder(self.embed(tokens), lengths.clamp(min=1)).unflatten(0, (len(batch), -1))
+        return responses, self.encode_context(batch).unsqueeze(1), (lengths == 0).view(len(batch), -1)
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         context = self.encode_context(batch)

@@ -17,7 +17,7 @@ from pipeline_lib.config.settings import Fraction, Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.layers import projection
-from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit, kl_divergence
 from pipeline_lib.models.layers.dropping import dropout, keep_words
 from pipeline_lib.models.layers.lstm import LSTM, State
 from pipeline_lib.models.layers.recurrent import sum_by_example, valid_positions
@@ -184,8 +184,18 @@ class SentenceVAE(System):
         posterior, lengths = self.encode(batch), batch.response.lengths
         z = posterior.sample(normal(tuple(posterior.mean.shape), posterior.mean, generator))
         tokens = self._token_nll(batch, z, generator)
-        nll, kl = sum_by_example(tokens, lengths), kl_divergence(posterior, standard(posterior.mean))
-        return Likelihood(nll, kl, nll + kl, posterior.mean, end=tokens[lengths.cumsum(0) - 1])
+        nll, kl_units = sum_by_example(tokens, lengths), kl_by_unit(posterior, standard(posterior.mean))
+        kl = kl_units.sum(-1)
+        return Likelihood(nll, kl, nll + kl, posterior.mean, end=tokens[lengths.cumsum(0) - 1], kl_units=kl_units)
+
+    def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor:
+        posterior, of_others = self.encode(batch), self.encode(Batch(others))
+        noise = normal(tuple(posterior.mean.shape), posterior.mean, generator)
+        own, foreign = (
+            sum_by_example(self._token_nll(batch, each.sample(noise), generator), batch.response.lengths)
+            for each in (posterior, of_others)
+        )
+        return foreign - own
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         posterior = self.encode(batch)

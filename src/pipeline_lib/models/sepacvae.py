@@ -2,11 +2,12 @@
 
 Every context is copied N times, each copy marked with one group's vector; only the copy that explains the response
 best is trained (`gradient blocking`), a contrast keeps responses of one group together (`relationship enhancement`),
-and a classifier tells the group from the response. papers/sepacvae/README.md tells what the paper leaves open
-and how it is settled here; ``faithful`` selects what the authors' released code does instead.
+and a classifier tells the group from the response. papers/sepacvae/README.md tells what the paper leaves open, where
+its released code differs from it, and which option follows which.
 """
 
 import math
+from dataclasses import replace
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
@@ -18,17 +19,17 @@ from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import drawn, gathered, mean, normal
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Positive, Settings
-from pipeline_lib.decoding.steps import Decode, word_lengths
+from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.cvae import CVAE
 from pipeline_lib.models.layers import projection
-from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_divergence
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit
 from pipeline_lib.models.layers.recurrent import DecoderSteps, sum_by_example, valid_positions
 from pipeline_lib.models.system import Generated, Likelihood, Objective, given
 from pipeline_lib.text.units import Units
 
-_FAITHFUL_CONTEXT_LENGTH = 25  # the released code reads every context as this many tokens: padding carries y too
+_MARKED_LENGTH = 25  # tokens as which the released code reads every context, padding included
 
 
 def group_vectors(groups: int, embedding_size: int) -> Tensor:
@@ -99,24 +100,27 @@ def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, s
 
 
 class _Copies(NamedTuple):
-    """Values for M marked contexts: ``condition`` [c; z] (M, C + Z), z from the posterior, KL (M,), means (M, Z)."""
+    """Values for M marked contexts: [c; z] (M, C + Z), z from the posterior, KL by unit and posterior mean (M, Z)."""
 
     condition: Tensor
-    kl: Tensor
+    kl_units: Tensor
     posterior_mean: Tensor
 
 
 class _Scored(NamedTuple):
-    """Values for the N copies of B examples: nll and KL (B, N) nats, posterior mean (B, N, Z), [c; z] (B, N, C + Z)."""
+    """Values for the N copies of B examples, nats.
+
+    nll (B, N), KL by unit and posterior mean (B, N, Z), [c; z] (B, N, C + Z).
+    """
 
     nll: Tensor
-    kl: Tensor
+    kl_units: Tensor
     posterior_mean: Tensor
     condition: Tensor
 
     def best(self) -> Tensor:
         """Return the copy that explains its response best, un-annealed, (B,) int64; ties go to the lowest index."""
-        return (self.nll + self.kl).argmin(1)
+        return (self.nll + self.kl_units.sum(-1)).argmin(1)
 
 
 class SepaCVAE(CVAE):
@@ -124,10 +128,31 @@ class SepaCVAE(CVAE):
 
     class Options(Settings):
         groups: Positive = Field(default=8, description="N, the groups that the model forms by itself")
-        faithful: bool = Field(
-            default=False, description="true: as the released code has it (papers/sepacvae/README.md)"
+        noise: Literal["copy", "shared"] = Field(
+            default="copy", description="draws of the posterior: one for each copy, or one shared by all copies"
         )
-        relationship: bool = Field(default=True, description="the contrast between groups, eq. 4")
+        kl_weight: Literal[1, "1/N"] = Field(
+            default=1, description="weight of the winner's KL; 1/N: as averaged over all copies, the losers' being 0"
+        )
+        kl_annealing: bool = Field(
+            default=True, description="true: the KL is annealed like the contrast; false: its weight is full throughout"
+        )
+        relationship: Literal["mean", "released", "none"] = Field(
+            default="mean",
+            description="the contrast between groups, eq. 4. mean: of means of cosines; released: of sums of rescaled "
+            "inner products, divided by N",
+        )
+        generated_words: Literal["expected", "logits"] = Field(
+            default="expected",
+            description="word vectors of the generated response: their expectation, or weighted by logits, without "
+            "gradient",
+        )
+        marks_on_padding: bool = Field(
+            default=False, description="true: contexts are read as 25 tokens, padding with the group's vector included"
+        )
+        similarity: Literal["cosine", "inner"] = Field(
+            default="cosine", description="similarity of a response to its context in the test rule"
+        )
         classifier: bool = Field(default=True, description="the group told from the response, eq. 5")
         blocking: bool = Field(
             default=True, description="false: reconstruction and KL train every copy, not the winner alone"
@@ -140,7 +165,7 @@ class SepaCVAE(CVAE):
 
     def __init__(self, units: Units, network: Recurrent, options: Options) -> None:
         super().__init__(units, network, CVAE.Options(bow=False))
-        self.options, self.groups, self.faithful = options, options.groups, options.faithful
+        self.options, self.groups = options, options.groups
         self.group_vectors: Tensor
         self.register_buffer("group_vectors", group_vectors(self.groups, self.embedding_size), persistent=False)
         self.group_classifier = nn.Linear(self.encoder.size, self.groups)
@@ -150,9 +175,9 @@ class SepaCVAE(CVAE):
     def _context(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the embedded contexts (B, T, E) and the lengths they are read with."""
         context = given(batch.context)
-        if not self.faithful:
+        if not self.options.marks_on_padding:
             return self.embed(context.ids), context.lengths
-        missing = max(0, _FAITHFUL_CONTEXT_LENGTH - context.ids.shape[1])
+        missing = max(0, _MARKED_LENGTH - context.ids.shape[1])
         wide = F.pad(context.ids, (0, missing), value=self.ids.pad)
         return self.embed(wide), torch.full_like(context.lengths, wide.shape[1])
 
@@ -168,8 +193,8 @@ class SepaCVAE(CVAE):
     def _infer(self, context: Tensor, response: Tensor, noise: Tensor) -> _Copies:
         """Infer posterior and prior of M encoded contexts (M, C) and responses (M, 2H), with ``noise`` (M, Z)."""
         posterior = Gaussian.of(self.recognition(torch.cat([context, response], -1)))
-        kl = kl_divergence(posterior, Gaussian.of(self.prior(context)))
-        return _Copies(torch.cat([context, posterior.sample(noise)], -1), kl, posterior.mean)
+        kl_units = kl_by_unit(posterior, Gaussian.of(self.prior(context)))
+        return _Copies(torch.cat([context, posterior.sample(noise)], -1), kl_units, posterior.mean)
 
     def _infer_copies(self, batch: Batch, noise: Tensor) -> _Copies:
         response = self.encode_response(batch).repeat_interleave(self.groups, 0)
@@ -181,8 +206,8 @@ class SepaCVAE(CVAE):
         return Response(*(part.repeat_interleave(self.groups, 0) for part in parts))
 
     def _noise(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        """Draw (B, N, Z): one draw shared by the copies of an example; ``faithful``: one draw per copy."""
-        draws = self.groups if self.faithful else 1
+        """Draw (B, N, Z): one draw for each copy, or one shared by the copies of an example."""
+        draws = self.groups if self.options.noise == "copy" else 1
         noise = normal((len(batch), draws, self.latent), self.embeddings, generator)
         return noise.expand(-1, self.groups, -1)
 
@@ -195,8 +220,10 @@ class SepaCVAE(CVAE):
     def _score_copies(self, batch: Batch, noise: Tensor) -> _Scored:
         copies = self._infer_copies(batch, noise)
         nll = self._copies_nll(batch, copies.condition)
-        mean, condition = (each.unflatten(0, (-1, self.groups)) for each in (copies.posterior_mean, copies.condition))
-        return _Scored(nll, copies.kl.view_as(nll), mean, condition)
+        kl_units, mean, condition = (
+            each.unflatten(0, (-1, self.groups)) for each in (copies.kl_units, copies.posterior_mean, copies.condition)
+        )
+        return _Scored(nll, kl_units, mean, condition)
 
     # --- training ---
 
@@ -213,13 +240,15 @@ class SepaCVAE(CVAE):
         rows = torch.arange(len(batch), device=winner.device)
         copies = self._infer(self._encode_marked(batch, winner), self.encode_response(batch), noise[rows, winner])
         states, targets = self._states(batch.response, copies.condition)
-        if self.faithful:
+        if self.options.generated_words == "logits":
             token_nll, words = projection.likelihood(states, self.decoder.output, targets), self._raw_words(states)
         else:
             token_nll, words = projection.likelihood_and_expected_vectors(
                 states, self.decoder.output, targets, self.embeddings
             )
-        return self._total(batch, sum_by_example(token_nll, batch.response.lengths), copies.kl, words, winner, weight)
+        return self._total(
+            batch, sum_by_example(token_nll, batch.response.lengths), copies.kl_units.sum(-1), words, winner, weight
+        )
 
     def _winner(self, batch: Batch, noise: Tensor, generator: torch.Generator) -> Tensor:
         """Return the copy that is trained: (B,) int64."""
@@ -241,7 +270,7 @@ class SepaCVAE(CVAE):
         states, targets = self._states(every, copies.condition)
         token_nll = projection.likelihood(states, self.decoder.output, targets)
         shape = (len(batch), self.groups)
-        nll, kl = sum_by_example(token_nll, every.lengths).view(shape), copies.kl.view(shape)
+        nll, kl = sum_by_example(token_nll, every.lengths).view(shape), copies.kl_units.sum(-1).view(shape)
         winner = (nll + kl).detach().argmin(1)
         mask = F.one_hot(winner, self.groups)
         of_winner = torch.repeat_interleave(mask.flatten().bool(), every.lengths)
@@ -255,8 +284,8 @@ class SepaCVAE(CVAE):
         return self.decoder(self.embed(response.inputs), condition)[valid], response.targets[valid]
 
     def _words(self, states: Tensor, targets: Tensor) -> Tensor:
-        """Return (M, E) word vectors of the generated response, each the expectation over the vocabulary."""
-        if self.faithful:
+        """Return (M, E) word vectors of the generated response."""
+        if self.options.generated_words == "logits":
             return self._raw_words(states)
         return projection.likelihood_and_expected_vectors(states, self.decoder.output, targets, self.embeddings)[1]
 
@@ -272,15 +301,14 @@ class SepaCVAE(CVAE):
     def _total(self, batch: Batch, nll: Tensor, kl: Tensor, words: Tensor, winner: Tensor, weight: float) -> Objective:
         """Combine the winners' ``nll`` and ``kl`` (B,) into the loss.
 
-        ``words`` (M, E) are the generated response's word vectors at the non-pad positions: teacher-forced, each the
-        expectation over the vocabulary.
+        ``words`` (M, E) are the generated response's word vectors at the non-pad positions, teacher-forced.
         """
-        # faithful: averaged over B*N entries of which the losers are zero
-        loss = mean(nll) + weight * mean(kl) / (self.groups if self.faithful else 1)
+        share = 1 if self.options.kl_weight == 1 else 1 / self.groups
+        loss = mean(nll) + (weight if self.options.kl_annealing else 1) * share * mean(kl)
         log = {"nll": nll, "kl": kl}
-        if self.options.relationship or self.options.classifier:
+        if self.options.relationship != "none" or self.options.classifier:
             generated = self._encode_generated(words, batch.response)
-        if self.options.relationship:
+        if self.options.relationship != "none":
             log["relationship"] = self._relationship(gathered(generated), gathered(winner))
             loss = loss + weight * log["relationship"]
         if self.options.classifier:
@@ -291,7 +319,7 @@ class SepaCVAE(CVAE):
         return Objective(loss, {name: value.detach() for name, value in log.items()} | self._shares(gathered(winner)))
 
     def _relationship(self, generated: Tensor, winner: Tensor) -> Tensor:
-        if self.faithful:
+        if self.options.relationship == "released":
             return released_relationship_loss(generated, winner, self.groups)
         return relationship_loss(generated, winner)
 
@@ -317,18 +345,35 @@ class SepaCVAE(CVAE):
         scored = self._score_copies(batch, self._noise(batch, generator))
         winner = scored.best()
         rows = torch.arange(len(batch), device=winner.device)
-        bound = math.log(self.groups) - (-(scored.nll + scored.kl)).logsumexp(1)
-        nll, kl, mean, condition = (value[rows, winner] for value in scored)
-        return Likelihood(nll, kl, bound, mean, winner, condition)
+        bound = math.log(self.groups) - (-(scored.nll + scored.kl_units.sum(-1))).logsumexp(1)
+        nll, kl_units, mean, condition = (value[rows, winner] for value in scored)
+        named = torch.full_like(nll, math.log(self.groups))
+        return Likelihood(nll, kl_units.sum(-1), bound, mean, winner, condition, kl_units=kl_units, group_nats=named)
+
+    def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor:
+        """Measure what the winning copy loses when its z comes from the posterior of another response."""
+        noise = self._noise(batch, generator)
+        winner = self._score_copies(batch, noise).best()
+        context = self._encode_marked(batch, winner)
+        of_winner = noise[torch.arange(len(batch), device=winner.device), winner]
+        own, foreign = (
+            self._states_nll(batch, self._infer(context, self.encode_response(each), of_winner).condition)
+            for each in (batch, replace(batch, response=others))
+        )
+        return foreign - own
+
+    def _states_nll(self, batch: Batch, condition: Tensor) -> Tensor:
+        states, targets = self._states(batch.response, condition)
+        return sum_by_example(projection.likelihood(states, self.decoder.output, targets), batch.response.lengths)
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        """Enumerate the groups (uniform prior) and divide ``samples`` among them, at least one each."""
+        """Enumerate the groups (uniform prior), with ``samples`` draws of z for each."""
         contexts = self._encode_copies(batch)
         response = self.encode_response(batch).repeat_interleave(self.groups, 0)
         posterior = Gaussian.of(self.recognition(torch.cat([contexts, response], -1)))
         prior = Gaussian.of(self.prior(contexts))
         weights = []
-        for _ in range(math.ceil(samples / self.groups)):
+        for _ in range(samples):
             z = self._draw(posterior, generator)
             nll = self._copies_nll(batch, torch.cat([contexts, z], -1))
             weights.append((prior.log_density(z) - posterior.log_density(z)).view_as(nll) - nll)
@@ -344,11 +389,10 @@ class SepaCVAE(CVAE):
         ``oracle``: the copy that explains the reference best, as the paper does on validation.
         """
         if selection == "oracle":
-            group = self.likelihood(batch, generator).group
-            assert group is not None
+            group = given(batch.group)
             return Generated(self._respond(self._encode_marked(batch, group), decode, generator), group)
         tokens = self._respond(self._encode_copies(batch), decode, generator)
-        chosen = self._closest_to_context(batch, tokens)
+        chosen = self.closeness(batch, tokens).argmax(1)
         by_example = tokens.view(len(batch), self.groups, -1)
         return Generated(by_example[torch.arange(len(batch), device=chosen.device), chosen], chosen)
 
@@ -356,15 +400,8 @@ class SepaCVAE(CVAE):
         z = self._draw(Gaussian.of(self.prior(context)), generator)
         return decode(DecoderSteps(self.decoder, self.embeddings, torch.cat([context, z], -1)))
 
-    def _closest_to_context(self, batch: Batch, tokens: Tensor) -> Tensor:
-        """Return the group whose response is most similar to the unmarked context, (B,) int64.
-
-        An empty response loses to any words.
-        """
-        lengths = word_lengths(tokens, self.ids)
-        responses = self.encoder(self.embed(tokens), lengths.clamp(min=1)).view(len(batch), self.groups, -1)
-        context = self.encode_context(batch).unsqueeze(1)
-        if not self.faithful:  # the released code's inner product favours encodings of large norm
-            responses, context = F.normalize(responses, dim=-1), F.normalize(context, dim=-1)
-        similarity = (responses * context).sum(-1)
-        return similarity.masked_fill((lengths == 0).view(similarity.shape), -torch.inf).argmax(1)
+    def closeness(self, batch: Batch, tokens: Tensor) -> Tensor:
+        if self.options.similarity == "cosine":
+            return super().closeness(batch, tokens)
+        responses, context, is_empty = self._compared(batch, tokens)  # favours encodings of large norm
+        return (responses * context).sum(-1).masked_fill(is_empty, -torch.inf)

@@ -14,7 +14,7 @@ from pipeline_lib.config.networks import Recurrent, Sizes
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError, did_you_mean
-from pipeline_lib.examples.batch import Batch
+from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.text.units import Units
 
 T = TypeVar("T")
@@ -60,9 +60,9 @@ class Likelihood(NamedTuple):
 
     ``nll`` reconstruction with z from the posterior; ``kl`` posterior to prior; ``bound`` the negative evidence lower
     bound with every term that belongs to log p(response | context), both None for an implicit prior. Where the system
-    has them: ``posterior_mean``
-    (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z that was drawn, [c; z], and
-    ``end`` (B,), the end token's share of ``nll``.
+    has them: ``posterior_mean`` (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z
+    that was drawn, [c; z], ``end`` (B,), the end token's share of ``nll``, ``kl_units`` (B, Z), the KL of each latent
+    dimension, and ``group_nats`` (B,), what naming the group adds to the KL.
     """
 
     nll: Tensor
@@ -72,6 +72,8 @@ class Likelihood(NamedTuple):
     group: Tensor | None = None
     condition: Tensor | None = None
     end: Tensor | None = None
+    kl_units: Tensor | None = None
+    group_nats: Tensor | None = None
 
 
 class Generated(NamedTuple):
@@ -144,9 +146,40 @@ class System(nn.Module, ABC):
         """Estimate -log p(response | context), nats, (B,), by importance weighting; None where there is none."""
         return None
 
+    def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor | None:
+        """Measure what reconstruction loses when z comes from the posterior of another response to the same context.
+
+        Args:
+            others: a response of another example for each of ``batch``.
+        Returns:
+            (B,) nats, -log p(response | z', context) + log p(response | z, context), both with the same noise; None
+            for a system without a latent variable.
+        """
+        return None
+
+    def closeness(self, batch: Batch, tokens: Tensor) -> Tensor:
+        """Compare responses with their contexts, as `decoding.candidates` chooses one of several.
+
+        Args:
+            tokens: (B * K, T) int64, K responses for each example.
+        Returns:
+            (B, K), larger is closer; an empty response has minus infinity.
+        Raises:
+            PipelineError: the system has no such measure.
+        """
+        raise PipelineError(
+            f"{type(self).__name__} cannot tell which of several responses is closest to its context",
+            where="decoding.candidates",
+            expected="1 for this system, or a system that implements `closeness`",
+            remedy="set `candidates: 1` in the system's `decoding:`",
+        )
+
     @abstractmethod
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        """Respond to each context; ``selection`` is one of ``selections``; only `oracle` looks at the reference."""
+        """Respond to each context; ``selection`` is one of ``selections``.
+
+        Only `oracle` looks at the reference: its group is in ``batch.group``, as `likelihood` found it.
+        """
 
 
 class WordVectorSystem(System):

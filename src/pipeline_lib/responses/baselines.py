@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.schemas.responses import MEASURED, RESPONSES
 
 
 def baseline(kind: str, train: Path, examples: Path, seed: int) -> pa.Table:
@@ -37,5 +37,5 @@ def without_likelihood(
     columns |= {"reference": texts["response"], "response": responses, "selection": pa.array(["none"] * n)}
     columns |= {"sample": pa.array(np.zeros(n, np.int16) if sample is None else sample)}
     columns |= {"tokens": lengths.cast(pa.int32()), "group": pa.nulls(n, pa.int16())}
-    columns |= {name: pa.nulls(n, pa.float32()) for name in ("nll", "nll_end", "kl", "bound", "nll_importance")}
+    columns |= {name: pa.nulls(n, pa.float32()) for name in MEASURED}
     return pa.table(columns).select(RESPONSES.names).cast(RESPONSES)

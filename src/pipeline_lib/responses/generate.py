@@ -1,24 +1,26 @@
 """A system's responses to every context of a split, with the likelihood of the references."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
-from pipeline_lib.models.system import Likelihood, System
-from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.models.system import Generated, System
+from pipeline_lib.responses.measured import Measured, measure
+from pipeline_lib.schemas.responses import MEASURED, ORACLE, RESPONSES
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.progress import ProgressBar
 from pipeline_lib.text.ragged import flatten
 from pipeline_lib.text.units import Units
-from pipeline_lib.training.validation import active_units
 
 DECODING = "pipeline_lib.decoding"
 
@@ -47,49 +49,20 @@ def respond(
     rows = list(dataset.by_length(settings.batch_size))
     model.eval()
     with torch.no_grad():
-        likelihood, importance = _likelihoods(model, dataset, rows, importance_samples, seed)
+        measured = measure(model, dataset, rows, importance_samples, seed)
         tables = [
             _table(
                 texts,
-                likelihood,
-                importance,
+                measured,
                 selection,
                 sample,
-                *_generate(model, units, dataset, rows, selection, settings, seed, sample),
+                *_generate(model, units, dataset, rows, selection, settings, seed, sample, measured.group),
             )
             for selection in selections
             for sample in range(settings.samples)
         ]
-    latent = likelihood["posterior_mean"]
-    metadata = {} if latent is None else {"active_units": str(active_units(torch.from_numpy(latent)))}
-    return pa.concat_tables(tables), metadata
-
-
-def _likelihoods(
-    model: System, dataset: ExampleDataset, batches: list[Any], importance_samples: int, seed: int
-) -> tuple[dict[str, np.ndarray | None], np.ndarray | None]:
-    device = model.device
-    generator = seeded(device, seed, 1)
-    parts: list[Likelihood] = []
-    importance: list[Tensor | None] = []
-    with ProgressBar("likelihood", len(dataset), "examples") as bar:
-        for rows in batches:
-            batch = dataset.batch(rows).to(device)
-            parts.append(model.likelihood(batch, generator)._replace(condition=None))  # the largest, and not kept
-            if importance_samples:
-                importance.append(model.importance_nll(batch, generator, importance_samples))
-            bar.advance(len(rows))
-    order = np.argsort(np.concatenate(batches))
-    joined = {
-        name: _joined(values, order) for name, values in zip(Likelihood._fields, zip(*parts, strict=True), strict=True)
-    }
-    return joined, _joined(importance, order)
-
-
-def _joined(parts: Sequence[Tensor | None], order: np.ndarray) -> np.ndarray | None:
-    """Join the rows of all batches in ``order``; None where the model has no such value."""
-    given = [part for part in parts if part is not None]
-    return torch.cat(given).cpu().numpy()[order] if given else None
+    units_in_use = measured.active_units
+    return pa.concat_tables(tables), {} if units_in_use is None else {"active_units": str(units_in_use)}
 
 
 def _generate(
@@ -101,6 +74,7 @@ def _generate(
     settings: Decoding,
     seed: int,
     sample: int,
+    explaining: np.ndarray | None,
 ) -> tuple[list[str], np.ndarray | None]:
     device = model.device
     generator = seeded(device, seed, 2, *([sample] if sample else []))
@@ -109,13 +83,33 @@ def _generate(
     groups: list[Tensor] = []
     with ProgressBar("decoding", len(dataset), "contexts") as bar:
         for rows in batches:
-            generated = model.generate(dataset.batch(rows).to(device), decode, selection, generator)
+            batch = dataset.batch(rows)
+            if selection == ORACLE and explaining is not None:
+                batch = replace(batch, group=torch.from_numpy(explaining[rows]))
+            generated = _chosen(model, batch.to(device), decode, selection, generator, settings.candidates)
             texts += [_text(ids, units) for ids in generated.tokens.cpu().tolist()]
             if generated.group is not None:
                 groups.append(generated.group)
             bar.advance(len(rows))
     order = np.argsort(np.concatenate(batches))
     return [texts[i] for i in order], torch.cat(groups).cpu().numpy()[order] if groups else None
+
+
+def _chosen(
+    model: System, batch: Batch, decode: Decode, selection: str, generator: torch.Generator, candidates: int
+) -> Generated:
+    """Draw so many responses to each context, and take the one closest to it."""
+    drawn = [model.generate(batch, decode, selection, generator) for _ in range(candidates)]
+    if candidates == 1:
+        return drawn[0]
+    longest = max(each.tokens.shape[1] for each in drawn)
+    tokens = torch.stack(
+        [F.pad(each.tokens, (0, longest - each.tokens.shape[1]), value=model.ids.pad) for each in drawn], 1
+    )
+    rows = torch.arange(len(batch), device=tokens.device)
+    best = model.closeness(batch, tokens.flatten(0, 1)).argmax(1)
+    groups = [each.group for each in drawn if each.group is not None]
+    return Generated(tokens[rows, best], torch.stack(groups, 1)[rows, best] if groups else None)
 
 
 def _text(ids: list[int], units: Units) -> str:
@@ -125,8 +119,7 @@ def _text(ids: list[int], units: Units) -> str:
 
 def _table(
     texts: pa.Table,
-    likelihood: dict[str, np.ndarray | None],
-    importance: np.ndarray | None,
+    measured: Measured,
     selection: str,
     sample: int,
     responses: list[str],
@@ -142,12 +135,7 @@ def _table(
         "group": pa.array(group, pa.int16()) if group is not None else pa.nulls(len(texts), pa.int16()),
         "label": texts["label"],
         "tokens": pa.array(np.diff(flatten(texts["response"])[1]) + 1, pa.int32()),  # words, whatever the units
-        "nll": _nats(likelihood["nll"], len(texts)),
-        "nll_end": _nats(likelihood["end"], len(texts)),
-        "kl": _nats(likelihood["kl"], len(texts)),
-        "bound": _nats(likelihood["bound"], len(texts)),
-        "nll_importance": _nats(importance, len(texts)),
-    }
+    } | {name: _nats(measured.nats.get(name), len(texts)) for name in MEASURED}
     return pa.table(columns).cast(RESPONSES)
 
 

@@ -21,8 +21,14 @@ RESPONSES = pa.schema(
         pa.field("kl", pa.float32()),  # posterior to prior
         pa.field("bound", pa.float32()),  # negative evidence lower bound on log p(response | context), all terms
         pa.field("nll_importance", pa.float32()),  # importance-weighted estimate of -log p(response | context)
+        pa.field("group_nats", pa.float32()),  # what naming the group adds to kl
+        pa.field("context_use", pa.float32()),  # what bound loses when the contexts of the split are permuted
+        pa.field("z_use", pa.float32()),  # what reconstruction loses with z from the posterior of another response
     ]
 )
+
+# likelihoods and what else is measured of the model that gave a response
+MEASURED = ("nll", "nll_end", "kl", "bound", "nll_importance", "group_nats", "context_use", "z_use")
 
 
 ORACLE = "oracle"  # a selection that has seen the reference: it competes in no column

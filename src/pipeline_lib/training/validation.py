@@ -8,7 +8,7 @@ from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import holding
 from pipeline_lib.examples.dataset import ExampleDataset
-from pipeline_lib.metrics.latent import ACTIVE_VARIANCE
+from pipeline_lib.metrics.latent import ACTIVE_NATS
 from pipeline_lib.models.system import Likelihood, System
 
 _NOISE = 7_919  # marks the noise of validation apart from that of training steps
@@ -44,17 +44,17 @@ def validate(
     values = {"ppl": math.exp(float(pooled("nll").sum()) / tokens)}
     if parts[0].bound is not None:
         values |= {"ppl_bound": math.exp(float(pooled("bound").sum()) / tokens), "kl": float(pooled("kl").mean())}
-    if parts[0].posterior_mean is not None:
-        values["active_units"] = active_units(pooled("posterior_mean"))
+    if parts[0].kl_units is not None:
+        values["active_units"] = int((pooled("kl_units").mean(0) > ACTIVE_NATS).sum())
     return values
 
 
 def _counted(likelihood: Likelihood, examples: int) -> Likelihood:
     """Return what is pooled of the first ``examples``."""
-    parts = (likelihood.nll, likelihood.kl, likelihood.bound, likelihood.posterior_mean)
-    return Likelihood(*(None if part is None else part[:examples] for part in parts))  # type: ignore[arg-type]
 
+    def first(part: torch.Tensor | None) -> torch.Tensor | None:
+        return None if part is None else part[:examples]
 
-def active_units(posterior_means: torch.Tensor) -> int:
-    """Count latent units whose posterior mean (n, Z) varies over the examples (Burda et al. 2016, section 5.1.2)."""
-    return int((posterior_means.float().var(0, correction=0) > ACTIVE_VARIANCE).sum())
+    return Likelihood(
+        likelihood.nll[:examples], first(likelihood.kl), first(likelihood.bound), kl_units=first(likelihood.kl_units)
+    )

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch.testing import assert_close
 
 from unit import adversarial
+from unit.model_fixtures import RELEASED
 from unit.training_jobs import SETTINGS, finish, has_reached, start, wait_for, without_speed, write_corpus
 
 # 40 examples in batches of 3: shares of 2 and 1, and at the end of an epoch a batch of one example for two processes
@@ -52,7 +53,7 @@ def test_two_processes_follow_the_loss_curve_of_one_with_the_same_batches(corpus
 
 def test_what_the_released_code_does_and_random_winners_are_shared_as_exactly(corpus, tmp_path):
     short = UNEVEN.model_copy(update={"epochs": 2})
-    for name, options in {"faithful": {"faithful": True}, "random": {"winner": "random", "classifier": False}}.items():
+    for name, options in {"released": RELEASED, "random": {"winner": "random", "classifier": False}}.items():
         for processes in (1, 2):
             finish(start(corpus, tmp_path / f"{name}{processes}", short, options, processes))
         assert_same_training(tmp_path / f"{name}2", tmp_path / f"{name}1")

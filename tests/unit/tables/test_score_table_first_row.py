@@ -26,7 +26,7 @@ from unit.tables.table_fixtures import trained
 N = 60
 SYSTEMS = {
     "sepacvae": trained("SepaCVAE", groups=4),
-    "better": trained("better", groups=4, faithful=True),
+    "better": trained("better", groups=4, classifier=True),
     "same": trained("no_classifier", groups=4, classifier=False),
 }
 LAYOUT = Layout(corpora={"dd": "DailyDialog"}, systems=SYSTEMS, seeds=[1, 2])

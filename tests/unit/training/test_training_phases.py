@@ -203,7 +203,7 @@ def test_a_parameter_without_gradient_is_kept_with_the_model_and_in_no_optimiser
     model = make_model("cvae")
     model.recognition.requires_grad_(False)
     frozen = {name: tensor.clone() for name, tensor in model.recognition.state_dict().items()}
-    trainer = trainer_of(model, tmp_path, Training(batch_size=4, epochs=1, device="cpu"))  # type: ignore[arg-type]
+    trainer = trainer_of(model, tmp_path, Training(batch_size=4, epochs=1, select="ppl", device="cpu"))  # type: ignore[arg-type]
     weights = trainer.run().weights
     optimised = [p for group in trainer.phases[0].optimiser.param_groups for p in group["params"]]
     assert len(optimised) == len(list(model.parameters())) - 2

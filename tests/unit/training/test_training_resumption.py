@@ -172,10 +172,10 @@ def test_a_run_that_differs_in_anything_keeps_its_state_elsewhere(tmp_path):
 
 def test_the_kept_weights_are_those_of_the_best_validation(uninterrupted):
     records = [json.loads(line) for line in (uninterrupted / "history.jsonl").read_text().splitlines()]
-    best = min((r for r in records if r["kind"] == "validation"), key=lambda r: r["ppl"])
+    best = min((r for r in records if r["kind"] == "validation"), key=lambda r: r["ppl_bound"])
     summary = json.loads((uninterrupted / "summary.json").read_text())
-    assert (summary["best_step"], summary["best_value"]) == (best["step"], best["ppl"])
-    assert summary["selected_by"] == "ppl"
+    assert (summary["best_step"], summary["best_value"]) == (best["step"], best["ppl_bound"])
+    assert summary["selected_by"] == "ppl_bound"
 
 
 def test_a_loss_that_is_not_finite_is_an_error_that_names_the_step(tmp_path):

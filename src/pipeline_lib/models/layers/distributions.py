@@ -33,10 +33,15 @@ class Gaussian:
         return Gaussian(self.mean[rows], self.log_variance[rows])
 
 
+def kl_by_unit(q: Gaussian, p: Gaussian) -> Tensor:
+    """Return KL(q || p) of each latent dimension, nats, (B, Z)."""
+    difference = (q.log_variance.exp() + (q.mean - p.mean).square()) / p.log_variance.exp()
+    return 0.5 * (p.log_variance - q.log_variance - 1 + difference)
+
+
 def kl_divergence(q: Gaussian, p: Gaussian) -> Tensor:
     """Return KL(q || p), nats, summed over latent dimensions: one number per example, (B,)."""
-    difference = (q.log_variance.exp() + (q.mean - p.mean).square()) / p.log_variance.exp()
-    return 0.5 * (p.log_variance - q.log_variance - 1 + difference).sum(-1)
+    return kl_by_unit(q, p).sum(-1)
 
 
 def importance_estimate(log_weights: Tensor) -> Tensor:
