@@ -25,4 +25,5 @@ RESPONSES = pa.schema(
 )
 
 
+NO_GROUPS = "none"  # the selection of a system that has no groups to choose from
 ORACLE = "oracle"  # a selection that has seen the reference: it competes in no column

@@ -120,14 +120,19 @@ def _printed(cell: Cell) -> float | str | None:
     return cell.published.text if cell.published.value is None else cell.published.value
 
 
+def _lead(cell: Cell) -> Record:
+    return {" lead": cell.lead, " p": cell.lead_p}
+
+
 def _beside_published(cell: Cell) -> Record:
-    return _over_seeds(cell) | {" published": _printed(cell), " difference": cell.difference, " lead": cell.lead}
+    return _over_seeds(cell) | {" published": _printed(cell), " difference": cell.difference} | _lead(cell)
 
 
 def _beside_first_row(cell: Cell) -> Record:
     change = cell.change
     p = change.p_adjusted if change else None
-    return _over_seeds(cell) | {" difference": change.difference if change else None, " p": p}
+    mark = change.between if change and change.significant else ""
+    return _over_seeds(cell) | {" difference": change.difference if change else None, " p": p, " significant": mark}
 
 
 def _of_ratings(cell: Cell) -> Record:
