@@ -47,9 +47,10 @@ def margin(sources: Sequence[Source], p: Number) -> np.ndarray:
     from scipy.special import stdtrit  # here: it takes a third of a second
 
     squared: Number = 0.0
-    for variance, freedom in sources:
-        quantile = np.minimum(np.square(stdtrit(freedom, np.asarray(p) / 2)), np.finfo(float).max)
-        squared = squared + np.where(np.asarray(variance) > 0, quantile, 0) * variance
+    with np.errstate(over="ignore", invalid="ignore"):  # of a p near 0: beyond every difference
+        for variance, freedom in sources:
+            of_source = np.square(stdtrit(freedom, np.asarray(p) / 2)) * variance
+            squared = squared + np.where(np.asarray(variance) > 0, of_source, 0)
     return np.sqrt(np.asarray(squared))
 
 
