@@ -78,7 +78,8 @@ def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[s
         examples, seeds[seed] = own, items
         for name in metrics:
             if name in table.column_names and not table[name].null_count:
-                columns.setdefault(name, []).append(items.by_example(table[name].to_numpy()))
+                values = table[name].to_numpy().astype(np.float64)
+                columns.setdefault(name, []).append(items.by_example(values))
     if examples is None:
         return None
     per_item = {name: np.stack(values) for name, values in columns.items() if len(values) == len(seeds)}

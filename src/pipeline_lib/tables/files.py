@@ -120,12 +120,12 @@ def _printed(cell: Cell) -> float | str | None:
     return cell.published.text if cell.published.value is None else cell.published.value
 
 
-def _lead(cell: Cell) -> Record:
-    return {" lead": cell.lead, " p": cell.lead_p}
-
-
 def _beside_published(cell: Cell) -> Record:
-    return _over_seeds(cell) | {" published": _printed(cell), " difference": cell.difference} | _lead(cell)
+    return _over_seeds(cell) | {" published": _printed(cell), " difference": cell.difference, " lead": cell.lead}
+
+
+def _with_lead(cell: Cell) -> Record:
+    return _beside_published(cell) | {" p": cell.lead_p}
 
 
 def _beside_first_row(cell: Cell) -> Record:
@@ -151,6 +151,7 @@ def _of_settings(cell: Cell) -> Record:
 
 
 FIELDS: Mapping[tuple[str, str], Callable[[Cell], Record]] = {
+    ("scores", "published"): _with_lead,
     ("scores", "first row"): _beside_first_row,
     ("ratings", "published"): _of_ratings,
     ("settings", "published"): _of_settings,
