@@ -1,4 +1,4 @@
-# Metrics of every system's responses, and paired tests between systems.
+# Metrics of every system's responses, and tests between systems.
 
 
 def splits_of(table):
@@ -31,7 +31,7 @@ def references_if_any(wildcards):
 
 
 rule score_responses:
-    """Score one system's responses by the tables' metrics, with intervals, and give items' values for paired tests."""
+    """Score one system's responses by the tables' metrics, with intervals, and give items' values for tests."""
     input:
         responses=RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
         vectors=vectors_if_any if VECTORS_SCORED else [],
@@ -76,7 +76,7 @@ rule collect_scores:
 
 
 rule compare_systems:
-    """Test the best system of each column of a table against the others: paired over items, Holm-corrected."""
+    """Compare the best system of each column of a table with the others, over training runs and items."""
     input:
         lambda wildcards: runs_of(
             wildcards.table,

@@ -75,7 +75,7 @@ def scores_of(wildcards):
 
 
 def significance_of(wildcards):
-    """Return the paired tests between the rows, where a table has any."""
+    """Return the tests between the rows, where a table has any."""
     if wildcards.table not in CONFIG.tested:
         return []
     path = RESULTS / "significance/{corpus}/{table}.parquet"

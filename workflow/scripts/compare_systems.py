@@ -1,4 +1,4 @@
-"""Test the best system of every column of a table against the others, split by split."""
+"""Compare the best system of every column of a table with the others, split by split."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pyarrow as pa
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.significance import SIGNIFICANCE
+from pipeline_lib.significance.comparisons import compare
 from pipeline_lib.significance.outputs import by_split, read_outputs
-from pipeline_lib.significance.paired import compare
 from pipeline_lib.stage.cli import run
 
 

@@ -15,9 +15,10 @@ from pipeline_lib.config.sweep import SWEPT, Sweep
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_json, read_parquet
 from pipeline_lib.metrics.collection import collect
-from pipeline_lib.metrics.intervals import LEVEL
+from pipeline_lib.metrics.intervals import standard_error
 from pipeline_lib.metrics.uptake import uptake
 from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.significance.margins import half_interval
 
 UPTAKE = "uptake"
 INFERRED = "ARI, response given"  # of the group that the system tells with the response in hand
@@ -100,19 +101,10 @@ def point(
 def over_runs(runs: Sequence[Measured]) -> Estimate:
     """Return the mean and 95 % interval of a value whose runs share their items.
 
-    The variance of the mean is that between runs, divided by their number, plus that over items, not divided: all runs
-    answer the same contexts. Degrees of freedom follow Satterthwaite (1946), those of the items being many. Without
-    an error over items this is the t interval over runs; of one run, the normal interval over items.
+    Without an error over items this is the t interval over runs; of one run, the normal interval over items.
     """
-    from scipy.special import stdtrit  # here: it takes a third of a second
-
     values, errors = np.array(runs, np.float64).T
-    n = len(values)
-    of_runs = float(values.var(ddof=1)) / n if n > 1 else 0.0
-    variance = of_runs + float(np.square(errors).mean())
-    freedom = (n - 1) * (variance / of_runs) ** 2 if of_runs else np.inf
-    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * variance**0.5
-    mean = float(values.mean())
+    mean, half = float(values.mean()), half_interval(values, errors)
     return Estimate(mean, mean - half, mean + half)
 
 
@@ -131,14 +123,11 @@ def _scored(scores: Sequence[Path], expect: Sequence[str]) -> list[dict[str, Any
 def _of_score(row: Mapping[str, Any]) -> Measured | None:
     if row["value"] is None:
         return None
-    return Measured(row["value"]) if row["low"] is None else Measured(row["value"], _error(row["low"], row["high"]))
-
-
-def _error(low: float, high: float) -> float:
-    """Compute the standard error from the ends of a 95 % interval."""
-    from scipy.special import ndtri
-
-    return (high - low) / 2 / float(ndtri((1 + LEVEL) / 2))
+    return (
+        Measured(row["value"])
+        if row["low"] is None
+        else Measured(row["value"], standard_error(row["low"], row["high"]))
+    )
 
 
 def _uptake(file: Path) -> Measured | None:

@@ -279,7 +279,7 @@ class Config(Paper):
 
     @property
     def tested(self) -> list[str]:
-        """Tables with paired tests between their rows: those of responses' scores beside published values."""
+        """Tables with tests between their rows: those of responses' scores beside published values."""
         return [
             name
             for name, spec in self.tables.items()
@@ -287,7 +287,7 @@ class Config(Paper):
         ]
 
     def tested_on(self, corpus: str) -> list[str]:
-        """List the tables of the page with paired tests on a corpus."""
+        """List the tables of the page with tests on a corpus."""
         return [name for name in self.reported if name in self.tested and corpus in self.corpora_of(name)]
 
     def stages(self, table: str, benchmarks: Path, models: Path) -> Stages:

@@ -28,6 +28,13 @@ def bootstrap_sums(parts: Sequence[np.ndarray], times: int, seed: int) -> list[n
     return np.split(sums, np.cumsum([part.shape[1] for part in parts])[:-1], axis=1)
 
 
+def standard_error(low: float, high: float) -> float:
+    """Compute the standard error from the ends of a 95 % interval."""
+    from scipy.special import ndtri  # here: it takes a third of a second
+
+    return float((high - low) / 2 / ndtri((1 + LEVEL) / 2))
+
+
 def interval(values: np.ndarray) -> tuple[float, float]:
     """Give the central 95 % of (times,) resampled values."""
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.ngrams import Matches, count_matches
+from pipeline_lib.schemas.responses import NO_GROUPS
 from pipeline_lib.text.ragged import Ragged
 
 Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
@@ -32,11 +33,20 @@ class ReferenceLikelihood:
     group_nats: np.ndarray | None = None  # what naming the group adds to kl
     context_use: np.ndarray | None = None  # lost of the bound when contexts are permuted
     z_use: np.ndarray | None = None  # lost of the reconstruction with z of another response
+    chosen: bool = False  # nll and kl are those of one of several groups, chosen with the reference; bound is of all
 
     @property
     def latent(self) -> bool:
         """Tell whether the system has a latent variable: one without has no KL, or nothing but zeros."""
         return self.kl is not None and bool(self.kl.any())
+
+    @property
+    def reconstructs(self) -> bool:
+        """Tell whether ``nll`` compares with that of others: z drawn from a posterior, and nothing else chosen.
+
+        The least of several groups' values is chosen with the reference in hand, and falls with their number.
+        """
+        return self.latent and not self.chosen
 
     def of(self, nats: Nats) -> np.ndarray | None:
         """Choose between the forms of the likelihood; a system without a latent variable has one, which is exact.
@@ -95,10 +105,21 @@ class Items:
         Raises:
             PipelineError: a likelihood is null, NaN or infinite in some rows, or a response null in some rows.
         """
-        names = ("nll", "kl", "bound", "nll_importance", "nll_end", "group_nats", "context_use", "z_use")
+
+        def nats(name: str) -> np.ndarray | None:
+            return _complete(table, name) if name in table.column_names else None
+
         likelihood = ReferenceLikelihood(
-            table["tokens"].to_numpy().astype(np.float64),
-            *(_complete(table, name) if name in table.column_names else None for name in names),
+            tokens=table["tokens"].to_numpy().astype(np.float64),
+            nll=nats("nll"),
+            kl=nats("kl"),
+            bound=nats("bound"),
+            nll_importance=nats("nll_importance"),
+            nll_end=nats("nll_end"),
+            group_nats=nats("group_nats"),
+            context_use=nats("context_use"),
+            z_use=nats("z_use"),
+            chosen=_has_groups(table),
         )
         references = table["reference"] if further is None else _with_further(table, further)
         plain = cls.of(table["context"], references, table["response"].fill_null(""))
@@ -165,6 +186,11 @@ def _strings(texts: Texts) -> pa.Array:
 
 def _groups(column: pa.ChunkedArray) -> np.ndarray | None:
     return None if column.null_count == len(column) else column.cast(pa.int64()).fill_null(-1).to_numpy()
+
+
+def _has_groups(table: pa.Table) -> bool:
+    """Tell whether the system chooses one of several groups for each response, by whatever rule."""
+    return "selection" in table.column_names and bool(pc.any(pc.not_equal(table["selection"], NO_GROUPS)).as_py())
 
 
 def _examples(table: pa.Table) -> np.ndarray | None:

@@ -26,14 +26,14 @@ class ReconstructionNLL(NegativeLogLikelihood):
     signature = "nll|kind:reconstruction|unit:nats/example|end:counted|v:1"
     meaning = "Nats of a reference, z drawn from the posterior, KL left out"
     caution = (
-        "nll: z is drawn from the posterior and the KL is left out. Only nll-bound and nll-importance compare latent "
-        "systems with others."
+        "nll: z is drawn from the posterior and the KL is left out; of several groups, it is the best one's, chosen "
+        "with the reference. Only nll-bound and nll-importance compare latent systems with others."
     )
 
     @classmethod
     def competes(cls, items: Items) -> bool:
-        """Tell whether the system has a latent variable: the others have an exact likelihood."""
-        return super().competes(items) and items.likelihood is not None and items.likelihood.latent
+        """Tell whether the system has a latent variable, and no groups of which the reference chooses the best."""
+        return super().competes(items) and items.likelihood is not None and items.likelihood.reconstructs
 
 
 class BoundNLL(NegativeLogLikelihood):

@@ -46,14 +46,15 @@ class ReconstructionPerplexity(Perplexity):
     signature = "ppl|kind:reconstruction|pooled:corpus|end:counted|v:1"
     meaning = "Perplexity of the reconstruction: z drawn from the posterior, KL left out"
     caution = (
-        "ppl: z is drawn from the posterior and the KL is left out. Only latent systems are compared by it; ppl-bound "
-        "and ppl-importance compare all."
+        "ppl: z is drawn from the posterior and the KL is left out. Only latent systems are compared by it, but not "
+        "those whose value is the best of several groups, chosen with the reference; ppl-bound and ppl-importance "
+        "compare all."
     )
 
     @classmethod
     def competes(cls, items: Items) -> bool:
-        """Tell whether the system has a latent variable: the others have an exact likelihood."""
-        return super().competes(items) and items.likelihood is not None and items.likelihood.latent
+        """Tell whether the system has a latent variable, and no groups of which the reference chooses the best."""
+        return super().competes(items) and items.likelihood is not None and items.likelihood.reconstructs
 
 
 class BoundPerplexity(Perplexity):

@@ -42,9 +42,15 @@ def _cell(cell: Cell) -> dict[str, Any]:
     """Give the parts of a cell that exist; a number that is not finite is left out, since a script cannot hold it."""
     change, published = cell.change, cell.published
     parts: dict[str, Any] = {"mean": cell.mean, "sd": cell.sd, "n": cell.n, "low": cell.low, "high": cell.high}
-    parts |= {"lead": cell.lead, "text": cell.text.strip(), "difference": cell.difference}
+    parts |= {
+        "lead": cell.lead,
+        "mark": cell.mark,
+        "p": cell.lead_p,
+        "text": cell.text.strip(),
+        "difference": cell.difference,
+    }
     if published:
         parts |= {"published": published.value, "printed": published.text}
     if change:
-        parts |= {"difference": change.difference, "p": change.p_adjusted, "significant": change.significant}
+        parts |= {"difference": change.difference, "p": change.p_adjusted, "mark": change.mark}
     return {name: value for name, value in parts.items() if not isinstance(value, float) or math.isfinite(value)}

@@ -96,14 +96,18 @@ def table(first: Run, second: Run, cells: Sequence[MovedCell]) -> Iterator[str]:
     if len(shown) < len(cells):
         yield f"{len(cells) - len(shown)} more within chance; --csv FILE has them all."
     yield (
-        "*  0 lies outside the interval: Welch's t over seeds or, where a run has one seed, paired bootstrap over "
-        "items. One cell in twenty does so by chance."
+        "*  0 lies outside the interval: Welch's t over seeds, joined with the items, or, where a run has one seed, "
+        "paired bootstrap over items. One cell in twenty does so by chance."
+    )
+    tests = sum(cell.p is not None for cell in cells)
+    yield (
+        f"†  p below {TESTS.level:g} after Holm's correction over all {tests} tests, by the test of that interval over "
+        "seeds and items."
     )
     yield (
-        f"†  Paired test over items of the seeds in common, {TESTS.method}, {TESTS.trials:,} trials: p below "
-        f"{TESTS.level:g} after Holm's correction over all {sum(cell.p is not None for cell in cells)} tests. It"
+        f"◇  The same for a run with one seed: paired test over items, {TESTS.method}, {TESTS.trials:,} trials. It is "
+        "about these trained models: another training may move a value as far."
     )
-    yield "   speaks of these seeds; another training may move a value as far: see the interval over seeds."
     yield "Sorted by the difference in units of half its interval."
 
 
@@ -113,7 +117,7 @@ def _line(cell: MovedCell) -> list[str]:
     limits = "-" if cell.low is None or cell.high is None else f"{cell.low:+.3g} to {cell.high:+.3g}"
     p = "-" if cell.p_adjusted is None else f"{cell.p_adjusted:.3f}"
     figures = [f"{cell.first:.4g}", f"{cell.second:.4g}", f"{cell.difference:+.3g}"]
-    marks = "*" * cell.beyond_interval + "†" * cell.passes_test
+    marks = "*" * cell.beyond_interval + cell.mark
     last = " ".join(filter(None, (marks, cell.note)))
     return [key.corpus, key.split, system, key.metric, *figures, limits, cell.over or "-", p, last]
 

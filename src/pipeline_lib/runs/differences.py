@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline_lib.config.significance import Significance
+from pipeline_lib.config.significance import Between, Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.changes import ChangedEntry, changes
 from pipeline_lib.files.formats import read_json, read_parquet
@@ -20,9 +20,13 @@ from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.metrics.named import known_metric
 from pipeline_lib.schemas.responses import ORACLE
 from pipeline_lib.schemas.scores import SCORES
+from pipeline_lib.significance.comparisons import Comparison, compare_with
+from pipeline_lib.significance.families import holm
+from pipeline_lib.significance.margins import Source, margin, of_difference, of_runs
 from pipeline_lib.significance.outputs import Outputs, read_outputs
-from pipeline_lib.significance.paired import compare_with, difference_intervals, holm
+from pipeline_lib.significance.paired import difference_intervals
 from pipeline_lib.stage.progress import ProgressBar
+from pipeline_lib.tables.cells import MARKS
 
 TESTS = Significance(trials=10_000)  # enough for p to stay below the level after correcting hundreds of tests
 INTERVALS = Significance(trials=1_000)
@@ -99,8 +103,9 @@ class MovedCell:
     seeds: tuple[int, int]  # how many
     low: float | None = None  # 95 % interval of the difference
     high: float | None = None
-    over: str = ""  # what the interval is over: seeds (Welch's t) or items (bootstrap)
-    p: float | None = None  # paired test over items
+    over: str = ""  # what the interval is over: seeds and items, seeds (Welch's t) or items (bootstrap)
+    p: float | None = None
+    between: Between = "models"  # what p is about: training runs and items counted, or these trained models alone
     p_adjusted: float | None = None  # Holm, over all cells that are tested
     note: str = ""  # why there is no interval or no test
 
@@ -125,6 +130,11 @@ class MovedCell:
     def passes_test(self) -> bool:
         return self.p_adjusted is not None and self.p_adjusted < TESTS.level
 
+    @property
+    def mark(self) -> str:
+        """Give the mark of the tables, where the test passes."""
+        return MARKS[self.between] if self.passes_test else ""
+
 
 def moved_cells(first: Run, second: Run) -> list[MovedCell]:
     """List values that both runs have and that are not the same, those that moved most for their interval first."""
@@ -144,55 +154,70 @@ def moved_cells(first: Run, second: Run) -> list[MovedCell]:
 
 
 def _cell(first: Run, second: Run, key: Key) -> MovedCell:
-    values = [np.array(list(run.values[key].values())) for run in (first, second)]
+    values = _of_runs(first, second, key)
     cell = MovedCell(key, float(values[0].mean()), float(values[1].mean()), (len(values[0]), len(values[1])))
     if first.signatures[key] != second.signatures[key]:
         return replace(cell, note="measured under other settings of the metric")
-    half = _welch(*values)
-    if half is None:
+    if not _vary(*values):
         return cell
+    half = float(margin([of_difference(of_runs(values[0]), of_runs(values[1]))], 1 - LEVEL))
     return replace(cell, low=cell.difference - half, high=cell.difference + half, over="seeds")
 
 
-def _welch(first: np.ndarray, second: np.ndarray) -> float | None:
-    """Give half the 95 % interval of a difference of means (Welch 1947); None where the seeds tell of no spread."""
-    if min(len(first), len(second)) < 2:
-        return None
-    from scipy.special import stdtrit  # here: it takes a third of a second
+def _of_runs(first: Run, second: Run, key: Key) -> tuple[np.ndarray, np.ndarray]:
+    return np.array(list(first.values[key].values())), np.array(list(second.values[key].values()))
 
-    errors = np.array([values.var(ddof=1) / len(values) for values in (first, second)])
-    if not errors.sum():
-        return None
-    freedom = errors.sum() ** 2 / (errors**2 / [len(first) - 1, len(second) - 1]).sum()
-    return float(stdtrit(freedom, (1 + LEVEL) / 2) * errors.sum() ** 0.5)
+
+def _vary(first: np.ndarray, second: np.ndarray) -> bool:
+    """Tell whether the seeds of both runs show a spread between trainings."""
+    return min(len(first), len(second)) > 1 and bool(np.ptp(first) or np.ptp(second))
 
 
 def _with_tests(first: Run, second: Run, cells: Sequence[MovedCell]) -> list[MovedCell]:
     """Add to the cells of one system what pairing the runs' answers to the same items tells."""
+    of_seeds = [cell for cell in cells if _vary(*_of_runs(first, second, cell.key))]
+    of_items = [cell for cell in cells if cell not in of_seeds]
+    return [*_tested(first, second, of_seeds, all_seeds=True), *_tested(first, second, of_items, all_seeds=False)]
+
+
+def _tested(first: Run, second: Run, cells: Sequence[MovedCell], all_seeds: bool) -> list[MovedCell]:
     fit = [cell.key.metric for cell in cells if not cell.note and known_metric(cell.key.metric)]
-    both = _paired(first, second, cells[0].key, fit) if fit else "not tested"
+    both = _paired(first, second, cells[0].key, fit, all_seeds) if fit else "not tested"
     if isinstance(both, str):
         return [replace(cell, note=cell.note or both) for cell in cells]
-    p = {found.metric: found.p for found in compare_with(both[0], [both[1]], TESTS, fit)}
-    without = [cell.key.metric for cell in cells if cell.low is None and cell.key.metric in fit]
-    limits = difference_intervals(*both, INTERVALS, without)
-    return [_with_test(cell, p.get(cell.key.metric), limits.get(cell.key.metric)) for cell in cells]
+    found = {found.metric: found.comparison for found in compare_with(both[0], [both[1]], TESTS, fit)}
+    limits = {} if all_seeds else difference_intervals(*both, INTERVALS, fit)
+    n = len(both[0].examples)
+    return [_with_test(cell, found.get(cell.key.metric), limits.get(cell.key.metric), n) for cell in cells]
 
 
-def _with_test(cell: MovedCell, p: float | None, limits: tuple[float, float] | None) -> MovedCell:
-    if limits is not None:
+def _with_test(cell: MovedCell, found: Comparison | None, limits: tuple[float, float] | None, n: int) -> MovedCell:
+    if found is None:
+        return replace(cell, note=cell.note or "not tested")
+    if found.se_runs is not None and found.freedom is not None:
+        sources = [Source(found.se_runs**2, found.freedom), Source(found.se_items**2, n - 1)]
+        half = float(margin(sources, 1 - LEVEL))
+        cell = replace(cell, low=cell.difference - half, high=cell.difference + half, over="seeds and items")
+    elif limits is not None:
         cell = replace(cell, low=limits[0], high=limits[1], over="items")
-    return replace(cell, p=p, note=cell.note or ("not tested" if p is None else ""))
+    return replace(cell, p=found.p, between=found.between)
 
 
-def _paired(first: Run, second: Run, key: Key, metrics: Sequence[str]) -> tuple[Outputs, Outputs] | str:
-    """Read what both runs answered to the same examples with the same seeds, or say why nothing can be paired."""
-    seeds = sorted(first.values[key].keys() & second.values[key].keys())
-    if not seeds:
+def _paired(
+    first: Run, second: Run, key: Key, metrics: Sequence[str], all_seeds: bool
+) -> tuple[Outputs, Outputs] | str:
+    """Read what both runs answered to the same examples, or say why nothing can be paired.
+
+    Args:
+        all_seeds: read every seed of either run, as where runs are independent; false: those in common.
+    """
+    common = first.values[key].keys() & second.values[key].keys()
+    if not (common or all_seeds):
         return "unpaired: no seed in common"
     outputs = []
     questions: list[pa.Table] = []
     for run in (first, second):
+        seeds = sorted(run.values[key] if all_seeds else common)
         folder = run.folder / "items" / key.corpus / key.system
         files = [folder / f"seed{seed}" / f"{key.split}.parquet" for seed in seeds]
         if not all(file.is_file() for file in files):
@@ -249,6 +274,7 @@ def as_rows(cells: Sequence[MovedCell]) -> list[dict[str, Any]]:
             "seeds b": cell.seeds[1],
             "p": cell.p,
             "p adjusted": cell.p_adjusted,
+            "between": cell.between if cell.p is not None else None,
             "note": cell.note,
         }
         for cell in cells

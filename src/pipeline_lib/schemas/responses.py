@@ -31,4 +31,5 @@ RESPONSES = pa.schema(
 MEASURED = ("nll", "nll_end", "kl", "bound", "nll_importance", "group_nats", "context_use", "z_use")
 
 
+NO_GROUPS = "none"  # the selection of a system that has no groups to choose from
 ORACLE = "oracle"  # a selection that has seen the reference: it competes in no column

@@ -20,7 +20,7 @@ class Outputs:
     system: str
     examples: np.ndarray  # (n,) int64 example ids, ascending
     seeds: dict[int, Items]
-    per_item: dict[str, np.ndarray]  # metric -> (n,) float64, averaged over seeds
+    per_item: dict[str, np.ndarray]  # metric -> (S, n) float64, a row for each seed
 
 
 def read_outputs(
@@ -78,10 +78,11 @@ def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[s
         examples, seeds[seed] = own, items
         for name in metrics:
             if name in table.column_names and not table[name].null_count:
-                columns.setdefault(name, []).append(items.by_example(table[name].to_numpy()))
+                values = table[name].to_numpy().astype(np.float64)
+                columns.setdefault(name, []).append(items.by_example(values))
     if examples is None:
         return None
-    per_item = {name: np.mean(values, axis=0) for name, values in columns.items() if len(values) == len(seeds)}
+    per_item = {name: np.stack(values) for name, values in columns.items() if len(values) == len(seeds)}
     return Outputs(system, examples, seeds, per_item)
 
 

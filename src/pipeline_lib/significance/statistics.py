@@ -1,6 +1,7 @@
-"""Values of a column for any resampled set of items."""
+"""Values of a column for each run, without each item in turn, and for any resampled set of items."""
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,9 +17,15 @@ from pipeline_lib.text.ragged import Ragged
 
 
 class Statistic(Protocol):
-    """A column's value for any resampled set of items."""
+    """A column's value, per run, and what it would be with other items."""
 
-    def observed(self, system: int) -> float: ...
+    def runs(self, system: int) -> np.ndarray:
+        """Give (S,) values, one for each run."""
+        ...
+
+    def without_each(self, system: int) -> np.ndarray:
+        """Give (n,) values without each item in turn, averaged over runs: the jackknife."""
+        ...
 
     def resampled(self, first: int, second: int, draws: "Draws") -> tuple[np.ndarray, np.ndarray]:
         """Give (trials,) values of both systems."""
@@ -32,8 +39,11 @@ class Sums:
         self.parts = parts  # per system (K, n, P) float64
         self.value = value  # (…, P) -> (…)
 
-    def observed(self, system: int) -> float:
-        return float(self.value(self.parts[system].sum(axis=1)).mean())
+    def runs(self, system: int) -> np.ndarray:
+        return np.asarray(self.value(self.parts[system].sum(axis=1)))
+
+    def without_each(self, system: int) -> np.ndarray:
+        return np.mean([self.value(parts.sum(axis=0) - parts) for parts in self.parts[system]], axis=0)
 
     def resampled(self, first: int, second: int, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
         seeds = [draws.sums(a, b) for a, b in zip(self.parts[first], self.parts[second], strict=True)]
@@ -47,12 +57,23 @@ class DistinctRatio:
     def __init__(self, responses: list[list[Ragged]], tokens: int, order: int) -> None:
         self.responses, self.tokens, self.order = responses, tokens, order  # responses: per system, per seed
 
-    def observed(self, system: int) -> float:
+    def runs(self, system: int) -> np.ndarray:
         ratios = []
         for texts in self.responses[system]:
             grams = ngram_ids(texts, self.order, self.tokens)[0]
             ratios.append(len(np.unique(grams)) / max(len(grams), 1))
-        return float(np.mean(ratios))
+        return np.array(ratios)
+
+    def without_each(self, system: int) -> np.ndarray:
+        return np.mean([self._without_each(texts) for texts in self.responses[system]], axis=0)
+
+    def _without_each(self, texts: Ragged) -> np.ndarray:
+        """Count again without the n-grams that one item alone has."""
+        grams, text, _ = ngram_ids(texts, self.order, self.tokens)
+        gram, owner = np.divmod(np.unique(grams * len(texts) + text), len(texts))
+        kinds, first, items = np.unique(gram, return_index=True, return_counts=True)
+        lost = np.bincount(owner[first[items == 1]], minlength=len(texts))
+        return np.asarray((len(kinds) - lost) / np.maximum(len(grams) - self._sizes(texts)[:, 0], 1))
 
     def resampled(self, first: int, second: int, draws: Draws) -> tuple[np.ndarray, np.ndarray]:
         here, there = [], []
@@ -75,8 +96,12 @@ def statistic_of(metric: str, systems: Sequence[Outputs]) -> Statistic:
     if issubclass(kind, RatioMetric):
         ratio = kind()
         return Sums([np.stack([_parts(ratio, items) for items in s.seeds.values()]) for s in systems], ratio.value)
-    n = len(systems[0].examples)
-    return Sums([s.per_item[metric][None, :, None] for s in systems], lambda sums: sums[..., 0] / n)
+    return Sums([_counted(s.per_item[metric]) for s in systems], lambda sums: sums[..., 0] / sums[..., 1])
+
+
+def _counted(values: np.ndarray) -> np.ndarray:
+    """Turn (S, n) values into (S, n, 2) parts of their means: value and count."""
+    return np.stack([values, np.ones_like(values)], axis=-1)
 
 
 def _parts(ratio: RatioMetric, items: Items) -> np.ndarray:
@@ -94,8 +119,8 @@ def _distinct(order: int, systems: Sequence[Outputs]) -> DistinctRatio:
     for items in runs:
         to = np.array([every.setdefault(token, len(every)) for token in items.vocabulary.to_pylist()], np.int64)
         renumbered.append(Ragged(to[items.responses.ids], items.responses.offsets))
-    seeds = len(systems[0].seeds)
-    return DistinctRatio([renumbered[i : i + seeds] for i in range(0, len(runs), seeds)], len(every), order)
+    own = iter(renumbered)
+    return DistinctRatio([list(islice(own, len(system.seeds))) for system in systems], len(every), order)
 
 
 def competes(system: Outputs, metric: str) -> bool:

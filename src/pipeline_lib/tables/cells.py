@@ -1,6 +1,6 @@
 """Tables before they are printed: cells, rows, columns, and the whole, which is also the JSON beside each table."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -8,11 +8,16 @@ import numpy as np
 
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import AnyTable
+from pipeline_lib.config.significance import Between
 from pipeline_lib.metrics.base import Better
-from pipeline_lib.metrics.intervals import LEVEL
+from pipeline_lib.significance.margins import half_interval
 from pipeline_lib.tables.published import PublishedValue
 
-VERSION = 1  # of the JSON; raised when a field changes its meaning
+VERSION = 2  # of the JSON; raised when a field changes its meaning
+MARKS: Mapping[Between, str] = {"systems": "†", "models": "◇"}  # of a test that passes, by what it is about
+
+Lead = Literal["", "best", "real", "models"]  # real: better than every other system; models: than these trained models
+PASSED: Mapping[str, Between] = {"real": "systems", "models": "models"}
 
 
 @dataclass(frozen=True)
@@ -20,8 +25,13 @@ class Change:
     """Distance of a value from that of the row that its table compares with."""
 
     difference: float
-    p_adjusted: float | None = None  # of a paired test over items, Holm over the rows; None: no test was made
+    p_adjusted: float | None = None  # Holm; None: no test was made
     significant: bool = False
+    between: Between = "systems"  # models: the test is about these trained models alone
+
+    @property
+    def mark(self) -> str:
+        return MARKS[self.between] if self.significant else ""
 
 
 @dataclass(frozen=True)
@@ -31,12 +41,18 @@ class Cell:
     mean: float | None = None
     sd: float | None = None  # over seeds, n - 1 in the divisor; None for a single seed
     n: int = 0  # seeds
-    low: float | None = None  # 95 % t interval over seeds
+    low: float | None = None  # 95 % interval over seeds and, where their errors are known, items
     high: float | None = None
     published: PublishedValue | None = None
-    lead: Literal["", "best", "real"] = ""  # real: significantly better than the runner-up
+    lead: Lead = ""
+    lead_p: float | None = None  # of the best: adjusted p of its lead over every other
     change: Change | None = None
     text: str = ""  # shown in place of the value: a word, or why there is none
+
+    @property
+    def mark(self) -> str:
+        """Give the mark of a lead that passes its test."""
+        return MARKS[PASSED[self.lead]] if self.lead in PASSED else ""
 
     @property
     def difference(self) -> float | None:
@@ -110,7 +126,7 @@ class Table:
     is_prose: bool = False  # texts that wrap
     records: list[dict[str, Any]] = field(default_factory=list)  # the CSV of a table of texts
     notes: list[str] = field(default_factory=list)
-    version: Literal[1] = 1
+    version: Literal[2] = 2
 
     @property
     def heading(self) -> str:
@@ -143,16 +159,17 @@ def printed_as(spec: AnyTable, layout: Layout, system: str) -> str:
     return spec.as_.get(system) or layout.systems[system].label
 
 
-def over_seeds(values: Sequence[float]) -> Cell:
-    """Average one value per seed, with standard deviation and 95 % t interval."""
+def over_seeds(values: Sequence[float], errors: Sequence[float] = ()) -> Cell:
+    """Average one value per seed, with standard deviation and 95 % interval.
+
+    Args:
+        errors: standard error of each value over the items; none: the interval is over seeds alone.
+    """
     mean, n = float(np.mean(values)), len(values)
     if n == 1:
         return Cell(mean, n=1)
-    from scipy.special import stdtrit  # here: a table of single seeds needs no scipy
-
-    sd = float(np.std(values, ddof=1))
-    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * sd / n**0.5
-    return Cell(mean, sd, n, mean - half, mean + half)
+    half = half_interval(np.array(values), np.array(errors or [0.0]))
+    return Cell(mean, float(np.std(values, ddof=1)), n, mean - half, mean + half)
 
 
 def spread_of(layout: Layout) -> str:

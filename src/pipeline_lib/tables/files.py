@@ -124,10 +124,15 @@ def _beside_published(cell: Cell) -> Record:
     return _over_seeds(cell) | {" published": _printed(cell), " difference": cell.difference, " lead": cell.lead}
 
 
+def _with_lead(cell: Cell) -> Record:
+    return _beside_published(cell) | {" p": cell.lead_p}
+
+
 def _beside_first_row(cell: Cell) -> Record:
     change = cell.change
     p = change.p_adjusted if change else None
-    return _over_seeds(cell) | {" difference": change.difference if change else None, " p": p}
+    mark = change.between if change and change.significant else ""
+    return _over_seeds(cell) | {" difference": change.difference if change else None, " p": p, " significant": mark}
 
 
 def _of_ratings(cell: Cell) -> Record:
@@ -146,6 +151,7 @@ def _of_settings(cell: Cell) -> Record:
 
 
 FIELDS: Mapping[tuple[str, str], Callable[[Cell], Record]] = {
+    ("scores", "published"): _with_lead,
     ("scores", "first row"): _beside_first_row,
     ("ratings", "published"): _of_ratings,
     ("settings", "published"): _of_settings,

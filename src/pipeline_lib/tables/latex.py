@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import chain
 
-from pipeline_lib.tables.cells import Block, Cell, Section, Table
+from pipeline_lib.tables.cells import MARKS, Block, Cell, Section, Table
 from pipeline_lib.tables.lines import (
     DIFFERENCE,
     PUBLISHED,
@@ -64,7 +64,7 @@ def _escaped(lines: Sequence[Sequence[str]]) -> Lines:
 
 def _marked(text: str, cell: Cell) -> str:
     """Mark a lead so that `_tex_cell` makes it bold after everything else is escaped."""
-    return f"*{text}" + ("†" if cell.lead == "real" else "") if cell.lead else text
+    return f"*{text}{cell.mark}" if cell.lead else text
 
 
 def _tex_cells(lines: Sequence[Sequence[str]]) -> Lines:
@@ -76,5 +76,5 @@ def _tex_cell(text: str) -> str:
         return f"\\quad\\textit{{{text}}}"
     if not text.startswith("*"):
         return escape_latex(text)
-    mark = "†" if text.endswith("†") else ""
-    return f"\\textbf{{{escape_latex(text[1:].removesuffix('†'))}}}{escape_latex(mark)}"
+    mark = text[-1] if text[-1] in MARKS.values() else ""
+    return f"\\textbf{{{escape_latex(text[1:].removesuffix(mark))}}}{escape_latex(mark)}"

@@ -83,7 +83,7 @@ def _change(change: Change | None, places: int) -> str:
     if change is None:
         return ""
     shown = f"{round(change.difference, places) or 0.0:+.{places}f}".replace("-", "−")
-    return (shown if shown.strip("+0.") else shown[1:]) + ("†" if change.significant else "")
+    return (shown if shown.strip("+0.") else shown[1:]) + change.mark
 
 
 def _printed_whole(cell: Cell) -> str:

@@ -47,4 +47,4 @@ def _plain_names(lines: Sequence[Sequence[str]]) -> Lines:
 
 
 def _marked(text: str, cell: Cell) -> str:
-    return f"**{text}**" + ("†" if cell.lead == "real" else "") if cell.lead else text
+    return f"**{text}**{cell.mark}" if cell.lead else text

@@ -17,7 +17,7 @@ from pipeline_lib.metrics.base import Better
 from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
 from pipeline_lib.ratings.draw import Draw
 from pipeline_lib.ratings.filled import Ratings
-from pipeline_lib.significance.paired import holm
+from pipeline_lib.significance.families import holm
 from pipeline_lib.tables.cells import (
     Cell,
     Change,
@@ -112,11 +112,14 @@ def paired_tests(items: np.ndarray, better: Better, level: float) -> tuple[int, 
     best = int(np.argmin(means) if better == "lower" else np.argmax(means))
     others = [i for i in range(len(means)) if i != best]
     # the test is undefined where every item is tied
-    p = [wilcoxon(items[:, i], items[:, best]).pvalue if (items[:, i] != items[:, best]).any() else 1.0 for i in others]
-    adjusted = dict(zip(others, holm(np.array(p)), strict=True))
+    raw = [
+        wilcoxon(items[:, i], items[:, best]).pvalue if (items[:, i] != items[:, best]).any() else 1.0 for i in others
+    ]
+    adjusted = dict(zip(others, holm(np.array(raw)), strict=True))
     changes = [Change(0.0)] * len(means)
     for i in others:
-        changes[i] = Change(float(means[i] - means[best]), float(adjusted[i]), bool(adjusted[i] < level))
+        p = float(adjusted[i])
+        changes[i] = Change(float(means[i] - means[best]), p, p < level, between="models")
     return best, changes
 
 
@@ -162,7 +165,7 @@ def _with_tests(items: np.ndarray, judged: list[str], layout: Layout, better: Be
     cells |= {name: replace(cells[name], change=change) for name, change in others.items()}
     runner_up = min(others.values(), key=lambda change: abs(change.difference))
     leader = competing[best]
-    return cells | {leader: replace(cells[leader], lead="real" if runner_up.significant else "best")}
+    return cells | {leader: replace(cells[leader], lead="models" if runner_up.significant else "best")}
 
 
 def _agreement(values: np.ndarray, scale: str) -> dict[str, Cell]:
@@ -244,9 +247,10 @@ def _notes(
                 "(1, 2, 2, 4). Average rank: they share the mean place (1, 2.5, 2.5, 4); tests and agreement use it."
             )
         notes.append(
-            "Bold: best of the systems. †: significantly better than the runner-up; below a value, the difference from "
-            "the best, with † where it is significant (Wilcoxon signed-rank test over contexts, Holm within a column, "
-            f"level {level:g}). The human reference is not compared."
+            "Bold: best of the systems. ◇: significantly better than the runner-up; below a value, the difference from "
+            "the best, with ◇ where it is significant (Wilcoxon signed-rank test over contexts, Holm within a column, "
+            f"level {level:g}). The test is between these trained models: one run of each system was judged, and "
+            "another training may reverse it. The human reference is not compared."
         )
         level_of = "nominal" if spec.scale.kind == "yes_no" else "ordinal"
         notes.append(f"Between raters: mean over pairs of raters; Krippendorff's alpha is {level_of}.")

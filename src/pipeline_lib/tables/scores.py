@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from pipeline_lib.config.layout import Layout
@@ -12,13 +13,15 @@ from pipeline_lib.config.significance import Significance
 from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.metrics.intervals import standard_error
 from pipeline_lib.metrics.latent import COLLAPSED
 from pipeline_lib.metrics.named import metric_class
 from pipeline_lib.schemas.responses import ORACLE
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.significance import SIGNIFICANCE
+from pipeline_lib.significance.comparisons import Comparison, compare_with
+from pipeline_lib.significance.families import Lead, Place, enough_trials, holm, leads
 from pipeline_lib.significance.outputs import Outputs, by_split, read_outputs
-from pipeline_lib.significance.paired import compare_with, method_of
 from pipeline_lib.tables.cells import (
     Cell,
     Change,
@@ -32,9 +35,8 @@ from pipeline_lib.tables.cells import (
     printed_as,
     spread_of,
 )
+from pipeline_lib.tables.marks import Tested, notes_of_changes, notes_of_leads
 from pipeline_lib.tables.published import Published
-
-Leads = Mapping[tuple[str, str, str], tuple[str, bool]]
 
 
 def make(
@@ -53,19 +55,22 @@ def make(
         scores: files of `schemas.scores`, of every corpus, system, seed and split of the table.
         significance: files of `schemas.significance`, where values are shown beside the published ones.
         items: the scored responses, where the other rows are compared with the first.
-        test: the paired test of the comparison with the first row.
+        test: the level and the trials of the tests.
     Raises:
         PipelineError: a seed or a metric is missing, a column mixes settings, or two systems answered other examples.
     """
     found = Scores(_join(scores, SCORES))
     columns, extra = (_columns(spec, found, layout, names) for names in (spec.columns, spec.extra))
     if spec.beside == "first row":
-        rows = _compared_rows(found, layout, [*columns, *extra], items, test)
-        notes = _notes_of_changes([*columns, *extra], rows, layout, test)
+        compared = _changes(layout, [*columns, *extra], items, test)
+        rows = _compared_rows(found, layout, [*columns, *extra], _adjusted(compared, test.level))
+        notes = _notes_of_changes([*columns, *extra], rows, layout, list(compared.values()), test.level)
     else:
-        tested = _join(significance, SIGNIFICANCE)
-        rows = _published_rows(found, spec, layout, [*columns, *extra], _leads(tested), published)
-        notes = _notes_of_leads(rows, layout, tested)
+        tested = _join(significance, SIGNIFICANCE).to_pylist()
+        found_leads = leads(tested)
+        rows = _published_rows(found, spec, layout, [*columns, *extra], found_leads, published, test.level)
+        tests = [Tested(row["between"], row["method"]) for row in tested]
+        notes = _notes_of_values(rows, layout) + notes_of_leads(tests, len(found_leads), test.level, layout)
     extra = [column for column in extra if any(row.cells[column.name].mean is not None for row in rows)]
     shown = [*columns, *extra]
     return Table(
@@ -118,8 +123,9 @@ def _published_rows(
     spec: ScoreTable,
     layout: Layout,
     columns: Sequence[Column],
-    leads: Leads,
+    found_leads: Mapping[Place, Lead],
     published: Published,
+    level: float,
 ) -> list[Row]:
     """Make a row for each way of choosing the group, where a system has several."""
     rows = []
@@ -132,9 +138,9 @@ def _published_rows(
                 for column in columns:
                     own = ORACLE if _is_oracle(column) else selection
                     cell = found.cell((corpus, column.split, system, own, column.metric))
-                    best, is_real = leads.get((corpus, column.split, column.metric), ("", False))
-                    if best == system and own != ORACLE:
-                        cell = replace(cell, lead="real" if is_real else "best")
+                    lead = found_leads.get((corpus, column.split, column.metric))
+                    if lead and lead.best == system and own != ORACLE:
+                        cell = _with_lead(cell, lead, level)
                     printed = spec.as_.get(column.metric, column.metric)
                     place = (spec.number, printed, printed_as(spec, layout, system), corpus_label, column.split)
                     cells[column.name] = replace(cell, published=published.value(*place) if is_published else None)
@@ -150,26 +156,25 @@ def _suffix(selection: str, is_one_of_several: bool) -> str:
     return " (test rule)" if is_one_of_several else ""
 
 
-def _leads(significance: pa.Table) -> Leads:
-    """Find the best system of each (corpus, split, metric), and whether it is significantly better than the next."""
-    return {
-        (row["corpus"], row["split"], row["metric"]): (row["best"], row["significant"])
-        for row in significance.to_pylist()
-        if row["runner_up"]
-    }
+def _with_lead(cell: Cell, lead: Lead, level: float) -> Cell:
+    if lead.p_adjusted >= level:
+        return replace(cell, lead="best", lead_p=lead.p_adjusted)
+    return replace(cell, lead="real" if lead.between == "systems" else "models", lead_p=lead.p_adjusted)
 
 
 # --- rows compared with the first ------------------------------------------------------------------------------------
 
 
+Changed = tuple[str, str, str]  # corpus, system, column
+
+
 def _compared_rows(
-    found: "Scores", layout: Layout, columns: Sequence[Column], items: Sequence[Path], test: Significance
+    found: "Scores", layout: Layout, columns: Sequence[Column], changes: Mapping[Changed, Change]
 ) -> list[Row]:
     """Make one row for each system, whose values the rule for choosing a group that is used on test decides."""
     rows = []
-    names, files = list(layout.systems), by_split(items)
+    names = list(layout.systems)
     for corpus, corpus_label in layout.corpora.items():
-        changes = _changes(corpus, names, columns, files, test)
         cells = {
             name: {column.name: _own_cell(found, corpus, name, column, layout) for column in columns} for name in names
         }
@@ -177,7 +182,7 @@ def _compared_rows(
             for column, cell in cells[name].items():
                 first = cells[names[0]][column].mean
                 if cell.mean is not None and first is not None:
-                    change = changes.get((name, column), Change(cell.mean - first))
+                    change = changes.get((corpus, name, column), Change(cell.mean - first))
                     cells[name][column] = replace(cell, change=change)
         for name in names:
             splits = {column.split for column in columns if not _is_oracle(column)}
@@ -200,18 +205,15 @@ def _own_cell(found: "Scores", corpus: str, system: str, column: Column, layout:
 
 
 def _changes(
-    corpus: str,
-    names: Sequence[str],
-    columns: Sequence[Column],
-    items: Mapping[tuple[str, str], Sequence[Path]],
-    test: Significance,
-) -> dict[tuple[str, str], Change]:
-    """Test every other system against the first, column by column: (system, column) -> difference."""
-    changes = {}
-    for (own, split), files in items.items():
+    layout: Layout, columns: Sequence[Column], items: Sequence[Path], test: Significance
+) -> dict[Changed, Comparison]:
+    """Compare every other system with the first, column by column."""
+    names, compared = list(layout.systems), {}
+    test = enough_trials(test, len(columns) * (len(names) - 1) * len(layout.corpora))
+    for (corpus, split), files in by_split(items).items():
         for is_oracle in (False, True):
             metrics = {c.metric: c.name for c in columns if (c.split, _is_oracle(c)) == (split, is_oracle)}
-            if own != corpus or not metrics:
+            if corpus not in layout.corpora or not metrics:
                 continue
             outputs: dict[str, Outputs] = {
                 one.system: one for one in read_outputs(files, names, list(metrics), oracle=is_oracle)
@@ -220,9 +222,17 @@ def _changes(
                 continue
             others = [outputs[name] for name in names[1:] if name in outputs]
             for found in compare_with(outputs[names[0]], others, test, list(metrics)):
-                change = Change(found.difference, found.p_adjusted, found.significant)
-                changes[found.other, metrics[found.metric]] = change
-    return changes
+                compared[corpus, found.other, metrics[found.metric]] = found.comparison
+    return compared
+
+
+def _adjusted(compared: Mapping[Changed, Comparison], level: float) -> dict[Changed, Change]:
+    """Correct the comparisons of the whole table together."""
+    adjusted = holm(np.array([one.p for one in compared.values()])).tolist()
+    return {
+        place: Change(one.difference, p, p < level, one.between)
+        for (place, one), p in zip(compared.items(), adjusted, strict=True)
+    }
 
 
 # --- scores ----------------------------------------------------------------------------------------------------------
@@ -235,11 +245,14 @@ class Scores:
 
     def __init__(self, scores: pa.Table) -> None:
         self.values: dict[Key, dict[int, float | None]] = {}
+        self._errors: dict[Key, dict[int, float]] = {}  # standard errors over items, of the metrics that have them
         self._runs: dict[tuple[str, str, str], dict[str, set[int]]] = {}  # corpus, split, system -> selection -> seeds
         self._signatures: dict[tuple[str, str], dict[str, set[str]]] = {}  # (metric, split) -> corpus -> signatures
         for row in scores.to_pylist():
             key = (row["corpus"], row["split"], row["system"], row["selection"], row["metric"])
             self.values.setdefault(key, {})[row["seed"]] = row["value"]
+            if row["low"] is not None:
+                self._errors.setdefault(key, {})[row["seed"]] = standard_error(row["low"], row["high"])
             self._runs.setdefault(key[:3], {}).setdefault(row["selection"], set()).add(row["seed"])
             by_corpus = self._signatures.setdefault((row["metric"], row["split"]), {})
             by_corpus.setdefault(row["corpus"], set()).add(row["signature"])
@@ -292,7 +305,7 @@ class Scores:
                 expected="the metric for every seed or for none",
                 remedy="delete the responses of these seeds and run the same command again",
             )
-        return over_seeds(values) if values else Cell()
+        return over_seeds(values, list(self._errors.get(key, {}).values())) if values else Cell()
 
     def collapsed(self, corpus: str, system: str, selection: str, splits: Iterable[str]) -> int:
         """Count the runs whose KL is below `COLLAPSED`; 0 where no table of the run has a column kl."""
@@ -327,33 +340,26 @@ def _join(files: Sequence[Path], schema: pa.Schema) -> pa.Table:
 # --- notes -----------------------------------------------------------------------------------------------------------
 
 
-def _notes_of_leads(rows: Sequence[Row], layout: Layout, significance: pa.Table) -> list[str]:
+def _notes_of_values(rows: Sequence[Row], layout: Layout) -> list[str]:
     below = "; below: the published value" if any(map(has_published, rows)) else ""
     notes = [f"Each value: {spread_of(layout)}{below}."]
-    if methods := sorted(set(significance["method"].to_pylist())):
-        notes.append(
-            "Bold: best of the systems compared. †: significantly better than the runner-up (paired test over items, "
-            f"{'; '.join(methods)})."
-        )
     if any(row.selection == ORACLE for row in rows):
         notes.append("(oracle): the group was chosen with the reference; such a row is not compared.")
     return notes
 
 
-def _notes_of_changes(columns: Sequence[Column], rows: Sequence[Row], layout: Layout, test: Significance) -> list[str]:
+def _notes_of_changes(
+    columns: Sequence[Column], rows: Sequence[Row], layout: Layout, compared: Sequence[Comparison], level: float
+) -> list[str]:
     def is_tested(column: Column) -> bool:
         changes = [change for row in rows if (change := row.cells[column.name].change)]
         return not changes or any(change.p_adjusted is not None for change in changes)
 
     untested = list(dict.fromkeys(column.metric for column in columns if not is_tested(column)))
     notes = [f"Each value: {spread_of(layout)}; below: the difference from the first row."]
-    notes.append(
-        f"†: a significant difference (paired test over items, {method_of(test)}, over the rows of a column)."
-        + (f" Values of the whole set have no such test: {', '.join(untested)}." if untested else "")
-    )
-    notes.append(
-        "The test is about these runs and their items; how far other runs would lie shows in the standard deviation."
-    )
+    notes += notes_of_changes([Tested(one.between, one.method) for one in compared], level, layout)
+    if untested:
+        notes.append(f"These columns have no such test: {', '.join(untested)}.")
     if any(map(_is_oracle, columns)):
         notes.append(f"oracle: on {ORACLE_SPLIT}, where the group was chosen with the reference.")
     options = "; ".join(f"{system.label}: {_options(system)}" for system in layout.systems.values())

@@ -16,8 +16,8 @@ from pipeline_lib.responses.external import external
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vectors import vectors_schema
+from pipeline_lib.significance.comparisons import compare_with
 from pipeline_lib.significance.outputs import read_outputs
-from pipeline_lib.significance.paired import compare_with
 from pipeline_lib.text.tokenisers import characters, english, spaces
 
 
@@ -195,7 +195,9 @@ def test_paired_tests_compare_pairs_and_leave_distinct_to_systems_with_one_respo
         files.append(examples.parent / f"{system}.parquet")
     one, several = read_outputs(files, ["one", "several"], metric_names())
     assert one.examples.tolist() == several.examples.tolist() == [1, 2, 3]
-    found = {row.metric: row for row in compare_with(one, [several], Significance(trials=64), metric_names())}
+    found = {
+        row.metric: row.comparison for row in compare_with(one, [several], Significance(trials=64), metric_names())
+    }
     assert "distinct-1" not in found
     assert found["length"].difference == pytest.approx((5 / 3 + 2 + 5 / 3) / 3 - (3 + 1 + 3) / 3)
     assert 0 < found["corpus-BLEU"].p <= 1

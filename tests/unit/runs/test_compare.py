@@ -69,8 +69,30 @@ def test_the_interval_of_several_seeds_is_welchs(runs):
     [cell] = moved_cells(*(folder.done() for folder in runs))
     expected = stats.ttest_ind(values[1], values[0], equal_var=False).confidence_interval(0.95)
     assert (cell.low, cell.high) == pytest.approx((expected.low, expected.high))
-    assert (cell.over, cell.seeds) == ("seeds", (3, 4))
+    assert (cell.over, cell.seeds) == ("seeds and items", (3, 4))
+    assert cell.p == pytest.approx(stats.ttest_ind(values[1], values[0], equal_var=False).pvalue)
     assert cell.difference == pytest.approx(values[1].mean() - values[0].mean())
+
+
+def test_a_dagger_takes_the_spread_of_trainings_and_items_into_account(runs, capsys):
+    rng = np.random.default_rng(8)
+    items = rng.normal(size=N)
+    for folder, shift in zip(runs, (0, 1), strict=True):
+        for seed in range(3):
+            folder.add("trained anew", seed, "Average", items + rng.normal(0, 1))
+            folder.add("better", seed, "Average", items + 20 * shift + rng.normal(0, 1) + rng.normal(0, 0.1, N))
+    cells = moved_cells(*(folder.done() for folder in runs))
+    assert [(cell.key.system, cell.mark) for cell in cells] == [("better", "†"), ("trained anew", "")]
+    main([str(folder.path) for folder in runs])
+    assert "by the test of that interval over seeds and items" in capsys.readouterr().out
+
+
+def test_runs_with_other_items_have_an_interval_over_seeds_alone(runs):
+    for folder, contexts in zip(runs, ("c", "other"), strict=True):
+        for seed in range(3):
+            folder.add("x", seed, "Average", np.arange(N) + seed + len(contexts), contexts=contexts)
+    [cell] = moved_cells(*(folder.done() for folder in runs))
+    assert (cell.over, cell.p, cell.mark) == ("seeds", None, "")
 
 
 def test_single_seeds_are_compared_pair_by_pair(runs):
@@ -148,7 +170,8 @@ def test_the_command_prints_settings_then_cells_and_writes_all_as_csv(runs, tmp_
     assert "Only B has system: new" in printed
     [line] = [line for line in printed.splitlines() if line.startswith("c ")]
     assert line.split()[:4] == ["c", "test", "x", "Average"]
-    assert line.endswith("*†")
+    assert line.endswith("*◇")  # of one seed
+    assert "about these trained models: another training may move a value as far" in printed
     [row] = csv.DictReader((tmp_path / "moved.csv").read_text().splitlines())
     assert float(row["b"]) - float(row["a"]) == pytest.approx(float(row["difference"]))
 

@@ -204,11 +204,11 @@ def test_the_best_system_leads_the_others_and_the_human_reference_competes_with_
     values = [[[1, 3, 2]] * 8, [[1, 3, 2]] * 8]
     table = table_of(tmp_path, values, ["human", "seq2seq", "sepacvae"])
     by_system = {row.system: row.cells["average rank: relevance"] for row in table.rows}
-    assert by_system["sepacvae"].lead == "real"
+    assert by_system["sepacvae"].lead == "models"
     assert by_system["human"].lead == ""
     assert by_system["human"].change is None
     assert by_system["seq2seq"].change.p_adjusted == pytest.approx(2 / 2**8)
-    assert "**2.00±0.00**†" in markdown(table)
+    assert "**2.00±0.00**◇" in markdown(table)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import ScoreTable
 from pipeline_lib.config.significance import Significance
+from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.scores import SCORES
@@ -23,6 +24,7 @@ from unit.tables.table_fixtures import baseline, published, trained
 
 SYSTEMS = {"seq2seq": trained("Seq2Seq"), "sepacvae": trained("SepaCVAE"), "random": baseline("Random response")}
 LAYOUT = Layout(corpora={"dd": "DailyDialog"}, systems=SYSTEMS, seeds=[1, 2])
+ONE_SEED = LAYOUT.model_copy(update={"seeds": [1]})
 COLUMNS = ["ppl", "BLEU-1", "coherence"]
 
 
@@ -43,12 +45,15 @@ def scores(changes=()):
     return pa.Table.from_pylist([*rows, *changes], SCORES)
 
 
-def lead(metric="coherence", significant=True):
-    row = {"corpus": "dd", "split": "validation", "metric": metric, "best": "sepacvae", "other": "seq2seq"}
-    row |= {"runner_up": True, "difference": 0.1, "p": 0.001, "p_adjusted": 0.002, "significant": significant}
-    return pa.Table.from_pylist(
-        [row | {"n": 10, "method": "randomisation, 100 trials, Holm, level 0.05"}], SIGNIFICANCE
-    )
+def lead_over(other, p=0.001, between="systems", metric="coherence", **changes):
+    """One comparison of the best system with another."""
+    row = {"corpus": "dd", "split": "validation", "metric": metric, "best": "sepacvae", "other": other}
+    row |= {"runner_up": other == "seq2seq", "difference": 0.1, "runs": 2, "se_runs": 0.01, "se_items": 0.01}
+    return row | {"freedom": 2.0, "p": p, "between": between, "n": 10, "method": f"test of {between}"} | changes
+
+
+def leads(*rows):
+    return pa.Table.from_pylist(list(rows), SIGNIFICANCE)
 
 
 @pytest.fixture
@@ -57,7 +62,9 @@ def make_table(tmp_path):
 
     def made(scored=None, tested=None, layout=LAYOUT, printed=None, **options):
         write_parquet(tmp_path / "scores.parquet", scores() if scored is None else scored, SCORES)
-        write_parquet(tmp_path / "significance.parquet", lead() if tested is None else tested, SIGNIFICANCE)
+        write_parquet(
+            tmp_path / "significance.parquet", leads(lead_over("seq2seq")) if tested is None else tested, SIGNIFICANCE
+        )
         plain = {"title": "Responses", "number": "2", "splits": ["validation"], "columns": COLUMNS, "extra": ["kl"]}
         spec = ScoreTable.model_validate({"kind": "scores"} | plain | options)
         files = [tmp_path / "scores.parquet"], [tmp_path / "significance.parquet"], []
@@ -105,9 +112,54 @@ def test_the_oracle_is_never_marked_best_and_a_significant_lead_has_a_dagger(tab
     rule = next(line for line in text.splitlines() if "(test rule)" in line)
     assert "**" not in oracle
     assert rule.count("**0.400±0.000**†") == 1
-    plain = markdown(make_table(tested=lead(significant=False)))
+    plain = markdown(make_table(tested=leads(lead_over("seq2seq", p=0.06))))
     assert "**0.400±0.000**" in plain
     assert "**†" not in plain
+
+
+def test_a_lead_must_pass_against_every_other_system_and_over_all_columns(make_table):
+    def mark(*rows):
+        return make_table(tested=leads(*rows)).rows[2].cells["coherence"].lead
+
+    assert mark(lead_over("seq2seq", p=0.03)) == "real"
+    assert mark(lead_over("seq2seq", p=0.03), lead_over("another", p=0.06)) == "best"  # not of the runner-up alone
+    assert mark(lead_over("seq2seq", p=0.03), lead_over("seq2seq", p=0.9, metric="BLEU-1")) == "best"  # two columns
+    assert mark(lead_over("seq2seq", p=0.03), lead_over("seq2seq", p=0.9, corpus="other")) == "best"  # of any corpus
+
+
+def test_a_lead_between_trained_models_has_a_mark_of_its_own_and_says_so(make_table):
+    table = make_table(tested=leads(lead_over("seq2seq", between="models")), layout=ONE_SEED)
+    assert table.rows[2].cells["coherence"].lead == "models"
+    text = markdown(table)
+    assert "**0.400±0.000**◇" in text
+    assert "†" not in "".join(line for line in text.splitlines() if line.startswith("|"))
+    assert "- ◇: significantly better than every other system compared, between these trained models alone" in text
+    assert "There is one run of each system, so no difference is called one between systems (†)." in text
+    assert r"\textbf{0.400$\pm$0.000}$^\diamond$" in latex(table)
+
+
+def test_the_note_on_daggers_names_the_test_and_its_family(make_table):
+    rows = lead_over("seq2seq"), lead_over("seq2seq", metric="BLEU-1"), lead_over("another")
+    [note] = [note for note in make_table(tested=leads(*rows)).notes if note.startswith("†: ")]
+    assert "with other training runs and other items taken into account" in note
+    assert (
+        "(test of systems; Holm over all 2 columns of this table that are tested, each corpus counted, level 0.05)"
+        in note
+    )
+
+
+def test_responses_that_were_not_trained_here_are_named_beside_the_daggers(make_table):
+    systems = SYSTEMS | {"seq2seq": SystemSettings(label="From a file", responses="{corpus}/{split}.txt")}
+    notes = make_table(layout=LAYOUT.model_copy(update={"systems": systems})).notes
+    assert any("without a spread of trainings: From a file." in note for note in notes)
+
+
+def test_the_interval_of_a_cell_has_the_error_over_items_in_it(make_table):
+    limits = {"low": 0.3, "high": 0.5}  # of the items, in each run
+    runs = [score("sepacvae", seed, "coherence", 0.4, sel) | limits for seed in (1, 2) for sel in ("oracle", "context")]
+    others = [row for row in scores().to_pylist() if (row["system"], row["metric"]) != ("sepacvae", "coherence")]
+    cell = make_table(pa.Table.from_pylist([*others, *runs], SCORES)).rows[1].cells["coherence"]
+    assert (cell.low, cell.high) == (pytest.approx(0.3), pytest.approx(0.5))  # these runs do not differ
 
 
 def test_collapsed_runs_and_undefined_cells_are_shown(table):
@@ -156,12 +208,12 @@ def test_an_extra_column_that_no_row_has_is_left_out(make_table):
         assert [column.name for column in make_table(scores(more), extra=["kl", "ARI"]).extra] == expected
 
 
-def test_the_csv_has_eight_columns_per_value_and_no_rounding(tmp_path, table):
+def test_the_csv_has_nine_columns_per_value_and_no_rounding(tmp_path, table):
     rows, _ = save(table, tmp_path)
     assert [row["label"] for row in rows] == [row.label for row in table.rows]
     assert float(rows[0]["ppl difference"]) == pytest.approx(41.5 - 42.9)
     assert rows[-1]["ppl"] == ""
-    parts = ("", " sd", " n", " low", " high", " published", " difference", " lead")
+    parts = ("", " sd", " n", " low", " high", " published", " difference", " lead", " p")
     assert {f"coherence{part}" for part in parts} <= set(rows[0])
     assert [row["ppl lead"] for row in rows] == [row.cells["ppl"].lead for row in table.rows]
     assert [int(row["collapsed"]) for row in rows] == [row.collapsed for row in table.rows]
@@ -177,7 +229,7 @@ def test_latex_escapes_what_tex_would_read_as_markup(table):
     assert r"\toprule" in text
     assert r"coherence\textbar{}v:1" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 2
-    assert not set("±†‡–") & set(text)
+    assert not set("±†◇‡–") & set(text)
     for line in text.splitlines():
         assert line.replace(r"\{", "").count("{") == line.replace(r"\}", "").count("}") or r"\textbackslash" in line
     body = [line for line in text.splitlines() if line.endswith(r"\\") and " & " in line]
@@ -188,12 +240,12 @@ def test_the_json_is_the_whole_table(tmp_path, table, make_table):
     """Whatever reads the JSON has every cell, mark, note and signature; two runs write the same bytes."""
     _, again = save(table, tmp_path)
     assert again == table
-    assert (again.heading, again.kind, again.version) == ("Table 2. Responses", "scores", 1)
+    assert (again.heading, again.kind, again.version) == ("Table 2. Responses", "scores", 2)
     assert again.columns[0].signatures == {"DailyDialog": "ppl|v:1"}
     first = (tmp_path / "table2.json").read_bytes()
     save(make_table(), tmp_path)
     assert (tmp_path / "table2.json").read_bytes() == first
-    (tmp_path / "table2.json").write_text('{"version": 2}')
+    (tmp_path / "table2.json").write_text('{"version": 1}')
     with pytest.raises(PipelineError) as error:
         read_table(tmp_path / "table2.json")
     assert error.value.remedy
@@ -246,12 +298,10 @@ def side_by_side(make_table, **options):
     plain |= {"as": {"nll-bound": "NLL", "ppl-bound": "ppl"}}
     scored = pa.Table.from_pylist(rows, SCORES)
     tested = [
-        {"corpus": "ptb", "split": split, "metric": "nll-bound", "best": "rnnlm", "other": "other", "runner_up": True}
-        | {"difference": 1.0, "p": 0.5, "p_adjusted": 0.5, "significant": split == "test", "n": 9, "method": "m"}
-        for split in ("train", "test")
+        lead_over("other", p, metric="nll-bound", corpus="ptb", split=split, best="rnnlm")
+        for split, p in (("train", 0.5), ("test", 0.001))
     ]
-    leads = pa.Table.from_pylist(tested, SIGNIFICANCE)
-    return make_table(scored, leads, SENTENCES, Published(printed), **plain | options)
+    return make_table(scored, leads(*tested), SENTENCES, Published(printed), **plain | options)
 
 
 def test_several_splits_stand_side_by_side_each_with_its_own_published_value_and_test(make_table, tmp_path):

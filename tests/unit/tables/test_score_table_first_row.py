@@ -5,17 +5,19 @@ import csv
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy.stats import ttest_ind
 
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import ScoreTable
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.metrics.items import Items
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
+from pipeline_lib.significance.comparisons import compare_with
 from pipeline_lib.significance.draws import Resamples, Swaps
 from pipeline_lib.significance.outputs import Outputs, read_outputs
-from pipeline_lib.significance.paired import compare_with, holm
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
@@ -114,8 +116,39 @@ def test_a_difference_is_from_the_first_row_and_says_whether_it_is_significant(t
     base, better, same = (row.cells["BLEU-1"] for row in table.rows)
     assert base.change is None
     assert (better.change.difference, better.change.significant) == (pytest.approx(0.2), True)
-    assert better.change.p_adjusted == pytest.approx(2 / 201)  # the least possible p of 200 trials, of two rows
+    runs = np.array([np.random.default_rng(seed).normal(0, 0.01, N).mean() for seed in (1, 2)])
+    p = ttest_ind(0.5 + runs, 0.3 + runs, equal_var=False).pvalue  # the difference is the same for every item
+    assert better.change.p_adjusted == pytest.approx(10 * p)  # two rows in five columns that are tested
+    assert better.change.between == "systems"
     assert (same.change.difference, same.change.significant) == (pytest.approx(0), False)
+
+
+def test_runs_that_do_not_differ_leave_a_mark_between_these_models(table):
+    change = table.rows[2].cells["kl"].change
+    assert (change.significant, change.between) == (True, "models")
+    lines = markdown(table).splitlines()
+    same = next(i for i, line in enumerate(lines) if line.startswith("| no\\_classifier") and "0.05" in line)
+    assert "−1.95◇" in lines[same + 1]
+    assert "no run differs from another in this column" in markdown(table)
+    assert r"$^\diamond$" in latex(table)
+
+
+def test_the_notes_say_what_was_counted_and_corrected(table):
+    [note] = [note for note in table.notes if note.startswith("†: ")]
+    assert "other training runs and other items" in note
+    assert "Welch's t over 2 runs of each system" in note
+    assert "Holm over all 10 differences of this table that are tested, level 0.05" in note
+
+
+def test_of_one_seed_no_difference_has_a_dagger(files, tmp_path):
+    one = [[file for file in own if file.name.endswith("-1.parquet")] for own in files]
+    layout = Layout(corpora={"dd": "DailyDialog"}, systems=SYSTEMS, seeds=[1])
+    table = make("ablations", SPEC, layout, one[0], [], one[1], Significance(trials=200), Published({}))
+    assert table.rows[1].cells["BLEU-1"].change.between == "models"
+    text = markdown(table)
+    assert "+0.200◇" in text
+    assert "+0.200†" not in text
+    assert "There is one run of each system" in text
 
 
 def test_the_oracle_column_is_of_validation_and_the_others_are_not(table):
@@ -160,6 +193,7 @@ def test_the_csv_holds_every_value_with_its_difference_and_p(table, tmp_path):
     assert rows[0]["BLEU-1 difference"] == rows[0]["BLEU-1 p"] == ""
     assert float(rows[1]["BLEU-1 difference"]) == pytest.approx(0.2)
     assert rows[1]["active-units p"] == ""
+    assert [row["BLEU-1 significant"] for row in rows] == ["", "systems", ""]
 
 
 def test_a_missing_seed_is_an_error_that_names_it(files):
@@ -184,14 +218,14 @@ def test_rows_are_compared_with_the_first_by_the_test_of_scipy(kind):
 
     rng = np.random.default_rng(3)
     values = {name: rng.normal(mean, 1, 10) for name, mean in (("base", 0.0), ("a", 0.8), ("b", 0.1))}
-    outputs = [Outputs(name, np.arange(10), {}, {"coherence": own}) for name, own in values.items()]
+    items = Items.of([""], ["w"], ["w"])
+    outputs = [Outputs(name, np.arange(10), {1: items}, {"coherence": own[None]}) for name, own in values.items()]
     method = "randomisation" if kind is Swaps else "bootstrap"
     found = compare_with(outputs[0], outputs[1:], Significance(trials=20_000, method=method), ["coherence"])
     assert [row.other for row in found] == ["a", "b"]
-    assert [row.difference for row in found] == pytest.approx(
+    assert [row.comparison.difference for row in found] == pytest.approx(
         [(values[name] - values["base"]).mean() for name in ("a", "b")]
     )
-    assert [row.p_adjusted for row in found] == pytest.approx(list(holm(np.array([row.p for row in found]))))
     if kind is Swaps:
         for row in found:
             exact = permutation_test(
@@ -201,4 +235,4 @@ def test_rows_are_compared_with_the_first_by_the_test_of_scipy(kind):
                 n_resamples=np.inf,
                 vectorized=True,
             ).pvalue
-            assert row.p == pytest.approx(exact, abs=0.012)
+            assert row.comparison.p == pytest.approx(exact, abs=0.012)

@@ -73,7 +73,7 @@ Report.valueCell = (column, row, value) => {
     : Report.element(value.lead ? "b" : "span", "ours", Report.figure(value.mean, column.places));
   const line = Report.element("span", "line", ours);
   if (typeof value.sd === "number") line.append(Report.element("span", "sd", `±${Report.figure(value.sd, column.places)}`));
-  if (value.lead === "real") line.append(Report.element("sup", "", "†"));
+  if (value.lead && value.mark) line.append(Report.element("sup", "", value.mark));
   const box = Report.element("span", "cell", line);
   if (typeof value.published === "number") {
     const decimals = Math.max(column.places, String(value.published).split(".")[1]?.length ?? 0); // as printed
@@ -82,13 +82,19 @@ Report.valueCell = (column, row, value) => {
   } else if (value.printed) {
     box.append(Report.element("span", "line muted", value.printed)); // a bound such as >600
   } else if (typeof value.difference === "number") {
-    box.append(Report.element("span", "line muted", Report.figure(value.difference, column.places, true), value.significant ? "†" : ""));
+    box.append(Report.element("span", "line muted", Report.figure(value.difference, column.places, true), value.mark));
   }
   const target = Report.itemsBehind(column, row);
   if (!target || typeof value.mean !== "number") return box;
   const link = Report.element("a", "behind", box);
   link.href = target;
   return link;
+};
+
+const leads = {
+  best: "best, not significantly",
+  models: "significantly better than every other, between these trained models",
+  real: "significantly better than every other system",
 };
 
 function about(column, row, value) {
@@ -101,7 +107,7 @@ function about(column, row, value) {
   if (value.printed) lines.push(`published ${value.printed}`);
   if (typeof value.difference === "number") lines.push(`difference ${Report.figure(value.difference, column.places + 1, true)}`);
   if (typeof value.p === "number") lines.push(`p ${shown(value.p)}`);
-  if (value.lead) lines.push(value.lead === "real" ? "significantly better than the runner-up" : "best, not significantly");
+  if (value.lead) lines.push(leads[value.lead]);
   if (Report.itemsBehind(column, row)) lines.push("Click: the items behind it");
   return Report.tooltip(...lines);
 }
