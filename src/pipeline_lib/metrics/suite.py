@@ -101,7 +101,7 @@ def score_file(
 
 
 def _signature(metric: Metric, several: bool) -> str:
-    return f"{metric.signature}|references:several" if several and metric.of_references else metric.signature
+    return f"{metric.signature}|{metric.several}" if several and metric.of_references else metric.signature
 
 
 def _score(metric: Metric, items: Items) -> Score:
