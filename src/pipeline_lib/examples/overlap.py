@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.database import load_texts, open_database
-from pipeline_lib.files.formats import iter_parquet
+from pipeline_lib.files.formats import iter_parquet, parquet_writer
 from pipeline_lib.schemas.examples import EXAMPLES
 
 if TYPE_CHECKING:
@@ -67,6 +68,34 @@ def training_texts(train: Path, scratch: Path) -> Iterator[TrainingTexts]:
     with open_database(scratch) as database:
         load_texts(database, "training", train)
         yield TrainingTexts(database)
+
+
+def select_unseen(examples: Path, train: Path, part: str, out: Path) -> None:
+    """Copy the held-out examples that training lacks.
+
+    Args:
+        examples, train: files of `EXAMPLES`, as filtering leaves them.
+        part: unseen_pairs or unseen_contexts, what training lacks.
+        out: where the examples go, of `EXAMPLES`.
+    Raises:
+        PipelineError: training has all of them.
+    """
+    number = 0
+    scratch = out.with_name(f".{out.name}.duckdb")
+    with training_texts(train, scratch) as training, parquet_writer(out, EXAMPLES) as writer:
+        has = training.has_pairs if part == "unseen_pairs" else training.has_contexts
+        for batch in iter_parquet(examples, EXAMPLES):
+            unseen = batch.filter(pa.array(~has(batch)))
+            number += len(unseen)
+            if len(unseen):
+                writer.write_batch(unseen)
+        if not number:
+            raise PipelineError(
+                f"every example is in training ({part})",
+                where=examples,
+                expected="an example that training lacks, for the tables that show these alone",
+                remedy="take such splits (`…_unseen_…`) out of `splits:` of the tables",
+            )
 
 
 def count_overlap(examples: Path, training: TrainingTexts) -> Overlap:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipeline_lib.config.checking import validated
 from pipeline_lib.config.loading import Layer, place_of
-from pipeline_lib.config.papers import CountTable, ScoreTable, SettingTable, metric_of
+from pipeline_lib.config.papers import CountTable, ScoreTable, SettingTable, metric_of, whole_of
 from pipeline_lib.config.places import Place, below, naming
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError, did_you_mean
@@ -135,11 +135,11 @@ def check_responses(config: Config, layers: Sequence[Layer], system: str, corpus
     if Path(settings.responses_to(corpus, split)).exists():
         return
     needed = {(corpus, split): None} | {
-        (one, part): None
+        (one, whole_of(split)): None
         for name in config.reported
         if isinstance(spec := config.tables[name], ScoreTable) and system in config.systems_of(name)
         for one in config.corpora_of(name)
-        for part in spec.read_splits
+        for split in spec.read_splits
     }
     missing = {
         path: f"{config.results}/filtered/{one}/{part}.parquet"

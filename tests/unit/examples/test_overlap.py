@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.counting import count_paths, count_splits
 from pipeline_lib.examples.filtering import RULES
-from pipeline_lib.examples.overlap import count_overlap, training_texts
-from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.examples.overlap import count_overlap, select_unseen, training_texts
+from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
 
@@ -61,6 +61,30 @@ def test_the_counts_of_a_corpus_have_every_place_that_a_table_may_name(tmp_path:
         for name in [*(own.keys() - {"dropped"}), *(f"dropped.{rule}" for rule in own["dropped"])]
     }
     assert places == set(count_paths()) - {"vocabulary"}
+
+
+@settings(max_examples=30, deadline=None)
+@given(PAIRS, PAIRS)
+def test_the_part_of_a_split_that_training_lacks_is_that_of_brute_force(
+    tmp_path_factory: pytest.TempPathFactory, train: Pairs, test: Pairs
+) -> None:
+    folder = tmp_path_factory.mktemp("part")
+    given_files = write(folder / "test.parquet", test), write(folder / "train.parquet", train)
+    contexts = {context for context, _ in train}
+    expected = {
+        "unseen_pairs": [pair for pair in test if pair not in train],
+        "unseen_contexts": [pair for pair in test if (pair[0] not in contexts if pair[0] else pair not in train)],
+    }
+    for part, unseen in expected.items():
+        out = folder / f"{part}.parquet"
+        if not unseen:
+            with pytest.raises(PipelineError, match="every example is in training"):
+                select_unseen(*given_files, part, out)
+            assert not out.exists()
+            continue
+        select_unseen(*given_files, part, out)
+        kept = read_parquet(out, EXAMPLES)
+        assert list(zip(kept["context"].to_pylist(), kept["response"].to_pylist(), strict=True)) == unseen
 
 
 def test_training_examples_that_cannot_be_read_are_named(tmp_path: Path) -> None:

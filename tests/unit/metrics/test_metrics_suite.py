@@ -22,6 +22,7 @@ from pipeline_lib.metrics.length import Length
 from pipeline_lib.metrics.named import metric_class, metric_names
 from pipeline_lib.metrics.nmi import NMI
 from pipeline_lib.metrics.suite import make_metrics, recorded, score_file
+from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
@@ -224,6 +225,18 @@ def test_the_metric_of_the_page_on_adding_one_scores_what_it_says():
     assert score.per_item.tolist() == ["?" in text for text in texts]
     assert (score.mean, score.n_empty, metric.better, metric.fewer_digits) == (0.5, 1, None, 0)
     assert metric(Items.of([""], ["x"], ["no"])).mean == 0
+
+
+def test_a_part_of_the_examples_has_the_scores_of_a_file_with_their_responses_alone(files, tmp_path):
+    write, vectors = files
+    part = [{"example_id": 3, "dialogue_id": "d", "turn": 0, "context": "go", "response": "no way"}]
+    write_parquet(tmp_path / "part.parquet", pa.Table.from_pylist(part, EXAMPLES), EXAMPLES)
+    alone = score_file(write(responses(likelihood=LATENT).slice(1)), vectors, NAMES, SETTINGS, seed=1)
+    both = write(responses(likelihood=LATENT), metadata={"active_units": "2"})
+    found = score_file(both, vectors, NAMES, SETTINGS, seed=1, only=tmp_path / "part.parquet")
+    assert found[0] == alone[0]
+    assert found[1].equals(alone[1])
+    assert scores_of(found[0])["active-units"]["value"] is None  # the file's number is of the whole split
 
 
 def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(files):
