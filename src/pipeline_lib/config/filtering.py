@@ -31,8 +31,8 @@ class Filtering(Settings):
     min_count: Positive | None = Field(
         default=None,
         description="training count below which a token counts as unknown; null: 2 where such tokens become `<unk>`, "
-        "so that training contains it, and 1 elsewhere. At least 1: a token that training lacks is never known, so a "
-        "held-out example with one is dropped where such examples are",
+        "so that training contains it, and 1 elsewhere. At least 1: a token that training lacks is never "
+        "known, so that `unknown: drop_example` drops the held-out examples that have one",
     )
     held_out: Literal["all", "unseen_pairs", "unseen_contexts"] = Field(
         default="all",
