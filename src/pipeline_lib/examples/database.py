@@ -16,7 +16,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import iter_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 
-# DuckDB is needed by two stages and imported where it is opened
+# DuckDB is needed by few stages and imported where it is opened
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 

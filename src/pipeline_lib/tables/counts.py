@@ -22,7 +22,7 @@ def make(
     Args:
         counts: corpus -> ``{"corpus", "vocabulary", "splits", "lost"}``, the splits from
             `examples.counting.count_splits`, the last being notes on what the corpus lost. Of what was dropped and
-            what held-out splits share with training, the counts that are not 0 are shown.
+            what held-out splits share with training, the counts that are not 0 are shown after the others.
     Raises:
         PipelineError: a count is absent.
     """
@@ -33,7 +33,7 @@ def make(
         }
         for corpus, label in layout.corpora.items()
     }
-    extra = {column: path for column, path in _lost_and_shared().items() if _is_nonzero(counts, layout, path)}
+    extra = {column: path for column, path in _lost_and_shared(spec).items() if _is_nonzero(counts, layout, path)}
     for corpus, own in cells.items():
         own |= {column: Cell(_count(counts, corpus, path), n=1) for column, path in extra.items()}
     rows = [Row(corpus, label, label, cells[corpus]) for corpus, label in layout.corpora.items()]
@@ -44,17 +44,20 @@ def make(
     return Table(**of_spec(name, spec), columns=columns, extra=further, rows=rows, notes=notes)
 
 
-def _lost_and_shared() -> dict[str, str]:
-    """Name the columns of what filtering dropped and of what held-out splits share with training: column -> count."""
-    dropped = {
-        f"{split} dropped: {rule.replace('_', ' ')}": f"{split}.dropped.{rule}" for split in SPLITS for rule in RULES
+def _lost_and_shared(spec: CountTable) -> dict[str, str]:
+    """Name the columns of what filtering dropped and of what held-out splits share with training: column -> count.
+
+    Only for splits that some column of the table counts; a count that has a column already gets no other.
+    """
+    own = list(spec.columns.values())
+    shown = [split for split in SPLITS if any(path.startswith(f"{split}.") for path in own)]
+    paths = [f"{split}.dropped.{rule}" for split in shown for rule in RULES]
+    paths += [f"{split}.{count.name}" for split in shown if split in HELD_OUT for count in fields(Overlap)]
+    return {
+        path.replace(".dropped.", " dropped: ").replace(".", " ").replace("_", " "): path
+        for path in paths
+        if path not in own
     }
-    shared = {
-        f"{split} {count.name.replace('_', ' ')}": f"{split}.{count.name}"
-        for split in HELD_OUT
-        for count in fields(Overlap)
-    }
-    return dropped | shared
 
 
 def _is_nonzero(counts: Mapping[str, Any], layout: Layout, path: str) -> bool:

@@ -67,13 +67,19 @@ def test_what_was_dropped_and_what_training_has_are_further_columns_where_a_corp
     some["splits"]["test"] = some["splits"]["test"] | {"pairs_in_training": 7}
     other["splits"]["train"] = other["splits"]["train"] | {"dropped": dict.fromkeys(RULES, 0) | {"rare_token": 1_200}}
     layout = LAYOUT.model_copy(update={"corpora": {"dd": "DailyDialog", "own": "Own"}})
-    table = make("table1", SPEC, layout, {"dd": some, "own": other}, published())
-    assert [column.name for column in table.columns] == list(COLUMNS)
+    columns = COLUMNS | {"test pairs": "test.examples"}
+    spec = SPEC.model_copy(update={"columns": columns})
+    table = make("table1", spec, layout, {"dd": some, "own": other}, published())
+    assert [column.name for column in table.columns] == list(columns)
     assert [column.name for column in table.extra] == ["train dropped: rare token", "test pairs in training"]
     assert [[row.cells[column.name].mean for column in table.extra] for row in table.rows] == [[0, 7], [1_200, 0]]
     assert "| train dropped: rare token " in markdown(table)
     assert long_form(table)[1]["train dropped: rare token"] == 1_200
     assert [note.split()[0] for note in table.notes] == ["Counted", "A", "In"]
+    of_training = make("table1", SPEC, layout, {"dd": some, "own": other}, published())
+    assert [column.name for column in of_training.extra] == ["train dropped: rare token"]
+    named = SPEC.model_copy(update={"columns": {"rare": "train.dropped.rare_token"}})
+    assert make("table1", named, layout, {"dd": some, "own": other}, published()).extra == []
 
 
 def test_a_corpus_that_loses_and_shares_nothing_has_the_columns_of_the_paper_alone():
