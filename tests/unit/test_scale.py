@@ -22,7 +22,7 @@ from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.config.corpora import Window
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples import counting, filtering, windows
+from pipeline_lib.examples import counting, database, filtering, windows
 from pipeline_lib.examples.filtering import filter_examples, known_tokens
 from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files import scratch
@@ -71,7 +71,7 @@ def test_counts_beyond_the_memory_limit_are_spilled_and_equal_brute_force(
     generator = np.random.default_rng(1)
     several = texts(15_000, generator)
     context, response = (several.take(pa.array(generator.integers(15_000, size=60_000))) for _ in range(2))
-    monkeypatch.setattr(counting, "MEMORY", "12MB")  # half of what the hash tables need: DuckDB then writes them out
+    monkeypatch.setattr(database, "MEMORY", "12MB")  # half of what the hash tables need: DuckDB then writes them out
     found = counting.count_examples(
         write_examples(tmp_path / "examples.parquet", context, response), tmp_path / "scratch"
     )
@@ -98,7 +98,7 @@ def test_a_database_that_gives_up_is_an_error_that_names_its_folder(
     examples = write_examples(
         tmp_path / "examples.parquet", texts(20_000, rng := np.random.default_rng(1)), texts(20_000, rng)
     )
-    monkeypatch.setattr(counting, "MEMORY", "1MB")  # too little even to spill: the database gives up
+    monkeypatch.setattr(database, "MEMORY", "1MB")  # too little even to spill: the database gives up
     with pytest.raises(PipelineError, match="DuckDB stopped") as caught:
         counting.count_examples(examples, tmp_path / "scratch")
     assert caught.value.where == str(tmp_path / "scratch")
@@ -112,8 +112,8 @@ def test_what_a_killed_count_left_on_disk_is_gone_after_the_next_one(tmp_path: P
     code = f"""
 import os, signal
 from pathlib import Path
-from pipeline_lib.examples import counting
-counting.iter_parquet = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from pipeline_lib.examples import counting, database
+database.iter_parquet = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 counting.count_examples(Path({str(examples)!r}), Path({str(scratch)!r}))
 """
     assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL

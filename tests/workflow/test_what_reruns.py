@@ -140,6 +140,13 @@ def test_a_table_asked_for_alone_is_made_again_for_its_own_settings(finished):
     assert finished.planned("results/tables/table2.csv", changes=changed) == jobs
 
 
+def test_a_table_of_a_part_of_the_test_examples_trains_and_generates_nothing(finished):
+    part = "test_unseen_pairs"
+    jobs = {"compare_systems table3_unseen", "make_score_table table3_unseen", "select_unseen test unseen_pairs"}
+    scored_too = {f"score_responses {system} 1 {part}" for system in SYSTEMS}
+    assert finished.planned("results/tables/table3_unseen.csv") == jobs | scored_too
+
+
 def test_a_published_value_remakes_the_tables_that_have_any_and_nothing_else(checkout):
     copy = checkout()
     path = copy.folder / "papers/sepacvae/published.csv"

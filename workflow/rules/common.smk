@@ -8,17 +8,19 @@ import shlex
 import sys
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import get_args
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from pipeline_lib.config.loading import PUBLISHED, layers_of_run, load, place_of
+from pipeline_lib.config.papers import Part, ScoredSplit, whole_of
 from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, report_full_temporary_folder
 from pipeline_lib.metrics.suite import needs_vectors
 from pipeline_lib.runs.checks import check_responses, check_run
-from pipeline_lib.schemas.dialogues import SPLITS
+from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.stage.fingerprint import stage_fingerprint
 from pipeline_lib.stage.kinds import module_of as module_of_kind
 from pipeline_lib.stage.options import ANALYSES, FIGURES
@@ -91,6 +93,7 @@ wildcard_constraints:
     method=one_of(CLUSTERINGS),
     units=one_of(VOCABULARIES),
     split=one_of(SPLITS),
+    part=one_of(get_args(Part)),
     table=one_of(CONFIG.tables),
     figure=one_of(CONFIG.figures),
     analysis=one_of(CONFIG.analyses),

@@ -60,6 +60,27 @@ rule filter_examples:
         "--report {output.report:q} 3>&2 &> {log:q}"
 
 
+rule select_unseen:
+    """Keep the held-out examples whose texts no training example has word for word."""
+    input:
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+    output:
+        RESULTS / "filtered/{corpus}/{split}_{part}.parquet",
+    log:
+        LOGS / "unseen/{corpus}/{split}_{part}.log",
+    wildcard_constraints:
+        split=one_of(HELD_OUT),
+    threads: 2
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        code=code_of("select_unseen"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/select_unseen.py --examples {input.examples:q} --train {input.train:q} "
+        "--part {wildcards.part} --out {output:q} &> {log:q}"
+
+
 rule count_examples:
     """Count vocabulary, examples, one-to-many and many-to-one cases and their maxima in every split (Table 1)."""
     input:

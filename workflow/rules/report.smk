@@ -28,9 +28,9 @@ def items_shown():
     """List the responses of every run that a table of the page shows, test before validation, each file once."""
     path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
     of_table = {table: splits_of(table) for table in CONFIG.reported if CONFIG.report.items}
-    shown = [
-        (table, split) for split in ("test", "validation", "train") for table in of_table if split in of_table[table]
-    ]
+    first = ("test", "validation", "train")
+    splits = [*first, *(split for split in get_args(ScoredSplit) if split not in first)]
+    shown = [(table, split) for split in splits for table in of_table if split in of_table[table]]
     return list(dict.fromkeys(file for table, split in shown for file in runs_of(table, path, split=split)))
 
 

@@ -6,7 +6,9 @@ def splits_of(table):
     return CONFIG.tables[table].read_splits if table in CONFIG.tables_of("scores") else []
 
 
-SPLITS_SCORED = [split for split in SPLITS if any(split in splits_of(table) for table in CONFIG.reported)]
+SPLITS_SCORED = [
+    split for split in get_args(ScoredSplit) if any(split in splits_of(table) for table in CONFIG.reported)
+]
 
 
 def runs_scored(path):
@@ -26,14 +28,28 @@ def competing_in(wildcards):
 
 def references_if_any(wildcards):
     """Return further references of a split in a list, which is empty if there are none."""
-    brought = wildcards.split in CONFIG.sources[wildcards.corpus].references
-    return [RESULTS / f"references/{wildcards.corpus}/{wildcards.split}.parquet"] if brought else []
+    split = whole_of(wildcards.split)
+    brought = split in CONFIG.sources[wildcards.corpus].references
+    return [RESULTS / f"references/{wildcards.corpus}/{split}.parquet"] if brought else []
+
+
+def responses_scored(wildcards):
+    """Return the responses to a split, or to the whole of which it is a part."""
+    run = "{corpus}/{system}/seed{seed}".format(**wildcards)
+    return RESULTS / f"responses/{run}/{whole_of(wildcards.split)}.parquet"
+
+
+def examples_of_part(wildcards):
+    """Return the examples of a part of a split in a list, which is empty for a whole one."""
+    is_whole = wildcards.split in SPLITS
+    return [] if is_whole else [RESULTS / f"filtered/{wildcards.corpus}/{wildcards.split}.parquet"]
 
 
 rule score_responses:
     """Score one system's responses by the tables' metrics, with intervals, and give items' values for tests."""
     input:
-        responses=RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+        responses=responses_scored,
+        only=examples_of_part,
         vectors=vectors_if_any if VECTORS_SCORED else [],
         references=references_if_any,
     output:
@@ -43,6 +59,8 @@ rule score_responses:
         LOGS / "scores/{corpus}/{system}/seed{seed}/{split}.log",
     benchmark:
         BENCHMARKS / "scores/{corpus}/{system}/seed{seed}/{split}.tsv"
+    wildcard_constraints:
+        split=one_of(get_args(ScoredSplit)),
     resources:
         mem_mb=attempts_of(2_000),
     params:
@@ -53,7 +71,7 @@ rule score_responses:
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--references {input.references:q} "
+        "--only {input.only:q} --references {input.references:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--importance-samples {params.importance_samples} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
@@ -68,6 +86,8 @@ rule collect_scores:
         RESULTS / "scores/{split}/scores.parquet",
     log:
         LOGS / "scores/{split}.log",
+    wildcard_constraints:
+        split=one_of(get_args(ScoredSplit)),
     params:
         expect=runs_scored("{corpus}/{split}/{system}/{seed}"),
         code=code_of("collect_scores"),

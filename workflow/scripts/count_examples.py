@@ -1,9 +1,8 @@
-"""Count a corpus's words, examples, and how often one context has many responses or one response many contexts."""
+"""Count a corpus's words and examples, the repeated texts, and what filtering dropped, in every split."""
 
-from dataclasses import asdict
 from pathlib import Path
 
-from pipeline_lib.examples.counting import count_examples
+from pipeline_lib.examples.counting import count_splits
 from pipeline_lib.examples.losses import notes_of
 from pipeline_lib.files.formats import read_json, write_json
 from pipeline_lib.stage.cli import run
@@ -12,10 +11,10 @@ from pipeline_lib.text.words import Words
 
 
 def main(corpus: str, examples: list[Path], vocabulary: Path, report: Path, out: Path) -> None:
-    scratch = out.with_name(f".{out.name}.duckdb")
-    splits = {path.stem: asdict(count_examples(path, scratch)) for path in examples}
+    filtered = read_json(report)
+    splits = count_splits({path.stem: path for path in examples}, filtered, out.with_name(f".{out.name}.duckdb"))
     words = len(set(Words.read(vocabulary).tokens) - {*SPECIALS, TURN})
-    write_json(out, {"corpus": corpus, "vocabulary": words, "splits": splits, "lost": notes_of(read_json(report))})
+    write_json(out, {"corpus": corpus, "vocabulary": words, "splits": splits, "lost": notes_of(filtered)})
 
 
 if __name__ == "__main__":

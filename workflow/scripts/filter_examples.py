@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from pipeline_lib.config.filtering import Filtering
-from pipeline_lib.examples.filtering import filter_examples, known_tokens
+from pipeline_lib.examples.filtering import filter_splits, known_tokens
 from pipeline_lib.examples.losses import check_losses, notes_of
 from pipeline_lib.files.formats import read_json, write_json
 from pipeline_lib.stage.cli import run
@@ -26,11 +26,12 @@ def main(
 ) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     known = known_tokens(tokens, vectors[0] if vectors else None, settings)
-    kept = {
-        "train": filter_examples(train, known, settings, out_train),
-        "validation": filter_examples(validation, known, settings, out_validation),
-        "test": filter_examples(test, known, settings, out_test),
-    }
+    kept = filter_splits(
+        {"train": train, "validation": validation, "test": test},
+        known,
+        settings,
+        {"train": out_train, "validation": out_validation, "test": out_test},
+    )
     before = read_json(windows)
     counts = {split: before[split] | own for split, own in kept.items()}
     check_losses(counts, settings, f"corpus {report.parent.name}")

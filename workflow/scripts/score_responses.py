@@ -14,6 +14,7 @@ from pipeline_lib.text.tokenisers import tokeniser as find
 
 def main(
     responses: Path,
+    only: list[Path],
     vectors: list[Path],
     references: list[Path],
     metrics: list[str],
@@ -36,6 +37,7 @@ def main(
         find(tokeniser).LANGUAGE,
         references[0] if references else None,
         importance_samples,
+        only[0] if only else None,
     )
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)

@@ -31,7 +31,13 @@ class Filtering(Settings):
     min_count: Positive | None = Field(
         default=None,
         description="training count below which a token counts as unknown; null: 2 where such tokens become `<unk>`, "
-        "so that training contains it, and 1 elsewhere",
+        "so that training contains it, and 1 elsewhere. At least 1: a token that training lacks is never "
+        "known, so that `unknown: drop_example` drops the held-out examples that have one",
+    )
+    held_out: Literal["all", "unseen_pairs", "unseen_contexts"] = Field(
+        default="all",
+        description="validation and test examples that are kept; all: as published; unseen_pairs: those whose context "
+        "and response no training example has word for word; unseen_contexts: those whose context none has",
     )
     most_unknown: Fraction = Field(
         default=0.5,

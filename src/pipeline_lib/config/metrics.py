@@ -10,8 +10,9 @@ from pipeline_lib.config.settings import Positive, Settings
 class Metrics(Settings):
     """Settings of the metrics; each travels into the metric's signature."""
 
-    bleu_smoothing: Literal["legacy", "current"] = Field(
-        default="legacy", description="NLTK's method 7 as in 3.4.3 (the paper's) or as it is now; decides the tables"
+    bleu_smoothing: Literal["legacy", "inverted", "current"] = Field(
+        default="legacy",
+        description="NLTK's method 7 as in 3.4.3 (the paper's), as in 3.5 alone, or as it is since; decides the tables",
     )
     bleu_weights: Literal["cumulative", "onehot"] = Field(
         default="cumulative", description="BLEU-n over orders 1 to n in equal parts, or over order n alone"

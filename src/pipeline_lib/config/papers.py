@@ -13,6 +13,10 @@ from pipeline_lib.config.settings import Distinct, Name, Positive, Settings
 from pipeline_lib.config.systems import SystemSettings
 
 Split = Literal["train", "validation", "test"]
+Part = Literal["unseen_pairs", "unseen_contexts"]  # of a held-out split: the examples that training lacks
+ScoredSplit = Literal[
+    Split, "validation_unseen_pairs", "validation_unseen_contexts", "test_unseen_pairs", "test_unseen_contexts"
+]
 ORACLE_SPLIT: Split = "validation"  # the one split on which a group may be chosen with the reference
 
 
@@ -60,8 +64,10 @@ class ScoreTable(TableSpec):
     """
 
     kind: Literal["scores"] = Field(description="scores: metrics of responses, or the scores that an analysis makes")
-    splits: Annotated[list[Split], Distinct] = Field(
-        min_length=1, description="splits whose responses are scored, side by side"
+    splits: Annotated[list[ScoredSplit], Distinct] = Field(
+        min_length=1,
+        description="splits whose responses are scored, side by side; test_unseen_pairs: the test examples whose "
+        "context and response no training example has word for word; test_unseen_contexts: whose context none has",
     )
     columns: Annotated[list[str], Distinct] = Field(
         min_length=1, description="metrics of the published shape, in its order"
@@ -82,6 +88,8 @@ class ScoreTable(TableSpec):
     def _columns_differ(self) -> "ScoreTable":
         if repeated := [name for name in self.extra if name in self.columns]:
             raise ValueError(f"`extra:` has {repeated[0]!r}, which is among `columns:` already")
+        if self.from_ and (parts := [split for split in self.splits if split != whole_of(split)]):
+            raise ValueError(f"`splits:` has {parts[0]!r}, but an analysis scores whole splits")
         return self
 
     @property
@@ -90,10 +98,15 @@ class ScoreTable(TableSpec):
         return list(dict.fromkeys(metric_of(column) for column in [*self.columns, *self.extra]))
 
     @property
-    def read_splits(self) -> list[Split]:
+    def read_splits(self) -> list[ScoredSplit]:
         """Splits whose scores the columns need: an oracle's column needs validation too."""
-        oracles: list[Split] = [ORACLE_SPLIT for name in [*self.columns, *self.extra] if name != metric_of(name)]
+        oracles: list[ScoredSplit] = [ORACLE_SPLIT for name in [*self.columns, *self.extra] if name != metric_of(name)]
         return list(dict.fromkeys([*self.splits, *oracles]))
+
+
+def whole_of(split: str) -> str:
+    """Name the split that a part belongs to: `test_unseen_pairs` -> `test`; a whole split is its own."""
+    return split.partition("_")[0]
 
 
 def metric_of(column: str) -> str:

@@ -15,7 +15,7 @@ from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.config.layout import Description, Layout, Stages
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
-from pipeline_lib.config.papers import CountTable, Paper, RatingTable, ScoreTable, SettingTable, TextTable
+from pipeline_lib.config.papers import CountTable, Paper, RatingTable, ScoreTable, SettingTable, TextTable, whole_of
 from pipeline_lib.config.ratings import Study
 from pipeline_lib.config.report import Report
 from pipeline_lib.config.rows import figures_of_rows, sweeps_of_rows, tables_of_rows
@@ -327,8 +327,9 @@ class Config(Paper):
 
         run = "{corpus}/{system}/seed{seed}"
         of_systems = {"training": f"{benchmarks}/models/{run}.tsv"}
-        for stage in ("responses", "scores"):
-            for split in dict.fromkeys(split for spec in shown for split in spec.read_splits):
+        scored = list(dict.fromkeys(split for spec in shown for split in spec.read_splits))
+        for stage, splits in (("responses", dict.fromkeys(map(whole_of, scored))), ("scores", scored)):
+            for split in splits:
                 of_systems[f"{stage}, {split}"] = f"{benchmarks}/{stage}/{run}/{split}.tsv"
         return Stages(
             shared={corpus: of_corpus(corpus) for corpus in self.corpora_of(table)},

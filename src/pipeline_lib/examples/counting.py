@@ -1,27 +1,20 @@
-"""Counts of contexts with several responses and of responses with several contexts (SepaCVAE, section 5.2 and Table 1).
+"""Counts of contexts with several responses and of responses with several contexts (SepaCVAE, section 5.2, Table 1).
 
-Exact, and out of core: DuckDB groups whole strings, never their hashes alone, and spills what exceeds `MEMORY` into a
-folder beside the counts, where the next attempt finds and removes what a killed one left.
+Beside them is what filtering dropped from each split and what a held-out split shares with training.
 """
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+from pipeline_lib.examples.database import load_texts, open_database
+from pipeline_lib.examples.filtering import RULES
+from pipeline_lib.examples.overlap import Overlap, count_overlap, training_texts
+from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 
-from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import iter_parquet
-from pipeline_lib.schemas.examples import EXAMPLES
-
-# DuckDB is needed by one stage alone and imported where it is opened
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-MEMORY = "1GB"  # of DuckDB's buffers; what Arrow holds of one batch comes on top
 
 _GROUPED = """
     SELECT count(*), count(*) FILTER (others > 1), coalesce(max(others), 0)
@@ -43,6 +36,30 @@ class ExampleCounts:
     most_contexts: int  # of one response
 
 
+def count_splits(
+    examples: Mapping[str, Path], report: Mapping[str, Mapping[str, int]], scratch: Path
+) -> dict[str, dict[str, Any]]:
+    """Count every split, what filtering dropped from it, and what a held-out split shares with training.
+
+    Args:
+        examples: the file of each split, of `EXAMPLES`.
+        report: of filtering: each split's number of examples dropped under each of `RULES`.
+        scratch: a folder for what memory does not hold, emptied before and removed afterwards.
+    Returns:
+        For each split the fields of `ExampleCounts`, those of `Overlap` if it is held out, and ``dropped``.
+    Raises:
+        PipelineError: a file is missing, damaged or of another schema; the disk is full.
+    """
+    counts: dict[str, dict[str, Any]] = {}
+    for split, path in examples.items():
+        dropped = {rule: report[split][rule] for rule in RULES}
+        counts[split] = {**asdict(count_examples(path, scratch)), "dropped": dropped}
+    with training_texts(examples["train"], scratch) as training:
+        for split in HELD_OUT:
+            counts[split] |= asdict(count_overlap(examples[split], training))
+    return counts
+
+
 def count_examples(examples: Path, scratch: Path) -> ExampleCounts:
     """Count a file of ``EXAMPLES``.
 
@@ -52,11 +69,8 @@ def count_examples(examples: Path, scratch: Path) -> ExampleCounts:
     Raises:
         PipelineError: the file is missing, damaged or of another schema; the disk is full.
     """
-    with _database(scratch) as database:
-        database.execute("CREATE TABLE given (context VARCHAR, response VARCHAR)")
-        for batch in iter_parquet(examples, EXAMPLES, ["context", "response"]):
-            database.register("batch", batch)  # batch by batch: a damaged page keeps its own error
-            database.execute("INSERT INTO given SELECT context, response FROM batch")
+    with open_database(scratch) as database:
+        load_texts(database, "given", examples)
         database.execute("CREATE TABLE different AS SELECT DISTINCT context, response FROM given")
         contexts, one_to_many, most_responses = _row(database, _GROUPED.format(side="context"))
         responses, many_to_one, most_contexts = _row(database, _GROUPED.format(side="response"))
@@ -72,34 +86,14 @@ def count_examples(examples: Path, scratch: Path) -> ExampleCounts:
         )
 
 
-@contextmanager
-def _database(folder: Path) -> Iterator["DuckDBPyConnection"]:
-    """Open an empty database in a folder that is removed afterwards; it fetches no extension."""
-    import duckdb
-
-    shutil.rmtree(folder, ignore_errors=True)  # of a job that was killed
-    folder.mkdir(parents=True)
-    try:
-        with duckdb.connect(
-            folder / "examples.duckdb",
-            config={
-                "memory_limit": MEMORY,
-                "threads": pa.cpu_count(),  # Arrow's, which follow the threads of the job
-                "temp_directory": str(folder),
-                "preserve_insertion_order": False,
-                "autoinstall_known_extensions": False,
-            },
-        ) as database:
-            yield database
-    except duckdb.Error as error:
-        raise PipelineError(
-            f"DuckDB stopped: {error}",
-            where=folder,
-            expected="room for about three times the texts of the largest split",
-            remedy="free some space there, or set `results:` to a larger disk, then run the same command again",
-        ) from error
-    finally:
-        shutil.rmtree(folder)
+def count_paths() -> list[str]:
+    """List the counts that a table may show, as it names them: `vocabulary`, `train.examples`, `test.dropped.…`."""
+    of_each = [*(field.name for field in fields(ExampleCounts)), *(f"dropped.{rule}" for rule in RULES)]
+    of_held_out = [field.name for field in fields(Overlap)]
+    paths = ["vocabulary"]
+    for split in SPLITS:
+        paths += [f"{split}.{name}" for name in (*of_each, *(of_held_out if split in HELD_OUT else ()))]
+    return paths
 
 
 def _row(database: "DuckDBPyConnection", query: str) -> tuple[int, ...]:

@@ -1,11 +1,16 @@
 """Filtering of examples by their lengths and by the tokens that are known (SepaCVAE, section 5.2).
 
+The training split is filtered first. Where examples or tokens are dropped, held-out examples keep only tokens that its
+kept examples have. These are the vocabulary of the systems, so no word of a reference is `<unk>`.
+
 A dropped example is counted under the first rule that drops it, in the order of `RULES`. Lengths are those of the text
 after unknown tokens were dropped or replaced; the marks between the turns of a context do not count, here or among the
 tokens that are counted.
 """
 
 import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,9 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.config.filtering import Filtering, Treatment
+from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.overlap import TrainingTexts, training_texts
 from pipeline_lib.files.formats import iter_parquet, parquet_writer, read_parquet
+from pipeline_lib.schemas.dialogues import HELD_OUT
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.text.ids import TURN, UNKNOWN
@@ -26,43 +33,94 @@ log = logging.getLogger(__name__)
 _RESERVED = pa.array([UNKNOWN, TURN])  # always known: text that has unknown words marked already passes unchanged
 
 RULES = {  # name in the report: what is wrong with the example
-    "unknown_token": "a token is not known (filtering.known) or too rare, and filtering.unknown is drop_example",
+    "rare_token": "training has a token less often than filtering.min_count, or not at all (filtering.unknown: "
+    "drop_example)",
+    "unknown_token": "a token is not known by filtering.known (filtering.unknown: drop_example)",
     "context_too_short": "context shorter than filtering.context_length",
     "context_too_long": "context longer than filtering.context_length",
     "response_too_short": "response shorter than filtering.response_length",
     "response_too_long": "response longer than filtering.response_length",
+    "unseen_token": "no training example that is kept has one of the tokens (filtering.unknown: drop_example)",
+    "in_training": "a training example that is kept has the same texts (filtering.held_out)",
 }
+TOKEN_RULES = ("rare_token", "unknown_token", "unseen_token")
 
 
-def known_tokens(tokens: Path, vectors: Path | None, settings: Filtering) -> pa.Array:
+class Known(NamedTuple):
+    """The tokens that examples may have, without the reserved ones."""
+
+    tokens: pa.Array  # (K) string
+    frequent: pa.Array  # (F) string: those that training has often enough, of which the known ones are chosen
+
+
+class Kept(NamedTuple):
+    """The training examples that are kept, which held-out examples are compared with."""
+
+    tokens: pa.Array  # (V) string
+    texts: TrainingTexts | None  # None where every held-out example is kept
+
+
+def known_tokens(tokens: Path, vectors: Path | None, settings: Filtering) -> Known:
     """Choose, by ``settings.known``, among the tokens with ``settings.min_count`` training occurrences or more.
 
     Args:
         tokens: token counts (`TOKENS`).
         vectors: word vectors (`vectors_schema`); None unless they decide.
-    Returns:
-        (K) string, without the reserved tokens.
     """
     counted = read_parquet(tokens, TOKENS)
     counted = counted.filter(pc.greater_equal(counted["train_count"], settings.min_count or 1))
     frequent = counted.filter(pc.invert(pc.is_in(counted["token"], _RESERVED)))
+    chosen = frequent
     if settings.known == "most_frequent":
         order = pc.sort_indices(frequent, [("train_count", "descending"), ("token", "ascending")])
-        frequent = frequent.take(order[: settings.vocabulary_size])
-    found = frequent["token"].combine_chunks()
+        chosen = frequent.take(order[: settings.vocabulary_size])
+    found = chosen["token"].combine_chunks()
     if settings.known == "vectors":
         assert vectors is not None  # the rule gives them
         found = found.filter(pc.is_in(found, read_parquet(vectors, columns=["token"])["token"].combine_chunks()))
-    return found
+    return Known(found, frequent["token"].combine_chunks())
 
 
-def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: Path) -> dict[str, int]:
+def filter_splits(
+    examples: Mapping[str, Path], known: Known, settings: Filtering, outputs: Mapping[str, Path]
+) -> dict[str, dict[str, int]]:
+    """Copy the examples of each split that every rule keeps, and return the counts of `filter_examples`.
+
+    Args:
+        examples: the file of each split, of `EXAMPLES`.
+        outputs: where its kept examples go.
+    Raises:
+        PipelineError: no example of a split is left.
+    """
+    counts = {"train": filter_examples(examples["train"], known, settings, outputs["train"])}
+    with _kept(outputs["train"], settings) as kept:
+        for split in HELD_OUT:
+            counts[split] = filter_examples(examples[split], known, settings, outputs[split], kept)
+    return counts
+
+
+@contextmanager
+def _kept(train: Path, settings: Filtering) -> Iterator[Kept]:
+    tokens = pa.array([], pa.string())
+    for batch in iter_parquet(train, EXAMPLES, ["context", "response"]):
+        tokens = pc.unique(pa.concat_arrays([tokens, *(flatten(side)[0] for side in batch.columns)]))
+    if settings.held_out == "all":
+        yield Kept(tokens, None)
+        return
+    with training_texts(train, train.with_name(f".{train.name}.duckdb")) as texts:
+        yield Kept(tokens, texts)
+
+
+def filter_examples(
+    examples: Path, known: Known, settings: Filtering, out: Path, training: Kept | None = None
+) -> dict[str, int]:
     """Copy the examples that every rule keeps, batch by batch in bounded memory.
 
     Args:
         examples: a file of `EXAMPLES`.
-        known: (K) string, from `known_tokens`.
+        known: from `known_tokens`.
         out: where the kept examples go, of `EXAMPLES`.
+        training: what a held-out split is compared with; None: this is the training split.
     Returns:
         Numbers of examples: ``read``, ``kept`` and one for each of `RULES`; of the tokens that were read, and of those
         that were not known: ``tokens`` and ``unknown_tokens``.
@@ -70,10 +128,10 @@ def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: P
         PipelineError: no example is left; ``out`` is untouched.
     """
     counts = dict.fromkeys(("read", "kept", *RULES, "tokens", "unknown_tokens"), 0)
-    values = pa.concat_arrays([known.cast(pa.string()), _RESERVED])  # hashed once per batch
+    rules = _Rules(known, settings, training)
     with parquet_writer(out, EXAMPLES) as writer:
         for batch in iter_parquet(examples, EXAMPLES):
-            kept = _filter_batch(batch, values, settings, counts)
+            kept = _filter_batch(batch, rules, counts)
             if len(kept):
                 writer.write_batch(kept)
         if not counts["kept"]:
@@ -82,20 +140,20 @@ def filter_examples(examples: Path, known: pa.Array, settings: Filtering, out: P
     return counts
 
 
-def _filter_batch(
-    batch: pa.RecordBatch, known: pa.Array, settings: Filtering, counts: dict[str, int]
-) -> pa.RecordBatch:
+def _filter_batch(batch: pa.RecordBatch, rules: "_Rules", counts: dict[str, int]) -> pa.RecordBatch:
     """Return the examples of ``batch`` that are kept, with the unknown tokens treated; ``counts`` grows."""
-    sides = {"context": settings.context_length, "response": settings.response_length}
-    broken = {"unknown_token": np.zeros(len(batch), bool)}  # rule: (N), is it broken?
+    sides = {"context": rules.settings.context_length, "response": rules.settings.response_length}
+    broken = {rule: np.zeros(len(batch), bool) for rule in RULES}  # rule: (N), is it broken?
     for side, (fewest, most) in sides.items():
-        treated = _treat(batch[side], known, settings.unknown or "drop_example")
+        treated = rules.treat(batch[side])
         batch = batch.set_column(batch.schema.get_field_index(side), EXAMPLES.field(side), treated.texts)
-        broken["unknown_token"] |= treated.must_go
+        for rule, has_broken in treated.broken.items():
+            broken[rule] |= has_broken
         broken[f"{side}_too_short"] = treated.length < fewest
         broken[f"{side}_too_long"] = treated.length > most
         counts["tokens"] += treated.tokens
         counts["unknown_tokens"] += treated.unknown_tokens
+    broken["in_training"] = rules.in_training(batch)
 
     keep = np.ones(len(batch), bool)
     for rule in RULES:
@@ -110,24 +168,52 @@ class _Treated(NamedTuple):
     """One side of (N) examples after its unknown tokens were treated."""
 
     texts: pa.Array  # (N) string
-    must_go: np.ndarray  # (N) bool; all false unless the examples are to be dropped
+    broken: dict[str, np.ndarray]  # of `TOKEN_RULES`: (N) bool; empty unless the examples are to be dropped
     length: np.ndarray  # (N) int64, tokens of the texts
     tokens: int  # of all texts before
     unknown_tokens: int
 
 
-def _treat(texts: pa.Array, known: pa.Array, treatment: Treatment) -> _Treated:
-    tokens, offsets = flatten(texts)
-    missing = pc.invert(pc.is_in(tokens, known))
-    number_missing = _count(missing, offsets)
-    length = np.diff(offsets) - _count(pc.equal(tokens, TURN), offsets)
-    none = np.zeros(len(texts), bool)
-    numbers = int(length.sum()), int(number_missing.sum())
-    if treatment == "drop_example":
-        return _Treated(texts, number_missing > 0, length, *numbers)
-    if treatment == "unk":
-        return _Treated(join(pc.if_else(missing, UNKNOWN, tokens), offsets), none, length, *numbers)
-    return _Treated(keep_tokens(texts, known), none, length - number_missing, *numbers)
+class _Rules:
+    """What is known, and what is done with the rest."""
+
+    def __init__(self, known: Known, settings: Filtering, training: Kept | None) -> None:
+        self.settings = settings
+        self._training = training
+        self._treatment = settings.unknown or "drop_example"
+        self._known, self._frequent = (pa.concat_arrays([own.cast(pa.string()), _RESERVED]) for own in known)
+        self._kept = None
+        if training is not None and self._treatment != "unk":
+            self._kept = pa.concat_arrays([training.tokens.cast(pa.string()), _RESERVED])
+            if self._treatment == "drop_token":
+                self._known = self._known.filter(pc.is_in(self._known, self._kept))
+
+    def treat(self, texts: pa.Array) -> _Treated:
+        tokens, offsets = flatten(texts)
+        missing = pc.invert(pc.is_in(tokens, self._known))
+        number_missing = _count(missing, offsets)
+        length = np.diff(offsets) - _count(pc.equal(tokens, TURN), offsets)
+        numbers = int(length.sum()), int(number_missing.sum())
+        if self._treatment == "drop_example":
+            broken = {"unknown_token": number_missing > 0, "rare_token": _lacks(self._frequent, tokens, offsets)}
+            if self._kept is not None:
+                broken["unseen_token"] = _lacks(self._kept, tokens, offsets)
+            return _Treated(texts, broken, length, *numbers)
+        if self._treatment == "unk":
+            return _Treated(join(pc.if_else(missing, UNKNOWN, tokens), offsets), {}, length, *numbers)
+        return _Treated(keep_tokens(texts, self._known), {}, length - number_missing, *numbers)
+
+    def in_training(self, batch: pa.RecordBatch) -> np.ndarray:
+        """Mark the examples, after treatment, that `filtering.held_out` drops: (N) bool."""
+        if self._training is None or self._training.texts is None:
+            return np.zeros(len(batch), bool)
+        texts = self._training.texts
+        return texts.has_contexts(batch) if self.settings.held_out == "unseen_contexts" else texts.has_pairs(batch)
+
+
+def _lacks(known: pa.Array, tokens: pa.Array, offsets: np.ndarray) -> np.ndarray:
+    """Mark the texts with a token that is not in ``known``: (N) bool."""
+    return _count(pc.invert(pc.is_in(tokens, known)), offsets) > 0
 
 
 def _count(mask: pa.Array, offsets: np.ndarray) -> np.ndarray:
@@ -142,6 +228,6 @@ def _nothing_left(examples: Path, counts: dict[str, int]) -> PipelineError:
         f"filtering leaves none of {counts['read']:,} examples",
         where=examples,
         expected="at least one example; dropped: " + ("; ".join(dropped) or "none, the file is empty"),
-        remedy="widen `filtering:` in the configuration (`context_length: [0, 0]` for sentences alone), or use vectors "
-        "that cover this corpus",
+        remedy="widen `filtering:` in the configuration (`context_length: [0, 0]` for sentences alone; `held_out: "
+        "all`), or use vectors that cover this corpus",
     )

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.filtering import TOKEN_RULES
 from pipeline_lib.schemas.dialogues import SPLITS
 
 NOTED = 0.05  # share of a split above which a loss is noted
@@ -58,11 +59,11 @@ def check_losses(report: Counts, settings: Filtering, where: str) -> None:
 
 
 def _unknown(report: Counts) -> Iterator[_Loss]:
-    dropped = any(report[split]["unknown_token"] for split in SPLITS)
+    dropped = {split: sum(report[split][rule] for rule in TOKEN_RULES) for split in SPLITS}
     for split in SPLITS:
         counts = report[split]
-        if dropped:
-            yield _Loss("examples dropped for an unknown token", split, counts["unknown_token"], counts["read"])
+        if any(dropped.values()):
+            yield _Loss("examples dropped for an unknown token", split, dropped[split], counts["read"])
         else:
             what = "tokens that are unknown, so replaced by `<unk>` or dropped"
             yield _Loss(what, split, counts["unknown_tokens"], counts["tokens"])

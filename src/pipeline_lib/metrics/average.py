@@ -2,7 +2,7 @@
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, cosines, count_unscored, sums, vectors_of
+from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, cosines, sums, vectors_of
 from pipeline_lib.vectors.space import VectorSpace
 
 
@@ -21,7 +21,4 @@ class Average(VectorMetric):
         vectors, known = vectors_of(self.space, items)
         # unknown words are zero, and a cosine does not see that a sum was not divided by its count
         responses = sums(items.responses, vectors)[items.reference_item]
-        values = best_of_references(cosines(responses, sums(items.references, vectors)), items.reference_item)
-        return Score.of_items(
-            items, values, *count_unscored(items.responses, items.references, known, items.reference_item)
-        )
+        return best_of_references(items, cosines(responses, sums(items.references, vectors)), known)

@@ -25,7 +25,8 @@ class Score:
         per_item: (B,) float64, one per response; None for metrics of the whole set.
         n: examples that count in ``mean``; several responses to one example count as their average.
         n_empty: responses scored 0 because a side has nothing to compare.
-        n_oov: responses scored 0 because a side has words, but none with a vector.
+        n_oov: responses scored 0 because a side has words, but none with a vector. With several references, both
+            numbers include the responses that are scored by the others alone, such a reference being left out.
     """
 
     mean: float | None
@@ -55,6 +56,7 @@ class Metric(ABC):
         of_responses: false for metrics of likelihoods and latent variables, which need no response.
         of_draws: true for metrics that depend on `decoding.importance_samples`.
         of_references: true for metrics that compare a response with its references, of which there may be several.
+        several: what the signature adds where responses have several references.
         signature: name and settings: ``name|setting:value|…|v:1``.
     """
 
@@ -67,6 +69,7 @@ class Metric(ABC):
     of_responses: bool = True
     of_draws: bool = False
     of_references: bool = False
+    several: str = "references:several"
     signature: str
 
     @classmethod

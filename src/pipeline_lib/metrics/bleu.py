@@ -1,17 +1,19 @@
-"""Sentence BLEU with smoothing method 7, in the four variants that published tables mix.
+"""Sentence BLEU with smoothing method 7, in the six variants that published tables mix.
 
 Chen and Cherry (2014) method 7 is method 4 on orders without a match, then method 5 on all. What NLTK computes under
-that name changed after version 3.4.3, and papers weight the orders in two ways:
+that name changed twice, and papers weight the orders in two ways:
 
 =============  =======================================================
-legacy         method 4 as in NLTK 3.4.3: ``p_n = 1 / (n - 1 + 5 / ln len)``, not divided by the number of n-grams
-current        method 4 as in NLTK 3.5 and later: ``p_n = ln len / (5 · 2^k · n-grams)``, k counting the empty orders
+legacy         method 4 as in NLTK 3.4.3 to 3.4.5: ``p_n = 1 / (n - 1 + 5 / ln len)``, not divided by the n-grams
+inverted       method 4 as in NLTK 3.5 alone: ``p_n = (n - 1 + 5 / ln len) / n-grams``, the inverse of what was meant
+current        method 4 as in NLTK 3.6 and later: ``p_n = ln len / (5 · 2^k · n-grams)``, k counting the empty orders
 cumulative     BLEU-n is the geometric mean of orders 1 to n
 onehot         BLEU-n is order n alone
 =============  =======================================================
 
 Always four orders are smoothed, whatever n: with three weights NLTK would look ahead to the 5-grams after order 3.
-Values above 1 are possible: identical sentences score 1.333, 1.217, 1.154 and 1.117 cumulatively.
+Values above 1 are possible: identical sentences score 1.333, 1.217, 1.154 and 1.117 cumulatively. Under ``inverted``
+a response that shares one word with its reference may, too.
 """
 
 from itertools import product
@@ -24,7 +26,7 @@ from pipeline_lib.metrics.base import Metric, Score
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.ngrams import Matches
 
-Smoothing = Literal["legacy", "current"]
+Smoothing = Literal["legacy", "inverted", "current"]
 Weights = Literal["cumulative", "onehot"]
 MAX_ORDER = 4
 K = 5  # the constant of method 4
@@ -107,10 +109,11 @@ def smoothed_precisions(matches: Matches, smoothing: Smoothing) -> np.ndarray:
     precisions = matches.numerators / denominators
     length = np.log(np.maximum(matches.lengths, 2))[:, None]
     empty = matches.numerators[:, :MAX_ORDER] == 0
-    if smoothing == "legacy":
-        filling = 1 / (np.arange(MAX_ORDER) + K / length)
-    else:
+    if smoothing == "current":
         filling = length / (K * 2.0 ** np.cumsum(empty, axis=1)) / denominators[:, :MAX_ORDER]
+    else:
+        rank = np.arange(MAX_ORDER) + K / length
+        filling = 1 / rank if smoothing == "legacy" else rank / denominators[:, :MAX_ORDER]
     precisions[:, :MAX_ORDER] = np.where(empty, filling, precisions[:, :MAX_ORDER])
     previous = precisions[:, 0] + 1
     smoothed = np.empty((len(precisions), MAX_ORDER))

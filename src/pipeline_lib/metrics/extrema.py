@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, cosines, count_unscored, vectors_of
+from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, cosines, vectors_of
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.vectors.space import VectorSpace
 
@@ -26,10 +26,7 @@ class Extrema(VectorMetric):
         vectors, known = vectors_of(self.space, items)
         responses = extremes(items.responses.keep(known[items.responses.ids]), vectors)[items.reference_item]
         references = extremes(items.references.keep(known[items.references.ids]), vectors)
-        values = best_of_references(cosines(responses, references), items.reference_item)
-        return Score.of_items(
-            items, values, *count_unscored(items.responses, items.references, known, items.reference_item)
-        )
+        return best_of_references(items, cosines(responses, references), known)
 
 
 def extremes(texts: Ragged, vectors: np.ndarray) -> np.ndarray:

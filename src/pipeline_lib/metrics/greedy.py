@@ -4,7 +4,7 @@ import numpy as np
 
 from pipeline_lib.metrics.base import Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, count_unscored, rescaled, vectors_of
+from pipeline_lib.metrics.vectors import VectorMetric, best_of_references, rescaled, vectors_of
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.vectors.space import VectorSpace
 
@@ -30,11 +30,7 @@ class Greedy(VectorMetric):
         responses = items.responses.keep(known[items.responses.ids])
         references = items.references.keep(known[items.references.ids])
         values = greedy_matching(responses, references, items.reference_item, unit)
-        return Score.of_items(
-            items,
-            best_of_references(values, items.reference_item),
-            *count_unscored(items.responses, items.references, known, items.reference_item),
-        )
+        return best_of_references(items, values, known)
 
 
 def greedy_matching(responses: Ragged, references: Ragged, item: np.ndarray, unit: np.ndarray) -> np.ndarray:

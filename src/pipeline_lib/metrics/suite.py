@@ -16,6 +16,7 @@ from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import known_metric, metric_class
 from pipeline_lib.metrics.vectors import VectorMetric
+from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.vectors.space import VectorSpace
@@ -62,6 +63,7 @@ def score_file(
     language: str | None = "english",
     references: Path | None = None,
     importance_samples: int | None = None,
+    only: Path | None = None,
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
@@ -73,6 +75,8 @@ def score_file(
         language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
         references: a file of `schemas.references`: further ones of the split, beside the response of each example.
         importance_samples: draws behind importance-weighted likelihoods, named in their signatures.
+        only: a file of `schemas.examples`, a part of those that have responses; None: all are scored. A part has no
+            active units, as their number in the file is of the whole split.
     Returns:
         rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
@@ -85,7 +89,10 @@ def score_file(
         raise PipelineError(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
-    units = parquet_metadata(responses).get("active_units")
+    units = parquet_metadata(responses).get("active_units") if only is None else None
+    if only is not None:
+        part = read_parquet(only, EXAMPLES, ["example_id"])["example_id"].combine_chunks()
+        table = table.filter(pc.is_in(table["example_id"], part))
     further = None if references is None else read_parquet(references, REFERENCES)
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
@@ -107,7 +114,7 @@ def _signature(metric: Metric, several: bool, importance_samples: int | None) ->
     if metric.of_draws and importance_samples is not None:
         parts.append(f"samples:{importance_samples}")
     if metric.of_references and several:
-        parts.append("references:several")
+        parts.append(metric.several)
     return "|".join(parts)
 
 

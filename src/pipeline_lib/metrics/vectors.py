@@ -1,11 +1,13 @@
 """Vectors of the words that are scored, and the sums and cosines that metrics share."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pyarrow.compute as pc
 
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.metrics.base import Metric
+from pipeline_lib.metrics.base import Metric, Score
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.vectors.space import VectorSpace
@@ -28,6 +30,7 @@ class VectorMetric(Metric):
     """A metric that compares texts by the vectors of their words."""
 
     better = "higher"
+    several = "references:several|references without vectors:skip"
 
     def __init__(self, space: VectorSpace) -> None:
         self.space = space
@@ -85,24 +88,41 @@ def cosines(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.divide(inner, norms, out=np.zeros(len(inner)), where=norms > 0)
 
 
-def best_of_references(values: np.ndarray, reference_item: np.ndarray) -> np.ndarray:
-    """Reduce (R,) values of references to (B,), the best of each item."""
-    if len(values) == 0:
-        return values
-    return np.maximum.reduceat(values, np.unique(reference_item, return_index=True)[1])
+def best_of_references(items: Items, values: np.ndarray, known: np.ndarray) -> Score:
+    """Score each response by the best of its references; those without a word that has a vector are left out.
 
-
-def count_unscored(
-    left: Ragged, right: Ragged, known: np.ndarray, reference_item: np.ndarray | None = None
-) -> tuple[int, int]:
-    """Count items with an empty side, and items with words but no vector on a side; never both.
-
-    With ``reference_item``, ``right`` holds references, of which the best-covered counts.
+    Args:
+        values: (R,) float64 of the references.
+        known: (T,) bool, from `vectors_of`.
+    Returns:
+        0 where no reference is left. ``n_empty`` and ``n_oov`` count the responses that had to leave one out, or that
+        have no such word themselves; never both.
     """
+    item = items.reference_item
+    responses, references = _words(items.responses, known), _words(items.references, known)
+    empty = (responses.all[item] == 0) | (references.all == 0)
+    bare = (responses.known[item] == 0) | (references.known == 0)
+    first = np.flatnonzero(np.diff(item, prepend=-1))  # of each item
+    best = np.maximum.reduceat(np.where(bare, -np.inf, values), first)
+    has_empty, has_bare = np.logical_or.reduceat(empty, first), np.logical_or.reduceat(bare, first)
+    n_empty, n_oov = int(has_empty.sum()), int((has_bare & ~has_empty).sum())
+    return Score.of_items(items, np.where(np.isneginf(best), 0.0, best), n_empty, n_oov)
 
-    def per_item(counts: np.ndarray) -> np.ndarray:
-        return counts if reference_item is None else best_of_references(counts, reference_item)
 
-    empty = (left.lengths == 0) | (per_item(right.lengths) == 0)
-    bare = (left.keep(known[left.ids]).lengths == 0) | (per_item(right.keep(known[right.ids]).lengths) == 0)
+def count_unscored(left: Ragged, right: Ragged, known: np.ndarray) -> tuple[int, int]:
+    """Count items with an empty side, and items with words but no vector on a side; never both."""
+    one, other = _words(left, known), _words(right, known)
+    empty = (one.all == 0) | (other.all == 0)
+    bare = (one.known == 0) | (other.known == 0)
     return int(empty.sum()), int((bare & ~empty).sum())
+
+
+class _Words(NamedTuple):
+    """Numbers of words of (N) texts, each (N,) int64."""
+
+    all: np.ndarray
+    known: np.ndarray
+
+
+def _words(texts: Ragged, known: np.ndarray) -> _Words:
+    return _Words(texts.lengths, texts.keep(known[texts.ids]).lengths)

@@ -2,19 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from pipeline_lib.config.checking import validated
 from pipeline_lib.config.loading import Layer, place_of
-from pipeline_lib.config.papers import CountTable, ScoreTable, SettingTable, metric_of
+from pipeline_lib.config.papers import CountTable, ScoreTable, SettingTable, metric_of, whole_of
 from pipeline_lib.config.places import Place, below, naming
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError, did_you_mean
-from pipeline_lib.examples.counting import ExampleCounts
+from pipeline_lib.examples.counting import count_paths
 from pipeline_lib.metrics.named import known_metric, metric_names
-from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.stage.declared import declared, parameters
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 from pipeline_lib.tables.settings import paths_in
@@ -76,7 +74,7 @@ def check_metrics(config: Config, place: Place) -> None:
 
 def check_other_columns(config: Config, place: Place) -> None:
     """Check that every column of a table of counts, or of settings, is one that there is; errors as `check_run`."""
-    counts = ["vocabulary", *(f"{split}.{field.name}" for split in SPLITS for field in fields(ExampleCounts))]
+    counts = count_paths()
     for table, spec in config.tables.items():
         if not isinstance(spec, CountTable | SettingTable):
             continue
@@ -137,11 +135,11 @@ def check_responses(config: Config, layers: Sequence[Layer], system: str, corpus
     if Path(settings.responses_to(corpus, split)).exists():
         return
     needed = {(corpus, split): None} | {
-        (one, part): None
+        (one, whole_of(split)): None
         for name in config.reported
         if isinstance(spec := config.tables[name], ScoreTable) and system in config.systems_of(name)
         for one in config.corpora_of(name)
-        for part in spec.read_splits
+        for split in spec.read_splits
     }
     missing = {
         path: f"{config.results}/filtered/{one}/{part}.parquet"

@@ -3,6 +3,7 @@
 import pyarrow as pa
 
 SPLITS = ("train", "validation", "test")
+HELD_OUT = SPLITS[1:]
 
 
 DIALOGUES = pa.schema(

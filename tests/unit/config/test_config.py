@@ -136,6 +136,8 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         ({"filtering": {"context_length": [9, 2]}}, "filtering.context_length: fewest (9) is more than most", "[9, 2]"),
         ({"filtering": {"context_length": [9]}}, "filtering.context_length.1: Field required", "context_length"),
         ({"filtering": {"unknown": "drop"}}, "filtering.unknown: Input should be 'drop_example'", "found 'drop'"),
+        ({"filtering": {"min_count": 0}}, "filtering.min_count: Input should be greater than 0", "found '0'"),
+        ({"filtering": {"held_out": "new"}}, "filtering.held_out: Input should be 'all', 'unseen_pairs'", "'new'"),
         ({"clustering": {"groups": 1}}, "clustering.groups: Input should be greater than or equal to 2", "found '1'"),
         ({"embeddings": {"source": "file"}}, "embeddings: source 'file' needs `file:`", "embeddings"),
         (source(synthetic=None), "sources.small: reader 'synthetic' needs", "sources.small"),
@@ -158,6 +160,8 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         (system(reads={"group": "users"}), "systems.seq2seq.reads.group: String should match", "found 'users'"),
         (table(kind="score"), "tables.table2: Input tag 'score' found using 'kind' does not match", "tables.table2"),
         (table(splits=[]), "tables.table2.splits: List should have at least 1 item", "tables.table2.splits"),
+        (table(splits=["test_unseen"]), "tables.table2.splits.0: Input should be 'train'", "found 'test_unseen'"),
+        (table(splits=["test_unseen_pairs"], **{"from": "x"}), "tables.table2: `splits:` has 'test_unseen_pairs'", ""),
         (table(systems=["seq"]), "tables.table2.systems: no system 'seq'; did you mean 'seq2seq'?", "config/README.md"),
         (table(corpora=["smal"]), "tables.table2.corpora: no source 'smal'; did you mean 'small'?", "config/README.md"),
         (table(**{"from": "x"}), "tables.table2.from: no analysis 'x'", "config/README.md"),
@@ -171,6 +175,13 @@ def test_a_wrong_value_is_named_with_what_was_expected_and_found(changes, proble
     error = fault(changes)
     assert error.problem.startswith(problem)
     assert expected in error.expected
+
+
+def test_a_part_of_a_split_has_costs_of_scoring_but_none_of_responses():
+    costs = {"kind": "costs", "title": "Costs"}
+    shown = table(splits=["test_unseen_pairs"])["tables"] | {"costs": costs}
+    stages = read(values(tables=shown)).stages("costs", Path("benchmarks"), Path("models")).of_systems
+    assert list(stages) == ["training", "responses, test", "scores, test_unseen_pairs"]
 
 
 def test_a_missing_key_is_named():

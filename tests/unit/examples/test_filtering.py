@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.filtering import filter_examples, known_tokens
+from pipeline_lib.examples.filtering import Known, filter_examples, filter_splits, known_tokens
 from pipeline_lib.files.formats import read_json, read_parquet, write_json, write_parquet
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -27,6 +27,10 @@ from pipeline_lib.vectors.glove import write_vectors
 from pipeline_lib.vectors.vocabulary import build
 
 ROOT = Path(__file__).parents[3]
+ORDER = [  # in which a reason is looked for
+    *("rare_token", "unknown_token", "context_too_short", "context_too_long", "response_too_short"),
+    *("response_too_long", "unseen_token", "in_training"),
+]
 TEXTS = st.lists(st.sampled_from(["a", "b", "c", "x", "y", "<turn>"]), max_size=5).map(" ".join)
 
 
@@ -45,32 +49,52 @@ def _examples(path: Path, rows: list[tuple[str, str]]) -> Path:
     return path
 
 
-def _plain_filter(rows: list[tuple[str, str]], known: set[str], rule: Filtering) -> tuple[list, collections.Counter]:
+def _known(*tokens: str, rarer: str = "") -> Known:
+    """Make these tokens known; of the others, all but ``rarer`` are frequent enough."""
+    frequent = [token for token in "abcxy" if token not in rarer]
+    return Known(pa.array(tokens, pa.string()), pa.array(frequent, pa.string()))
+
+
+def _plain_filter(
+    rows: list[tuple[str, str]],
+    known: set[str],
+    rule: Filtering,
+    rare: str = "",
+    train: list[tuple[str, str]] | None = None,
+) -> tuple[list, collections.Counter]:
+    """Filter one example at a time; ``train`` are the kept training examples of a held-out split."""
     kept, counts = [], collections.Counter(read=len(rows))
+    seen = None if train is None else {token for row in train for text in row for token in text.split()} | {"<turn>"}
     known = known | {"<turn>"}
+    if seen is not None and rule.unknown == "drop_token":
+        known = known & seen
     for row in rows:
-        sides, reason = [], None
-        for text in row:
+        sides, reasons = [], {}
+        for side, text in zip(("context", "response"), row, strict=True):
             tokens = text.split()
             counts["tokens"] += sum(token != "<turn>" for token in tokens)
             counts["unknown_tokens"] += sum(token not in known for token in tokens)
-            if rule.unknown == "drop_example" and any(token not in known for token in tokens):
-                reason = "unknown_token"
+            if rule.unknown == "drop_example":
+                reasons["rare_token"] = reasons.get("rare_token") or any(token in rare for token in tokens)
+                reasons["unknown_token"] = reasons.get("unknown_token") or any(token not in known for token in tokens)
+                if seen is not None:
+                    reasons["unseen_token"] = reasons.get("unseen_token") or any(token not in seen for token in tokens)
             if rule.unknown == "drop_token":
                 tokens = [token for token in tokens if token in known]
             if rule.unknown == "unk":
                 tokens = [token if token in known else "<unk>" for token in tokens]
-            sides.append(tokens)
-        for side, tokens in zip(("context", "response"), sides, strict=True):
-            fewest, most = getattr(rule, f"{side}_length")
-            words = len(tokens) - tokens.count("<turn>")
-            if words < fewest:
-                reason = reason or f"{side}_too_short"
-            elif words > most:
-                reason = reason or f"{side}_too_long"
-        counts[reason or "kept"] += 1
-        if not reason:
-            kept.append(tuple(" ".join(tokens) for tokens in sides))
+            sides.append(" ".join(tokens))
+            words, (fewest, most) = len(tokens) - tokens.count("<turn>"), getattr(rule, f"{side}_length")
+            reasons[f"{side}_too_short"], reasons[f"{side}_too_long"] = words < fewest, words > most
+        if train is not None and rule.held_out != "all":
+            by_context = rule.held_out == "unseen_contexts" and sides[0]
+            reasons["in_training"] = (
+                sides[0] in [context for context, _ in train] if by_context else tuple(sides) in train
+            )
+        first = next((rule for rule in ORDER if reasons.get(rule)), None)
+        counts[first or "kept"] += 1
+        if not first:
+            kept.append(tuple(sides))
     return kept, counts
 
 
@@ -83,16 +107,53 @@ def _plain_filter(rows: list[tuple[str, str]], known: set[str], rule: Filtering)
 def test_filtering_equals_a_plain_loop(tmp_path_factory, rows, policy, length) -> None:
     folder = tmp_path_factory.mktemp("filtering")
     rule = Filtering(unknown=policy, context_length=length, response_length=(1, 4))
-    expected, counts = _plain_filter(rows, {"a", "b", "c"}, rule)
+    expected, counts = _plain_filter(rows, {"a", "b", "c"}, rule, rare="y")
     examples, out = _examples(folder / "examples.parquet", rows), folder / "out.parquet"
     if not expected:
         with pytest.raises(PipelineError):
-            filter_examples(examples, pa.array(["a", "b", "c"]), rule, out)
+            filter_examples(examples, _known("a", "b", "c", rarer="y"), rule, out)
         return
-    found = filter_examples(examples, pa.array(["a", "b", "c"]), rule, out)
-    table = read_parquet(out, EXAMPLES)
-    assert list(zip(table["context"].to_pylist(), table["response"].to_pylist(), strict=True)) == expected
+    found = filter_examples(examples, _known("a", "b", "c", rarer="y"), rule, out)
+    assert _texts(out) == expected
     assert {name: number for name, number in found.items() if number} == {k: v for k, v in counts.items() if v}
+
+
+@given(
+    st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20),
+    st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20),
+    st.sampled_from(["drop_example", "drop_token", "unk"]),
+    st.sampled_from(["all", "unseen_pairs", "unseen_contexts"]),
+)
+@settings(max_examples=60, deadline=None)
+def test_held_out_splits_are_filtered_by_what_is_left_of_training_as_a_plain_loop_does(
+    tmp_path_factory, train, others, policy, held_out
+) -> None:
+    folder = tmp_path_factory.mktemp("splits")
+    rule = Filtering(unknown=policy, held_out=held_out, context_length=(0, 4), response_length=(1, 4))
+    plenty, known = ("a b c x", "a b c x"), {"a", "b", "c", "x"}  # an example that no rule drops
+    held = [*others, *train[:3], ("c a", "a c x")]
+    files = {"train": [*train, plenty], "validation": held, "test": held[::-1]}
+    expected, counts = {}, {}
+    for split, rows in files.items():
+        of_training = expected["train"] if split != "train" else None
+        expected[split], counts[split] = _plain_filter(rows, known, rule, rare="y", train=of_training)
+    examples = {split: _examples(folder / f"{split}.parquet", rows) for split, rows in files.items()}
+    outputs = {split: folder / f"kept_{split}.parquet" for split in files}
+    found = filter_splits(examples, _known(*known, rarer="y"), rule, outputs)
+    assert {split: _texts(path) for split, path in outputs.items()} == expected
+    for split in SPLITS:
+        assert {name: n for name, n in found[split].items() if n} == {name: n for name, n in counts[split].items() if n}
+    if policy != "unk":
+        words = {
+            split: {word for row in rows for text in row for word in text.split()} for split, rows in expected.items()
+        }
+        assert words["validation"] | words["test"] <= words["train"] | {"<turn>"}
+    assert not [path for path in folder.iterdir() if path.name.endswith(".duckdb")]
+
+
+def _texts(path: Path) -> list[tuple[str, str]]:
+    table = read_parquet(path, EXAMPLES)
+    return list(zip(table["context"].to_pylist(), table["response"].to_pylist(), strict=True))
 
 
 def test_a_corpus_that_filtering_empties_is_an_error_that_counts_each_rule(tmp_path: Path) -> None:
@@ -100,7 +161,7 @@ def test_a_corpus_that_filtering_empties_is_an_error_that_counts_each_rule(tmp_p
     out = tmp_path / "out.parquet"
     out.write_text("earlier")
     with pytest.raises(PipelineError) as caught:
-        filter_examples(examples, pa.array(["a", "b"]), Filtering(response_length=(1, 2)), out)
+        filter_examples(examples, _known("a", "b"), Filtering(response_length=(1, 2)), out)
     message = str(caught.value)
     assert "none of 3 examples" in message
     assert str(examples) in message
@@ -129,9 +190,10 @@ def _inputs(folder: Path) -> dict[str, Path]:
 def test_a_known_token_has_a_vector_and_enough_training_occurrences(tmp_path: Path) -> None:
     given_files = _inputs(tmp_path)
     known = known_tokens(given_files["tokens"], given_files["vectors"], Filtering(min_count=1))
-    assert known.to_pylist() == ["a", "b", "c"]
+    assert known.tokens.to_pylist() == ["a", "b", "c"]
+    assert known.frequent.to_pylist() == ["a", "b", "c", "q"]
     known = known_tokens(given_files["tokens"], given_files["vectors"], Filtering(min_count=3))
-    assert known.to_pylist() == ["a"]
+    assert known.tokens.to_pylist() == ["a"]
 
 
 def test_known_tokens_need_no_vectors_where_frequency_decides(tmp_path: Path) -> None:
@@ -140,10 +202,10 @@ def test_known_tokens_need_no_vectors_where_frequency_decides(tmp_path: Path) ->
     path = tmp_path / "tokens.parquet"
     write_parquet(path, pa.table(counts, schema=TOKENS), TOKENS)
     most = Filtering(known="most_frequent", vocabulary_size=2)
-    assert known_tokens(path, None, most).to_pylist() == ["a", "b"]
-    assert known_tokens(path, None, most.model_copy(update={"min_count": 3})).to_pylist() == ["a"]
-    assert known_tokens(path, None, Filtering(known="any")).to_pylist() == ["a", "c", "b", "d"]
-    assert known_tokens(path, None, Filtering(known="any", min_count=2)).to_pylist() == ["a", "c", "b"]
+    assert known_tokens(path, None, most).tokens.to_pylist() == ["a", "b"]
+    assert known_tokens(path, None, most.model_copy(update={"min_count": 3})).tokens.to_pylist() == ["a"]
+    assert known_tokens(path, None, Filtering(known="any")).tokens.to_pylist() == ["a", "c", "b", "d"]
+    assert known_tokens(path, None, Filtering(known="any", min_count=2)).tokens.to_pylist() == ["a", "c", "b"]
 
 
 @pytest.mark.parametrize("values", [{"known": "most_frequent"}, {"known": "any", "vocabulary_size": 9}])
@@ -155,11 +217,11 @@ def test_a_vocabulary_size_without_its_kind_is_refused_and_so_is_the_kind_withou
 def test_sentences_alone_pass_where_contexts_may_be_empty(tmp_path: Path) -> None:
     examples = _examples(tmp_path / "examples.parquet", [("", "a b"), ("", "a"), ("", "q")])
     settings = Filtering(known="any", unknown="unk", context_length=(0, 0))
-    found = filter_examples(examples, pa.array(["a", "b"]), settings, tmp_path / "out.parquet")
+    found = filter_examples(examples, _known("a", "b"), settings, tmp_path / "out.parquet")
     assert (found["read"], found["kept"]) == (3, 3)
     assert read_parquet(tmp_path / "out.parquet")["response"].to_pylist() == ["a b", "a", "<unk>"]
     with pytest.raises(PipelineError, match="none of 3") as caught:
-        filter_examples(examples, pa.array(["a", "b"]), Filtering(), tmp_path / "other.parquet")
+        filter_examples(examples, _known("a", "b"), Filtering(), tmp_path / "other.parquet")
     assert "context_length: [0, 0]" in caught.value.remedy
 
 

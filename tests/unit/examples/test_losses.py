@@ -9,7 +9,8 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.losses import check_losses, notes_of
 from pipeline_lib.schemas.dialogues import SPLITS
 
-NOTHING = {"read": 100, "unknown_token": 0, "tokens": 1_000, "unknown_tokens": 0, "across_gap": 0}
+NOTHING = {"read": 100, "unknown_token": 0, "rare_token": 0, "unseen_token": 0}
+NOTHING |= {"tokens": 1_000, "unknown_tokens": 0, "across_gap": 0}
 
 
 def report(**changes: Any) -> dict[str, dict[str, int]]:
@@ -29,6 +30,11 @@ LOSSES = {
 @pytest.mark.parametrize(("note", "counts"), list(LOSSES.items()))
 def test_a_loss_is_noted_with_its_share_and_its_reason(counts: dict[str, int], note: str) -> None:
     assert notes_of(report(test=counts)) == [note]
+
+
+def test_rare_unknown_and_unseen_tokens_are_one_loss() -> None:
+    dropped = {"rare_token": 2, "unknown_token": 3, "unseen_token": 4}
+    assert notes_of(report(test=dropped)) == ["examples dropped for an unknown token: 9.0 % of test (9 of 100)"]
 
 
 def test_a_reason_is_one_note_with_every_split_that_lost_more_than_a_twentieth() -> None:

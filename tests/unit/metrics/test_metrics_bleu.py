@@ -1,4 +1,4 @@
-"""BLEU against NLTK, against the formulas of NLTK 3.4.3 written out, and in closed cases."""
+"""BLEU against NLTK, against the formulas of NLTK 3.4.3 written out, against values of NLTK 3.5, in closed cases."""
 
 import math
 import zipfile
@@ -15,6 +15,51 @@ from pipeline_lib.metrics.ngrams import ORDERS
 CUMULATIVE = {n: [1 / n] * n + [0] * (4 - n) for n in range(1, 5)}
 ONEHOT = {n: [float(i == n - 1) for i in range(4)] for n in range(1, 5)}
 WEIGHTS = {"cumulative": CUMULATIVE, "onehot": ONEHOT}
+
+# What NLTK 3.5 returned: sentence_bleu([reference.split()], response.split(), weights, SmoothingFunction().method7)
+# with the weights of BLEU-1 to BLEU-4, cumulative, then with those of orders 2 to 4 alone. Keys: response|reference.
+NLTK_3_5 = {
+    "a b c d e f g|a b c d e f g": [
+        *(1.333333333333, 1.217161238900, 1.153887578189, 1.116747096418),
+        *(1.111111111111, 1.037037037037, 1.012345679012),
+    ],
+    "the cat sat on the mat|a cat is on a mat": [
+        *(0.919370208850, 0.938669069220, 1.062692561849, 1.071269167861),
+        *(0.958373039530, 1.362065233435, 1.097416537007),
+    ],
+    "the cat|the dog sat down": [
+        *(1.252442516877, 1.788671969827, 2.178994472194, 2.215888355206),
+        *(2.554486431540, 3.233754030543, 2.330360527057),
+    ],
+    "the cat sat|the cat": [
+        *(0.944444444444, 1.586551640432, 2.414086024001, 2.801795110418),
+        *(2.665213525860, 5.589201930709, 4.380132687948),
+    ],
+    "one two three four|four three two one": [
+        *(1.511859733580, 1.717129448054, 2.235077071329, 2.493904546336),
+        *(1.950269245144, 3.786791882826, 3.464509828349),
+    ],
+    "w a|a b c d e f": [
+        *(0.460747853208, 0.658015644699, 0.801607268746, 0.815179769811),
+        *(0.939743040915, 1.189631625642, 0.857291728422),
+    ],
+    "a a a a a|a b": [
+        *(0.808889556067, 0.976673915817, 1.235744173193, 1.333806703137),
+        *(1.179261038400, 1.978274421910, 1.677203919436),
+    ],
+    "x y a z|p q a r s t u": [
+        *(0.477968694209, 0.634582865134, 0.892009595142, 1.036753412724),
+        *(0.842514201455, 1.762511241375, 1.627771035800),
+    ],
+    "a b c x y z|a b c d e f": [
+        *(0.800000000000, 0.621825270206, 0.700202552469, 0.753570017147),
+        *(0.483333333333, 0.887839236973, 0.939341204853),
+    ],
+    "a b c d e x|a b c d e y z": [
+        *(0.978156659874, 0.864133022762, 0.787570369056, 0.719057963814),
+        *(0.763401111151, 0.654194518249, 0.547252176874),
+    ],
+}
 
 BLEU = {1: Bleu1, 2: Bleu2, 3: Bleu3, 4: Bleu4}
 
@@ -83,7 +128,24 @@ def test_legacy_smoothing_follows_the_formulas_of_nltk_3_4_3(examples, weights):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("smoothing", ["legacy", "current"])
+@pytest.mark.parametrize("pair", NLTK_3_5)
+def test_inverted_smoothing_gives_the_values_of_nltk_3_5(pair):
+    response, reference = pair.split("|")
+    variants = [(n, "cumulative") for n in range(1, 5)] + [(n, "onehot") for n in range(2, 5)]
+    found = [score(BLEU[n]("inverted", weights), [reference], [response]).mean for n, weights in variants]
+    np.testing.assert_allclose(found, NLTK_3_5[pair], rtol=0, atol=1e-11)
+
+
+def test_a_short_response_with_one_common_word_exceeds_one_under_inverted_smoothing_alone():
+    found = {
+        smoothing: score(BLEU[4](smoothing, "cumulative"), ["the dog sat down"], ["the cat"]).mean
+        for smoothing in ("legacy", "inverted", "current")
+    }
+    assert found["inverted"] > 2
+    assert max(found["legacy"], found["current"]) < 1
+
+
+@pytest.mark.parametrize("smoothing", ["legacy", "inverted", "current"])
 def test_identical_sentences_score_above_one(smoothing):
     text = ["the cat sat on the mat today"]
     for n, expected in enumerate([1.333, 1.217, 1.154, 1.117], start=1):
@@ -106,7 +168,7 @@ def test_the_nearest_of_several_references_sets_the_brevity_penalty_and_the_best
 
 @pytest.mark.parametrize("response", ["", "a", "x y z"])
 def test_an_empty_a_one_word_and_a_disjoint_response_score_zero(response):
-    for smoothing in ("legacy", "current"):
+    for smoothing in ("legacy", "inverted", "current"):
         assert score(BLEU[1](smoothing, "cumulative"), ["a b c"], [response]).mean == 0
 
 

@@ -60,9 +60,10 @@ def plain_greedy(a, b):
     return (forth + back) / 2
 
 
-@pytest.mark.parametrize(
-    ("metric", "plain"), [(Average, plain_average), (Extrema, plain_extrema), (Greedy, plain_greedy)]
-)
+PLAIN = [(Average, plain_average), (Extrema, plain_extrema), (Greedy, plain_greedy)]
+
+
+@pytest.mark.parametrize(("metric", "plain"), PLAIN)
 def test_each_pair_scores_what_its_definition_says_however_it_is_batched(space, items, metric, plain):
     contexts, references, responses = items
     expected = []
@@ -106,6 +107,40 @@ def test_the_best_of_several_references_counts(space, metric):
     several = metric(space)(Items.of([""], [["w1 w2", "w3", "w7 w9"]], ["w3 w4"])).mean
     alone = [metric(space)(Items.of([""], [one], ["w3 w4"])).mean for one in ("w1 w2", "w3", "w7 w9")]
     assert several == pytest.approx(max(alone))
+
+
+@pytest.mark.parametrize(("metric", "plain"), PLAIN)
+def test_several_references_score_what_the_best_of_those_with_a_vector_does_alone(metric, plain):
+    """In three dimensions, negative cosines are common, which a reference without a vector must not beat with its 0."""
+    rng = np.random.default_rng(5)
+    small = VectorSpace(pa.array(WORDS[:6]), rng.normal(size=(6, 3)).astype(np.float32), "test@0")
+
+    def text():
+        return " ".join(f"w{i}" for i in rng.integers(0, 12, rng.integers(0, 4)))  # half of the words are unknown
+
+    responses = [text() for _ in range(300)]
+    references = [[text() for _ in range(rng.integers(1, 5))] for _ in responses]
+    expected, n_empty, n_oov, n_negative = [], 0, 0, 0
+    for response, several in zip(responses, references, strict=True):
+        known = [(words_of(response, small), words_of(reference, small)) for reference in several]
+        scores = [plain(a, b) for a, b in known if len(a) and len(b)]
+        expected.append(max(scores, default=0.0))
+        n_negative += len(scores) < len(several) and expected[-1] < 0
+        is_empty = not response or "" in several
+        n_empty += is_empty
+        n_oov += not is_empty and len(scores) < len(several)
+    found = metric(small)(Items.of([""] * len(responses), references, responses))
+    np.testing.assert_allclose(found.per_item, expected, atol=2e-6)
+    assert (found.n_empty, found.n_oov) == (n_empty, n_oov)
+    assert n_negative > 10
+
+
+@pytest.mark.parametrize("metric", [Average, Extrema, Greedy])
+def test_an_unknown_reference_beats_no_negative_cosine_and_is_counted(metric):
+    space = VectorSpace(pa.array(["up", "down"]), np.array([[0, 1], [0, -1]], np.float32), "test@0")
+    found = metric(space)(Items.of([""], [["down", "zzz"]], ["up"]))
+    assert found.mean == pytest.approx(-1.0)
+    assert (found.n_empty, found.n_oov) == (0, 1)
 
 
 def test_a_tie_of_magnitudes_goes_to_the_positive_value():

@@ -23,6 +23,7 @@ from pipeline_lib.metrics.length import Length
 from pipeline_lib.metrics.named import metric_class, metric_names
 from pipeline_lib.metrics.nmi import NMI
 from pipeline_lib.metrics.suite import make_metrics, recorded, score_file
+from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
@@ -227,13 +228,28 @@ def test_the_metric_of_the_page_on_adding_one_scores_what_it_says():
     assert metric(Items.of([""], ["x"], ["no"])).mean == 0
 
 
+def test_a_part_of_the_examples_has_the_scores_of_a_file_with_their_responses_alone(files, tmp_path):
+    write, vectors = files
+    part = [{"example_id": 3, "dialogue_id": "d", "turn": 0, "context": "go", "response": "no way"}]
+    write_parquet(tmp_path / "part.parquet", pa.Table.from_pylist(part, EXAMPLES), EXAMPLES)
+    alone = score_file(write(responses(likelihood=LATENT).slice(1)), vectors, NAMES, SETTINGS, seed=1)
+    both = write(responses(likelihood=LATENT), metadata={"active_units": "2"})
+    found = score_file(both, vectors, NAMES, SETTINGS, seed=1, only=tmp_path / "part.parquet")
+    assert found[0] == alone[0]
+    assert found[1].equals(alone[1])
+    assert scores_of(found[0])["active-units"]["value"] is None  # the file's number is of the whole split
+
+
 def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(files):
     write, vectors = files
     rows, _ = score_file(write(responses()), vectors, ["length", "kl"], SETTINGS, seed=1)
     assert [row["metric"] for row in rows] == ["length", "kl"]
     assert recorded(["corpus-BLEU", "distinct-1"]) == ["corpus-BLEU", "distinct-1", "BLEU-4"]
     variants = {metric.name for metric in make_metrics(["BLEU-1"], SETTINGS, None)}
-    assert variants == {"BLEU-1", "BLEU-1|legacy|onehot", "BLEU-1|current|cumulative", "BLEU-1|current|onehot"}
+    assert variants == {
+        *("BLEU-1", "BLEU-1|legacy|onehot", "BLEU-1|inverted|cumulative", "BLEU-1|inverted|onehot"),
+        *("BLEU-1|current|cumulative", "BLEU-1|current|onehot"),
+    }
 
 
 def test_a_corpus_without_vectors_has_every_metric_that_needs_none(files):

@@ -2,6 +2,7 @@
 
 import csv
 import re
+from dataclasses import fields
 
 import pytest
 import yaml
@@ -9,6 +10,8 @@ import yaml
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import CountTable
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.filtering import RULES
+from pipeline_lib.examples.overlap import Overlap
 from pipeline_lib.tables.counts import make
 from pipeline_lib.tables.files import long_form, read_table, write_table
 from pipeline_lib.tables.markdown import markdown
@@ -25,6 +28,9 @@ COLUMNS = {
 SPEC = CountTable(kind="counts", title="Corpora", number="1", columns=COLUMNS, notes=["Counted once."])
 
 
+NO_OVERLAP = dict.fromkeys((field.name for field in fields(Overlap)), 0)
+
+
 def counts(**changes):
     split = {
         "examples": 10,
@@ -32,11 +38,12 @@ def counts(**changes):
         "most_responses": 4,
         "many_to_one_responses": 2,
         "most_contexts": 5,
+        "dropped": dict.fromkeys(RULES, 0),
     }
     return {
         "corpus": "dd",
         "vocabulary": 10_100,
-        "splits": {s: split for s in ("train", "validation", "test")},
+        "splits": {"train": split, "validation": split | NO_OVERLAP, "test": split | NO_OVERLAP},
         "lost": [],
     } | changes
 
@@ -53,6 +60,32 @@ def test_our_counts_are_beside_the_published_ones(tmp_path):
     assert "- Counted once." in text
     write_table(table, *(tmp_path / f"t.{kind}" for kind in ("csv", "md", "tex", "json")))
     assert read_table(tmp_path / "t.json") == table
+
+
+def test_what_was_dropped_and_what_training_has_are_further_columns_where_a_corpus_has_any():
+    some, other = counts(), counts(corpus="own")
+    some["splits"]["test"] = some["splits"]["test"] | {"pairs_in_training": 7}
+    other["splits"]["train"] = other["splits"]["train"] | {"dropped": dict.fromkeys(RULES, 0) | {"rare_token": 1_200}}
+    layout = LAYOUT.model_copy(update={"corpora": {"dd": "DailyDialog", "own": "Own"}})
+    columns = COLUMNS | {"test pairs": "test.examples"}
+    spec = SPEC.model_copy(update={"columns": columns})
+    table = make("table1", spec, layout, {"dd": some, "own": other}, published())
+    assert [column.name for column in table.columns] == list(columns)
+    assert [column.name for column in table.extra] == ["train dropped: rare token", "test pairs in training"]
+    assert [[row.cells[column.name].mean for column in table.extra] for row in table.rows] == [[0, 7], [1_200, 0]]
+    assert "| train dropped: rare token " in markdown(table)
+    assert long_form(table)[1]["train dropped: rare token"] == 1_200
+    assert [note.split()[0] for note in table.notes] == ["Counted", "A", "In"]
+    of_training = make("table1", SPEC, layout, {"dd": some, "own": other}, published())
+    assert [column.name for column in of_training.extra] == ["train dropped: rare token"]
+    named = SPEC.model_copy(update={"columns": {"rare": "train.dropped.rare_token"}})
+    assert make("table1", named, layout, {"dd": some, "own": other}, published()).extra == []
+
+
+def test_a_corpus_that_loses_and_shares_nothing_has_the_columns_of_the_paper_alone():
+    table = make("table1", SPEC, LAYOUT, {"dd": counts()}, published())
+    assert table.extra == []
+    assert table.notes == ["Counted once."]
 
 
 def test_what_a_corpus_lost_is_a_note_below_its_counts():
