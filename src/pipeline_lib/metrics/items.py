@@ -84,6 +84,7 @@ class Items:
     example: np.ndarray | None = None  # (B,) int64, 0 to n-1 by ascending example id; None: a response is an example
     answered: bool = True  # false: the system makes no text, only likelihoods
     active_units: int | None = None  # latent dimensions in use
+    converged: bool | None = None  # whether the training of the system had come to rest
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod

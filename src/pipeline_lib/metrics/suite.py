@@ -1,6 +1,7 @@
 """The metrics of one file of responses: those that the run's tables name."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,15 @@ from pipeline_lib.vectors.space import VectorSpace
 
 
 def recorded(names: Sequence[str]) -> list[str]:
-    """List the metrics that a run records: those of its tables, and what shows the items of whole-set metrics.
+    """List the metrics that a run records.
+
+    They are those of its tables, what shows the items of whole-set metrics, and what every table marks its rows by.
 
     Raises:
         PipelineError: there is no such metric.
     """
     by_item = [metric_class(name).by_item for name in names]
-    return list(dict.fromkeys([*names, *(name for name in by_item if known_metric(name))]))
+    return list(dict.fromkeys([*names, *(name for name in by_item if known_metric(name)), "converged"]))
 
 
 def needs_vectors(names: Sequence[str]) -> bool:
@@ -68,7 +71,8 @@ def score_file(
     """Score each ``selection`` of a file of responses separately.
 
     Args:
-        responses: a file of `schemas.responses`; its metadata ``active_units`` is a value of the whole file.
+        responses: a file of `schemas.responses`; its metadata ``active_units`` and ``converged`` are values of the
+            whole file.
         vectors: a file of `schemas.vectors`; None where the corpus has none.
         names: metrics of the run's tables.
         seed: seed of the bootstrap.
@@ -89,7 +93,9 @@ def score_file(
         raise PipelineError(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
-    units = parquet_metadata(responses).get("active_units") if only is None else None
+    metadata = parquet_metadata(responses)
+    units = metadata.get("active_units") if only is None else None
+    converged = {"true": True, "false": False}.get(metadata.get("converged", ""))
     if only is not None:
         part = read_parquet(only, EXAMPLES, ["example_id"])["example_id"].combine_chunks()
         table = table.filter(pc.is_in(table["example_id"], part))
@@ -99,6 +105,7 @@ def score_file(
         chosen = table.filter(pc.equal(table["selection"], selection))
         _check_examples(chosen, responses)
         items = Items.from_table(chosen, None if units is None else int(units), further)
+        items = replace(items, converged=converged)
         scores = [_score(metric, items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
         rows += [

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from pipeline_lib.tables.caveats import marks_of
 from pipeline_lib.tables.cells import Cell, Table
 
 
@@ -21,7 +22,7 @@ def as_json(table: Table) -> dict[str, Any]:
             "system": row.system,
             "label": row.label,
             "selection": row.selection,
-            "collapsed": row.collapsed,
+            "marks": marks_of(row.caveats),
             "cells": {column.name: _cell(row.cells[column.name]) for column in shown},
         }
         for row in table.rows

@@ -85,7 +85,7 @@ class Row:
     cells: dict[str, Cell]  # by the column's name
     system: str = ""
     selection: str = ""
-    collapsed: int = 0  # runs whose posterior collapsed
+    caveats: Mapping[str, int] = field(default_factory=dict)  # runs in which something went wrong, by `caveats` name
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.atomic import atomic
 from pipeline_lib.files.formats import read_text, write_text
 from pipeline_lib.files.spreadsheets import inert
+from pipeline_lib.tables.caveats import CAVEATS
 from pipeline_lib.tables.cells import VERSION, Cell, Row, Table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
@@ -96,7 +97,7 @@ def _identity(row: Row, table: Table) -> Record:
     record: Record = {"corpus": row.corpus, "system": row.system, "label": row.label}
     if table.kind == "scores":
         record |= {"selection": row.selection} if table.beside == "published" else {}
-        record["collapsed"] = row.collapsed
+        record |= {caveat.name: row.caveats.get(caveat.name, 0) for caveat in CAVEATS}
     return record
 
 

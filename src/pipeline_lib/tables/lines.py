@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
+from pipeline_lib.tables.caveats import marks_of
 from pipeline_lib.tables.cells import Cell, Change, Column, Row, Table, has_published
 
 PUBLISHED, DIFFERENCE = "published", "difference"  # lines below a system's own
@@ -30,7 +31,7 @@ def system_lines(rows: Sequence[Row], columns: Sequence[Column], lead: Callable[
     """
     lines = [["System", *(column.name for column in columns)]]
     for row in rows:
-        name = row.label + (f" ‡{row.collapsed}" if row.collapsed else "")
+        name = " ".join([row.label, *(mark for mark, _ in marks_of(row.caveats))])
         cells = [row.cells[column.name] for column in columns]
         both = list(zip(cells, columns, strict=True))
         lines.append([name, *(lead(cell.text or _value(cell, column.places), cell) for cell, column in both)])

@@ -13,6 +13,7 @@ from pipeline_lib.config.significance import Significance
 from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.metrics.context_use import IGNORED
 from pipeline_lib.metrics.intervals import standard_error
 from pipeline_lib.metrics.latent import COLLAPSED
 from pipeline_lib.metrics.named import metric_class
@@ -22,6 +23,7 @@ from pipeline_lib.schemas.significance import SIGNIFICANCE
 from pipeline_lib.significance.comparisons import Comparison, compare_with
 from pipeline_lib.significance.families import Lead, Place, enough_trials, holm, leads
 from pipeline_lib.significance.outputs import Outputs, by_split, read_outputs
+from pipeline_lib.tables.caveats import CAVEATS, notes_of_caveats
 from pipeline_lib.tables.cells import (
     Cell,
     Change,
@@ -145,8 +147,8 @@ def _published_rows(
                     place = (spec.number, printed, printed_as(spec, layout, system), corpus_label, column.split)
                     cells[column.name] = replace(cell, published=published.value(*place) if is_published else None)
                 label = settings.label + _suffix(selection, len(selections) > 1)
-                collapsed = found.collapsed(corpus, system, selection, spec.splits)
-                rows.append(Row(corpus, corpus_label, label, cells, system, selection, collapsed))
+                caveats = found.caveats(corpus, system, selection, spec.splits)
+                rows.append(Row(corpus, corpus_label, label, cells, system, selection, caveats))
     return rows
 
 
@@ -186,15 +188,9 @@ def _compared_rows(
                     cells[name][column] = replace(cell, change=change)
         for name in names:
             splits = {column.split for column in columns if not _is_oracle(column)}
-            collapsed = max(
-                (
-                    found.collapsed(corpus, name, selection, splits)
-                    for selection in found.selections(corpus, name, splits, layout)
-                    if selection != ORACLE
-                ),
-                default=0,
-            )
-            rows.append(Row(corpus, corpus_label, layout.systems[name].label, cells[name], name, collapsed=collapsed))
+            own = [one for one in found.selections(corpus, name, splits, layout) if one != ORACLE]
+            caveats = found.caveats(corpus, name, own[0], splits) if own else {}
+            rows.append(Row(corpus, corpus_label, layout.systems[name].label, cells[name], name, caveats=caveats))
     return rows
 
 
@@ -246,6 +242,7 @@ class Scores:
     def __init__(self, scores: pa.Table) -> None:
         self.values: dict[Key, dict[int, float | None]] = {}
         self._errors: dict[Key, dict[int, float]] = {}  # standard errors over items, of the metrics that have them
+        self._lows: dict[Key, dict[int, float | None]] = {}  # lower ends of their intervals
         self._runs: dict[tuple[str, str, str], dict[str, set[int]]] = {}  # corpus, split, system -> selection -> seeds
         self._signatures: dict[tuple[str, str], dict[str, set[str]]] = {}  # (metric, split) -> corpus -> signatures
         for row in scores.to_pylist():
@@ -253,6 +250,7 @@ class Scores:
             self.values.setdefault(key, {})[row["seed"]] = row["value"]
             if row["low"] is not None:
                 self._errors.setdefault(key, {})[row["seed"]] = standard_error(row["low"], row["high"])
+                self._lows.setdefault(key, {})[row["seed"]] = row["low"]
             self._runs.setdefault(key[:3], {}).setdefault(row["selection"], set()).add(row["seed"])
             by_corpus = self._signatures.setdefault((row["metric"], row["split"]), {})
             by_corpus.setdefault(row["corpus"], set()).add(row["signature"])
@@ -307,10 +305,15 @@ class Scores:
             )
         return over_seeds(values, list(self._errors.get(key, {}).values())) if values else Cell()
 
-    def collapsed(self, corpus: str, system: str, selection: str, splits: Iterable[str]) -> int:
-        """Count the runs whose KL is below `COLLAPSED`; 0 where no table of the run has a column kl."""
-        by_split = [self.values.get((corpus, split, system, selection, "kl"), {}) for split in splits]
-        return len({seed for kl in by_split for seed, value in kl.items() if value is not None and value < COLLAPSED})
+    def caveats(self, corpus: str, system: str, selection: str, splits: Iterable[str]) -> dict[str, int]:
+        """Count the runs by the `tables.caveats` that hold of them; of a metric that was not scored, none do."""
+        runs: dict[str, set[int]] = {caveat.name: set() for caveat in CAVEATS}
+        for split in splits:
+            place = (corpus, split, system, selection)
+            runs["collapsed"] |= _below(self.values.get((*place, "kl"), {}), COLLAPSED)
+            runs["context_ignored"] |= _below(self._lows.get((*place, "context-use"), {}), IGNORED)
+            runs["not_converged"] |= _below(self.values.get((*place, "converged"), {}), 1)
+        return {name: len(seeds) for name, seeds in runs.items() if seeds}
 
     def signatures(self, metric: str, split: str) -> dict[str, str]:
         """Give the signature of a metric on each corpus.
@@ -328,6 +331,10 @@ class Scores:
                     remedy="delete the scores of this corpus and run the same command again",
                 )
         return {corpus: next(iter(found)) for corpus, found in by_corpus.items()}
+
+
+def _below(by_seed: Mapping[int, float | None], limit: float) -> set[int]:
+    return {seed for seed, value in by_seed.items() if value is not None and value < limit}
 
 
 def _join(files: Sequence[Path], schema: pa.Schema) -> pa.Table:
@@ -377,9 +384,7 @@ def _notes_of_metrics(columns: Sequence[Column]) -> list[str]:
 
 
 def _notes_of_marks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
-    notes = []
-    if any(row.collapsed for row in rows):
-        notes.append(f"‡n: posterior collapsed (KL < {COLLAPSED} nat) in n runs.")
+    notes = notes_of_caveats([row.caveats for row in rows])
     if any(row.cells[column.name].mean is None for row in rows for column in columns):
         notes.append("–: not defined for this system.")
     return notes

@@ -46,7 +46,12 @@ def test_a_table_is_shown_with_the_values_that_its_json_holds():
     ]  # a column without a value says nothing
     assert shown["columns"][0]["signatures"] == signatures(table) == ["BLEU-1|v:1"]
     row, other = shown["rows"]
-    assert (row["label"], row["corpus_label"], row["collapsed"], row["selection"]) == ("Sys", "Corpus", 1, "oracle")
+    assert (row["label"], row["corpus_label"], row["marks"][0][0], row["selection"]) == (
+        "Sys",
+        "Corpus",
+        "‡1",
+        "oracle",
+    )
     parts = row["cells"]["BLEU-1"]
     assert (parts["mean"], parts["sd"], parts["n"], parts["low"], parts["high"]) == (0.31, 0.02, 2, 0.2, 0.4)
     assert (parts["published"], parts["lead"]) == (0.386, "real")

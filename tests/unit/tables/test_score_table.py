@@ -216,7 +216,7 @@ def test_the_csv_has_nine_columns_per_value_and_no_rounding(tmp_path, table):
     parts = ("", " sd", " n", " low", " high", " published", " difference", " lead", " p")
     assert {f"coherence{part}" for part in parts} <= set(rows[0])
     assert [row["ppl lead"] for row in rows] == [row.cells["ppl"].lead for row in table.rows]
-    assert [int(row["collapsed"]) for row in rows] == [row.collapsed for row in table.rows]
+    assert [int(row["collapsed"]) for row in rows] == [row.caveats.get("collapsed", 0) for row in table.rows]
 
 
 def test_markdown_columns_line_up(table):

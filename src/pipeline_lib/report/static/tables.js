@@ -59,10 +59,10 @@ function bySortKey(a, b, _rowA, _rowB, _column, direction) {
 
 Report.labelOfRow = (row) => {
   const text = Report.element("span", "", row.label);
-  if (row.collapsed) {
-    const mark = Report.element("span", "collapsed", ` ‡${row.collapsed}`);
-    mark.title = `Posterior collapsed in ${row.collapsed} run(s)`;
-    text.append(mark);
+  for (const [mark, meaning] of row.marks) {
+    const shown = Report.element("span", "caveat", ` ${mark}`);
+    shown.title = meaning;
+    text.append(shown);
   }
   return text;
 };
