@@ -50,7 +50,7 @@ def margin(sources: Sequence[Source], p: Number) -> np.ndarray:
     with np.errstate(over="ignore", invalid="ignore"):  # of a p near 0: beyond every difference
         for variance, freedom in sources:
             of_source = np.square(stdtrit(freedom, np.asarray(p) / 2)) * variance
-            squared = squared + np.where(np.asarray(variance) > 0, of_source, 0)
+            squared = squared + np.where(np.asarray(variance) == 0, 0, of_source)
     return np.sqrt(np.asarray(squared))
 
 
@@ -75,6 +75,6 @@ def p_value(difference: Number, sources: Sequence[Source]) -> np.ndarray:
     low, high = np.full_like(distance, np.log(_LEAST), np.float64), np.zeros_like(distance, np.float64)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        is_wider = margin(sources, np.exp(middle)) >= distance
+        is_wider = ~(margin(sources, np.exp(middle)) < distance)  # of what is no number, too: it shows nothing
         low, high = np.where(is_wider, middle, low), np.where(is_wider, high, middle)
     return np.exp(high)

@@ -16,12 +16,14 @@ class Tested(NamedTuple):
 
 
 def notes_of_leads(tests: Sequence[Tested], columns: int, level: float, layout: Layout) -> list[str]:
-    """Explain the marks of the best systems.
+    """Explain the marks of the best systems; a table without tests has none.
 
     Args:
         tests: every comparison of a best system with another.
         columns: how many columns, of all corpora, are corrected together.
     """
+    if not tests:
+        return []
     family = f"Holm over all {columns} columns of this table that are tested, each corpus counted, level {level:g}"
     better = "significantly better than every other system compared"
     return ["Bold: best of the systems compared.", *_notes(tests, better, family, layout)]

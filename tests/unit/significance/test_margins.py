@@ -42,6 +42,11 @@ def test_nothing_that_varies_makes_no_difference_certain_and_any_other_impossibl
     assert p_value(0.1, [Source(np.inf, 1)]) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("difference", [np.nan, 3.0])
+def test_values_that_are_no_numbers_show_nothing(difference):
+    assert p_value(difference, [Source(np.nan, 2), Source(1.0)]) == pytest.approx(1)
+
+
 def test_an_interval_without_errors_over_items_is_students():
     values = np.array([0.31, 0.27, 0.42])
     low, high = stats.t.interval(0.95, 2, loc=values.mean(), scale=stats.sem(values))

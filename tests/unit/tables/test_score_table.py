@@ -148,6 +148,11 @@ def test_the_note_on_daggers_names_the_test_and_its_family(make_table):
     )
 
 
+def test_a_table_without_tests_explains_no_marks(make_table):
+    notes = make_table(tested=SIGNIFICANCE.empty_table()).notes
+    assert not [note for note in notes if "Bold" in note or "†" in note or "◇" in note]
+
+
 def test_responses_that_were_not_trained_here_are_named_beside_the_daggers(make_table):
     systems = SYSTEMS | {"seq2seq": SystemSettings(label="From a file", responses="{corpus}/{split}.txt")}
     notes = make_table(layout=LAYOUT.model_copy(update={"systems": systems})).notes
