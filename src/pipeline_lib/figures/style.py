@@ -90,7 +90,7 @@ _LOOKS = {
     "s_cvae_bow": Look(ORANGE, _DASH_DOT_DOT, "D"),
     "a_cvae_bow": Look(PURPLE, _SHORT, "P"),
     "sepacvae": Look(VERMILLION, _SOLID, "o"),
-    "sepacvae_recommended": Look(BLACK, _DASHED, "*"),
+    "sepacvae_variant": Look(BLACK, _DASHED, "*"),
 }
 
 

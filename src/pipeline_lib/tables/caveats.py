@@ -46,8 +46,5 @@ def marks_of(runs: Mapping[str, int]) -> list[tuple[str, str]]:
 
 def notes_of_caveats(rows: Sequence[Mapping[str, int]]) -> list[str]:
     """Explain the marks that occur."""
-    return [
-        f"{caveat.mark}n: {caveat.meaning} in n runs."
-        for caveat in CAVEATS
-        if any(row.get(caveat.name) for row in rows)
-    ]
+    found = [caveat for caveat in CAVEATS if any(row.get(caveat.name) for row in rows)]
+    return [f"{caveat.mark}n: {caveat.meaning} in n runs." for caveat in found]

@@ -14,7 +14,7 @@ from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.suite import score_file
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.references import REFERENCES
-from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.schemas.responses import MEASURED, RESPONSES
 from pipeline_lib.text.tokenisers import tokeniser
 
 CONTEXTS = ["how are you ?", "who is there ?", "how are you ?"]
@@ -72,7 +72,7 @@ def test_metrics_hold_a_response_against_all_references_and_say_so(tmp_path: Pat
         "reference": RESPONSES_GIVEN,
         "response": answers,
         "tokens": [3, 3, 4],
-    } | {name: [None] * 3 for name in ("group", "label", "nll", "nll_end", "kl", "bound", "nll_importance")}
+    } | {name: [None] * 3 for name in ("group", "label", *MEASURED)}
     responses, references = tmp_path / "responses.parquet", tmp_path / "references.parquet"
     write_parquet(responses, pa.table(columns, schema=RESPONSES), RESPONSES)
     further = pa.table({"example_id": [4, 9, 9], "reference": ["great !", "very bad .", "great !"]}, schema=REFERENCES)

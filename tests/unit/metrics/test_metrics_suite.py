@@ -243,7 +243,7 @@ def test_a_part_of_the_examples_has_the_scores_of_a_file_with_their_responses_al
 def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(files):
     write, vectors = files
     rows, _ = score_file(write(responses()), vectors, ["length", "kl"], SETTINGS, seed=1)
-    assert [row["metric"] for row in rows] == ["length", "kl"]
+    assert [row["metric"] for row in rows] == ["length", "kl", "converged"]
     assert recorded(["corpus-BLEU", "distinct-1"]) == ["corpus-BLEU", "distinct-1", "BLEU-4"]
     variants = {metric.name for metric in make_metrics(["BLEU-1"], SETTINGS, None)}
     assert variants == {

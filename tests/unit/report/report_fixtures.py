@@ -66,7 +66,7 @@ def responses(system: str, selection: str, seed: int = 1, samples: int = 1) -> p
         "label": pa.array(example % 8, pa.int32()),
         "tokens": pa.array(np.full(size, 4), pa.int32()),
         **{name: pa.array(draw.gamma(2, 2, size), pa.float32()) for name in ("nll", "kl", "bound", "nll_importance")},
-        "nll_end": pa.nulls(size, pa.float32()),
+        **{name: pa.nulls(size, pa.float32()) for name in ("nll_end", "group_nats", "context_use", "z_use")},
     }
     table = pa.table([columns[field.name] for field in RESPONSES], RESPONSES)
     for metric in ("BLEU-1", "BLEU-2", "BLEU-1|current|onehot", "coherence"):
@@ -121,7 +121,8 @@ def _row(system: str, selection: str, label: str, items: pa.Table) -> Row:
         "ppl": Cell() if system == "human" else Cell(31.25, published=PublishedValue(None, ">600")),
     }
     suffix = {"oracle": " (oracle)"}.get(selection, "")
-    return Row("embedded", "Embedded", label + suffix, cells, system, selection, int(system == "sepacvae"))
+    caveats = {"collapsed": 1} if system == "sepacvae" else {}
+    return Row("embedded", "Embedded", label + suffix, cells, system, selection, caveats)
 
 
 def _table(path: Path, split: str, rows: list[Row]) -> Path:

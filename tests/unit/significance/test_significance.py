@@ -154,7 +154,7 @@ def responses_file(path, system, seed, selection="none", examples=range(20), kl=
             "nll_end": pa.nulls(n, pa.float32()),
             "kl": pa.array([kl or 0.0] * n, pa.float32()),
             "bound": pa.nulls(n, pa.float32()) if kl is None else pa.array(rng.uniform(2, 3, n), pa.float32()),
-            "nll_importance": pa.nulls(n, pa.float32()),
+            **{name: pa.nulls(n, pa.float32()) for name in ("nll_importance", "group_nats", "context_use", "z_use")},
             "coherence": rng.normal(size=n),
         }
     )
