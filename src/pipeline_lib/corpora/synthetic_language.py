@@ -5,7 +5,7 @@ Utterances are tokens in the form that the tokeniser `english` gives, joined by 
 
 import json
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,7 +89,7 @@ class Language:
 
     def p_sentence(self, turn: str) -> Mapping[tuple[Subject, int], float]:
         """Return p(turn | new sentence of a group that takes up a subject), by the subjects and groups that can."""
-        found: Counter[tuple[Subject, int]] = Counter()
+        found: defaultdict[tuple[Subject, int], float] = defaultdict(float)
         for parse in self._parser.parses(turn.split(" ")):
             mood, topic = parse.template.mood, parse.topic
             if mood != self._opening:
@@ -104,8 +104,8 @@ class Language:
 
 def _generic(replies: list[list[str]]) -> Mapping[str, Mapping[int, float]]:
     """Return the probability of each generic reply within each group that has it."""
-    found: dict[str, Counter[int]] = {}
+    found: defaultdict[str, defaultdict[int, float]] = defaultdict(lambda: defaultdict(float))
     for group, texts in enumerate(replies):
         for reply in tokenise_array(pa.array(texts)).to_pylist():
-            found.setdefault(reply, Counter())[group] += 1 / len(texts)
+            found[reply][group] += 1 / len(texts)
     return found

@@ -1,17 +1,16 @@
-"""The distribution of the generated dialogues: p(response | context), to which no model can come closer than it is.
+"""The distribution of the generated dialogues, p(response | context): the floor of every model's mean loss.
 
 A response follows from its context in three steps: the context names a subject, a group answers, and the group says a
-generic reply or a new sentence that takes the subject up. The first and the last have probabilities that follow from
-templates and settings. A sentence that is used again was drawn as a new one when it was first said, so it has the same
-probability.
+generic reply or a sentence that takes the subject up. The probabilities of the first and the last step follow from
+templates and settings. A sentence that is used again was drawn like any other when it was first said, so it has the
+same probability.
 
-The group needs an estimate. A context that comes again is answered by a group that has not answered it yet, but a
-predictor sees one context and one response, not the other dialogues of the split. For it, the group that the subject
-determines answers with a probability that depends on how often contexts of this kind come again in the split, and the
-other groups share the rest. These rates are counted in corpora generated with other seeds, never in the corpus that is
-scored.
+That of the group is an estimate. A context that comes again is answered by a group that has not answered it yet, but
+a predictor sees one context, not the other dialogues of the split. For it, the group that the subject determines
+answers at a rate that depends on how often contexts of this kind come again in the split. The other groups share the
+rest. The rates are counted in corpora that are generated with other seeds, never in the corpus that is scored.
 
-What this leaves out: a new sentence differs from all that were said before, which makes templates with few fillings a
+One thing is left out: a new sentence differs from all that were said before, so templates with few fillings are a
 little rarer than they are here.
 """
 
@@ -27,7 +26,7 @@ from pipeline_lib.corpora.synthetic import generate
 from pipeline_lib.corpora.synthetic_language import Kind, Language, Meaning, Subject
 from pipeline_lib.text.tokenisers.english import tokenise_array
 
-_DIALOGUES = 1000  # generated for the rates, of the split: they then cost less than 0.001 nats per response
+_DIALOGUES = 1000  # of the split, generated for the rates; their sampling error then costs under 0.001 nats a response
 
 Rates = Mapping[Kind, float]  # P(the group that the subject determines answers), by the kind of the context
 
