@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from tiny_workflow import ABLATIONS, SYSTEMS
+from tiny_workflow import ABLATIONS, ROWS, SYSTEMS
 
 NO_NETWORK = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "HTTP", "HTTPS")}
 PARTS = {"report": {"tables": ["table1", "table2", "table3"], "figures": []}}  # the others have tests of their own
@@ -13,7 +13,7 @@ PARTS = {"report": {"tables": ["table1", "table2", "table3"], "figures": []}}  #
 
 def test_a_record_of_the_run_lies_beside_every_table(finished):
     record = json.loads((finished.results / "manifest.json").read_text(encoding="utf-8"))
-    assert list(record["config"]["systems"]) == [*SYSTEMS, *ABLATIONS]
+    assert list(record["config"]["systems"]) == [*SYSTEMS, *ABLATIONS, "truth"]
     assert (record["config"]["paper"], record["config"]["preset"]) == ("sepacvae", "small")
     assert list(record["config"]["sources"]) == ["embedded"]
     assert record["config"]["training"]["batch_size"] == 16
@@ -45,7 +45,7 @@ def test_the_report_is_made_of_the_finished_run_and_opens_without_a_network(repo
     for table in ("table1", "table2", "table3"):
         assert page.locator(f"#{table} .tabulator-row").count() >= 1
     names = page.locator("#item .answers .tabulator-row").count()
-    assert names == len(SYSTEMS)
+    assert names == len(ROWS)
     assert heard == []
     page.close()
 

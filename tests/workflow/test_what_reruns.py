@@ -4,7 +4,7 @@ import hashlib
 import shutil
 
 import pytest
-from tiny_workflow import SYSTEMS
+from tiny_workflow import ROWS
 
 TRAINED = ["seq2seq", "k_cvae_bow", "sepacvae"]
 SCORED_SPLITS = ("validation", "test")
@@ -30,10 +30,12 @@ def scored(*systems: str, seed: int = 1) -> set[str]:
 
 
 def answered(*systems: str, seed: int = 1) -> set[str]:
-    def rule(system: str) -> str:
-        return "generate_responses" if system in TRAINED else "generate_baseline"
-
-    generated = {f"{rule(system)} {system} {seed} {split}" for system in systems for split in SCORED_SPLITS}
+    rules = dict.fromkeys(TRAINED, "generate_responses") | {"truth": "generate_exact"}
+    generated = {
+        f"{rules.get(system, 'generate_baseline')} {system} {seed} {split}"
+        for system in systems
+        for split in SCORED_SPLITS
+    }
     return generated | scored(*systems, seed=seed)
 
 
@@ -42,7 +44,7 @@ def trained(*systems: str, seed: int = 1) -> set[str]:
     return jobs | answered(*systems, seed=seed)
 
 
-EVERY_SYSTEM = trained(*SYSTEMS) | {"cluster_examples kmeans"} | SUMMED_UP
+EVERY_SYSTEM = trained(*ROWS) | {"cluster_examples kmeans"} | SUMMED_UP
 
 CHANGES = {
     "most tokens of a response": (
@@ -86,7 +88,7 @@ CHANGES = {
     ),
     "a seed more": (
         {"seeds": [1, 2]},
-        trained(*SYSTEMS, seed=2) | SUMMED_UP - {"make_text_table table5"},  # whose answers are of the first seed
+        trained(*ROWS, seed=2) | SUMMED_UP - {"make_text_table table5"},  # whose answers are of the first seed
     ),
     "longest response that is decoded": (
         {"decoding": {"max_length": 20}},
@@ -94,7 +96,7 @@ CHANGES = {
     ),
     "variant of a metric": (
         {"metrics": {"coherence_stopwords": "keep"}},
-        scored(*SYSTEMS) | SUMMED_UP,
+        scored(*ROWS) | SUMMED_UP,
     ),
     "trials of the paired test": (
         {"significance": {"trials": 60}},
@@ -188,7 +190,7 @@ EDITS = {
     "the words of an error": ("files/formats.py", '"file not found"', '"this file is missing"', set()),
     "how often progress is shown": ("stage/progress.py", "LINES = 10.0", "LINES = 5.0", set()),
     "a line of one system": ("models/sepacvae.py", *UNUSED, trained("sepacvae") | SUMMED_UP | RECORDED),
-    "a line of one metric": ("metrics/coherence.py", *UNUSED, scored(*SYSTEMS) | SUMMED_UP | RECORDED),
+    "a line of one metric": ("metrics/coherence.py", *UNUSED, scored(*ROWS) | SUMMED_UP | RECORDED),
     "a line of a metric that no table shows": ("metrics/nll.py", *UNUSED, set()),
     "a line of the tables of scores": (
         "tables/scores.py",

@@ -13,6 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 SYSTEMS = ("random", "human", "seq2seq", "k_cvae_bow", "sepacvae")
+ROWS = (*SYSTEMS, "truth")  # with the system of the preset small
 ABLATIONS = ("no_relationship",)
 TINY = {
     "seeds": [1],

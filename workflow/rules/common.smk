@@ -73,7 +73,7 @@ TRAINED = list(CONFIG.trainable)
 FUNCTIONS = [name for name, system in SYSTEMS.items() if system.function]
 EXTERNAL = [name for name, system in SYSTEMS.items() if system.responses]
 BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "human")]
-EXACT = [name for name, system in SYSTEMS.items() if system.baseline in ("truth", "positions")]
+EXACT = [name for name, system in SYSTEMS.items() if system.exact]
 FETCHED = [name for name in CORPORA if not CONFIG.sources[name].generated]
 
 # jobs use the interpreter that runs the workflow, whether or not its environment is activated, and end with it

@@ -78,7 +78,7 @@ rule generate_baseline:
 
 
 rule generate_exact:
-    """Make the reference rows of generated sentences: likelihoods under the distribution that they were drawn from."""
+    """Make the reference rows of generated corpora: likelihoods under the distribution that they were drawn from."""
     input:
         RESULTS / "filtered/{corpus}/{split}.parquet",
     output:
@@ -93,7 +93,7 @@ rule generate_exact:
         code=code_of("generate_exact"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_exact.py --kind {params.kind} --source {params.source:q} --examples {input:q} "
-        "--out {output:q} &> {log:q}"
+        "--split {wildcards.split} --out {output:q} &> {log:q}"
 
 
 rule call_function:

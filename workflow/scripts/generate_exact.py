@@ -1,4 +1,4 @@
-"""Score the sentences of a generated corpus under the distribution that they were drawn from."""
+"""Score the responses of a generated corpus under the distribution that they were drawn from."""
 
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.cli import run
 
 
-def main(kind: str, source: Source, examples: Path, out: Path) -> None:
-    write_parquet(out, exact(kind, source, examples), RESPONSES)  # type: ignore[arg-type]  # the configuration checks it
+def main(kind: str, source: Source, examples: Path, split: str, out: Path) -> None:
+    table = exact(kind, source, examples, split)  # type: ignore[arg-type]  # the configuration checks it
+    write_parquet(out, table, RESPONSES)
 
 
 if __name__ == "__main__":

@@ -152,6 +152,13 @@ class Source(Settings):
         """Whether the corpus is made by the project, and so has no files."""
         return self.reader in ("synthetic", "grammar")
 
+    @property
+    def has_known_distribution(self) -> bool:
+        """Whether -log p of its responses can be computed: sentences, or dialogues with a turn of context."""
+        if self.reader == "synthetic":
+            return self.window == Window() and self.tokeniser == "english"
+        return self.reader == "grammar" and self.window.context == 0 and self.tokeniser != "characters"
+
     def content(self) -> "Source":
         """Return what decides the dialogues: files by name and checksum, reader and splits, not the files' location."""
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]

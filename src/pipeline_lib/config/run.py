@@ -133,10 +133,12 @@ class Config(Paper):
 
     @property
     def row_systems(self) -> dict[str, SystemSettings]:
-        """The systems of the tables that name none."""
+        """The systems of the tables that name none; exact rows only where the distribution of every corpus is known."""
         if self.rows is not None:
             return {name: self.systems[name] for name in self.rows}
-        return {name: system for name, system in self.systems.items() if not system.only_named}
+        is_known = all(self.sources[corpus].has_known_distribution for corpus in self.corpora_used)
+        systems = {name: system for name, system in self.systems.items() if not system.only_named}
+        return {name: system for name, system in systems.items() if is_known or not system.exact}
 
     @property
     def trainable(self) -> dict[str, SystemSettings]:
@@ -233,17 +235,20 @@ class Config(Paper):
             return list(spec.systems)
         if isinstance(spec, SettingTable):
             return [name for name, system in self.row_systems.items() if system.trained]
-        # nobody judges the random response; beside every answer of a text table is the reference already
-        left_out = {RatingTable: "random", TextTable: "human"}.get(type(spec))
-        return [name for name, system in self.row_systems.items() if not system.baseline or system.baseline != left_out]
+        if isinstance(spec, RatingTable | TextTable):
+            # nobody judges the random response; beside every answer of a text table is the reference already
+            left_out = "random" if isinstance(spec, RatingTable) else "human"
+            answering = {name: system for name, system in self.row_systems.items() if not system.exact}
+            return [name for name, system in answering.items() if system.baseline != left_out]
+        return list(self.row_systems)
 
     def layout(self, table: str) -> Layout:
         """Describe the rows of a table: only what shows in it, so that nothing else remakes it."""
         spec = self.tables[table]
         labels = spec.systems if isinstance(spec.systems, dict) else {}
         shown = {"label", *SORTS}
-        if isinstance(spec, ScoreTable) and spec.beside == "first row":
-            shown.add("options")
+        if isinstance(spec, ScoreTable):
+            shown |= {"note", "options"} if spec.beside == "first row" else {"note"}
         systems = {
             name: SystemSettings.model_validate(
                 self.systems[name].model_dump(include=shown) | ({"label": labels[name]} if name in labels else {})

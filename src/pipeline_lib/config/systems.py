@@ -44,9 +44,11 @@ class SystemSettings(Settings):
     baseline: Literal["random", "human", "truth", "positions"] | None = Field(
         default=None,
         description="a reference row. random: training responses drawn at random (floor); human: the references "
-        "themselves (ceiling); truth: the distribution of generated sentences, which no model can beat; positions: the "
-        "best distribution that knows a word's position alone",
+        "themselves (ceiling); truth: the distribution of a generated corpus, which no model can beat; positions: of "
+        "generated sentences, the best distribution that knows a word's position alone. Tables that name no systems "
+        "have the last two only where all corpora are generated, with windows and tokeniser as in the catalogue",
     )
+    note: str | None = Field(default=None, description="printed below every table of scores that has the row")
     like: str | None = Field(
         default=None,
         description="name of the system whose entry this one starts from, or paper/name of a system of another paper; "
@@ -82,6 +84,11 @@ class SystemSettings(Settings):
     @property
     def trained(self) -> bool:
         return self.model is not None
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is a distribution that is known: it has likelihoods and no texts."""
+        return self.baseline in ("truth", "positions")
 
     @model_validator(mode="after")
     def _is_of_one_sort(self) -> "SystemSettings":

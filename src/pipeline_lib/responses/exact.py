@@ -5,11 +5,13 @@ from typing import Literal
 
 import pyarrow as pa
 
-from pipeline_lib.config.corpora import Source
+from pipeline_lib.config.corpora import Source, Synthetic
+from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.corpora.grammar_parser import Parser
-from pipeline_lib.corpora.grammar_rules import SentenceGrammar, grammar_of
+from pipeline_lib.corpora.grammar_rules import grammar_of
 from pipeline_lib.corpora.grammar_truth import positions
 from pipeline_lib.corpora.positional import positional_losses
+from pipeline_lib.corpora.synthetic_truth import dialogue_losses
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.responses.baselines import without_likelihood
@@ -19,28 +21,33 @@ from pipeline_lib.schemas.responses import RESPONSES
 Exact = Literal["truth", "positions"]
 
 
-def exact(kind: Exact, source: Source, examples: Path) -> pa.Table:
-    """Score the sentences of a generated corpus; none of them is answered.
+def exact(kind: Exact, source: Source, examples: Path, split: str) -> pa.Table:
+    """Score the responses of a generated corpus; no context is answered.
 
     Args:
-        kind: ``truth``: log p(sentence) of the grammar; ``positions``: of the best distribution that knows only a
-            word's position, which is what an inputless decoder without a latent variable can learn.
+        kind: ``truth``: log p(response | context) of the generator; ``positions``: log p(sentence) of the best
+            distribution that knows only a word's position, which is what an inputless decoder without a latent
+            variable can learn.
         examples: a file of `EXAMPLES`.
+        split: the split that they are of.
     Returns:
-        `RESPONSES` with likelihoods, the end token counted, in the order of ``examples``.
+        `RESPONSES` with likelihoods, the end token counted, in the order of ``examples``. The use of context is null:
+        under another context a response has no probability, as it takes up what its own context names.
     Raises:
-        PipelineError: the corpus was not generated from a grammar, or a sentence is not one of its.
+        PipelineError: the distribution is not known, or an example is not of the corpus.
     """
-    if source.grammar is None:
+    texts = read_parquet(examples, EXAMPLES)
+    if source.reader == "grammar" and source.grammar is not None:
+        losses = _losses_of_sentences(kind, source.grammar, texts["response"].to_pylist())
+    elif source.reader == "synthetic" and source.synthetic is not None and kind == "truth":
+        losses = _losses_of_dialogues(source.synthetic, split, texts)
+    else:
         raise PipelineError(
             f"the distribution of {source.label} is not known",
             where=f"`baseline: {kind}` of a system",
-            expected="a source with reader `grammar`",
+            expected="a source with reader `grammar`" + (" or `synthetic`" if kind == "truth" else ""),
             remedy="leave the row out of the tables of this corpus: name their `systems:`",
         )
-    texts = read_parquet(examples, EXAMPLES)
-    sentences = [text.split(" ") for text in texts["response"].to_pylist()]
-    losses = _losses(kind, grammar_of(source.grammar), sentences)
     table = without_likelihood(texts, pa.nulls(len(texts), pa.string()))
     # without a latent variable the bound is the likelihood itself
     likelihoods = dict.fromkeys(("nll", "bound", "nll_importance"), losses) | {"kl": [0.0] * len(losses)}
@@ -49,16 +56,33 @@ def exact(kind: Exact, source: Source, examples: Path) -> pa.Table:
     return table
 
 
-def _losses(kind: Exact, grammar: SentenceGrammar, sentences: list[list[str]]) -> list[float]:
+def _losses_of_sentences(kind: Exact, settings: Grammar, texts: list[str]) -> list[float]:
+    grammar, sentences = grammar_of(settings), [text.split(" ") for text in texts]
     if kind == "positions":
         return positional_losses(positions(grammar), sentences)
     parser = Parser(grammar)
     losses = [-parser.log_p(sentence) for sentence in sentences]
-    if strange := [sentence for sentence, loss in zip(sentences, losses, strict=True) if loss == float("inf")]:
+    if strange := [text for text, loss in zip(texts, losses, strict=True) if loss == float("inf")]:
         raise PipelineError(
-            f"{len(strange)} of {len(sentences)} sentences are not of the grammar, the first: {' '.join(strange[0])}",
+            f"{len(strange)} of {len(sentences)} sentences are not of the grammar, the first: {strange[0]}",
             where=f"seed, topics and words_per_slot of `grammar:`, and `tokeniser: spaces`, {kind}",
             expected="the sentences as they were generated",
             remedy="delete the examples of this corpus and run the same command again",
+        )
+    return losses
+
+
+def _losses_of_dialogues(settings: Synthetic, split: str, texts: pa.Table) -> list[float]:
+    contexts, responses = texts["context"].to_pylist(), texts["response"].to_pylist()
+    losses = dialogue_losses(settings, split, contexts, responses)
+    if strange := [row for row, loss in enumerate(losses) if loss == float("inf")]:
+        first = strange[0]
+        raise PipelineError(
+            f"{len(strange)} of {len(losses)} responses do not follow from their contexts, the first: "
+            f"{contexts[first]!r}, answered by {responses[first]!r}",
+            where=f"column 'response', examples of {split}, `baseline: truth` of a system",
+            expected="one turn of context, words as `tokeniser: english` gives them, none replaced or dropped "
+            "(`unknown: drop_example`), of dialogues as `synthetic:` generates them",
+            remedy="leave the row out (`rows:`), or delete the examples of this corpus and run the same command again",
         )
     return losses

@@ -82,7 +82,13 @@ def make(
         extra_title=spec.extra_title,
         rows=[replace(row, cells={column.name: row.cells[column.name] for column in shown}) for row in rows],
         beside=spec.beside,
-        notes=[*notes, *_notes_of_metrics(shown), *_notes_of_marks(rows, shown), *notes_of_spec(spec, rows)],
+        notes=[
+            *notes,
+            *_notes_of_metrics(shown),
+            *_notes_of_marks(rows, shown),
+            *(system.note for system in layout.systems.values() if system.note),
+            *notes_of_spec(spec, rows),
+        ],
     )
 
 

@@ -64,6 +64,23 @@ def test_a_table_of_settings_is_not_made_without_a_system_that_is_trained():
     assert "sizes" not in read(rows=["human"], tables=sizes).tables
 
 
+def test_the_true_distribution_is_a_row_where_it_is_known_and_nowhere_that_texts_are_shown():
+    config = read()
+    assert {name for name in config.tables if "truth" in config.systems_of(name)} == {"table2", "table3", "costs"}
+    assert "truth" in read("sentence_vae").systems_of("table2")
+    turns = {"sources": {"embedded": {"window": {"context": 2}}}}
+    for changes in ({"corpora": ["dailydialog"]}, {"corpora": ["embedded", "dailydialog"]}, turns):
+        assert "truth" not in read(**changes).row_systems
+    assert read(rows=["truth"], corpora=["dailydialog"]).systems_of("table2") == ["truth"]  # asked for: an error tells
+
+
+def test_the_note_of_a_row_goes_with_it_into_tables_of_scores_alone():
+    config = read()
+    assert config.layout("table2").systems["truth"].note
+    assert not config.layout("costs").systems["truth"].note
+    assert not any(system.note for system in read(rows=["seq2seq"]).layout("table2").systems.values())
+
+
 @pytest.mark.parametrize("rows", [["mine", "seq2seq"], ["seq2seq", "mine"]])
 def test_a_chosen_system_is_trained_and_scored_as_without_a_choice(rows):
     plain, chosen = read(systems=MINE), read(systems=MINE, rows=rows)

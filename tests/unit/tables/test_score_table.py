@@ -343,3 +343,10 @@ def test_a_reference_row_of_exact_values_shows_those_and_a_dash_elsewhere(make_t
     only = side_by_side(make_table, columns=["kl", "nll-bound"], extra=[])
     line = next(line for line in markdown(only).splitlines() if line.startswith("| true NLL"))
     assert [cell.strip() for cell in line.strip("|").split("|")] == ["true NLL", "–", "98.0", "–", "99.0"]
+
+
+def test_the_note_of_a_system_is_printed_below_the_table_that_has_its_row(make_table):
+    noted = SYSTEMS["random"].model_copy(update={"note": "Random: drawn from training."})
+    layout = LAYOUT.model_copy(update={"systems": SYSTEMS | {"random": noted}})
+    assert "- Random: drawn from training." in markdown(make_table(layout=layout)).splitlines()
+    assert "Random: drawn" not in markdown(make_table())
