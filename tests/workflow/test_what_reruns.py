@@ -145,7 +145,7 @@ def test_a_table_asked_for_alone_is_made_again_for_its_own_settings(finished):
 def test_a_table_of_a_part_of_the_test_examples_trains_and_generates_nothing(finished):
     part = "test_unseen_pairs"
     jobs = {"compare_systems table3_unseen", "make_score_table table3_unseen", "select_unseen test unseen_pairs"}
-    scored_too = {f"score_responses {system} 1 {part}" for system in SYSTEMS}
+    scored_too = {f"score_responses {system} 1 {part}" for system in ROWS}
     assert finished.planned("results/tables/table3_unseen.csv") == jobs | scored_too
 
 
