@@ -26,6 +26,10 @@ from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.vectors.glove import write_vectors
 
 ITEMS, SYSTEMS, WORDS, DIMENSION = 50_000, 9, 20_000, 300
+METRICS = [  # columns of Tables 2 and 3 of SepaCVAE
+    *("ppl", "ppl-bound", "ppl-importance", "kl", "distinct-1", "distinct-2", "length"),
+    *("BLEU-1", "BLEU-2", "BLEU-3", "corpus-BLEU", "Average", "Greedy", "Extrema", "coherence"),
+]
 SCRIPTS = REPOSITORY / "workflow/scripts"
 
 
@@ -44,7 +48,17 @@ def main(items: int) -> None:
             files.append(folder / f"items{number}.parquet")
             score = python(
                 *(SCRIPTS / "score_responses.py", "--responses", folder / "responses.parquet", "--vectors", vectors),
-                *("--settings", Metrics().model_dump_json(), "--corpus", "generated", "--split", "test"),
+                *(
+                    "--only",
+                    "--references",
+                    "--settings",
+                    Metrics().model_dump_json(),
+                    "--corpus",
+                    "generated",
+                    "--split",
+                    "test",
+                ),
+                *("--metrics", *METRICS, "--tokeniser", "english", "--importance-samples", "8"),
                 *("--system", f"system{number}", "--seed", "1"),
                 *("--scores", folder / "scores.parquet", "--items", files[-1]),
             )
@@ -53,6 +67,7 @@ def main(items: int) -> None:
         compare = python(
             *(SCRIPTS / "compare_systems.py", "--items", *files),
             *("--competing", *(f"system{number}" for number in range(SYSTEMS))),
+            *("--metrics", *METRICS),
             *("--settings", Significance().model_dump_json(), "--out", folder / "significance.parquet"),
         )
         row(f"compare_systems, {items:,} items, {SYSTEMS} systems", f"{compare.seconds:.1f}", f"{compare.peak:.0f}")
