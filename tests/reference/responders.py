@@ -52,12 +52,16 @@ def decoder_states(weights: Weights, vectors: list[Tensor], condition: Tensor) -
     return vectors
 
 
-def response_states(weights: Weights, example: Example, condition: Tensor, beside: Tensor | None = None) -> list[Tensor]:
-    """Read the start token and the words of the response; ``beside`` is appended to each of their vectors."""
-    vectors = vectors_of(weights, [read for read, _ in example.steps])
+def read_states(weights: Weights, read: list[int], condition: Tensor, beside: Tensor | None = None) -> list[Tensor]:
+    """Read words, the start token first; ``beside`` is appended to each of their vectors."""
+    vectors = vectors_of(weights, read)
     if beside is not None:
         vectors = [torch.cat([vector, beside]) for vector in vectors]
     return decoder_states(weights, vectors, condition)
+
+
+def response_states(weights: Weights, case: Example, condition: Tensor, beside: Tensor | None = None) -> list[Tensor]:
+    return read_states(weights, [read for read, _ in case.steps], condition, beside)
 
 
 def negative_log_likelihood(weights: Weights, example: Example, states: list[Tensor]) -> Tensor:
@@ -150,14 +154,14 @@ class ConditionalVAE:
         for noise in noises:
             z = gaussians.draw(posterior, noise)
             explained = torch.stack(list(self.reconstruction(example, z).values())).sum()
-            log_weights.append(
-                gaussians.log_density(before, z) - gaussians.log_density(posterior, z) - explained
-            )
+            log_weights.append(gaussians.log_density(before, z) - gaussians.log_density(posterior, z) - explained)
         return -gaussians.log_mean_weight(log_weights)
 
     def decoding(self, example: Example, noise: Tensor) -> tuple[Tensor, Tensor | None, int | None]:
         """Return what decoding starts from, what it reads beside each word, and the group that is likeliest."""
-        condition = torch.cat([self.context(example), gaussians.draw(prior(self.weights, self.context(example)), noise)])
+        condition = torch.cat(
+            [self.context(example), gaussians.draw(prior(self.weights, self.context(example)), noise)]
+        )
         if not self.has_groups:
             return condition, None, None
         scores = tanh_network(self.weights, "group_predictor", condition)
@@ -165,11 +169,6 @@ class ConditionalVAE:
         return torch.cat([condition, group]), group, int(scores.argmax())
 
 
-def decoding_scores(
-    weights: Weights, read: list[int], condition: Tensor, beside: Tensor | None = None
-) -> list[Tensor]:
+def decoding_scores(weights: Weights, read: list[int], condition: Tensor, beside: Tensor | None = None) -> list[Tensor]:
     """Return the scores of the word after each of the words ``read``, the start token first."""
-    vectors = vectors_of(weights, read)
-    if beside is not None:
-        vectors = [torch.cat([vector, beside]) for vector in vectors]
-    return [linear(weights, "decoder.output", state) for state in decoder_states(weights, vectors, condition)]
+    return [linear(weights, "decoder.output", state) for state in read_states(weights, read, condition, beside)]
