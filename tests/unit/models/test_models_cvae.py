@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from pipeline_lib.models.cvae import PriorNetwork
 from reference.comparison import assert_same, assert_same_objective
 from reference.examples import Dictation, average, examples_of, leaves, normal
 from reference.layers import cosine
@@ -120,3 +121,25 @@ def test_the_sizes_of_the_knowledge_networks_are_those_of_the_options(option):
     shapes = {name: tuple(value.shape) for name, value in make_model("k_cvae_bow", options=sizes).state_dict().items()}
     assert shapes["group_embedding.weight"] == (sizes["groups"], sizes["group_size"])
     assert shapes["group_predictor.2.weight"] == (sizes["groups"], sizes["predictor_hidden"])
+
+
+def shapes_of(model) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in model.state_dict().items() if name.endswith("weight")}
+
+
+def test_every_network_has_the_size_that_the_settings_give_it():
+    shapes = shapes_of(make_model("cvae_bow"))  # encodings of 2 * 7, z of 5, 16-dimensional words, 30 of them
+    assert shapes["recognition.weight"] == (10, 28)
+    assert (shapes["prior.0.weight"], shapes["prior.2.weight"]) == ((10, 14), (10, 10))
+    assert shapes["decoder.initial.weight"] == (14, 19)
+    assert shapes["decoder.output.weight"] == (30, 7)
+    assert (shapes["bow.network.0.weight"], shapes["bow.network.2.weight"]) == ((11, 19), (30, 11))
+    gru = make_model("cvae").state_dict()
+    assert tuple(gru["encoder.gru.weight_ih_l0_reverse"].shape) == (21, 16)
+    assert [tuple(gru[f"decoder.gru.weight_ih_l{layer}"].shape) for layer in (0, 1)] == [(21, 16), (21, 7)]
+    assert "decoder.gru.weight_ih_l2" not in gru
+
+
+def test_the_priors_hidden_layer_is_as_wide_as_two_codes_or_as_the_settings_say_at_least():
+    assert PriorNetwork(14, 5, 9)[0].out_features == 10
+    assert PriorNetwork(14, 5, 12)[0].out_features == 12

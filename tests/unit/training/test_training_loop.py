@@ -14,6 +14,7 @@ from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.training import Decay, Linear, Optimiser, Training
 from pipeline_lib.examples.order import BatchOrder
+from pipeline_lib.models.system import Likelihood
 from pipeline_lib.training.checkpoint import CURRENT, PREVIOUS
 from pipeline_lib.training.loop import InterruptedTraining, Trainer
 from pipeline_lib.training.validation import validate
@@ -23,7 +24,7 @@ CPU, SEED = torch.device("cpu"), 1
 SETTINGS = Training(
     batch_size=4,
     epochs=9.5,
-    optimiser=Optimiser(kind="sgd", learning_rate=0.3, clip=0.5, decay=Decay(factor=0.5, epochs=4)),
+    optimiser=Optimiser(kind="sgd", learning_rate=3.0, clip=0.5, decay=Decay(factor=0.5, epochs=4)),
     annealing=Linear(kind="linear", steps=30),
     validate_every=7,
     validation_examples=9,
@@ -55,7 +56,7 @@ def by_hand() -> tuple[list[dict], list[dict]]:
         found = model.objective(batch, weight, seeded(CPU, SEED, step))
         gradients = torch.autograd.grad(found.loss, list(model.parameters()))
         norm = math.sqrt(sum(float((gradient**2).sum()) for gradient in gradients))
-        rate = 0.3 * 0.5 ** (step // (4 * PER_EPOCH))
+        rate = 3.0 * 0.5 ** (step // (4 * PER_EPOCH))
         with torch.no_grad():
             for parameter, gradient in zip(model.parameters(), gradients, strict=True):
                 parameter -= rate * gradient * min(1.0, 0.5 / (norm + 1e-6))  # torch adds 1e-6
@@ -120,11 +121,14 @@ def test_a_training_is_the_loop_over_batches_with_clipped_gradients_and_keeps_th
 
 
 def test_a_training_with_other_selections_keeps_the_validation_that_is_least_in_each(tmp_path):
+    steps = set()
     for select in ("ppl", "ppl_bound", "kl"):
         outcome = trainer_of(tmp_path / select, SETTINGS.model_copy(update={"select": select})).run()
         least = min(records_of(outcome.history, "validation"), key=lambda record: record[select])
         assert (outcome.summary["best_step"], outcome.summary["best_value"]) == (least["step"], least[select])
         assert outcome.summary["selected_by"] == select
+        steps.add(least["step"])
+    assert len(steps) == 3  # so that no selection can pass for another
 
 
 @pytest.mark.parametrize("asked_at", [3, 10, 33])
@@ -214,3 +218,17 @@ def test_validation_of_a_system_without_a_latent_variable_has_no_active_units():
     assert set(found) == {"ppl", "ppl_bound", "kl"}
     assert found["ppl"] == found["ppl_bound"]
     assert found["kl"] == 0
+
+
+def test_a_latent_unit_is_active_where_its_mean_kl_is_above_a_hundredth_of_a_nat():
+    model = make_model("cvae")
+    rows = iter([[[0.02, 0.5, 0.0101]], [[0.0, 0.5, 0.0101]]])  # means 0.01, 0.5 and 0.0101
+
+    def likelihood(batch, noise):
+        units = torch.tensor(next(rows), dtype=torch.float64)
+        return Likelihood(torch.ones(1), units.sum(-1), torch.full((1,), 3.0), kl_units=units)
+
+    model.likelihood = likelihood
+    found = validate(model, make_dataset(2), 1, SEED, None, Ranks())
+    assert found["active_units"] == 2
+    assert found["kl"] == pytest.approx(np.mean([0.02 + 0.5 + 0.0101, 0.5 + 0.0101]))
