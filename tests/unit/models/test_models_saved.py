@@ -1,4 +1,4 @@
-"""Trained models on disk, initial weights, and how a configuration entry becomes a model."""
+"""Trained models on disk, initial weights, how a configuration entry becomes a model, and its steps of decoding."""
 
 import json
 
@@ -13,6 +13,8 @@ from pipeline_lib.config.networks import LanguageModel, Recurrent
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
 from pipeline_lib.models.cvae import CVAE
+from pipeline_lib.models.layers.recurrent import DecoderSteps
+from pipeline_lib.models.sentence_vae import SentenceSteps
 from pipeline_lib.models.seq2seq import Seq2Seq
 from pipeline_lib.models.system import create, given
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
@@ -159,3 +161,33 @@ def test_what_a_system_cannot_measure_is_none_or_refused():
     assert model.latent_use(batch, batch.response, generator()) is None
     with pytest.raises(PipelineError, match="Seq2Seq cannot tell which of several responses is closest"):
         model.closeness(batch, torch.zeros(len(batch), 3, dtype=torch.int64))
+
+
+# --- steps of decoding ---
+
+
+def steps_of(system: str):
+    """Return decoding steps of three hypotheses, which differ from one another."""
+    torch.manual_seed(2)
+    if system == "sentence_vae":
+        network = LanguageModel(embedding=6, hidden=7, latent=5, z_input=True, initial_range=0.5)
+        model = create("pipeline_lib.models.sentence_vae:SentenceVAE", {}, SmallUnits(None), network)
+        z = torch.randn(3, 5)
+        return SentenceSteps(model.decoder, model._state(z), z)
+    model = make_model("k_cvae_bow")
+    condition, group = torch.randn(3, 14 + 5 + 30).double(), torch.randn(3, 30).double()
+    return DecoderSteps(model.decoder, model.embeddings, condition, constant_input=group)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("system", ["sentence_vae", "k_cvae_bow"])
+def test_hypotheses_that_are_kept_go_on_in_their_new_order_with_all_that_they_read(system):
+    kept = torch.tensor([2, 0, 2, 1])
+    first, second, third = torch.tensor([4, 5, 6]), torch.tensor([7, 8, 9]), torch.tensor([5, 5, 5])
+    whole, chosen = steps_of(system), steps_of(system)
+    for steps in (whole, chosen):
+        steps.next(first)
+    chosen.keep(kept)
+    assert (whole.rows, chosen.rows, chosen.device) == (3, 4, torch.device("cpu"))
+    for words in (second, third):
+        assert_close(chosen.next(words[kept]), whole.next(words)[kept])
