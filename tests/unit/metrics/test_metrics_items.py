@@ -150,6 +150,14 @@ def test_the_largest_group_counts_responses_and_the_items_of_the_table():
     assert (found.mean, found.per_item, found.n) == (0.75, None, 2)
 
 
+def test_without_groups_or_labels_no_item_counts_in_their_recovery():
+    for name in ("NMI", "ARI"):
+        for unknown in ({}, {"group": [1, 0, 1, 1]}, {"group": [1, None, 1, 1], "label": [None, 4, None, None]}):
+            found = metric_class(name)()(items(**unknown))
+            assert (found.mean, found.per_item, found.n) == (None, None, 0)
+    assert (metric_class("largest-group")()(items()).n, metric_class("kl")()(items(kl=[None] * 4)).n) == (0, 2)
+
+
 # --- what cannot be scored ---
 
 
