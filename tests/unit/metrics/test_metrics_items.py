@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline_lib.config.metrics import Metrics
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.average import Average
 from pipeline_lib.metrics.extrema import Extrema
@@ -12,10 +13,11 @@ from pipeline_lib.metrics.greedy import Greedy
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval, resamples
 from pipeline_lib.metrics.items import Items, ReferenceLikelihood
 from pipeline_lib.metrics.named import known_metric, metric_class
-from pipeline_lib.metrics.suite import score_file
+from pipeline_lib.metrics.suite import make_metrics, score_file
 from pipeline_lib.metrics.uptake import things, uptake
 from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.schemas.vectors import vectors_schema
 from pipeline_lib.vectors.space import VectorSpace
 
 # three responses to example 9, one to example 4, in no order
@@ -261,3 +263,28 @@ def test_uptake_asks_contexts_that_name_a_thing_alone():
     contexts = pa.chunked_array([[f"my {one} ?", f"{one} and {other}", "hello", f"a {other}"]])
     responses = pa.chunked_array([[f"your {one} !", f"the {other}", one, f"the {one}"]])
     assert uptake(contexts, responses) == [True, True, False]
+
+
+def test_a_file_of_responses_may_lack_columns_of_likelihoods():
+    without = table().drop_columns(["group_nats", "nll_end", "context_use", "z_use"])
+    known = Items.from_table(without).likelihood
+    assert known.group_nats is known.nll_end is known.context_use is known.z_use is None
+    assert known.nll.tolist() == ROWS["nll"]
+
+
+def test_further_references_of_another_form_are_refused(tmp_path):
+    write_parquet(tmp_path / "responses.parquet", table(), RESPONSES)
+    other = pa.table({"example_id": ["a"], "reference": ["b"]})
+    write_parquet(tmp_path / "references.parquet", other, other.schema)
+    with pytest.raises(PipelineError, match="example_id") as error:
+        score_file(
+            tmp_path / "responses.parquet", None, ["length"], Metrics(), 1, references=tmp_path / "references.parquet"
+        )
+    assert "references.parquet" in str(error.value.where)
+
+
+def test_stop_words_are_english_unless_the_corpus_says_otherwise(tmp_path):
+    vectors = pa.table({"token": ["a"], "vector": pa.FixedSizeListArray.from_arrays(np.ones(2, np.float32), 2)})
+    write_parquet(tmp_path / "v.parquet", vectors, vectors_schema(2), {"source": "tiny", "sha256": "ab" * 32})
+    [metric] = make_metrics(["coherence"], Metrics(), tmp_path / "v.parquet")
+    assert "|stopwords:drop(summa.english)|" in metric.signature
