@@ -15,6 +15,7 @@ from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.training import Decay, Linear, Optimiser, Training
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.system import Likelihood
+from pipeline_lib.training import loop
 from pipeline_lib.training.checkpoint import CURRENT, PREVIOUS
 from pipeline_lib.training.loop import InterruptedTraining, Trainer
 from pipeline_lib.training.validation import validate
@@ -173,8 +174,6 @@ def without_speed(history: str) -> list[dict]:
 
 
 def test_seconds_and_tokens_per_second_are_those_of_training_and_not_of_validation(tmp_path, monkeypatch):
-    from pipeline_lib.training import loop
-
     now = [0.0]
     monkeypatch.setattr(loop.time, "perf_counter", lambda: now[0])
     trainer = trainer_of(tmp_path)
@@ -232,3 +231,28 @@ def test_a_latent_unit_is_active_where_its_mean_kl_is_above_a_hundredth_of_a_nat
     found = validate(model, make_dataset(2), 1, SEED, None, Ranks())
     assert found["active_units"] == 2
     assert found["kl"] == pytest.approx(np.mean([0.02 + 0.5 + 0.0101, 0.5 + 0.0101]))
+
+
+def test_what_the_settings_select_by_is_looked_for_on_one_example_before_training(tmp_path, monkeypatch):
+    asked = []
+
+    def watched(model, dataset, batch_size, seed, limit, ranks):
+        asked.append(sum(len(rows) for rows in dataset.by_length(batch_size, limit)))
+        return validate(model, dataset, batch_size, seed, limit, ranks)
+
+    monkeypatch.setattr(loop, "validate", watched)
+    trainer_of(tmp_path)
+    assert asked == [1]
+
+
+def test_progress_is_shown_with_its_unit_and_the_best_validation_so_far(tmp_path, monkeypatch):
+    notes = []
+    monkeypatch.setattr(loop.ProgressBar, "advance", lambda bar, amount=1, note="": notes.append(note))
+    shown = []
+    start = loop.ProgressBar.__init__
+    monkeypatch.setattr(loop.ProgressBar, "__init__", lambda bar, *given: shown.append(given) or start(bar, *given))
+    trainer_of(tmp_path, SETTINGS.model_copy(update={"max_steps": 8})).run()
+    assert shown == [("training", 8, "steps", 0, True)]
+    assert notes[5] == "not validated yet"
+    assert notes[6].startswith("best ppl_bound ")
+    assert notes[6].endswith(" at 7")
