@@ -173,6 +173,18 @@ def test_of_several_references_the_best_covered_decides_whether_an_item_can_be_s
     assert (found.n, found.n_empty, found.n_oov) == (6, 2, 2)
 
 
+def test_what_has_nothing_to_compare_is_counted_by_metrics_of_texts_alone():
+    found = metric_class("kl")()(items())
+    assert (found.n_empty, found.n_oov) == (0, 0)
+
+
+def test_corpus_bleu_of_short_responses_is_the_brevity_penalty_times_the_precision():
+    short = Items.of([""] * 2, ["a b c d e", "f g h"], ["a b c d", "f g"])  # one 4-gram; 6 tokens for 8
+    assert metric_class("corpus-BLEU")()(short).mean == pytest.approx(np.exp(1 - 8 / 6))
+    long = Items.of([""], ["a b c d"], ["a b c d e"])
+    assert metric_class("corpus-BLEU")()(long).mean == pytest.approx((4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25)
+
+
 # --- intervals ---
 
 
