@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import writer
 
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.training import checkpoint
@@ -157,11 +158,20 @@ def test_a_resumed_history_has_each_step_once_on_disk_and_in_what_it_gives(tmp_p
     resumed.close()
 
 
-def test_tensorboard_shows_the_same_numbers_by_kind_and_forgets_the_steps_that_are_done_again(tmp_path, resumed):
-    resumed.record("train", 40, {"loss": 1.0})
-    resumed.record("validation", 40, {"ppl": 2.5})
-    resumed.close()
+def test_tensorboard_shows_the_same_numbers_by_kind(tmp_path):
+    history = History(tmp_path / "history.jsonl", "", tmp_path / "events", 0)
+    history.record("train", 20, {"loss": -15.0})
+    history.record("train", 40, {"loss": 1.0})
+    history.record("validation", 40, {"ppl": 2.5})
+    history.close()
     shown = EventAccumulator(str(tmp_path / "events")).Reload()
     assert sorted(shown.Tags()["scalars"]) == ["train/loss", "validation/ppl"]
-    assert [(event.step, event.value) for event in shown.Scalars("train/loss")] == [(0, 5.0), (20, -15.0), (40, 1.0)]
+    assert [(event.step, event.value) for event in shown.Scalars("train/loss")] == [(20, -15.0), (40, 1.0)]
     assert [(event.step, event.value) for event in shown.Scalars("validation/ppl")] == [(40, 2.5)]
+
+
+def test_tensorboard_forgets_the_steps_that_are_done_again(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(writer, "SummaryWriter", lambda folder, purge_step: asked.append((folder, purge_step)))
+    History(tmp_path / "history.jsonl", "", tmp_path / "events", 21)
+    assert asked == [(str(tmp_path / "events"), 21)]
