@@ -12,6 +12,9 @@ MAKEFLAGS += --no-builtin-rules
 TORCH ?= auto
 TORCH_VERSION := 2.13.0
 CORES ?= all
+FOLDER ?= models
+SAMPLE ?= 100
+SEED ?= 1
 PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && echo python$$v && break; done || echo python3)
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
@@ -21,7 +24,7 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --quiet host reason $(if $(strip $
 PAPERS = $(patsubst papers/%/paper.yaml,%,$(wildcard papers/*/paper.yaml))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: tables papers figures report test test-cluster check audit bench cluster lock clean
+.PHONY: tables papers figures report test test-cluster check mutation audit bench cluster lock clean
 
 .DEFAULT_GOAL := table2
 
@@ -71,6 +74,16 @@ check: .venv/ready
 	$(BIN)/lint-imports
 	$(BIN)/python workflow/lint.py
 
+# Tests of the tests, by hand: `make mutation FOLDER=models SAMPLE=130` (docs/operations/mutation.md). mutmut goes into an
+# environment of its own that also sees the packages of .venv.
+mutation: .venv/ready
+	$(BIN)/python -m venv .venv-mutation
+	site='import site; print(site.getsitepackages()[0])'; \
+	$(BIN)/python -c "$$site" > "$$(.venv-mutation/bin/python -c "$$site")/project.pth"
+	.venv-mutation/bin/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	.venv-mutation/bin/python tests/mutation/run.py $(FOLDER) --sample $(SAMPLE) --seed $(SEED) \
+		--work build/mutation/$(FOLDER) --record build/mutation/$(FOLDER).csv
+
 # Known vulnerabilities of what the lock files name. Asks a service on the net; a package that it does not know is a failure.
 audit:
 	$(PYTHON) -m venv .venv-audit
@@ -100,4 +113,4 @@ lock:
 	$(LOCK) requirements-cluster.in -o requirements-cluster.lock
 
 clean:
-	rm -rf .venv .venv-glove .snakemake
+	rm -rf .venv .venv-glove .venv-mutation .snakemake

@@ -42,3 +42,15 @@ def test_the_outputs_of_copies_are_those_of_the_repeated_inputs(inputs, with_gra
         ours = gru.outputs(inputs, initial, copies=2)
     assert ours.requires_grad == with_gradient
     assert_close(ours, torch.nn.GRU.forward(gru, inputs.repeat_interleave(2, 0), initial)[0])
+
+
+@pytest.mark.parametrize("with_gradient", [False, True])
+def test_copies_share_their_projection_where_no_gradient_is_wanted(inputs, with_gradient, monkeypatch):
+    gru, scans = GRU(3, 4).double(), []
+    scan = gru._scan
+    monkeypatch.setattr(gru, "_scan", lambda *given: scans.append(given) or scan(*given))
+    with torch.set_grad_enabled(with_gradient):
+        gru.last_states_of_copies(inputs, LENGTHS, torch.zeros(2, 3).double())
+        gru.outputs(inputs, torch.zeros(1, 10, 4).double(), copies=2)
+        gru.outputs(inputs, torch.zeros(1, 5, 4).double())  # a single copy is torch's own affair
+    assert len(scans) == (0 if with_gradient else 2)

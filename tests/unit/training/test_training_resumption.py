@@ -157,6 +157,7 @@ def test_state_is_forgotten_where_its_model_is_there_and_kept_elsewhere(tmp_path
     (tmp_path / "finished.safetensors").touch()
     (tmp_path / "state/damaged").mkdir()
     (tmp_path / "state/damaged/model").write_bytes(b"\xff\0")
+    (tmp_path / "state/damaged/lock").touch()
     forget_finished(tmp_path / "state")
     assert sorted(path.name for path in (tmp_path / "state").iterdir()) == ["damaged", "killed"]
 
