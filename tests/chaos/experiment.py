@@ -142,11 +142,15 @@ class Experiment:
             own[-1].happened = "a job lived on" if living else "jobs ended with it"
         self.settle(own)
 
-    def damage_files(self, count: int) -> None:
-        """Damage files between two runs, one of them such that what is made from it is to be made again."""
-        read = self.rng.choice(list(faults.files_below(self.results)))
+    def damage_files(self, count: int, among: Callable[[Path], bool] = Path.exists) -> None:
+        """Damage files between two runs, one of them such that what is made from it is to be made again.
+
+        Args:
+            among: tells of a file whether it may be damaged; by default any may.
+        """
+        read = self.rng.choice([path for path in faults.files_below(self.results) if among(path)])
         self.remove(*made_from(read.relative_to(self.results).as_posix()))
-        others = [path for path in faults.files_below(self.results) if path != read]
+        others = [path for path in faults.files_below(self.results) if path != read and among(path)]
         own = []
         for path in [read, *self.rng.sample(others, count - 1)]:
             kind = self.rng.choice(faults.DAMAGES)

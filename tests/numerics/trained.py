@@ -28,6 +28,7 @@ SETTINGS = Training(
     annealing=Linear(kind="linear", steps=40),
     validate_every=20,
     checkpoint_every=1000,
+    select="ppl",
     device="cpu",
 )
 # the eight systems of the SepaCVAE paper; K-, S- and A-CVAE+BOW differ by the clusters that they are given

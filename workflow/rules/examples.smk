@@ -78,7 +78,7 @@ rule select_unseen:
         code=code_of("select_unseen"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/select_unseen.py --examples {input.examples:q} --train {input.train:q} "
-        "--part {wildcards.part} --out {output:q} &> {log:q}"
+        "--part {wildcards.part:q} --out {output:q} &> {log:q}"
 
 
 rule count_examples:

@@ -73,7 +73,7 @@ rule score_responses:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
         "--only {input.only:q} --references {input.references:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
-        "--importance-samples {params.importance_samples} --corpus {wildcards.corpus} --split {wildcards.split} "
+        "--importance-samples {params.importance_samples:q} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
         "&> {log:q}"
 

@@ -164,13 +164,13 @@ def test_without_groups_or_labels_no_item_counts_in_their_recovery():
 
 
 @pytest.mark.parametrize("metric", [Average, Extrema, Greedy])
-def test_of_several_references_the_best_covered_decides_whether_an_item_can_be_scored(metric):
+def test_references_that_cannot_be_compared_are_left_out_and_counted(metric):
     space = VectorSpace(pa.array(["a", "b"]), np.eye(2, dtype=np.float32), "s@0")
     references = [["", "a"], ["", ""], ["x", "b"], ["x", "y"], ["a", "b"], ["", "x"]]
     responses = ["a", "a", "b", "a", "", "a"]
     found = metric(space)(Items.of([""] * 6, references, responses))
     assert found.per_item.tolist() == pytest.approx([1, 0, 1, 0, 0, 0])
-    assert (found.n, found.n_empty, found.n_oov) == (6, 2, 2)
+    assert (found.n, found.n_empty, found.n_oov) == (6, 4, 2)  # items with an empty text; else with an unknown one
 
 
 def test_what_has_nothing_to_compare_is_counted_by_metrics_of_texts_alone():
