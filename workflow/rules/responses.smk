@@ -29,7 +29,6 @@ rule generate_responses:
     """Answer every context with a trained system, and score the references under it."""
     input:
         model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
-        summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
         vocabulary=vocabulary_of,
         encoded=encoded(),
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",
@@ -53,7 +52,7 @@ rule generate_responses:
         device=device_of,
         code=code_of_system("generate_responses", module_of_strategy),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_responses.py --model {input.model:q} --summary {input.summary:q} --vocabulary {input.vocabulary:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_responses.py --model {input.model:q} --vocabulary {input.vocabulary:q} "
         "--encoded {input.encoded:q} --examples {input.examples:q} --reads {params.reads:q} --split {wildcards.split} "
         "--settings {params.settings:q} --device {params.device} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline_lib.compute.device import choose_device, keep_freed_memory
 from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.examples.dataset import ExampleDataset
-from pipeline_lib.files.formats import read_json, read_parquet, write_parquet
+from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.models import saved
 from pipeline_lib.responses.generate import respond
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -17,7 +17,6 @@ from pipeline_lib.text.units import read_units
 
 def main(
     model: Path,
-    summary: Path,
     vocabulary: Path,
     encoded: Path,
     examples: Path,
@@ -37,8 +36,7 @@ def main(
     samples = 0 if split == "train" else settings.importance_samples
     dataset, texts = ExampleDataset.open(encoded, reads), read_parquet(examples, EXAMPLES)
     table, metadata = respond(network, units, dataset, texts, settings, seed, selections, samples)
-    metadata["converged"] = json.dumps(read_json(summary)["converged"])
-    write_parquet(out, table, RESPONSES, metadata)
+    write_parquet(out, table, RESPONSES, metadata | {"converged": json.dumps(saved.converged(model))})
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def main(
                 print(interruption, file=sys.stderr)
             sys.exit(143)
     if ranks.rank == 0:
-        saved.save(model, outcome.weights, description)
+        saved.save(model, outcome.weights, description, outcome.summary["converged"])
         write_text(history, outcome.history)
         write_json(summary, outcome.summary)
 

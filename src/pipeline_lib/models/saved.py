@@ -1,8 +1,8 @@
 """A trained model on disk: its weights and, in the same file, what it takes to build the network again."""
 
+import json
 from pathlib import Path
 
-from pydantic import ValidationError
 from torch import Tensor
 
 from pipeline_lib.config.layout import Description
@@ -11,15 +11,24 @@ from pipeline_lib.models.system import System, create
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 from pipeline_lib.text.units import Units
 
+CONVERGED = "converged"
+
 
 def build(description: Description, units: Units) -> System:
     """Build a fresh network, initialised from torch's current seed."""
     return create(description.model, description.options, units, description.network)
 
 
-def save(path: Path, weights: dict[str, Tensor], description: Description) -> None:
-    """Write weights and description as one safetensors file."""
-    save_tensors(path, weights, {"description": description.model_dump_json()})
+def save(path: Path, weights: dict[str, Tensor], description: Description, converged: bool | None = None) -> None:
+    """Write weights and description as one safetensors file, with whether the training had come to rest, if known."""
+    told = {} if converged is None else {CONVERGED: converged}
+    # one entry: safetensors writes several in any order, and equal models would differ in their bytes
+    save_tensors(path, weights, {"description": json.dumps(json.loads(description.model_dump_json()) | told)})
+
+
+def converged(path: Path) -> bool | None:
+    """Read whether the training had come to rest, as `save` was told; None if it was not."""
+    return json.loads(load_tensors(path)[1]["description"]).get(CONVERGED)
 
 
 def load(path: Path, units: Units) -> System:
@@ -30,10 +39,12 @@ def load(path: Path, units: Units) -> System:
     """
     weights, metadata = load_tensors(path)
     try:
-        description = Description.model_validate_json(metadata.get("description", ""))
-    except ValidationError as error:
+        told = json.loads(metadata.get("description", ""))
+        told.pop(CONVERGED, None)
+        description = Description.model_validate(told)
+    except (ValueError, AttributeError) as error:  # a ValidationError is a ValueError
         raise PipelineError(
-            f"the file does not say what network its weights are of: {error.errors()[0]['msg']}",
+            f"the file does not say what network its weights are of: {' '.join(str(error).split())}",
             where=path,
             expected="a model written by this workflow",
             remedy="delete the file and run the same command again; it will be remade",

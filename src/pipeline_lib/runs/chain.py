@@ -72,9 +72,12 @@ class Chain:
         return list(found)
 
     def problems(self, name: str) -> Iterator[str]:
-        """Say where a file does not fit what lies in the folder now: its own name, and each file it was made from."""
+        """Say where a file does not fit what lies in the folder now: its own name, and each file it was made from.
+
+        A file that is gone, of which the record remains, fits everything.
+        """
         record = self.record(name)
-        if record is None:
+        if record is None or not (self.results / name).is_file():
             return
         if record.file != name:
             yield f"was written as {record.file}"
