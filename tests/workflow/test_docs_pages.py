@@ -113,7 +113,7 @@ def check_transformer(workflow: TinyWorkflow) -> None:
 
     vocabulary = Words.read(workflow.results / "vocabulary/embedded/words.parquet")
     folder = workflow.results / "models/embedded/transformer/seed1"
-    model = saved.load(folder / "model.safetensors", vocabulary).eval()
+    model = saved.load(folder / "model.safetensors", vocabulary).system.eval()
     batch = ExampleDataset.open(workflow.results / "encoded/embedded/words/validation.arrow").batch(np.arange(4))
     with torch.no_grad():
         nll = model.likelihood(batch, torch.Generator()).nll

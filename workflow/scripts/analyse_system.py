@@ -29,7 +29,7 @@ def main(
     out: Path,
 ) -> None:
     keep_freed_memory()
-    system = saved.load(model, read_units(vocabulary)).to(choose_device(training.device))
+    system = saved.load(model, read_units(vocabulary)).system.to(choose_device(training.device))
     data = Data(
         vocabulary,
         {path.stem: path for path in encoded},

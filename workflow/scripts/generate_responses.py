@@ -29,14 +29,15 @@ def main(
 ) -> None:
     keep_freed_memory()
     units = read_units(vocabulary)
-    network = saved.load(model, units).to(choose_device(device))
+    trained = saved.load(model, units)
+    network = trained.system.to(choose_device(device))
     # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
     selections = [name for name in network.selections if split == "validation" or name != "oracle"]
     # of held-out splits alone: a training split is large, and its bound says as much
     samples = 0 if split == "train" else settings.importance_samples
     dataset, texts = ExampleDataset.open(encoded, reads), read_parquet(examples, EXAMPLES)
     table, metadata = respond(network, units, dataset, texts, settings, seed, selections, samples)
-    write_parquet(out, table, RESPONSES, metadata | {"converged": json.dumps(saved.converged(model))})
+    write_parquet(out, table, RESPONSES, metadata | {"converged": json.dumps(trained.converged)})
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ class Known(NamedTuple):
 class Kept(NamedTuple):
     """The training examples that are kept, which held-out examples are compared with."""
 
-    tokens: pa.Array  # (V) string
+    tokens: pa.Array | None  # (V) string; None where any token may stand, as `<unk>` takes its place
     texts: TrainingTexts | None  # None where every held-out example is kept
 
 
@@ -101,14 +101,20 @@ def filter_splits(
 
 @contextmanager
 def _kept(train: Path, settings: Filtering) -> Iterator[Kept]:
-    tokens = pa.array([], pa.string())
-    for batch in iter_parquet(train, EXAMPLES, ["context", "response"]):
-        tokens = pc.unique(pa.concat_arrays([tokens, *(flatten(side)[0] for side in batch.columns)]))
+    tokens = None if settings.unknown == "unk" else _tokens(train)
     if settings.held_out == "all":
         yield Kept(tokens, None)
         return
     with training_texts(train, train.with_name(f".{train.name}.duckdb")) as texts:
         yield Kept(tokens, texts)
+
+
+def _tokens(examples: Path) -> pa.Array:
+    """Collect the tokens of a file of `EXAMPLES`, each once: (V) string."""
+    tokens = pa.array([], pa.string())
+    for batch in iter_parquet(examples, EXAMPLES, ["context", "response"]):
+        tokens = pc.unique(pa.concat_arrays([tokens, *(flatten(side)[0] for side in batch.columns)]))
+    return tokens
 
 
 def filter_examples(
@@ -183,7 +189,7 @@ class _Rules:
         self._treatment = settings.unknown or "drop_example"
         self._known, self._frequent = (pa.concat_arrays([own.cast(pa.string()), _RESERVED]) for own in known)
         self._kept = None
-        if training is not None and self._treatment != "unk":
+        if training is not None and training.tokens is not None:
             self._kept = pa.concat_arrays([training.tokens.cast(pa.string()), _RESERVED])
             if self._treatment == "drop_token":
                 self._known = self._known.filter(pc.is_in(self._known, self._kept))

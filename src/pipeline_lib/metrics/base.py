@@ -91,6 +91,22 @@ class Metric(ABC):
         return items.answered or not cls.of_responses
 
 
+class MeanNats(Metric):
+    """The mean of what a model tells of each example, in nats; undefined for a system that does not tell it.
+
+    Attributes:
+        nats_of: the field of `items.ReferenceLikelihood`.
+    """
+
+    fewer_digits = 1
+    of_responses = False
+    nats_of: str
+
+    def __call__(self, items: Items) -> Score:
+        nats = None if items.likelihood is None else getattr(items.likelihood, self.nats_of)
+        return Score(None, None, items.n_examples) if nats is None else Score.of_items(items, nats)
+
+
 class RatioMetric(Metric):
     """A metric of the whole set that depends on its items only through sums, so it can be resampled by example.
 

@@ -97,7 +97,7 @@ class Items:
         return cls(vocabulary, columns[0], columns[1], columns[2], item)
 
     @classmethod
-    def from_table(cls, table: pa.Table, active_units: int | None = None, further: pa.Table | None = None) -> "Items":
+    def from_table(cls, table: pa.Table, further: pa.Table | None = None) -> "Items":
         """Read rows of `schemas.responses`.
 
         Args:
@@ -126,7 +126,7 @@ class Items:
         plain = cls.of(table["context"], references, table["response"].fill_null(""))
         groups, labels = _groups(table["group"]), _groups(table["label"])
         known = replace(plain, likelihood=likelihood, group=groups, label=labels, example=_examples(table))
-        return replace(known, answered=_answered(table), active_units=active_units)
+        return replace(known, answered=_answered(table))
 
     def __len__(self) -> int:
         return len(self.responses)

@@ -94,7 +94,7 @@ def score_file(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
     metadata = parquet_metadata(responses)
-    units = metadata.get("active_units") if only is None else None
+    units = int(metadata["active_units"]) if only is None and "active_units" in metadata else None
     converged = {"true": True, "false": False}.get(metadata.get("converged", ""))
     if only is not None:
         part = read_parquet(only, EXAMPLES, ["example_id"])["example_id"].combine_chunks()
@@ -104,8 +104,7 @@ def score_file(
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
         _check_examples(chosen, responses)
-        items = Items.from_table(chosen, None if units is None else int(units), further)
-        items = replace(items, converged=converged)
+        items = replace(Items.from_table(chosen, further), active_units=units, converged=converged)
         scores = [_score(metric, items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
         rows += [

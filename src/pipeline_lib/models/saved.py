@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -11,7 +12,7 @@ from pipeline_lib.models.system import System, create
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 from pipeline_lib.text.units import Units
 
-CONVERGED = "converged"
+_CONVERGED = "converged"  # beside the keys of the description
 
 
 def build(description: Description, units: Units) -> System:
@@ -21,17 +22,19 @@ def build(description: Description, units: Units) -> System:
 
 def save(path: Path, weights: dict[str, Tensor], description: Description, converged: bool | None = None) -> None:
     """Write weights and description as one safetensors file, with whether the training had come to rest, if known."""
-    told = {} if converged is None else {CONVERGED: converged}
     # one entry: safetensors writes several in any order, and equal models would differ in their bytes
-    save_tensors(path, weights, {"description": json.dumps(json.loads(description.model_dump_json()) | told)})
+    told = description.model_dump(mode="json") | {_CONVERGED: converged}
+    save_tensors(path, weights, {"description": json.dumps(told)})
 
 
-def converged(path: Path) -> bool | None:
-    """Read whether the training had come to rest, as `save` was told; None if it was not."""
-    return json.loads(load_tensors(path)[1]["description"]).get(CONVERGED)
+class Trained(NamedTuple):
+    """What a model file holds: the system, and whether its training had come to rest; None if nobody knew."""
+
+    system: System
+    converged: bool | None
 
 
-def load(path: Path, units: Units) -> System:
+def load(path: Path, units: Units) -> Trained:
     """Read what `save` wrote.
 
     Raises:
@@ -40,9 +43,9 @@ def load(path: Path, units: Units) -> System:
     weights, metadata = load_tensors(path)
     try:
         told = json.loads(metadata.get("description", ""))
-        told.pop(CONVERGED, None)
+        converged = told.pop(_CONVERGED)
         description = Description.model_validate(told)
-    except (ValueError, AttributeError) as error:  # a ValidationError is a ValueError
+    except (ValueError, LookupError, TypeError, AttributeError) as error:  # a ValidationError is a ValueError
         raise PipelineError(
             f"the file does not say what network its weights are of: {' '.join(str(error).split())}",
             where=path,
@@ -51,7 +54,7 @@ def load(path: Path, units: Units) -> System:
         ) from error
     model = build(description, units)
     load_weights(model, weights, path)
-    return model
+    return Trained(model, converged)
 
 
 def start_from(model: System, path: Path) -> None:

@@ -356,15 +356,12 @@ class SepaCVAE(CVAE):
         winner = self._score_copies(batch, noise).best()
         context = self._encode_marked(batch, winner)
         of_winner = noise[torch.arange(len(batch), device=winner.device), winner]
-        own, foreign = (
-            self._states_nll(batch, self._infer(context, self.encode_response(each), of_winner).condition)
+        posteriors = (
+            Gaussian.of(self.recognition(torch.cat([context, self.encode_response(each)], -1)))
             for each in (batch, replace(batch, response=others))
         )
+        own, foreign = (self.reconstruction(batch, context, each.sample(of_winner))["nll"] for each in posteriors)
         return foreign - own
-
-    def _states_nll(self, batch: Batch, condition: Tensor) -> Tensor:
-        states, targets = self._states(batch.response, condition)
-        return sum_by_example(projection.likelihood(states, self.decoder.output, targets), batch.response.lengths)
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         """Enumerate the groups (uniform prior), with ``samples`` draws of z for each."""

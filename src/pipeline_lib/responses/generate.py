@@ -40,7 +40,7 @@ def respond(
     Args:
         dataset: the examples to answer.
         texts: `EXAMPLES`, the same in words.
-        importance_samples: draws of z for the importance-weighted likelihood; 0: it is not estimated.
+        importance_samples: as `measure` takes them.
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
     Returns:
         (`RESPONSES`, one sample after the other, each in the order of ``texts``; metadata with `active_units` where

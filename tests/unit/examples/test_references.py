@@ -85,7 +85,7 @@ def test_metrics_hold_a_response_against_all_references_and_say_so(tmp_path: Pat
     expected = Items.of(CONTEXTS, several, answers)
     assert (
         expected.matches.numerators.tolist()
-        == Items.from_table(pa.table(columns, schema=RESPONSES), None, further).matches.numerators.tolist()
+        == Items.from_table(pa.table(columns, schema=RESPONSES), further).matches.numerators.tolist()
     )
     assert (
         per_item["BLEU-2"].to_pylist()[0] > score_file(responses, None, names, Metrics(), 1)[1]["BLEU-2"].to_pylist()[0]

@@ -32,7 +32,7 @@ def test_a_saved_model_is_built_again_with_its_class_options_sizes_and_weights(t
     model = saved.build(BOW, UNITS)
     saved.save(tmp_path / "model.safetensors", model.state_dict(), BOW)
     torch.manual_seed(8)  # what is built first has other weights
-    again = saved.load(tmp_path / "model.safetensors", UNITS)
+    again = saved.load(tmp_path / "model.safetensors", UNITS).system
     assert type(again) is CVAE
     assert again.bow is not None
     assert again.latent == NETWORK.latent

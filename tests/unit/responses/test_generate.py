@@ -116,7 +116,7 @@ def test_a_saved_model_answers_as_it_did_before(corpus, tmp_path):
     path, options = SYSTEMS["cvae_bow"]
     description = saved.Description(model=path, options=options, network=NETWORK)
     saved.save(tmp_path / "model.safetensors", model.state_dict(), description)
-    again = saved.load(tmp_path / "model.safetensors", vocabulary)
+    again = saved.load(tmp_path / "model.safetensors", vocabulary).system
     settings = GreedySettings(max_length=6)
     one, other = (responded(m, corpus, settings, ["none"], importance_samples=0)[0] for m in (model, again))
     assert one.equals(other)
