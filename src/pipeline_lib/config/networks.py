@@ -6,6 +6,8 @@ from pydantic import Field
 
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 
+Direction = Literal["left_to_right", "right_to_left"]  # in which a decoder emits the words of a sentence
+
 
 class Sizes(Settings):
     """The sizes that every network has."""

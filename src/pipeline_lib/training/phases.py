@@ -19,6 +19,7 @@ class TrainedPhase:
 
     def __init__(self, phase: Phase, settings: Optimiser, updates: int) -> None:
         self.name, self.objective, self.fresh, self.updates = phase.name, phase.objective, phase.fresh, updates
+        self.repeated = phase.repeated
         self.since, self.until = phase.since, phase.until
         self.parameters = [p for p in (*phase.parameters, *phase.shared) if p.requires_grad]
         self.optimiser: torch.optim.Optimizer = _KINDS[settings.kind](
@@ -32,7 +33,7 @@ class TrainedPhase:
 
     @property
     def batches(self) -> int:
-        """How many batches it draws in a round."""
+        """How many batches it draws in a round in which it does not repeat its updates."""
         return self.updates - (not self.fresh)
 
     def rate(self, epoch: float) -> float:

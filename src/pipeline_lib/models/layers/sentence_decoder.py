@@ -4,13 +4,11 @@ B sentences, T steps, E embedding size, H hidden units, Z latent size, V units. 
 a decoder from right to left emits the last word first. Only `Steps` show its own order, in which `turned` puts words.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from pipeline_lib.compute.precision import at_least_float32
-from pipeline_lib.config.networks import LanguageModel
+from pipeline_lib.config.networks import Direction, LanguageModel
 from pipeline_lib.decoding.steps import word_lengths
 from pipeline_lib.examples.batch import Response
 from pipeline_lib.models.layers import projection
@@ -18,8 +16,6 @@ from pipeline_lib.models.layers.dropping import dropout, keep_words
 from pipeline_lib.models.layers.lstm import LSTM, State
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.text.units import Units
-
-Direction = Literal["left_to_right", "right_to_left"]
 
 
 class SentenceDecoder(nn.Module):
