@@ -23,6 +23,7 @@ from pipeline_lib.compute.sharing import mean, normal
 from pipeline_lib.config.networks import Direction, LanguageModel, Sizes
 from pipeline_lib.config.settings import Fraction, Settings
 from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.layers.distributions import Gaussian, free_bits, importance_estimate, kl_by_unit
 from pipeline_lib.models.layers.lstm import LSTM, State
@@ -92,11 +93,22 @@ class CodedSentences(System):
 
     def __init__(self, units: Units, network: LanguageModel, options: DecoderOptions) -> None:
         super().__init__(units, network, options)
-        self.latent = network.latent
+        self.latent = self._size_of_z(network)
         self.encoder = LSTM(network.embedding, network.hidden)
-        self.recognition = nn.Linear(network.hidden, self.numbers_of_a_dimension * network.latent)
-        self.initial = nn.Linear(network.latent, 2 * network.hidden)
-        self.decoder = SentenceDecoder(units, network, options.keep, options.direction, network.z_input)
+        self.recognition = nn.Linear(network.hidden, self.numbers_of_a_dimension * self.latent)
+        self.initial = nn.Linear(self.latent, 2 * network.hidden)
+        beside = self.latent if network.z_input else 0
+        self.decoder = SentenceDecoder(units, network, options.keep, options.direction, beside)
+
+    def _size_of_z(self, network: LanguageModel) -> int:
+        if network.latent is None:
+            raise PipelineError(
+                f"{type(self).__name__} has a latent variable, and its network none",
+                where="network.latent of the system",
+                expected="a number of dimensions",
+                remedy="give it one; null is for systems without a latent variable, such as RNNLM",
+            )
+        return network.latent
 
     def recognised(self, batch: Batch) -> Tensor:
         """Read sentences from left to right: (B, Z), or (B, 2Z) for a Gaussian."""

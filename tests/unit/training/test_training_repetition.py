@@ -21,7 +21,7 @@ REPEATED = Repeated("mutual_information", window=WINDOW, most=MOST)
 SETTINGS = Training(
     batch_size=4,
     epochs=3,
-    optimiser=Optimiser(learning_rate=0.03),
+    optimiser=Optimiser(kind="fused_adam", learning_rate=0.03),
     annealing=NoAnnealing(kind="none"),
     validate_every=4,
     checkpoint_every=2,

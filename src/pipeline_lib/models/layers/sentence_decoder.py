@@ -23,18 +23,21 @@ class SentenceDecoder(nn.Module):
 
     A standard decoder reads the word before, which in training becomes ``<unk>`` with probability 1 - ``keep``. With
     ``keep`` 0 it is inputless: it reads ``<unk>`` at every step, the first included, in training, scoring and decoding.
+
+    Args:
+        beside: components of z that it reads with every word.
     """
 
     def __init__(
-        self, units: Units, network: LanguageModel, keep: float, direction: Direction, reads_z: bool = False
+        self, units: Units, network: LanguageModel, keep: float, direction: Direction, beside: int = 0
     ) -> None:
         super().__init__()
         self.direction = direction
         self.ids, self.keep, self.rate = units.ids, keep, network.dropout
         self.embedding = nn.Embedding(len(units), network.embedding)  # the dictionary of Figure 1, an encoder's too
-        self.lstm = LSTM(network.embedding + (network.latent if reads_z else 0), network.hidden)
+        self.lstm = LSTM(network.embedding + beside, network.hidden)
         self.output = nn.Linear(network.hidden, len(units))
-        self.reads_z = reads_z
+        self.reads_z = beside > 0
 
     @property
     def inputless(self) -> bool:
