@@ -17,6 +17,8 @@ from pipeline_lib.files.formats import read_parquet
 TABLE = "results/sentence_vae/tables/table2.csv"
 FIGURE = "results/sentence_vae/figures/grammar/figure2.svg"
 SYSTEMS = ("truth", "rnnlm", "vae", "pieces")
+PAPERS_SYSTEMS = ("rnnlm", "vae", "rnnlm_inputless", "vae_inputless")
+BOOKS_SYSTEMS = ("rnnlm", "vae", "autoencoder")
 LETTERS = string.ascii_lowercase + ".,?!'-"
 
 
@@ -94,3 +96,27 @@ def test_the_figure_shows_the_weight_and_the_kl_of_every_validation(run):
         assert recorded
         for step, value in recorded.items():
             assert shown[quantity, step] == pytest.approx(value)
+
+
+@pytest.mark.parametrize(
+    ("preset", "targets", "trained"),
+    [
+        (
+            "published",
+            ["results/paper/sentence_vae_ptb/tables/table2.csv"],
+            {f"train_model {name} {seed}" for name in PAPERS_SYSTEMS for seed in (1, 2, 3)},
+        ),
+        (
+            "published_novels",
+            [
+                f"results/paper/sentence_vae_novels/models/novels/{name}/seed1/model.safetensors"
+                for name in BOOKS_SYSTEMS
+            ],
+            {f"train_model {name} 1" for name in BOOKS_SYSTEMS},
+        ),
+    ],
+)
+def test_the_published_sizes_are_planned_without_their_corpora(run, preset, targets, trained):
+    planned = run.planned(*targets, "--config", "paper=sentence_vae", f"preset={preset}")
+    assert {job for job in planned if job.startswith("train_model")} == trained
+    assert any(job.startswith("download_corpus") for job in planned)

@@ -338,9 +338,10 @@ def test_a_file_that_was_laid_over_the_configuration_names_the_preset_that_it_is
     [named] = [
         preset
         for preset in presets(ROOT)
-        if f"make table2 PRESET={preset.name}" in caught.value.expected.split(", or ")
+        if preset.paper == "sepacvae"  # another paper's command says PAPER=
+        and f"make table2 PRESET={preset.name}" in caught.value.expected.split(", or ")
     ]
-    assert named.paper == "sepacvae"
+    assert named.results
     assert caught.value.where == str(file)
 
 

@@ -1,12 +1,14 @@
 """Mistakes in an overlay are found before anything runs, with file, key, value and the nearest valid one."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from pipeline_lib.config.loading import layers_of_run, load, place_of, read_yaml
 from pipeline_lib.config.run import Config
-from pipeline_lib.config.unusual import unusual
+from pipeline_lib.config.training import Optimiser
+from pipeline_lib.config.unusual import USUAL_RATES, unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.runs.checks import check_responses, check_run
 from unit.refusals import refusal
@@ -229,6 +231,10 @@ def test_an_unusual_learning_rate_is_allowed_with_a_warning_that_gives_the_usual
 
 def test_the_presets_rates_are_usual(overlay):
     assert list(unusual(overlay.read("training: {optimiser: {kind: sgd, learning_rate: 1.0}}"), lambda *keys: "")) == []
+
+
+def test_every_kind_of_optimiser_has_a_usual_range():
+    assert set(USUAL_RATES) == set(get_args(Optimiser.model_fields["kind"].annotation))
 
 
 # --- responses made elsewhere ----------------------------------------------------------------------------------------

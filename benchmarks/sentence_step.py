@@ -1,0 +1,153 @@
+"""A training step of the sentence systems against a plain implementation, at the size of a public one for the PTB.
+
+Embeddings of 300, LSTMs of 256, z of 16 dimensions, batch 32, 9,900 words; sentence lengths drawn like those of the
+Penn Treebank (gamma, mean 21, at most 82 words). `plain` is the obvious program: batches as they come, padded to their
+longest sentence, all padding projected to the vocabulary, log_softmax over all logits at once, packed sequences,
+torch's Adam as it is by default, no tuning of the allocator. Each form runs in processes of its own, the forms in turn,
+so that a drift of the machine's speed meets both; about two minutes.
+
+    python benchmarks/sentence_step.py
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import torch
+from measure import Run, head, python, row
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from pipeline_lib.compute.device import keep_freed_memory, seeded
+from pipeline_lib.compute.ranks import Ranks
+from pipeline_lib.config.networks import LanguageModel
+from pipeline_lib.config.training import Optimiser, Training
+from pipeline_lib.examples.batch import Batch
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.examples.order import BatchOrder
+from pipeline_lib.models.system import create
+from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.text.words import Words
+from pipeline_lib.training.phases import trained_phases
+
+VOCABULARY, BATCH, LONGEST = 9_900, 32, 82
+EMBEDDING, HIDDEN, LATENT, KEEP = 300, 256, 16, 0.62
+STEPS, ROUNDS = 12, 3
+SYSTEMS = ("RNNLM", "SentenceVAE")
+FORMS = ("ours", "plain")
+
+Step = Callable[[Batch, int], None]
+
+
+class Plain(nn.Module):
+    """The RNNLM, or with ``latent`` the VAE, as one would write it down."""
+
+    def __init__(self, latent: bool, unknown: int) -> None:
+        super().__init__()
+        self.latent, self.unknown = latent, unknown
+        self.embedding = nn.Embedding(VOCABULARY, EMBEDDING)
+        if latent:
+            self.encoder = nn.LSTM(EMBEDDING, HIDDEN, batch_first=True)
+            self.mean, self.log_variance = nn.Linear(HIDDEN, LATENT), nn.Linear(HIDDEN, LATENT)
+            self.initial = nn.Linear(LATENT, 2 * HIDDEN)
+        self.decoder = nn.LSTM(EMBEDDING, HIDDEN, batch_first=True)
+        self.output = nn.Linear(HIDDEN, VOCABULARY)
+
+    def loss(self, batch: Batch) -> Tensor:
+        response, state, kl = batch.response, None, torch.zeros(())
+        if self.latent:
+            words = response.words
+            read = pack_padded_sequence(self.embedding(words.ids), words.lengths, True, enforce_sorted=False)
+            last = self.encoder(read)[1][0][-1]
+            mean, log_variance = self.mean(last), self.log_variance(last)
+            z = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+            kl = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()
+            h, c = self.initial(z).unsqueeze(0).chunk(2, -1)
+            state = h.contiguous(), c.contiguous()
+        shown = response.inputs.clone()
+        shown[torch.rand(shown.shape) >= KEEP] = self.unknown
+        read = pack_padded_sequence(self.embedding(shown), response.lengths, True, enforce_sorted=False)
+        hidden = pad_packed_sequence(self.decoder(read, state)[0], batch_first=True)[0]
+        log_p = F.log_softmax(self.output(hidden), -1)
+        targets = response.targets[:, : hidden.shape[1]]
+        nll = F.nll_loss(log_p.view(-1, VOCABULARY), targets.reshape(-1), ignore_index=0, reduction="sum")
+        return (nll + kl) / len(response.lengths)
+
+
+def sentences(random: np.random.Generator, n: int) -> ExampleDataset:
+    lengths = random.gamma(4.3, 4.9, n).round().clip(1, LONGEST).astype(np.int64)
+    starts = np.concatenate([[0], lengths.cumsum()])
+    nothing = Ragged(np.empty(0, np.int32), np.zeros(n + 1, np.int64))
+    return ExampleDataset(nothing, Ragged(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts))
+
+
+def ours(system: str) -> Step:
+    """Make the step of a training job: objective, gradient, clipping, fused Adam."""
+    keep_freed_memory()  # as the training script does
+    ids = range(VOCABULARY)
+    vectors = pa.nulls(VOCABULARY, pa.list_(pa.float32()))
+    words = Words(pa.table({"token_id": ids, "token": [str(i) for i in ids], "vector": vectors}))
+    sizes = LanguageModel(embedding=EMBEDDING, hidden=HIDDEN, latent=LATENT)
+    model = create(f"pipeline_lib.models.sentence_vae:{system}", {"keep": KEEP}, words, sizes)
+    [phase] = trained_phases(model, Training(optimiser=Optimiser(kind="fused_adam")))
+    ranks = Ranks()
+
+    def step(batch: Batch, number: int) -> None:
+        noise = seeded(torch.device("cpu"), 0, number)
+        phase.update(phase.objective(batch, 0.5, noise).loss, 0.0, ranks)
+
+    return step
+
+
+def plain(system: str) -> Step:
+    model = Plain(system == "SentenceVAE", unknown=1)
+    optimiser = torch.optim.Adam(model.parameters(), 1e-3)
+
+    def step(batch: Batch, number: int) -> None:
+        optimiser.zero_grad()
+        model.loss(batch).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimiser.step()
+
+    return step
+
+
+def tokens_per_second(system: str, form: str) -> float:
+    """Measure a form on the same sentences, after a warm-up."""
+    torch.set_num_threads(2)
+    torch.manual_seed(0)
+    data = sentences(np.random.default_rng(0), BATCH * 100)
+    order = BatchOrder(data, BATCH, bucket_batches=50 if form == "ours" else 1, seed=0)
+    step = ours(system) if form == "ours" else plain(system)
+    for number in range(3):
+        step(data.batch(order.rows(number)), number)
+    started, tokens = time.perf_counter(), 0
+    for number in range(3, 3 + STEPS):
+        rows = order.rows(number)
+        step(data.batch(rows), number)
+        tokens += data.targets(rows)
+    return tokens / (time.perf_counter() - started)
+
+
+def main() -> None:
+    head("sentence systems, batch 32, 2 threads", "tokens/s", "times plain", "peak MiB")
+    for system in SYSTEMS:
+        found: dict[str, list[Run]] = {form: [] for form in FORMS}
+        for _ in range(ROUNDS):
+            for form in FORMS:
+                found[form].append(python(__file__, system, form))
+        speed = {form: statistics.mean(float(run.output) for run in runs) for form, runs in found.items()}
+        for form in FORMS:
+            peak = max(run.peak for run in found[form])
+            row(f"{system}, {form}", f"{speed[form]:,.0f}", f"{speed[form] / speed['plain']:.2f}", f"{peak:.0f}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        print(tokens_per_second(sys.argv[1], sys.argv[2]))  # of one form, in this process
+    else:
+        main()
