@@ -60,13 +60,12 @@ def _of_step(
 @contextmanager
 def _plain_layers() -> Iterator[None]:
     """Compute recurrent layers by torch's own products: those of libraries are hidden from the counter."""
-    before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
+    before, *_ = torch.backends.mkldnn.set_flags(False, _fp32_precision=None)
     try:
         with torch.backends.cudnn.flags(enabled=False):
             yield
     finally:
-        torch.backends.mkldnn.enabled = before
+        torch.backends.mkldnn.set_flags(before, _fp32_precision=None)
 
 
 def matrix_peak(device: torch.device, precision: str) -> float:
