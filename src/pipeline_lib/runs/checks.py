@@ -133,7 +133,7 @@ def check_exact_rows(config: Config, place: Place) -> None:
             raise PipelineError(
                 f"the table {table} has the row {exact[0]!r}, and the distribution of {unknown[0]!r} is not known",
                 where=place(["rows"], ["tables", table, "systems"]),
-                expected="a generated corpus, with the windows and the tokeniser of the catalogue (config/corpora.yaml)",
+                expected="a generated corpus, with windows and tokeniser as in config/corpora.yaml",
                 remedy=f"leave {exact[0]!r} out of `rows:` or of the table's `systems:`",
             )
 
