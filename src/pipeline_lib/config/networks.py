@@ -6,6 +6,8 @@ from pydantic import Field
 
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 
+Direction = Literal["left_to_right", "right_to_left"]  # in which a decoder emits the words of a sentence
+
 
 class Sizes(Settings):
     """The sizes that every network has."""
@@ -36,7 +38,9 @@ class LanguageModel(Sizes):
     )
     embedding: Positive = Field(default=256, description="components of a word's embedding, shared by both sides")
     hidden: Positive = Field(default=256, description="LSTM units of the encoder and of the decoder")
-    latent: Positive = Field(default=16, description="dimensions of the latent variable z")
+    latent: Positive | None = Field(
+        default=16, description="dimensions of the latent variable z; null: none, of a system without one"
+    )
     dropout: Fraction = Field(default=0.0, description="share of the decoder's inputs and outputs that are dropped")
     z_input: bool = Field(default=False, description="true: the decoder also reads z with every word")
 

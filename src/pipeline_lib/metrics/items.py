@@ -33,6 +33,7 @@ class ReferenceLikelihood:
     group_nats: np.ndarray | None = None  # what naming the group adds to kl
     context_use: np.ndarray | None = None  # lost of the bound when contexts are permuted
     z_use: np.ndarray | None = None  # lost of the reconstruction with z of another response
+    mutual_information: np.ndarray | None = None  # log q(z | reference) - log q(z)
     chosen: bool = False  # nll and kl are those of one of several groups, chosen with the reference; bound is of all
 
     @property
@@ -120,6 +121,7 @@ class Items:
             group_nats=nats("group_nats"),
             context_use=nats("context_use"),
             z_use=nats("z_use"),
+            mutual_information=nats("mutual_information"),
             chosen=_has_groups(table),
         )
         references = table["reference"] if further is None else _with_further(table, further)

@@ -96,7 +96,8 @@ class _Projection(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_nll: Tensor, d_expected: Tensor | None) -> tuple[Tensor | None, ...]:
         rows, weight, bias, targets, embeddings, vectors, normaliser = ctx.saved_tensors
-        d_weight, d_bias, d_rows = torch.zeros_like(weight), torch.zeros_like(bias), torch.empty_like(rows)
+        d_weight = d_bias = None
+        d_rows = torch.empty_like(rows)
         narrow = weight.to(ctx.product)
         # gradient of a logit: p_v * (d_expected . e_v + level), less d_nll at the target
         level = d_nll.unsqueeze(1)
@@ -105,19 +106,25 @@ class _Projection(torch.autograd.Function):
         with torch.autocast(rows.device.type, enabled=False):
             at_once = _rows_at_once(len(weight), _LOGITS_AT_ONCE)
             for part in (slice(start, start + at_once) for start in range(0, len(rows), at_once)):
-                probabilities = ctx.kept
+                probabilities, ctx.kept = ctx.kept, None  # overwritten: a second backward pass computes them again
                 if probabilities is None:
                     probabilities = _logits(rows[part], weight, bias, ctx.product).sub_(normaliser[part]).exp_()
                 if d_expected is None:
-                    d_logits = probabilities * level[part]
+                    d_logits = probabilities.mul_(level[part])
                 else:
                     d_logits = torch.addmm(level[part], d_expected[part], embeddings.t()).mul_(probabilities)
                 d_logits.scatter_add_(1, targets[part].unsqueeze(1), -d_nll[part].unsqueeze(1))
-                d_bias += d_logits.sum(0)
+                if ctx.needs_input_grad[2]:
+                    d_bias = _added(d_bias, d_logits.sum(0))
                 d_logits = d_logits.to(ctx.product)
                 d_rows[part] = d_logits @ narrow
-                d_weight += d_logits.t() @ rows[part].to(ctx.product)
+                if ctx.needs_input_grad[1]:  # not where a phase trains an encoder alone
+                    d_weight = _added(d_weight, (d_logits.t() @ rows[part].to(ctx.product)).to(weight.dtype))
         return d_rows, d_weight, d_bias, None, None
+
+
+def _added(total: Tensor | None, part: Tensor) -> Tensor:
+    return part if total is None else total.add_(part)
 
 
 def _logits(rows: Tensor, weight: Tensor, bias: Tensor, product: torch.dtype) -> Tensor:
