@@ -16,6 +16,7 @@ from pipeline_lib.files.formats import read_parquet
 
 TABLE = "results/sentence_vae/tables/table2.csv"
 FIGURE = "results/sentence_vae/figures/grammar/figure2.svg"
+JUDGED = "results/sentence_vae/analyses/grammar/vae/seed1/judged.parquet"
 SYSTEMS = ("truth", "rnnlm", "vae", "pieces")
 LETTERS = string.ascii_lowercase + ".,?!'-"
 
@@ -77,6 +78,12 @@ def test_each_system_reads_the_examples_in_its_own_units(run):
     }
     answers = read_parquet(folder / "responses/grammar/pieces/seed1/test.parquet")["response"].to_pylist()
     assert not any("#" in text or "[" in text for text in answers)
+
+
+def test_the_judge_of_an_analysis_is_trained_with_a_seed_of_its_own(run):
+    declared = {"judged": {"kind": "latents", "judge": {"system": "rnnlm", "seed": 7}}}
+    jobs = run.planned(JUDGED, "--config", "paper=sentence_vae", changes={"seeds": [1], "analyses": declared})
+    assert {job for job in jobs if "rnnlm" in job} == {"train_model rnnlm 7"}
 
 
 def test_the_figure_shows_the_weight_and_the_kl_of_every_validation(run):

@@ -67,7 +67,15 @@ CORPORA = list(
     )
 )
 VECTORS_SCORED = needs_vectors(CONFIG.metrics_shown)
-SEEDS = list(dict.fromkeys([*CONFIG.seeds, *(seed for sweep in CONFIG.sweeps.values() for seed in sweep.seeds)]))
+SEEDS = list(
+    dict.fromkeys(
+        [
+            *CONFIG.seeds,
+            *(seed for sweep in CONFIG.sweeps.values() for seed in sweep.seeds),
+            *(analysis.judge.seed for analysis in CONFIG.analyses.values() if analysis.judge),
+        ]
+    )
+)
 SYSTEMS = CONFIG.systems
 TRAINED = list(CONFIG.trainable)
 FUNCTIONS = [name for name, system in SYSTEMS.items() if system.function]

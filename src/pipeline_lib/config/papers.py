@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline_lib.config.ratings import Questions
-from pipeline_lib.config.settings import Distinct, Name, Positive, Settings
+from pipeline_lib.config.settings import Distinct, Name, Positive, Seed, Settings
 from pipeline_lib.config.systems import SystemSettings
 
 Split = Literal["train", "validation", "test"]
@@ -165,11 +165,21 @@ class FigureSpec(Settings):
     options: dict[str, Any] = Field(default={}, description="the kind's own options")
 
 
+class Judge(Settings):
+    """A trained system that an analysis reads beside the one that it is about."""
+
+    system: Name = Field(description="a trained system of the paper, such as a language model that scores texts")
+    seed: Seed = Field(description="the run of it; none of `seeds:`, so that nothing is judged by itself")
+
+
 class AnalysisSpec(Settings):
     """Something computed from a corpus or from a trained system, beside its scores."""
 
     kind: Name = Field(description="module of pipeline_lib.analyses that computes it")
     of: Name | None = Field(default=None, description="another analysis, which this one continues; null: none")
+    judge: Judge | None = Field(
+        default=None, description="a further system, trained on the same corpus, that it reads; null: none"
+    )
     options: dict[str, Any] = Field(default={}, description="the kind's own options")
 
 

@@ -15,7 +15,16 @@ from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.config.layout import Description, Layout, Stages
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
-from pipeline_lib.config.papers import CountTable, Paper, RatingTable, ScoreTable, SettingTable, TextTable, whole_of
+from pipeline_lib.config.papers import (
+    CountTable,
+    Judge,
+    Paper,
+    RatingTable,
+    ScoreTable,
+    SettingTable,
+    TextTable,
+    whole_of,
+)
 from pipeline_lib.config.ratings import Study
 from pipeline_lib.config.report import Report
 from pipeline_lib.config.rows import figures_of_rows, sweeps_of_rows, tables_of_rows
@@ -90,6 +99,8 @@ class Config(Paper):
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
         for name, analysis in self.analyses.items():
             _check_names(f"analyses.{name}.of", [analysis.of] if analysis.of else (), "analysis", self.analyses)
+            if analysis.judge is not None:
+                self._check_judge(f"analyses.{name}.judge", analysis.judge)
         for name, system in self.trainable.items():
             first = [system.starts_from] if system.starts_from else ()
             _check_names(f"systems.{name}.starts_from", first, "trained system", self.trainable)
@@ -106,6 +117,13 @@ class Config(Paper):
             _check_names(f"analyses.{name}.options.source", [sweep.source], "generated source", generated)
             _check_names(f"analyses.{name}.options.systems", sweep.systems, "trained system", self.trainable)
         return self
+
+    def _check_judge(self, where: str, judge: Judge) -> None:
+        _check_names(f"{where}.system", [judge.system], "trained system", self.trainable)
+        if self.systems[judge.system].reads:
+            raise ValueError(f"{where}.system: {judge.system!r} has `reads:`; a judge is given texts alone")
+        if judge.seed in self.seeds:
+            raise ValueError(f"{where}.seed: {judge.seed} is one of `seeds:`; a judge is none of the runs it judges")
 
     def _check_labels(self) -> None:
         """Check that no two rows of a table would have one name."""

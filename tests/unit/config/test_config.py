@@ -62,6 +62,10 @@ def table(**changes: Any) -> dict[str, Any]:
     return {"tables": {"table2": values()["tables"]["table2"] | changes}}
 
 
+def judge(**named: Any) -> dict[str, Any]:
+    return {"analyses": {"nll": {"kind": "latents", "judge": named}}}
+
+
 def fault(changes: dict[str, Any]) -> PipelineError:
     with pytest.raises(PipelineError) as caught:
         read(values(**changes))
@@ -154,6 +158,17 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
             "",
         ),
         (system(starts_from="seq2seq"), "systems.seq2seq.starts_from: a circle, seq2seq from seq2seq", ""),
+        (
+            judge(system="seq", seed=9),
+            "analyses.nll.judge.system: no trained system 'seq'; did you mean 'seq2seq'?",
+            "",
+        ),
+        (judge(system="seq2seq", seed=1), "analyses.nll.judge.seed: 1 is one of `seeds:`; a judge is none of", ""),
+        (
+            judge(system="seq2seq", seed=9) | system(reads={"group": "clusters/kmeans"}),
+            "analyses.nll.judge.system: 'seq2seq' has `reads:`; a judge is given texts alone",
+            "",
+        ),
         ({"units": {"kind": "pieces"}}, "units: `kind: pieces` needs `pieces:`", "units"),
         (system(units="pieces"), "no list of word pieces for corpus 'small'", "`units: {pieces: <file>}`"),
         ({"training": {"annealing": {"steps": 9}}}, "training.annealing: Unable to extract tag", "'steps': 9"),
