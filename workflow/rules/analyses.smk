@@ -32,6 +32,13 @@ def judge_of(wildcards):
     ]
 
 
+def grammar_of(wildcards):
+    """Return the grammar of a corpus of generated sentences in a list, as JSON; an empty list for any other corpus."""
+    source = CONFIG.sources[wildcards.corpus]
+    is_known = source.reader == "grammar" and source.has_known_distribution
+    return [source.grammar.model_dump_json()] if is_known else []
+
+
 def code_of_analysis(wildcards):
     """Return the fingerprint of an analysis with the system that it is about, and the one that it reads beside it."""
     judge = CONFIG.analyses[wildcards.analysis].judge
@@ -70,11 +77,12 @@ rule analyse_system:
         options=options_of_analysis,
         reads=reads_of,
         training=training_of,
+        grammar=grammar_of,
         code=code_of_analysis,
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
         "--summary {input.summary:q} --vocabulary {input.vocabulary:q} --encoded {input.encoded:q} "
-        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --judge {input.judge:q} --training {params.training:q} "
+        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --judge {input.judge:q} --grammar {params.grammar:q} --training {params.training:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 

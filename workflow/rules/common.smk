@@ -22,6 +22,7 @@ from pipeline_lib.metrics.suite import needs_vectors
 from pipeline_lib.runs.checks import check_responses, check_run
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.stage.fingerprint import stage_fingerprint
+from pipeline_lib.stage.kinds import kinds as kinds_of
 from pipeline_lib.stage.kinds import module_of as module_of_kind
 from pipeline_lib.stage.options import ANALYSES, FIGURES
 from pipeline_lib.training.state import forget_finished

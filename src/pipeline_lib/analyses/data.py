@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.training import Training
 
 if TYPE_CHECKING:  # planning a run imports this module, and torch would double the time of its start
@@ -32,3 +33,4 @@ class Data:
     training: Training
     steps: int  # that the system was trained for
     judge: Judge | None = None  # the system that `judge:` of the analysis names
+    grammar: Grammar | None = None  # of a corpus of generated sentences

@@ -121,6 +121,27 @@ class TextTable(TableSpec):
     from_: Name = Field(alias="from", description="the analysis that makes them")
 
 
+class DecodedTable(TableSpec):
+    """Texts that systems decoded from points of their latent spaces."""
+
+    kind: Literal["decoded"] = Field(description="decoded: texts from points of the latent spaces of systems")
+    from_: Name = Field(
+        alias="from", description="the analysis that makes them, of kind paths, prior_samples or reconstructions"
+    )
+    shown: Positive = Field(default=3, description="paths, samples or sentences that are printed; the CSV has all")
+    beside: Name | None = Field(
+        default=None,
+        description="another table of this kind: the share of grammatical texts of its systems is compared with "
+        "this one's; null: none",
+    )
+
+    @model_validator(mode="after")
+    def _names_its_systems(self) -> "DecodedTable":
+        if self.systems is None:
+            raise ValueError("`systems:` is missing; not every system has a latent space, so the table must name them")
+        return self
+
+
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -141,7 +162,8 @@ class CostTable(TableSpec):
 
 
 AnyTable = Annotated[
-    CountTable | ScoreTable | TextTable | RatingTable | SettingTable | CostTable, Field(discriminator="kind")
+    CountTable | ScoreTable | TextTable | DecodedTable | RatingTable | SettingTable | CostTable,
+    Field(discriminator="kind"),
 ]
 
 

@@ -17,6 +17,7 @@ from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
 from pipeline_lib.config.papers import (
     CountTable,
+    DecodedTable,
     Judge,
     Paper,
     RatingTable,
@@ -92,8 +93,10 @@ class Config(Paper):
         for name, table in self.tables.items():
             _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
             _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
-            if isinstance(table, ScoreTable | TextTable) and table.from_ is not None:
+            if isinstance(table, ScoreTable | TextTable | DecodedTable) and table.from_ is not None:
                 _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
+            if isinstance(table, DecodedTable):
+                self._check_decoded(name, table)
         for name, figure in self.figures.items():
             _check_names(f"figures.{name}.systems", figure.systems or (), "trained system", self.trainable)
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
@@ -117,6 +120,11 @@ class Config(Paper):
             _check_names(f"analyses.{name}.options.source", [sweep.source], "generated source", generated)
             _check_names(f"analyses.{name}.options.systems", sweep.systems, "trained system", self.trainable)
         return self
+
+    def _check_decoded(self, name: str, table: DecodedTable) -> None:
+        _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
+        tables = [other for other, spec in self.tables.items() if isinstance(spec, DecodedTable) and other != name]
+        _check_names(f"tables.{name}.beside", [table.beside] if table.beside else (), "table of kind decoded", tables)
 
     def _check_judge(self, where: str, judge: Judge) -> None:
         _check_names(f"{where}.system", [judge.system], "trained system", self.trainable)
