@@ -1,4 +1,4 @@
-"""Commands beside the workflow: python -m pipeline_lib {list,target,compare,verify,explain,store,sentences,reference}."""
+"""Commands beside the workflow: python -m pipeline_lib COMMAND, which lists them with --help."""
 
 import importlib
 import signal

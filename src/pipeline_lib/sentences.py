@@ -24,11 +24,7 @@ from pipeline_lib.text.tokenisers import tokeniser
 from pipeline_lib.text.units import Units, read_units
 
 LONGEST = 82  # most units of a sentence that is written, as many as the longest of the Penn Treebank has
-TOKENISERS = (
-    "spaces",
-    "english",
-    "characters",
-)  # tried in this order; the first with the fewest unknown words is taken
+TOKENISERS = ("spaces", "english", "characters")  # all are tried; of equally good ones the first is taken
 VOCABULARIES = ("words.parquet", "pieces.txt")
 
 

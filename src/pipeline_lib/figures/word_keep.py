@@ -56,20 +56,21 @@ def draw(table: pa.Table) -> "Figure":
     with style.drawing():
         figure = style.new_figure(style.PAGE, 2.6)
         bound, kl = figure.subplots(1, 2)
-        below = [0.0] * len(means)
+        keep = means["keep"].to_pylist()
+        below = [0.0] * len(keep)
         for part, label in PARTS.items():
             heights = means[f"{part}_mean"].to_pylist()
-            bound.bar(means["keep"], heights, _WIDTH, bottom=below, color=_COLOURS[part], label=label)
+            bound.bar(keep, heights, _WIDTH, bottom=below, color=_COLOURS[part], label=label)
             below = heights
         _points(bound, table, "reconstruction")
         _points(bound, table, "bound", "a run")
-        kl.plot(means["keep"], means["kl_mean"], color=_COLOURS["kl"])
+        kl.plot(keep, means["kl_mean"], color=_COLOURS["kl"])
         _points(kl, table, "kl")
         bound.set(title="bound: cross-entropy + KL", ylabel="nats a sentence")
         kl.set(title="KL to the prior", ylim=(0, None))
         for axes in (bound, kl):
             axes.set_xlabel("word keep rate in training")
-            axes.set_xticks(means["keep"].to_pylist(), [f"{keep:g}" for keep in means["keep"].to_pylist()])
+            axes.set_xticks(keep, [f"{rate:g}" for rate in keep])
             axes.invert_xaxis()
         figure.legend(*bound.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
