@@ -14,7 +14,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
 from pipeline_lib.models.cvae import CVAE
 from pipeline_lib.models.layers.recurrent import DecoderSteps
-from pipeline_lib.models.sentence_vae import SentenceSteps
+from pipeline_lib.models.layers.sentence_decoder import SentenceSteps
 from pipeline_lib.models.seq2seq import Seq2Seq
 from pipeline_lib.models.system import create, given
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
