@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline_lib.analyses.data import Data, Judge
 from pipeline_lib.compute.device import choose_device, keep_freed_memory
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.training import Training
 from pipeline_lib.files.formats import read_json, write_parquet
 from pipeline_lib.models import saved
@@ -25,6 +26,7 @@ def main(
     reads: dict[str, Path],
     continued: list[Path],
     judge: list[Path],
+    source: Source,
     training: Training,
     seed: int,
     out: Path,
@@ -39,6 +41,7 @@ def main(
         continued[0] if continued else None,
         training,
         read_json(summary)["steps"],
+        source.grammar,
         read_judge(judge, training) if judge else None,
     )
     checked = options_of(ANALYSES, kind, json.loads(options), "--options")

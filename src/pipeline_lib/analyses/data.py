@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.training import Training
 
 if TYPE_CHECKING:  # planning a run imports this module, and torch would double the time of its start
@@ -22,7 +23,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Data:
-    """The files of one corpus and one run of a system."""
+    """The files of one corpus and one run of a system; ``examples`` may be of another corpus (`corpus:`)."""
 
     vocabulary: Path
     encoded: Mapping[str, Path]  # split -> examples as token ids, as training maps them
@@ -31,4 +32,5 @@ class Data:
     continued: Path | None  # the result of the analysis that this one continues
     training: Training
     steps: int  # that the system was trained for
+    grammar: Grammar | None = None  # that the examples were drawn from, if they were
     judge: Judge | None = None  # the system that `judge:` of the analysis names
