@@ -86,6 +86,12 @@ def test_the_judge_of_an_analysis_is_trained_with_a_seed_of_its_own(run):
     assert {job for job in jobs if "rnnlm" in job} == {"train_model rnnlm 7"}
 
 
+def test_an_analysis_reads_the_examples_of_another_corpus_if_it_names_one(run):
+    declared = {"judged": {"kind": "latents", "corpus": "embedded"}}
+    jobs = run.planned(JUDGED, "--config", "paper=sentence_vae", changes={"seeds": [1], "analyses": declared})
+    assert {"extract_dialogues", "extract_examples", "analyse_system vae 1 judged"} <= jobs
+
+
 def test_the_figure_shows_the_weight_and_the_kl_of_every_validation(run):
     rows = _rows((run.folder / FIGURE).with_suffix(".csv"))
     assert {row["quantity"] for row in rows} == {"weight", "kl_training", "kl"}

@@ -20,6 +20,19 @@ def continued_by(wildcards):
     return expand(path, analysis=other, allow_missing=True) if other else []
 
 
+def examples_of_analysis(wildcards):
+    """Return the examples that an analysis reads; of another corpus all of them, as they were tokenised."""
+    other = CONFIG.analyses[wildcards.analysis].corpus
+    folder = f"examples/{other}" if other else f"filtered/{wildcards.corpus}"
+    return expand(RESULTS / f"{folder}/{{split}}.parquet", split=SPLITS)
+
+
+def source_of_analysis(wildcards):
+    """Return the corpus that the examples of an analysis are of, as JSON."""
+    corpus = CONFIG.analyses[wildcards.analysis].corpus or wildcards.corpus
+    return CONFIG.sources[corpus].content().model_dump_json()
+
+
 def judge_of(wildcards):
     """Return model and vocabulary of the further trained system that an analysis reads, if it does."""
     judge = CONFIG.analyses[wildcards.analysis].judge
@@ -30,13 +43,6 @@ def judge_of(wildcards):
         RESULTS / f"models/{wildcards.corpus}/{judge.system}/seed{judge.seed}/model.safetensors",
         RESULTS / f"vocabulary/{wildcards.corpus}/{units}",
     ]
-
-
-def grammar_of(wildcards):
-    """Return the grammar of a corpus of generated sentences in a list, as JSON; an empty list for any other corpus."""
-    source = CONFIG.sources[wildcards.corpus]
-    is_known = source.reader == "grammar" and source.has_known_distribution
-    return [source.grammar.model_dump_json()] if is_known else []
 
 
 def code_of_analysis(wildcards):
@@ -54,7 +60,7 @@ rule analyse_system:
         summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
         vocabulary=vocabulary_of,
         encoded=encoded(*SPLITS),
-        examples=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
+        examples=examples_of_analysis,
         side_tables=side_tables_of,
         continued=continued_by,
         judge=judge_of,
@@ -77,12 +83,12 @@ rule analyse_system:
         options=options_of_analysis,
         reads=reads_of,
         training=training_of,
-        grammar=grammar_of,
+        source=source_of_analysis,
         code=code_of_analysis,
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
         "--summary {input.summary:q} --vocabulary {input.vocabulary:q} --encoded {input.encoded:q} "
-        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --judge {input.judge:q} --grammar {params.grammar:q} --training {params.training:q} "
+        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --judge {input.judge:q} --source {params.source:q} --training {params.training:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 

@@ -64,6 +64,7 @@ CORPORA = list(
             *CONFIG.corpora,
             *(corpus for table in CONFIG.tables for corpus in CONFIG.corpora_of(table)),
             *(point.corpus for points in SWEEP_POINTS.values() for point in points),
+            *(analysis.corpus for analysis in CONFIG.analyses.values() if analysis.corpus),
         ]
     )
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline_lib.analyses.data import Data, Judge
 from pipeline_lib.compute.device import choose_device, keep_freed_memory
-from pipeline_lib.config.grammar import Grammar
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.training import Training
 from pipeline_lib.files.formats import read_json, write_parquet
 from pipeline_lib.models import saved
@@ -26,7 +26,7 @@ def main(
     reads: dict[str, Path],
     continued: list[Path],
     judge: list[Path],
-    grammar: list[Grammar],
+    source: Source,
     training: Training,
     seed: int,
     out: Path,
@@ -41,8 +41,8 @@ def main(
         continued[0] if continued else None,
         training,
         read_json(summary)["steps"],
+        source.grammar,
         read_judge(judge, training) if judge else None,
-        grammar[0] if grammar else None,
     )
     checked = options_of(ANALYSES, kind, json.loads(options), "--options")
     table = load(ANALYSES, kind, "analyse").analyse(system, data, checked, seed)

@@ -23,7 +23,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Data:
-    """The files of one corpus and one run of a system."""
+    """The files of one corpus and one run of a system; ``examples`` may be of another corpus (`corpus:`)."""
 
     vocabulary: Path
     encoded: Mapping[str, Path]  # split -> examples as token ids, as training maps them
@@ -32,5 +32,5 @@ class Data:
     continued: Path | None  # the result of the analysis that this one continues
     training: Training
     steps: int  # that the system was trained for
+    grammar: Grammar | None = None  # that the examples were drawn from, if they were
     judge: Judge | None = None  # the system that `judge:` of the analysis names
-    grammar: Grammar | None = None  # of a corpus of generated sentences

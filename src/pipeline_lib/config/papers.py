@@ -199,6 +199,11 @@ class AnalysisSpec(Settings):
 
     kind: Name = Field(description="module of pipeline_lib.analyses that computes it")
     of: Name | None = Field(default=None, description="another analysis, which this one continues; null: none")
+    corpus: Name | None = Field(
+        default=None,
+        description="corpus whose examples it reads in place of those that the system was trained on; their words are "
+        "looked up in the system's vocabulary; null: those of the system's own corpus",
+    )
     judge: Judge | None = Field(
         default=None, description="a further system, trained on the same corpus, that it reads; null: none"
     )

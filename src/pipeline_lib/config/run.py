@@ -102,6 +102,9 @@ class Config(Paper):
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
         for name, analysis in self.analyses.items():
             _check_names(f"analyses.{name}.of", [analysis.of] if analysis.of else (), "analysis", self.analyses)
+            _check_names(
+                f"analyses.{name}.corpus", [analysis.corpus] if analysis.corpus else (), "source", self.sources
+            )
             if analysis.judge is not None:
                 self._check_judge(f"analyses.{name}.judge", analysis.judge)
         for name, system in self.trainable.items():
@@ -443,6 +446,7 @@ class Config(Paper):
         """
         used = {*self.corpora, *(corpus for table in self.tables.values() for corpus in table.corpora or ())}
         used |= {sweep.source for sweep in self.sweeps.values()}
+        used |= {analysis.corpus for analysis in self.analyses.values() if analysis.corpus}
         sources = {name: {"mirror"} if name in used else True for name in self.sources}
         return self.model_dump_json(
             by_alias=True, exclude={"mirror": True, "sources": sources, "embeddings": {"mirror"}}

@@ -59,7 +59,7 @@ def model_of(name: str, folder: Path, **options: Any) -> System:
 
 def data_of(folder: Path, judge: Judge | None = None, grammar: Grammar | None = None) -> Data:
     files = {"test": folder / "test.parquet"}
-    return Data(folder / "words.parquet", {}, files, {}, None, Training(), 1, judge, grammar)
+    return Data(folder / "words.parquet", {}, files, {}, None, Training(), 1, grammar, judge)
 
 
 def rows_of(kind: Any, model: System, data: Data, **options: Any) -> list[dict[str, Any]]:

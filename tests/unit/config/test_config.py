@@ -163,6 +163,11 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
             "analyses.nll.judge.system: no trained system 'seq'; did you mean 'seq2seq'?",
             "",
         ),
+        (
+            {"analyses": {"a": {"kind": "latents", "corpus": "smal"}}},
+            "analyses.a.corpus: no source 'smal'; did you",
+            "",
+        ),
         (judge(system="seq2seq", seed=1), "analyses.nll.judge.seed: 1 is one of `seeds:`; a judge is none of", ""),
         (
             judge(system="seq2seq", seed=9) | system(reads={"group": "clusters/kmeans"}),
