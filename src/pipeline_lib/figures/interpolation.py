@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CHARACTERS = 64  # of a line of a sentence
+_CHARACTERS = 76  # of a line of a sentence
 _POINT = 0.22  # inches of height for a point and, if it has two lines, for each
 
 
@@ -78,7 +78,7 @@ def _draw_panel(axes: "Axes", part: pa.Table, texts: list[str]) -> None:
         axes.plot(
             pc.negate(part["nll_lm"]), t, color=style.ORANGE, linestyle="--", marker="s", label="by a language model"
         )
-    axes.set_yticks(t, [f"{text}   {point:.3g}" for text, point in zip(texts, t, strict=True)])
+    axes.set_yticks(t, [f"{text}   {point:.3f}" for text, point in zip(texts, t, strict=True)])
     axes.invert_yaxis()
 
 

@@ -62,22 +62,22 @@ def draw(table: pa.Table) -> "Figure":
             heights = means[f"{part}_mean"].to_pylist()
             bound.bar(keep, heights, _WIDTH, bottom=below, color=_COLOURS[part], label=label)
             below = heights
-        _points(bound, table, "reconstruction")
-        _points(bound, table, "bound", "a run")
+        _points(bound, table, "reconstruction", "white", "cross-entropy of a run")
+        _points(bound, table, "bound", style.BLACK, "bound, or KL, of a run")
         kl.plot(keep, means["kl_mean"], color=_COLOURS["kl"])
-        _points(kl, table, "kl")
+        _points(kl, table, "kl", style.BLACK)
         bound.set(title="bound: cross-entropy + KL", ylabel="nats a sentence")
         kl.set(title="KL to the prior", ylim=(0, None))
         for axes in (bound, kl):
             axes.set_xlabel("word keep rate in training")
             axes.set_xticks(keep, [f"{rate:g}" for rate in keep])
             axes.invert_xaxis()
-        figure.legend(*bound.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        figure.legend(*bound.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
-def _points(axes: "Axes", table: pa.Table, part: str, label: str = "") -> None:
-    axes.plot(table["keep"], table[part], linestyle="", marker="o", color=style.BLACK, label=label)
+def _points(axes: "Axes", table: pa.Table, part: str, filling: str, label: str = "") -> None:
+    axes.scatter(table["keep"], table[part], 16, filling, edgecolors=style.BLACK, label=label, zorder=3)
 
 
 def plot_runs(

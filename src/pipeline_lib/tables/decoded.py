@@ -167,7 +167,7 @@ def _means(rows: Rows, layout: Layout) -> Iterator[list[str]]:
             for name, part in parts.items():
                 found = [(estimate(item_means(part, value)), places) for _, places, value in shown]
                 means = [one.printed(places) if one else "–" for one, places in found]
-                yield [name, str(len(part)), f"{distinct_share(part):.2f}", *means]
+                yield [name, str(len(part)), f"{distinct_share(part):.3f}", *means]
 
 
 def _differences(rows: Rows, others: Rows, corpus: str) -> Iterator[str]:
@@ -193,8 +193,8 @@ def _notes(records: Rows, item: str, layout: Layout) -> Iterator[str]:
     for heading, _, value in MEANS:
         if heading in NOTES and any(value(row) is not None for row in decoded):
             yield NOTES[heading].format(others=OTHERS[item])
-    runs = " of all runs; the texts above are of the first run" if len(layout.seeds) > 1 else ""
+    several = " Means are over the runs; the texts above are of the first run." if len(layout.seeds) > 1 else ""
     yield (
-        f"different: share of different texts in a run. Brackets are 95 % intervals over the {item}s{runs}. They say "
-        "nothing of models that were not trained."
+        f"different: share of different texts in a run.{several} Brackets are 95 % intervals over the {item}s, about "
+        "these trained models: they say nothing of models that were not trained."
     )

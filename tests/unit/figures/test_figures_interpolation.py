@@ -47,7 +47,7 @@ def test_each_point_has_its_sentence_and_its_log_probability(path, tmp_path):
     [line] = axes.lines  # without a judge there is one line
     assert line.get_xydata().tolist() == [[-2, 0], [-3, 0.5], [-4, 1]]
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names[0] == "c   0"
+    assert names[0] == "c   0.000"
     assert "\n" in names[1]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # t downwards, as one reads
 
@@ -55,7 +55,7 @@ def test_each_point_has_its_sentence_and_its_log_probability(path, tmp_path):
 def test_systems_are_drawn_below_one_another(path):
     figure = draw(numbers({"vae": path, "ae": path}, 1), {"vae": "VAE", "ae": "AE"})
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["VAE", "AE"]
-    assert figure.axes[0].get_yticklabels()[1].get_text() == "(empty)   0.5"
+    assert figure.axes[0].get_yticklabels()[1].get_text() == "(empty)   0.500"
 
 
 def test_a_path_that_is_not_there_is_an_error_that_says_how_many_there_are(path):

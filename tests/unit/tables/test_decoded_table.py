@@ -104,22 +104,25 @@ def test_the_csv_has_every_point_of_every_run_under_the_names_of_paths(paths, tm
 def test_shares_are_of_the_points_between_the_ends_with_students_interval_over_paths(paths):
     table = make("table1", spec(systems=["vae", "ae"]), LAYOUT, paths, None, [])
     lines = {line[0]: line for line in block(table, "Means")}
-    of_paths = [1 / 3, 1, 0, 1 / 3]  # between the ends, of both runs
-    low, high = stats.t.interval(0.95, 3, np.mean(of_paths), stats.sem(of_paths))
+    of_runs = [[1 / 3, 1], [0, 1 / 3]]  # paths, between the ends
+    squared = [stats.sem(paths) ** 2 / 4 for paths in of_runs]
+    freedom = sum(squared) ** 2 / sum(one**2 for one in squared)  # one of each run (Welch and Satterthwaite)
+    low, high = stats.t.interval(0.95, freedom, np.mean(of_runs), np.sqrt(sum(squared)))
     header = block(table, "Means")[0]
     vae = dict(zip(header, lines["VAE, between the ends"], strict=True))
     assert vae["texts"] == "12"
-    assert vae["grammatical"] == f"{np.mean(of_paths):.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+    assert vae["grammatical"] == f"{np.mean(of_runs):.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
     assert vae["nll_lm"] == "2.00 [2.00, 2.00]"
-    assert vae["different"] == f"{((3 / 6) + (5 / 6)) / 2:.2f}"
+    assert vae["different"] == f"{((3 / 6) + (5 / 6)) / 2:.3f}"
     seeds = [line for line in block(table, "Means") if line[0] == "run with seed 1"]
     assert [dict(zip(header, line, strict=True))["grammatical"].split()[0] for line in seeds] == ["0.67", "0.33"]
 
 
 def test_the_share_is_compared_with_that_of_the_other_table_by_welchs_interval(paths):
-    others = LAYOUT.model_copy(update={"systems": {"ae": trained("AE")}})
-    table = make("table8", spec(beside="table1"), ONE, paths[:2], others, paths[2:])
-    first, second = [1 / 3, 1, 0, 1 / 3], [2 / 3, 0, 0, 0]
+    others = LAYOUT.model_copy(update={"systems": {"ae": trained("AE")}, "seeds": [1]})
+    first_run = ONE.model_copy(update={"seeds": [1]})
+    table = make("table8", spec(beside="table1"), first_run, paths[:1], others, paths[2:3])
+    first, second = [1 / 3, 1], [2 / 3, 0]
     welch = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
     expected = f"{np.mean(first) - np.mean(second):+.2f} [{welch.low:+.2f}, {welch.high:+.2f}]".replace("-", "−")
     note = next(note for note in table.notes if "VAE minus AE" in note)
@@ -129,7 +132,7 @@ def test_the_share_is_compared_with_that_of_the_other_table_by_welchs_interval(p
 
 def test_a_clear_difference_excludes_zero():
     first, second = np.array([1.0, 1, 1, 0.9]), np.array([0.0, 0, 0.1, 0])
-    found = difference(first, second)
+    found = difference([first], [second])
     assert found.excludes_zero
     assert found.mean == pytest.approx(0.95)
     welch = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.95)
@@ -138,12 +141,21 @@ def test_a_clear_difference_excludes_zero():
 
 def test_an_item_without_a_value_is_left_out_and_one_item_has_no_interval():
     rows = [{"seed": 1, "item": item, "v": value} for item, value in ((1, None), (1, 1.0), (2, None), (1, 0.0))]
-    means = item_means(rows, lambda row: row["v"])
+    [means] = item_means(rows, lambda row: row["v"])
     assert means.tolist() == [0.5]
-    assert estimate(means) == Estimate(0.5, None, 1)
-    assert estimate(means).printed(2) == "0.50"
-    assert estimate(np.array([])) is None
-    assert difference(means, np.array([])) is None
+    assert estimate([means]) == Estimate(0.5, None)
+    assert estimate([means]).printed(2) == "0.50"
+    assert estimate([means, np.array([1.0, 0.0])]).half is None
+    assert estimate([]) is None
+    assert difference([means], []) is None
+
+
+def test_runs_that_differ_do_not_widen_the_interval_of_their_mean():
+    """It is about these models: two runs say next to nothing of others."""
+    runs = [np.array([0.0, 0.1, 0.0, 0.1]), np.array([1.0, 0.9, 1.0, 0.9])]
+    found = estimate(runs)
+    assert found.mean == pytest.approx(0.5)
+    assert found.half == pytest.approx(stats.t.ppf(0.975, 6) * np.sqrt(2 * stats.sem(runs[0]) ** 2) / 2)
 
 
 def sample_rows(stretched: bool) -> list[dict[str, Any]]:
@@ -160,7 +172,7 @@ def test_samples_stand_side_by_side_for_the_systems_of_the_table(tmp_path):
     table = make("table5", spec(systems=["vae", "ae"], shown=2), LAYOUT, files, None, [])
     assert block(table, "Samples") == [["sample", "VAE", "AE"], ["1", HOSTILE, HOSTILE], ["2", "b", "b"]]
     lines = block(table, "Means")
-    assert dict(zip(lines[0], lines[1], strict=True))["different"] == "0.67"
+    assert dict(zip(lines[0], lines[1], strict=True))["different"] == "0.667"
     assert "grammatical" not in lines[0]
     assert [row["sample"] for row in table.records[:3]] == [1, 2, 3]
     text = markdown(table)
