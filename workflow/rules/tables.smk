@@ -169,6 +169,64 @@ rule make_text_table:
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
 
+# --- what analyses of systems measured, and the endings that systems imputed ---
+
+
+def analyses_of_runs(wildcards):
+    """Return the analysis of every run of a table."""
+    path = RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet"
+    return runs_of(wildcards.table, path, analysis=CONFIG.tables[wildcards.table].from_)
+
+
+rule make_measure_table:
+    """Make the table of values that an analysis measured, beside the published ones."""
+    input:
+        measures=analyses_of_runs,
+        published=PUBLISHED_VALUES,
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("measures")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        code=code_of("make_measure_table"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_measure_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --measures {input.measures:q} --published {input.published:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
+rule make_imputation_table:
+    """Make the table of sentences with the endings that each system imputed."""
+    input:
+        imputations=analyses_of_runs,
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("imputations")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        code=code_of("make_imputation_table"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_imputation_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --imputations {input.imputations:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
 # --- ratings, settings, costs ---
 
 

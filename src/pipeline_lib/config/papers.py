@@ -134,6 +134,37 @@ class SettingTable(TableSpec):
     columns: dict[str, str] = Field(description="column: the setting it shows, such as network.hidden or options.keep")
 
 
+class TableOfSystems(TableSpec):
+    """A table of what an analysis made of some trained systems, which it names."""
+
+    from_: Name = Field(alias="from", description="the analysis that makes it")
+
+    @model_validator(mode="after")
+    def _names_its_systems(self) -> "TableOfSystems":
+        if self.systems is None:
+            raise ValueError("`systems:` is missing; not every system has such an analysis, so name those that have")
+        return self
+
+
+class MeasureTable(TableOfSystems):
+    """Values that an analysis measured: rows of systems, then what it compares them with."""
+
+    kind: Literal["measures"] = Field(
+        description="measures: values that an analysis of kind adversarial, sentence_probe or pair_probe measured"
+    )
+    columns: Annotated[list[str], Distinct] = Field(min_length=1, description="values of the published shape, in order")
+    extra: Annotated[list[str], Distinct] = Field(
+        default=[], description="values beyond the published shape; left out where no row has them"
+    )
+
+
+class ImputationTable(TableOfSystems):
+    """Sentences with the last words that systems imputed."""
+
+    kind: Literal["imputations"] = Field(description="imputations: sentences with the endings that systems imputed")
+    shown: Positive = Field(default=5, description="sentences that are printed; the CSV has all")
+
+
 class CostTable(TableSpec):
     """Runtime and memory of every stage and system."""
 
@@ -141,7 +172,8 @@ class CostTable(TableSpec):
 
 
 AnyTable = Annotated[
-    CountTable | ScoreTable | TextTable | RatingTable | SettingTable | CostTable, Field(discriminator="kind")
+    CountTable | ScoreTable | TextTable | RatingTable | SettingTable | MeasureTable | ImputationTable | CostTable,
+    Field(discriminator="kind"),
 ]
 
 

@@ -22,6 +22,7 @@ from pipeline_lib.config.papers import (
     RatingTable,
     ScoreTable,
     SettingTable,
+    TableOfSystems,
     TextTable,
     whole_of,
 )
@@ -92,8 +93,10 @@ class Config(Paper):
         for name, table in self.tables.items():
             _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
             _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
-            if isinstance(table, ScoreTable | TextTable) and table.from_ is not None:
+            if isinstance(table, ScoreTable | TextTable | TableOfSystems) and table.from_ is not None:
                 _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
+            if isinstance(table, TableOfSystems):
+                _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
         for name, figure in self.figures.items():
             _check_names(f"figures.{name}.systems", figure.systems or (), "trained system", self.trainable)
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
@@ -276,7 +279,8 @@ class Config(Paper):
             )
             for name in self.systems_of(table)
         }
-        corpora = {name: self.sources[name].label for name in self.corpora_of(table)}
+        read = self.analyses[spec.from_].corpus if isinstance(spec, TableOfSystems) else None
+        corpora = {name: self.sources[read or name].label for name in self.corpora_of(table)}
         seeds = [] if isinstance(spec, CountTable | RatingTable) else self.seeds
         return Layout(corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, TextTable) else seeds)
 
