@@ -1,7 +1,7 @@
 """Tries a trained system on one's own sentences: python -m pipeline_lib.sentences COMMAND --model FILE …
 
 Sentences may be written as usual, in quotes. They are cut into tokens as the vocabulary of the model has them. A word
-that it lacks is read as `<unk>`, and is named on stderr.
+that it lacks is read as `<unk>`, and is named on stderr. `_` is a word that `impute` shall find.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.analyses.imputer import Imputer, Search
 from pipeline_lib.analyses.latent_space import LatentSpace, Points
 from pipeline_lib.analyses.paths import line
 from pipeline_lib.errors import PipelineError
@@ -25,6 +26,7 @@ from pipeline_lib.text.units import Units, read_units
 
 LONGEST = 82  # most units of a sentence that is written, as many as the longest of the Penn Treebank has
 TOKENISERS = ("spaces", "english", "characters")  # all are tried; of equally good ones the first is taken
+UNFILLED = "_"  # a word that is to be imputed
 VOCABULARIES = ("words.parquet", "pieces.txt")
 
 
@@ -67,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     one = command("interpolate", interpolate, "decode points on the line from one sentence to another")
     one.add_argument("sentences", nargs=2, metavar="sentence")
     one.add_argument("--points", type=_count, default=9, help="with both ends (9)")
+    one = command("impute", impute, f"find the words at {UNFILLED} in each sentence, as Table 3 does")
+    one.add_argument("sentences", nargs="+")
     return parser
 
 
@@ -114,6 +118,14 @@ def interpolate(asked: argparse.Namespace) -> list[str]:
     at = np.linspace(0, 1, max(asked.points, 2))
     points: Points = line(ends[:1], ends[1:], at)[0]
     return [f"{t:.3f}\t{decoded.text}" for t, decoded in zip(at, space.decode(points), strict=True)]
+
+
+def impute(asked: argparse.Namespace) -> list[str]:
+    """Return each sentence with its unknown words filled in."""
+    system, units = open_model(asked.model)
+    imputer = Imputer(system, units, Search())
+    texts = read_sentences(asked.sentences, units)
+    return [imputer.sentence([None if word == UNFILLED else word for word in text.split()]) for text in texts]
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -183,10 +195,10 @@ def read_sentences(texts: Sequence[str], units: Units) -> list[str]:
 
 def unknown_words(tokens: str, units: Units) -> list[str]:
     """List the words that a vocabulary lacks, each once."""
-    words = list(dict.fromkeys(tokens.split()))
+    words = list(dict.fromkeys(word for word in tokens.split() if word not in (UNKNOWN, UNFILLED)))
     encoded = units.encode(pa.array(words, pa.string()))
     ids = [encoded.ids[start:end] for start, end in zip(encoded.offsets, encoded.offsets[1:], strict=False)]
-    return [word for word, own in zip(words, ids, strict=True) if units.ids.unknown in own and word != UNKNOWN]
+    return [word for word, own in zip(words, ids, strict=True) if units.ids.unknown in own]
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import torch
 from pipeline_lib import sentences
 from pipeline_lib.config.layout import Description
 from pipeline_lib.config.networks import LanguageModel
+from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.models import saved
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
@@ -98,6 +99,31 @@ def test_words_that_the_vocabulary_lacks_are_named_and_plain_english_is_cut_as_i
         "input\tquick soup",
     ]
     assert stderr.splitlines() == ["not in the vocabulary, read as <unk>: quick"]
+
+
+@pytest.mark.parametrize("name", ["vae", "rnnlm"])
+def test_unknown_words_are_imputed_and_the_others_stay(models, command, name):
+    status, lines, stderr = command(
+        "impute", "--model", models[name], "i like _ _ .", "Do _ like the rain?", "i like ."
+    )
+    assert (status, stderr) == (0, "")
+    words = [line.split() for line in lines]
+    assert words[0][:2] == ["i", "like"]
+    assert words[0][4:] == ["."]
+    assert [*words[1][:1], *words[1][2:]] == ["do", "like", "the", "rain", "?"]
+    assert lines[2] == "i like ."
+    assert {words[0][2], words[0][3], words[1][1]} <= set(WORDS)  # <unk>, padding, start and end are barred
+
+
+def test_a_language_models_imputed_word_is_the_likeliest_of_all(models, command):
+    _, [line], _ = command("impute", "--model", models["rnnlm"], "i like _ .")
+    system, units = sentences.open_model(models["rnnlm"])
+    losses = {}
+    for word in WORDS:
+        batch = ExampleDataset.of_sentences([f"i like {word} ."], units).batch(np.array([0]))
+        with torch.no_grad():
+            losses[word] = float(system.nll(batch.response, torch.Generator()))
+    assert line == f"i like {min(losses, key=losses.get)} ."
 
 
 @pytest.mark.parametrize(

@@ -121,27 +121,6 @@ class TextTable(TableSpec):
     from_: Name = Field(alias="from", description="the analysis that makes them")
 
 
-class DecodedTable(TableSpec):
-    """Texts that systems decoded from points of their latent spaces."""
-
-    kind: Literal["decoded"] = Field(description="decoded: texts from points of the latent spaces of systems")
-    from_: Name = Field(
-        alias="from", description="the analysis that makes them, of kind paths, prior_samples or reconstructions"
-    )
-    shown: Positive = Field(default=3, description="paths, samples or sentences that are printed; the CSV has all")
-    beside: Name | None = Field(
-        default=None,
-        description="another table of this kind: the share of grammatical texts of its systems is compared with "
-        "this one's; null: none",
-    )
-
-    @model_validator(mode="after")
-    def _names_its_systems(self) -> "DecodedTable":
-        if self.systems is None:
-            raise ValueError("`systems:` is missing; not every system has a latent space, so the table must name them")
-        return self
-
-
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -155,6 +134,52 @@ class SettingTable(TableSpec):
     columns: dict[str, str] = Field(description="column: the setting it shows, such as network.hidden or options.keep")
 
 
+class TableOfSystems(TableSpec):
+    """A table of what an analysis made of some trained systems, which it names."""
+
+    from_: Name = Field(alias="from", description="the analysis that makes it")
+
+    @model_validator(mode="after")
+    def _names_its_systems(self) -> "TableOfSystems":
+        if self.systems is None:
+            raise ValueError("`systems:` is missing; not every system has such an analysis, so name those that have")
+        return self
+
+
+class MeasureTable(TableOfSystems):
+    """Values that an analysis measured: rows of systems, then what it compares them with."""
+
+    kind: Literal["measures"] = Field(
+        description="measures: values that an analysis of kind adversarial, sentence_probe or pair_probe measured"
+    )
+    columns: Annotated[list[str], Distinct] = Field(min_length=1, description="values of the published shape, in order")
+    extra: Annotated[list[str], Distinct] = Field(
+        default=[], description="values beyond the published shape; left out where no row has them"
+    )
+
+
+class ImputationTable(TableOfSystems):
+    """Sentences with the last words that systems imputed."""
+
+    kind: Literal["imputations"] = Field(description="imputations: sentences with the endings that systems imputed")
+    shown: Positive = Field(default=5, description="sentences that are printed; the CSV has all")
+
+
+class DecodedTable(TableOfSystems):
+    """Texts that systems decoded from points of their latent spaces."""
+
+    kind: Literal["decoded"] = Field(
+        description="decoded: texts from points of latent spaces, of an analysis of kind paths, prior_samples or "
+        "reconstructions"
+    )
+    shown: Positive = Field(default=3, description="paths, samples or sentences that are printed; the CSV has all")
+    beside: Name | None = Field(
+        default=None,
+        description="another table of this kind: the share of grammatical texts of its systems is compared with "
+        "this one's; null: none",
+    )
+
+
 class CostTable(TableSpec):
     """Runtime and memory of every stage and system."""
 
@@ -162,7 +187,15 @@ class CostTable(TableSpec):
 
 
 AnyTable = Annotated[
-    CountTable | ScoreTable | TextTable | DecodedTable | RatingTable | SettingTable | CostTable,
+    CountTable
+    | ScoreTable
+    | TextTable
+    | RatingTable
+    | SettingTable
+    | MeasureTable
+    | ImputationTable
+    | DecodedTable
+    | CostTable,
     Field(discriminator="kind"),
 ]
 

@@ -23,6 +23,7 @@ from pipeline_lib.config.papers import (
     RatingTable,
     ScoreTable,
     SettingTable,
+    TableOfSystems,
     TextTable,
     whole_of,
 )
@@ -93,10 +94,13 @@ class Config(Paper):
         for name, table in self.tables.items():
             _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
             _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
-            if isinstance(table, ScoreTable | TextTable | DecodedTable) and table.from_ is not None:
+            if isinstance(table, ScoreTable | TextTable | TableOfSystems) and table.from_ is not None:
                 _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
-            if isinstance(table, DecodedTable):
-                self._check_decoded(name, table)
+            if isinstance(table, TableOfSystems):
+                _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
+            if isinstance(table, DecodedTable) and table.beside is not None:
+                decoded = [other for other in self.tables if isinstance(self.tables[other], DecodedTable)]
+                _check_names(f"tables.{name}.beside", [table.beside], "table of kind decoded", decoded)
         for name, figure in self.figures.items():
             _check_names(f"figures.{name}.systems", figure.systems or (), "trained system", self.trainable)
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
@@ -123,11 +127,6 @@ class Config(Paper):
             _check_names(f"analyses.{name}.options.source", [sweep.source], "generated source", generated)
             _check_names(f"analyses.{name}.options.systems", sweep.systems, "trained system", self.trainable)
         return self
-
-    def _check_decoded(self, name: str, table: DecodedTable) -> None:
-        _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
-        tables = [other for other, spec in self.tables.items() if isinstance(spec, DecodedTable) and other != name]
-        _check_names(f"tables.{name}.beside", [table.beside] if table.beside else (), "table of kind decoded", tables)
 
     def _check_judge(self, where: str, judge: Judge) -> None:
         _check_names(f"{where}.system", [judge.system], "trained system", self.trainable)
@@ -284,7 +283,8 @@ class Config(Paper):
             )
             for name in self.systems_of(table)
         }
-        corpora = {name: self.sources[name].label for name in self.corpora_of(table)}
+        read = self.analyses[spec.from_].corpus if isinstance(spec, TableOfSystems) else None
+        corpora = {name: self.sources[read or name].label for name in self.corpora_of(table)}
         seeds = [] if isinstance(spec, CountTable | RatingTable) else self.seeds
         return Layout(corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, TextTable) else seeds)
 
