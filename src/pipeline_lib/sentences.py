@@ -124,8 +124,15 @@ def impute(asked: argparse.Namespace) -> list[str]:
     """Return each sentence with its unknown words filled in."""
     system, units = open_model(asked.model)
     imputer = Imputer(system, units, Search())
-    texts = read_sentences(asked.sentences, units)
-    return [imputer.sentence([None if word == UNFILLED else word for word in text.split()]) for text in texts]
+    return [_filled(imputer, text.split()) for text in read_sentences(asked.sentences, units)]
+
+
+def _filled(imputer: Imputer, words: list[str]) -> str:
+    found = imputer.sentence([None if word == UNFILLED else word for word in words])
+    if len(found.split()) != len(words):  # word pieces of an unknown word
+        return found
+    # a word that the model lacks, and has read as <unk>, stays as it was given
+    return " ".join(new if word == UNFILLED else word for word, new in zip(words, found.split(), strict=True))
 
 
 # --- reading -------------------------------------------------------------------------------------------------------

@@ -115,6 +115,12 @@ def test_unknown_words_are_imputed_and_the_others_stay(models, command, name):
     assert {words[0][2], words[0][3], words[1][1]} <= set(WORDS)  # <unk>, padding, start and end are barred
 
 
+def test_a_word_that_the_model_lacks_stays_in_a_sentence_whose_others_are_imputed(models, command):
+    _, [line], stderr = command("impute", "--model", models["rnnlm"], "quick rain _ .")
+    assert line.startswith("quick rain ")
+    assert "quick" in stderr
+
+
 def test_a_language_models_imputed_word_is_the_likeliest_of_all(models, command):
     _, [line], _ = command("impute", "--model", models["rnnlm"], "i like _ .")
     system, units = sentences.open_model(models["rnnlm"])
