@@ -1,6 +1,6 @@
 """The examples of one split as token ids, collated into padded batches."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipeline_lib.examples.encoded import read_encoded
 from pipeline_lib.files.formats import parquet_schema, read_parquet
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.text.units import Units
 
 
 class ExampleDataset:
@@ -55,6 +56,12 @@ class ExampleDataset:
             )
         beside = {name: joined(example_id, path, name) for name, path in (reads or {}).items()}
         return cls(context, response, beside, ids)
+
+    @classmethod
+    def of_sentences(cls, texts: Sequence[str], units: Units) -> "ExampleDataset":
+        """Encode sentences, of tokens joined by one space, that are in no file."""
+        nothing = Ragged(np.empty(0, np.int32), np.zeros(len(texts) + 1, np.int64))
+        return cls(nothing, units.encode(pa.array(texts, pa.string())), ids=units.ids)
 
     def __len__(self) -> int:
         return len(self.context)
