@@ -138,3 +138,26 @@ rule read_references:
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/read_references.py --references {input.references:q} --examples {input.examples:q} "
         "--tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"
+
+
+rule list_users:
+    """Number the users who respond, by what they say in training, and mark the turns of a context that are theirs."""
+    input:
+        dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        validation=RESULTS / "filtered/{corpus}/validation.parquet",
+        test=RESULTS / "filtered/{corpus}/test.parquet",
+    output:
+        RESULTS / "users/{corpus}/responding.parquet",
+    log:
+        LOGS / "users/{corpus}.log",
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        turns=lambda wildcards: CONFIG.sources[wildcards.corpus].window.context,
+        settings=settings("users"),
+        code=code_of("list_users"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/list_users.py --dialogues {input.dialogues:q} --train {input.train:q} "
+        "--validation {input.validation:q} --test {input.test:q} --turns {params.turns} --settings {params.settings:q} "
+        "--out {output:q} &> {log:q}"

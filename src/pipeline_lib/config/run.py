@@ -25,6 +25,7 @@ from pipeline_lib.config.sweep import SWEPT, Sweep, SweepPoint
 from pipeline_lib.config.systems import SORTS, SystemSettings
 from pipeline_lib.config.training import Training
 from pipeline_lib.config.units import UnitsKind, UnitsSettings
+from pipeline_lib.config.users import Users
 from pipeline_lib.errors import PipelineError, did_you_mean
 
 
@@ -60,6 +61,7 @@ class Config(Paper):
     units: UnitsSettings = UnitsSettings()
     keywords: Keywords = Keywords()
     clustering: Clustering = Clustering()
+    users: Users = Users()
     network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
     training: Training = Training()
     decoding: Decoding = Field(default=GreedySettings(), description="strategy that chooses the words of a response")
@@ -138,7 +140,7 @@ class Config(Paper):
             return {name: self.systems[name] for name in self.rows}
         is_known = all(self.sources[corpus].has_known_distribution for corpus in self.corpora_used)
         systems = {name: system for name, system in self.systems.items() if not system.only_named}
-        return {name: system for name, system in systems.items() if is_known or not system.exact}
+        return {name: system for name, system in systems.items() if is_known or not system.of_truth}
 
     @property
     def trainable(self) -> dict[str, SystemSettings]:
@@ -150,8 +152,11 @@ class Config(Paper):
         settings = self.systems[system]
         # systems without groups ignore their number: leaving it out keeps it from retraining them
         groups = {"groups": self.for_corpus(corpus).clustering.groups} if "group" in settings.reads else {}
+        users = {"users": self.for_corpus(corpus).users.count} if "user" in settings.reads else {}
         return Description(
-            model=settings.model or "", options=groups | settings.options, network=self.network_of(corpus, system)
+            model=settings.model or "",
+            options=groups | users | settings.options,
+            network=self.network_of(corpus, system),
         )
 
     def units_of(self, corpus: str, system: str) -> UnitsKind:

@@ -62,7 +62,8 @@ class Likelihood(NamedTuple):
     bound with every term that belongs to log p(response | context), both None for an implicit prior. Where the system
     has them: ``posterior_mean`` (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z
     that was drawn, [c; z], ``end`` (B,), the end token's share of ``nll``, ``kl_units`` (B, Z), the KL of each latent
-    dimension, and ``group_nats`` (B,), what naming the group adds to the KL.
+    dimension, ``group_nats`` (B,), what naming the group adds to the KL, and ``nll_prior`` (B,), reconstruction with z
+    from the prior.
     """
 
     nll: Tensor
@@ -74,6 +75,7 @@ class Likelihood(NamedTuple):
     end: Tensor | None = None
     kl_units: Tensor | None = None
     group_nats: Tensor | None = None
+    nll_prior: Tensor | None = None
 
 
 class Generated(NamedTuple):

@@ -44,6 +44,8 @@ def validate(
     values = {"ppl": math.exp(float(pooled("nll").sum()) / tokens)}
     if parts[0].bound is not None:
         values |= {"ppl_bound": math.exp(float(pooled("bound").sum()) / tokens), "kl": float(pooled("kl").mean())}
+    if parts[0].nll_prior is not None:
+        values["ppl_prior"] = math.exp(float(pooled("nll_prior").sum()) / tokens)
     if parts[0].kl_units is not None:
         values["active_units"] = int((pooled("kl_units").mean(0) > ACTIVE_NATS).sum())
     return values
@@ -56,5 +58,9 @@ def _counted(likelihood: Likelihood, examples: int) -> Likelihood:
         return None if part is None else part[:examples]
 
     return Likelihood(
-        likelihood.nll[:examples], first(likelihood.kl), first(likelihood.bound), kl_units=first(likelihood.kl_units)
+        likelihood.nll[:examples],
+        first(likelihood.kl),
+        first(likelihood.bound),
+        kl_units=first(likelihood.kl_units),
+        nll_prior=first(likelihood.nll_prior),
     )
