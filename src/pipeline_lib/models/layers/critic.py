@@ -26,7 +26,7 @@ class Critic(nn.Sequential):
             nn.Linear(hidden, hidden),
             normalised(),
             nn.LeakyReLU(0.2),
-            nn.Linear(hidden, 1),
+            nn.Linear(hidden, 1, bias=False),  # a bias would cancel in every gap
         )
 
 
