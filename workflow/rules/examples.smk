@@ -1,6 +1,12 @@
 # Examples: the windows of dialogues, those that known tokens and length limits leave, and their token ids.
 
 
+def division_of(wildcards):
+    """Return how windows are divided among the splits, as JSON; null: with their dialogues."""
+    division = CONFIG.sources[wildcards.corpus].division
+    return "null" if division is None else division.model_dump_json()
+
+
 rule extract_examples:
     """Cut every dialogue into tokenised windows (T-1 single-turn examples of T turns), and count the tokens."""
     input:
@@ -21,10 +27,11 @@ rule extract_examples:
     params:
         window=lambda wildcards: CONFIG.sources[wildcards.corpus].window.model_dump_json(),
         tokeniser=tokeniser_of,
+        division=division_of,
         code=with_tokeniser("extract_examples"),
     shell:
         "PIPELINE_PLAN={params.plan:q} PIPELINE_SCREEN=3 python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
-        "--tokeniser {params.tokeniser:q} --train {output.train:q} --validation {output.validation:q} "
+        "--tokeniser {params.tokeniser:q} --division {params.division:q} --train {output.train:q} --validation {output.validation:q} "
         "--test {output.test:q} --tokens {output.tokens:q} --report {output.report:q} 3>&2 &> {log:q}"
 
 
@@ -161,3 +168,22 @@ rule list_users:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/list_users.py --dialogues {input.dialogues:q} --train {input.train:q} "
         "--validation {input.validation:q} --test {input.test:q} --turns {params.turns} --settings {params.settings:q} "
         "--out {output:q} &> {log:q}"
+
+
+rule list_user_words:
+    """List the words that tell each user best from the others."""
+    input:
+        users=RESULTS / "users/{corpus}/responding.parquet",
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        vocabulary=RESULTS / "vocabulary/{corpus}/words.parquet",
+    output:
+        RESULTS / "users/{corpus}/words.parquet",
+    log:
+        LOGS / "users/{corpus}_words.log",
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        code=code_of("list_user_words"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/list_user_words.py --users {input.users:q} --train {input.train:q} "
+        "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"

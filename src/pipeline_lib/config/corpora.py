@@ -90,6 +90,20 @@ class Window(Settings):
     every: Literal["utterance", "document"] = Field(
         default="utterance", description="a window at each utterance, or one that ends with the document"
     )
+    split: Literal["dialogue", "window"] = Field(
+        default="dialogue",
+        description="dialogue: all windows of a dialogue are in its split; window: each is assigned by a hash and the "
+        "shares of `splits:`, as papers do that divide their examples at random. Overlapping windows then put held-out "
+        "responses into training contexts, and the share of these is reported",
+    )
+
+
+class Division(Settings):
+    """How windows are divided among the splits one by one."""
+
+    validation: Fraction
+    test: Fraction
+    seed: Seed
 
 
 class Source(Settings):
@@ -166,6 +180,14 @@ class Source(Settings):
         if self.reader == "personas":
             return self.window.context > 0 and self.tokeniser == "spaces"
         return self.reader == "grammar" and self.window.context == 0 and self.tokeniser != "characters"
+
+    @property
+    def division(self) -> Division | None:
+        """How windows are divided among the splits; None: with their dialogues."""
+        if self.window.split == "dialogue":
+            return None
+        shares = {"validation": 0.0, "test": 0.0} | self.splits
+        return Division(validation=shares["validation"], test=shares["test"], seed=self.split_seed)
 
     def content(self) -> "Source":
         """Return what decides the dialogues: files by name and checksum, reader and splits, not the files' location."""

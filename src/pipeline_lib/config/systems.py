@@ -21,7 +21,9 @@ def _known_wildcards(value: str) -> str:
     return value
 
 
-SideTable = Annotated[str, StringConstraints(pattern=r"^(clusters/(kmeans|spectral|agglomerative)|users/responding)$")]
+SideTable = Annotated[
+    str, StringConstraints(pattern=r"^(clusters/(kmeans|spectral|agglomerative)|users/(responding|words))$")
+]
 
 
 class SystemSettings(Settings):
@@ -63,11 +65,11 @@ class SystemSettings(Settings):
         "names no systems",
     )
     options: dict[str, Any] = Field(default={}, description="the model's or the function's own options")
-    reads: dict[Literal["group", "user", "floors"], SideTable] = Field(
+    reads: dict[Literal["group", "user", "floors", "profile"], SideTable] = Field(
         default={},
         description="further inputs: field of the batch: stage/file that holds it for every example; group: "
         "clusters/kmeans, clusters/spectral or clusters/agglomerative; user, who responds, and floors, which turns of "
-        "the context are the same user's: users/responding",
+        "the context are the same user's: users/responding; profile, the words that tell the user best: users/words",
     )
     units: UnitsKind | None = Field(
         default=None, description="what the system reads and writes, if not the `units.kind` of the corpus"

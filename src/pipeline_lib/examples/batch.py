@@ -60,6 +60,7 @@ class Batch(_Moved):
         context: what it answers; the utterances of a longer context are parted by the token ``<turn>``.
         group: (B,) int64, the cluster of each example.
         user: (B,) int64, who responds; 0: an unknown user.
+        profile: (B, N) int64, words that the one who responds is known by, filled up with padding.
         floors: (B, turns of the context) int64, 1 for a turn of the one who responds.
     """
 
@@ -68,6 +69,7 @@ class Batch(_Moved):
     group: Tensor | None = None
     user: Tensor | None = None
     floors: Tensor | None = None
+    profile: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.response.lengths)

@@ -1,4 +1,4 @@
-"""Numbers of the users who respond, and the floors of the context's turns, for examples of dialogues with speakers."""
+"""Users who respond, for examples of dialogues with speakers: numbers, floors of the context's turns, typical words."""
 
 import logging
 from collections.abc import Mapping
@@ -14,7 +14,12 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.users import UNKNOWN_USER, users_schema
+from pipeline_lib.schemas.users import UNKNOWN_USER, user_words_schema, users_schema
+from pipeline_lib.text.ids import SPECIALS
+from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.text.words import Words
+
+WORDS = 20  # of a user's profile, as Chan et al. (2019) give it to Adaptation and RL-Persona
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +70,50 @@ def known_users(speakers: pa.ChunkedArray, settings: Users) -> pa.Array:
     enough = table.filter(pc.greater_equal(table["count"], settings.least))
     ordered = enough.sort_by([("count", "descending"), ("speaker", "ascending")])
     return ordered["speaker"].combine_chunks()[: settings.count]
+
+
+def list_words(users: Path, train: Path, vocabulary: Words) -> pa.Table:
+    """List for each example the words that tell its user best from the others.
+
+    They are those of the user's training responses with the greatest tf-idf: the word's count times the logarithm of
+    the number of users over that of the users who say it. Of equals, the more frequent word comes first.
+
+    Args:
+        users: a file of `users_schema`.
+        train: training examples (`EXAMPLES`).
+    Returns:
+        `user_words_schema`, a row for each row of ``users``; unknown users have no words, others up to `WORDS`.
+    """
+    numbered = read_parquet(users, columns=["example_id", "user"])
+    responses = read_parquet(train, EXAMPLES, ["example_id", "response"])
+    user = dict(zip(numbered["example_id"].to_pylist(), numbered["user"].to_pylist(), strict=True))
+    speaker = np.array([user[example] for example in responses["example_id"].to_pylist()])
+    texts = vocabulary.encode(responses["response"])
+    best = best_words(texts, speaker, int(numbered["user"].to_numpy().max()), len(vocabulary), vocabulary.ids.pad)
+    profile = best[numbered["user"].to_numpy()]
+    columns = {
+        "example_id": numbered["example_id"],
+        "profile": pa.FixedSizeListArray.from_arrays(pa.array(profile.ravel(), pa.int64()), WORDS),
+    }
+    return pa.table(columns, schema=user_words_schema(WORDS))
+
+
+def best_words(texts: Ragged, speaker: NDArray[np.int64], users: int, words: int, pad: int) -> NDArray[np.int64]:
+    """Return (users + 1, `WORDS`) ids, best first, filled up with ``pad``; row 0, of unknown users, has none.
+
+    Args:
+        texts: (N) texts of ids below ``words``; the ids of specials do not count.
+        speaker: (N,) the user who said each.
+    """
+    counts = np.zeros((users + 1, words))
+    np.add.at(counts, (speaker[texts.text], texts.ids), 1)
+    counts[0] = 0
+    counts[:, : len(SPECIALS)] = 0
+    said_by = (counts > 0).sum(0)
+    scores = counts * np.log(users / np.maximum(said_by, 1))
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :WORDS]
+    best = np.where(np.take_along_axis(scores, order, 1) > 0, order, pad)
+    return np.pad(best, ((0, 0), (0, WORDS - best.shape[1])), constant_values=pad)
 
 
 def _of_split(said: pa.Table, examples: Path, turns: int, known: pa.Array) -> pa.Table:

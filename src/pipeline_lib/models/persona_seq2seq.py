@@ -1,7 +1,12 @@
-"""Seq2Seq with attention (Bahdanau et al. 2015), and with a speaker's vector beside each word (Li et al. 2016).
+"""Seq2Seq with attention (Bahdanau et al. 2015), without and with something of the user beside each word.
+
+Persona reads a vector of the user (Li et al. 2016), Adaptation the words that the user is known by.
 
 B examples, T steps, S words of the context, E embedding size, H hidden units, X values beside each word.
 """
+
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from pydantic import Field
@@ -15,7 +20,7 @@ from pipeline_lib.examples.batch import Batch, Tokens
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
 from pipeline_lib.models.layers.gru import GRU, packed
 from pipeline_lib.models.layers.recurrent import Decoder, valid_positions
-from pipeline_lib.models.system import Generated, Likelihood, Objective, given
+from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, given
 from pipeline_lib.text.units import Units
 
 
@@ -157,3 +162,38 @@ class PersonaSeq2Seq(AttentiveSeq2Seq):
 
     def _beside(self, batch: Batch, noise: torch.Generator) -> Tensor:
         return self.dropped(self.users(batch, noise).unsqueeze(1), noise).squeeze(1)
+
+
+class AdaptedSeq2Seq(AttentiveSeq2Seq):
+    """Adaptation (Zhang et al. 2017, as Chan et al. 2019 train it): first without users, then with their words.
+
+    In the second phase the mean vector of the 20 words that a user is known by is read beside every word; of an unknown
+    user it is zero, as in the first phase.
+    """
+
+    class Options(Settings):
+        general: Positive = Field(default=500, description="rounds of the first phase, which knows no users")
+
+    def __init__(self, units: Units, network: Dialogue, options: Options) -> None:
+        super().__init__(units, network, options)
+        self.general = options.general
+
+    def phases(self) -> Sequence[Phase]:
+        parameters = list(self.parameters())
+        return [
+            Phase("general", parameters, self.general_objective, until=self.general),
+            Phase("adapted", [], self.objective, since=self.general, shared=parameters),
+        ]
+
+    def general_objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        """Compute the objective of users who are all unknown."""
+        profile = given(batch.profile)
+        return self.objective(replace(batch, profile=torch.full_like(profile, self.ids.pad)), weight, generator)
+
+    def _size_beside(self, network: Dialogue) -> int:
+        return self.embedding_size
+
+    def _beside(self, batch: Batch, noise: torch.Generator) -> Tensor:
+        profile = given(batch.profile)
+        known = (profile != self.ids.pad).unsqueeze(-1).to(self.words.weight)
+        return (self.words(profile) * known).sum(1) / known.sum(1).clamp(min=1)

@@ -1,6 +1,7 @@
 """PersonaWAE and the systems beside it: mixtures, critic and gated decoder against closed forms; who trains what."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ WASSERSTEIN = "pipeline_lib.models.persona_wae:PersonaWAE"
 SYSTEMS = {
     "seq2seq": ("pipeline_lib.models.persona_seq2seq:AttentiveSeq2Seq", {}),
     "persona": ("pipeline_lib.models.persona_seq2seq:PersonaSeq2Seq", {"users": USERS}),
+    "adaptation": ("pipeline_lib.models.persona_seq2seq:AdaptedSeq2Seq", {"general": 2}),
     "cvae": ("pipeline_lib.models.persona_wae:PersonaCVAE", {"users": USERS}),
     "diawae_gmd": (WASSERSTEIN, {"personal_prior": False, "personal_decoder": False}),
     "persona_wae": (WASSERSTEIN, {"users": USERS}),
@@ -94,6 +96,7 @@ def batch(n: int = 6, seed: int = 0) -> Batch:
         Tokens(padded, torch.tensor([len(one) for one in contexts])),
         user=torch.randint(0, USERS + 1, (n,), generator=rng),
         floors=torch.tensor([[1, 0]] * n),
+        profile=torch.tensor([[5, 9, 0]] * n),
     )
 
 
@@ -131,6 +134,7 @@ def test_padding_of_contexts_and_responses_changes_no_likelihood(name):
         Tokens(nn.functional.pad(whole.context.ids, (0, 4)), whole.context.lengths),
         user=whole.user,
         floors=whole.floors,
+        profile=whole.profile,
     )
     with torch.no_grad():
         one, other = model.likelihood(whole, generator()), model.likelihood(wider, generator())
@@ -256,7 +260,7 @@ def test_what_is_decoded_greedily_is_the_likeliest_word_under_teacher_forcing(na
         tokens = model.generate(given, decode, "none", generator()).tokens
         forced = torch.cat([torch.full((3, 1), 2), tokens[:, :-1]], 1)
         response = Response(forced, tokens, torch.full((3,), tokens.shape[1]))
-        again = Batch(response, given.context, user=given.user, floors=given.floors)
+        again = replace(given, response=response)
         logits = teacher_forced(model, again)
     logits[..., [0, 2]] = -torch.inf
     inside = (tokens != 0) & (tokens != 3)
@@ -364,6 +368,21 @@ def test_every_parameter_is_owned_once_and_moves_in_a_round(name):
                 phase.optimiser.step()
     still = [key for key, value in model.named_parameters() if torch.equal(value, before[key])]
     assert still == []
+
+
+def test_adaptation_learns_first_without_users_and_then_from_their_words():
+    model, whole = made("adaptation").eval(), batch()
+    nobody = replace(whole, profile=torch.zeros_like(whole.profile))
+    general, adapted = model.phases()
+    assert (general.until, adapted.since) == (2, 2)
+    losses = {
+        (phase.name, known): phase.objective(own, 1.0, generator()).loss.item()
+        for phase in (general, adapted)
+        for known, own in ((True, whole), (False, nobody))
+    }
+    assert losses["general", True] == losses["general", False] == losses["adapted", False] != losses["adapted", True]
+    mean = model.words.weight[[5, 9]].mean(0)
+    torch.testing.assert_close(model._beside(whole, generator())[0], mean)
 
 
 def test_without_the_fusion_the_generators_phase_alone_trains_the_users():
