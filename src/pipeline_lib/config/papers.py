@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline_lib.config.ratings import Questions
-from pipeline_lib.config.settings import Distinct, Name, Positive, Settings
+from pipeline_lib.config.settings import Distinct, Name, Positive, Seed, Settings
 from pipeline_lib.config.systems import SystemSettings
 
 Split = Literal["train", "validation", "test"]
@@ -121,6 +121,15 @@ class TextTable(TableSpec):
     from_: Name = Field(alias="from", description="the analysis that makes them")
 
 
+class ResponseTable(TableSpec):
+    """Contexts drawn at random, with what every system answers."""
+
+    kind: Literal["responses"] = Field(description="responses: contexts drawn from a split, with every system's answer")
+    split: Split = Field(default="test", description="split that the contexts are drawn from")
+    contexts: Positive = Field(default=2, description="contexts that are drawn, the same for all systems")
+    seed: Seed = Field(default=1, description="seed of the draw")
+
+
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -141,7 +150,8 @@ class CostTable(TableSpec):
 
 
 AnyTable = Annotated[
-    CountTable | ScoreTable | TextTable | RatingTable | SettingTable | CostTable, Field(discriminator="kind")
+    CountTable | ScoreTable | TextTable | ResponseTable | RatingTable | SettingTable | CostTable,
+    Field(discriminator="kind"),
 ]
 
 

@@ -15,7 +15,16 @@ from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.config.layout import Description, Layout, Stages
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
-from pipeline_lib.config.papers import CountTable, Paper, RatingTable, ScoreTable, SettingTable, TextTable, whole_of
+from pipeline_lib.config.papers import (
+    CountTable,
+    Paper,
+    RatingTable,
+    ResponseTable,
+    ScoreTable,
+    SettingTable,
+    TextTable,
+    whole_of,
+)
 from pipeline_lib.config.ratings import Study
 from pipeline_lib.config.report import Report
 from pipeline_lib.config.rows import figures_of_rows, sweeps_of_rows, tables_of_rows
@@ -240,7 +249,7 @@ class Config(Paper):
             return list(spec.systems)
         if isinstance(spec, SettingTable):
             return [name for name, system in self.row_systems.items() if system.trained]
-        if isinstance(spec, RatingTable | TextTable):
+        if isinstance(spec, RatingTable | ResponseTable | TextTable):
             # nobody judges the random response; beside every answer of a text table is the reference already
             left_out = "random" if isinstance(spec, RatingTable) else "human"
             answering = {name: system for name, system in self.row_systems.items() if not system.exact}
@@ -262,7 +271,9 @@ class Config(Paper):
         }
         corpora = {name: self.sources[name].label for name in self.corpora_of(table)}
         seeds = [] if isinstance(spec, CountTable | RatingTable) else self.seeds
-        return Layout(corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, TextTable) else seeds)
+        return Layout(
+            corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, ResponseTable | TextTable) else seeds
+        )
 
     def settings_of(self, table: str) -> dict[str, dict[str, Any]]:
         """Return the settings of a table's systems on its first corpus: network, options and training of each."""

@@ -43,11 +43,10 @@ class SystemSettings(Settings):
         description="path of responses made elsewhere: CSV, JSON lines or Parquet with columns context and response "
         "(and sample, where a context has several responses); {corpus} and {split} stand for their names",
     )
-    baseline: Literal["random", "constant", "human", "truth", "positions", "sample", "mode", "stranger"] | None = Field(
+    baseline: Literal["random", "human", "constant", "truth", "positions", "sample", "mode", "stranger"] | None = Field(
         default=None,
-        description="a reference row. random: training responses drawn at random (floor); constant: "
-        "the most frequent training response to every context; human: the references "
-        "themselves (ceiling); truth: the distribution of a generated corpus, which no model can beat; positions: of "
+        description="a reference row. random: training responses drawn at random (floor); human: the references "
+        "themselves (ceiling); constant: the most frequent training response to every context; truth: the distribution of a generated corpus, which no model can beat; positions: of "
         "generated sentences, the best distribution that knows a word's position alone; of "
         "generated users, sample: draws from that distribution, mode: its likeliest response, stranger: draws by one "
         "who knows the context alone. Tables that name no systems "
