@@ -46,11 +46,11 @@ class SystemSettings(Settings):
     baseline: Literal["random", "human", "constant", "truth", "positions", "sample", "mode", "stranger"] | None = Field(
         default=None,
         description="a reference row. random: training responses drawn at random (floor); human: the references "
-        "themselves (ceiling); constant: the most frequent training response to every context; truth: the distribution of a generated corpus, which no model can beat; positions: of "
-        "generated sentences, the best distribution that knows a word's position alone; of "
-        "generated users, sample: draws from that distribution, mode: its likeliest response, stranger: draws by one "
-        "who knows the context alone. Tables that name no systems "
-        "have the last two only where all corpora are generated, with windows and tokeniser as in the catalogue",
+        "themselves (ceiling); constant: the most frequent training response to every context; truth: the distribution "
+        "of a generated corpus, which no model can beat; positions: of generated sentences, the best distribution that "
+        "knows a word's position alone; of generated users, sample: draws from that distribution, mode: its likeliest "
+        "response, stranger: draws by one who knows the context alone. Tables that name no systems have the rows of a "
+        "distribution only where all corpora are generated, with windows and tokeniser as in the catalogue",
     )
     note: str | None = Field(default=None, description="printed below every table of scores that has the row")
     like: str | None = Field(

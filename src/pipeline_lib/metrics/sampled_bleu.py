@@ -78,7 +78,7 @@ class F1(RatioMetric):
         self._variant = variant or (self.smoothing, self.end)
         if variant is not None:
             self.name = f"sampled-BLEU-F1|{'|'.join(variant)}"
-        self.signature = _signature("sampled-BLEU-F1", *self._variant)
+        self.signature = _signature(type(self).name, *self._variant)
 
     def companions(self) -> "list[F1]":
         """Name the other variants, which are recorded, and which no table shows."""
