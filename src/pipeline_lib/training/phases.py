@@ -1,7 +1,7 @@
 """The phases of a training job at work: who owns which parameter, when a phase takes part, how it makes an update."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -12,7 +12,7 @@ from pipeline_lib.config.training import Optimiser, PhaseSettings, Training
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.models.system import Phase, System
 
-_KINDS = {
+_KINDS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": partial(torch.optim.Adam, foreach=True),
     "fused_adam": partial(torch.optim.Adam, fused=True),
     "sgd": partial(torch.optim.SGD, foreach=True),
@@ -28,7 +28,7 @@ class TrainedPhase:
         self.repeated = phase.repeated
         self.since, self.until = phase.since, phase.until
         self.parameters = [p for p in (*phase.parameters, *phase.shared) if p.requires_grad]
-        self.optimiser: torch.optim.Optimizer = _KINDS[settings.kind](self.parameters, lr=settings.learning_rate)
+        self.optimiser = _KINDS[settings.kind](self.parameters, lr=settings.learning_rate)
         self._settings = settings
 
     def takes_part(self, number: int) -> bool:
