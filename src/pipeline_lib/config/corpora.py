@@ -26,7 +26,17 @@ OVERRIDABLE = (
 
 
 Reader = Literal[
-    "synthetic", "grammar", "personas", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences"
+    "synthetic",
+    "grammar",
+    "personas",
+    "dailydialog",
+    "opensubtitles",
+    "numbered",
+    "table",
+    "ptb",
+    "sentences",
+    "msrp",
+    "trec",
 ]
 
 
@@ -115,7 +125,8 @@ class Source(Settings):
         "text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
         "`N query<TAB>response`, N restarts with each film; table: CSV, TSV, JSONL or Parquet with columns dialogue "
         "id, turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
-        "sentence a line"
+        "sentence a line; msrp: paraphrase pairs, trec: classes of questions, both for probes alone, as they have no "
+        "validation split"
     )
     label: str = Field(description="name in tables; published values are matched by it")
     licence: str = Field(description="licence of the text")
