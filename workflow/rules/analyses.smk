@@ -20,6 +20,39 @@ def continued_by(wildcards):
     return expand(path, analysis=other, allow_missing=True) if other else []
 
 
+def examples_of_analysis(wildcards):
+    """Return the examples that an analysis reads; of another corpus all of them, as they were tokenised."""
+    other = CONFIG.analyses[wildcards.analysis].corpus
+    folder = f"examples/{other}" if other else f"filtered/{wildcards.corpus}"
+    return expand(RESULTS / f"{folder}/{{split}}.parquet", split=SPLITS)
+
+
+def source_of_analysis(wildcards):
+    """Return the corpus that the examples of an analysis are of, as JSON."""
+    corpus = CONFIG.analyses[wildcards.analysis].corpus or wildcards.corpus
+    return CONFIG.sources[corpus].content().model_dump_json()
+
+
+def judge_of(wildcards):
+    """Return model and vocabulary of the further trained system that an analysis reads, if it does."""
+    judge = CONFIG.analyses[wildcards.analysis].judge
+    if judge is None:
+        return []
+    units = VOCABULARIES[CONFIG.units_of(wildcards.corpus, judge.system)]
+    return [
+        RESULTS / f"models/{wildcards.corpus}/{judge.system}/seed{judge.seed}/model.safetensors",
+        RESULTS / f"vocabulary/{wildcards.corpus}/{units}",
+    ]
+
+
+def code_of_analysis(wildcards):
+    """Return the fingerprint of an analysis with the system that it is about, and the one that it reads beside it."""
+    judge = CONFIG.analyses[wildcards.analysis].judge
+    systems = [wildcards.system, *([judge.system] if judge else [])]
+    modules = [module for system in systems for module in modules_of_system(wildcards.corpus, system)]
+    return code_of("analyse_system", *dict.fromkeys([*modules, module_of_analysis(wildcards)]))
+
+
 rule analyse_system:
     """Run an analysis of one trained system, whatever its kind."""
     input:
@@ -27,9 +60,10 @@ rule analyse_system:
         summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
         vocabulary=vocabulary_of,
         encoded=encoded(*SPLITS),
-        examples=expand(RESULTS / "filtered/{{corpus}}/{split}.parquet", split=SPLITS),
+        examples=examples_of_analysis,
         side_tables=side_tables_of,
         continued=continued_by,
+        judge=judge_of,
     output:
         RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
     log:
@@ -49,11 +83,12 @@ rule analyse_system:
         options=options_of_analysis,
         reads=reads_of,
         training=training_of,
-        code=code_of_system("analyse_system", module_of_analysis),
+        source=source_of_analysis,
+        code=code_of_analysis,
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
         "--summary {input.summary:q} --vocabulary {input.vocabulary:q} --encoded {input.encoded:q} "
-        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --training {params.training:q} "
+        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --judge {input.judge:q} --source {params.source:q} --training {params.training:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 

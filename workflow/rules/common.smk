@@ -22,6 +22,7 @@ from pipeline_lib.metrics.suite import needs_vectors
 from pipeline_lib.runs.checks import check_responses, check_run
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.stage.fingerprint import stage_fingerprint
+from pipeline_lib.stage.kinds import kinds as kinds_of
 from pipeline_lib.stage.kinds import module_of as module_of_kind
 from pipeline_lib.stage.options import ANALYSES, FIGURES
 from pipeline_lib.training.state import forget_finished
@@ -63,16 +64,26 @@ CORPORA = list(
             *CONFIG.corpora,
             *(corpus for table in CONFIG.tables for corpus in CONFIG.corpora_of(table)),
             *(point.corpus for points in SWEEP_POINTS.values() for point in points),
+            *(analysis.corpus for analysis in CONFIG.analyses.values() if analysis.corpus),
         ]
     )
 )
 VECTORS_SCORED = needs_vectors(CONFIG.metrics_shown)
-SEEDS = list(dict.fromkeys([*CONFIG.seeds, *(seed for sweep in CONFIG.sweeps.values() for seed in sweep.seeds)]))
+SEEDS = list(
+    dict.fromkeys(
+        [
+            *CONFIG.seeds,
+            *(seed for sweep in CONFIG.sweeps.values() for seed in sweep.seeds),
+            *(analysis.judge.seed for analysis in CONFIG.analyses.values() if analysis.judge),
+        ]
+    )
+)
 SYSTEMS = CONFIG.systems
 TRAINED = list(CONFIG.trainable)
 FUNCTIONS = [name for name, system in SYSTEMS.items() if system.function]
 EXTERNAL = [name for name, system in SYSTEMS.items() if system.responses]
-BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "human")]
+BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "constant", "human")]
+ORACLES = [name for name, system in SYSTEMS.items() if system.of_truth and not system.exact]
 EXACT = [name for name, system in SYSTEMS.items() if system.exact]
 FETCHED = [name for name in CORPORA if not CONFIG.sources[name].generated]
 

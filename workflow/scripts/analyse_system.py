@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
-from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.data import Data, Judge
 from pipeline_lib.compute.device import choose_device, keep_freed_memory
+from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.training import Training
 from pipeline_lib.files.formats import read_json, write_parquet
 from pipeline_lib.models import saved
@@ -24,6 +25,8 @@ def main(
     examples: list[Path],
     reads: dict[str, Path],
     continued: list[Path],
+    judge: list[Path],
+    source: Source,
     training: Training,
     seed: int,
     out: Path,
@@ -38,10 +41,19 @@ def main(
         continued[0] if continued else None,
         training,
         read_json(summary)["steps"],
+        source.grammar,
+        read_judge(judge, training) if judge else None,
     )
     checked = options_of(ANALYSES, kind, json.loads(options), "--options")
     table = load(ANALYSES, kind, "analyse").analyse(system, data, checked, seed)
     write_parquet(out, table, table.schema)
+
+
+def read_judge(files: list[Path], training: Training) -> Judge:
+    """Load the further system that the analysis reads, from its model and its vocabulary."""
+    model, vocabulary = files
+    units = read_units(vocabulary)
+    return Judge(saved.load(model, units).system.to(choose_device(training.device)), units)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pipeline_lib.files.formats import write_json, write_text
 from pipeline_lib.models import saved
 from pipeline_lib.stage.cli import run
 from pipeline_lib.text.units import read_units
+from pipeline_lib.training.arithmetic import matrix_peak, operations_per_token
 from pipeline_lib.training.loop import InterruptedTraining, Trainer
 from pipeline_lib.training.state import claimed, run_folder
 
@@ -72,7 +73,11 @@ def main(
     if ranks.rank == 0:
         saved.save(model, outcome.weights, description, outcome.summary["converged"])
         write_text(history, outcome.history)
-        write_json(summary, outcome.summary)
+        arithmetic = {
+            "operations_per_token": operations_per_token(network, trainer.train_set, settings, seed),
+            "matrix_peak": matrix_peak(device, settings.precision),
+        }
+        write_json(summary, outcome.summary | arithmetic)
 
 
 if __name__ == "__main__":

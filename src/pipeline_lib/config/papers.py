@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline_lib.config.ratings import Questions
-from pipeline_lib.config.settings import Distinct, Name, Positive, Settings
+from pipeline_lib.config.settings import Distinct, Name, Positive, Seed, Settings
 from pipeline_lib.config.systems import SystemSettings
 
 Split = Literal["train", "validation", "test"]
@@ -121,6 +121,15 @@ class TextTable(TableSpec):
     from_: Name = Field(alias="from", description="the analysis that makes them")
 
 
+class ResponseTable(TableSpec):
+    """Contexts drawn at random, with what every system answers."""
+
+    kind: Literal["responses"] = Field(description="responses: contexts drawn from a split, with every system's answer")
+    split: Split = Field(default="test", description="split that the contexts are drawn from")
+    contexts: Positive = Field(default=2, description="contexts that are drawn, the same for all systems")
+    seed: Seed = Field(default=1, description="seed of the draw")
+
+
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -134,6 +143,52 @@ class SettingTable(TableSpec):
     columns: dict[str, str] = Field(description="column: the setting it shows, such as network.hidden or options.keep")
 
 
+class TableOfSystems(TableSpec):
+    """A table of what an analysis made of some trained systems, which it names."""
+
+    from_: Name = Field(alias="from", description="the analysis that makes it")
+
+    @model_validator(mode="after")
+    def _names_its_systems(self) -> "TableOfSystems":
+        if self.systems is None:
+            raise ValueError("`systems:` is missing; not every system has such an analysis, so name those that have")
+        return self
+
+
+class MeasureTable(TableOfSystems):
+    """Values that an analysis measured: rows of systems, then what it compares them with."""
+
+    kind: Literal["measures"] = Field(
+        description="measures: values that an analysis of kind adversarial, sentence_probe or pair_probe measured"
+    )
+    columns: Annotated[list[str], Distinct] = Field(min_length=1, description="values of the published shape, in order")
+    extra: Annotated[list[str], Distinct] = Field(
+        default=[], description="values beyond the published shape; left out where no row has them"
+    )
+
+
+class ImputationTable(TableOfSystems):
+    """Sentences with the last words that systems imputed."""
+
+    kind: Literal["imputations"] = Field(description="imputations: sentences with the endings that systems imputed")
+    shown: Positive = Field(default=5, description="sentences that are printed; the CSV has all")
+
+
+class DecodedTable(TableOfSystems):
+    """Texts that systems decoded from points of their latent spaces."""
+
+    kind: Literal["decoded"] = Field(
+        description="decoded: texts from points of latent spaces, of an analysis of kind paths, prior_samples or "
+        "reconstructions"
+    )
+    shown: Positive = Field(default=3, description="paths, samples or sentences that are printed; the CSV has all")
+    beside: Name | None = Field(
+        default=None,
+        description="another table of this kind: the share of grammatical texts of its systems is compared with "
+        "this one's; null: none",
+    )
+
+
 class CostTable(TableSpec):
     """Runtime and memory of every stage and system."""
 
@@ -141,7 +196,17 @@ class CostTable(TableSpec):
 
 
 AnyTable = Annotated[
-    CountTable | ScoreTable | TextTable | RatingTable | SettingTable | CostTable, Field(discriminator="kind")
+    CountTable
+    | ScoreTable
+    | TextTable
+    | ResponseTable
+    | RatingTable
+    | SettingTable
+    | MeasureTable
+    | ImputationTable
+    | DecodedTable
+    | CostTable,
+    Field(discriminator="kind"),
 ]
 
 
@@ -165,11 +230,26 @@ class FigureSpec(Settings):
     options: dict[str, Any] = Field(default={}, description="the kind's own options")
 
 
+class Judge(Settings):
+    """A trained system that an analysis reads beside the one that it is about."""
+
+    system: Name = Field(description="a trained system of the paper, such as a language model that scores texts")
+    seed: Seed = Field(description="the run of it; none of `seeds:`, so that nothing is judged by itself")
+
+
 class AnalysisSpec(Settings):
     """Something computed from a corpus or from a trained system, beside its scores."""
 
     kind: Name = Field(description="module of pipeline_lib.analyses that computes it")
     of: Name | None = Field(default=None, description="another analysis, which this one continues; null: none")
+    corpus: Name | None = Field(
+        default=None,
+        description="corpus whose examples it reads in place of those that the system was trained on; their words are "
+        "looked up in the system's vocabulary; null: those of the system's own corpus",
+    )
+    judge: Judge | None = Field(
+        default=None, description="a further system, trained on the same corpus, that it reads; null: none"
+    )
     options: dict[str, Any] = Field(default={}, description="the kind's own options")
 
 

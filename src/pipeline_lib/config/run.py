@@ -15,7 +15,19 @@ from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.config.layout import Description, Layout, Stages
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
-from pipeline_lib.config.papers import CountTable, Paper, RatingTable, ScoreTable, SettingTable, TextTable, whole_of
+from pipeline_lib.config.papers import (
+    CountTable,
+    DecodedTable,
+    Judge,
+    Paper,
+    RatingTable,
+    ResponseTable,
+    ScoreTable,
+    SettingTable,
+    TableOfSystems,
+    TextTable,
+    whole_of,
+)
 from pipeline_lib.config.ratings import Study
 from pipeline_lib.config.report import Report
 from pipeline_lib.config.rows import figures_of_rows, sweeps_of_rows, tables_of_rows
@@ -25,6 +37,7 @@ from pipeline_lib.config.sweep import SWEPT, Sweep, SweepPoint
 from pipeline_lib.config.systems import SORTS, SystemSettings
 from pipeline_lib.config.training import Training
 from pipeline_lib.config.units import UnitsKind, UnitsSettings
+from pipeline_lib.config.users import Users
 from pipeline_lib.errors import PipelineError, did_you_mean
 
 
@@ -60,6 +73,7 @@ class Config(Paper):
     units: UnitsSettings = UnitsSettings()
     keywords: Keywords = Keywords()
     clustering: Clustering = Clustering()
+    users: Users = Users()
     network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
     training: Training = Training()
     decoding: Decoding = Field(default=GreedySettings(), description="strategy that chooses the words of a response")
@@ -83,13 +97,23 @@ class Config(Paper):
         for name, table in self.tables.items():
             _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
             _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
-            if isinstance(table, ScoreTable | TextTable) and table.from_ is not None:
+            if isinstance(table, ScoreTable | TextTable | TableOfSystems) and table.from_ is not None:
                 _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
+            if isinstance(table, TableOfSystems):
+                _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
+            if isinstance(table, DecodedTable) and table.beside is not None:
+                decoded = [other for other in self.tables if isinstance(self.tables[other], DecodedTable)]
+                _check_names(f"tables.{name}.beside", [table.beside], "table of kind decoded", decoded)
         for name, figure in self.figures.items():
             _check_names(f"figures.{name}.systems", figure.systems or (), "trained system", self.trainable)
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
         for name, analysis in self.analyses.items():
             _check_names(f"analyses.{name}.of", [analysis.of] if analysis.of else (), "analysis", self.analyses)
+            _check_names(
+                f"analyses.{name}.corpus", [analysis.corpus] if analysis.corpus else (), "source", self.sources
+            )
+            if analysis.judge is not None:
+                self._check_judge(f"analyses.{name}.judge", analysis.judge)
         for name, system in self.trainable.items():
             first = [system.starts_from] if system.starts_from else ()
             _check_names(f"systems.{name}.starts_from", first, "trained system", self.trainable)
@@ -106,6 +130,13 @@ class Config(Paper):
             _check_names(f"analyses.{name}.options.source", [sweep.source], "generated source", generated)
             _check_names(f"analyses.{name}.options.systems", sweep.systems, "trained system", self.trainable)
         return self
+
+    def _check_judge(self, where: str, judge: Judge) -> None:
+        _check_names(f"{where}.system", [judge.system], "trained system", self.trainable)
+        if self.systems[judge.system].reads:
+            raise ValueError(f"{where}.system: {judge.system!r} has `reads:`; a judge is given texts alone")
+        if judge.seed in self.seeds:
+            raise ValueError(f"{where}.seed: {judge.seed} is one of `seeds:`; a judge is none of the runs it judges")
 
     def _check_labels(self) -> None:
         """Check that no two rows of a table would have one name."""
@@ -138,7 +169,7 @@ class Config(Paper):
             return {name: self.systems[name] for name in self.rows}
         is_known = all(self.sources[corpus].has_known_distribution for corpus in self.corpora_used)
         systems = {name: system for name, system in self.systems.items() if not system.only_named}
-        return {name: system for name, system in systems.items() if is_known or not system.exact}
+        return {name: system for name, system in systems.items() if is_known or not system.of_truth}
 
     @property
     def trainable(self) -> dict[str, SystemSettings]:
@@ -150,8 +181,11 @@ class Config(Paper):
         settings = self.systems[system]
         # systems without groups ignore their number: leaving it out keeps it from retraining them
         groups = {"groups": self.for_corpus(corpus).clustering.groups} if "group" in settings.reads else {}
+        users = {"users": self.for_corpus(corpus).users.count} if "user" in settings.reads else {}
         return Description(
-            model=settings.model or "", options=groups | settings.options, network=self.network_of(corpus, system)
+            model=settings.model or "",
+            options=groups | users | settings.options,
+            network=self.network_of(corpus, system),
         )
 
     def units_of(self, corpus: str, system: str) -> UnitsKind:
@@ -235,7 +269,7 @@ class Config(Paper):
             return list(spec.systems)
         if isinstance(spec, SettingTable):
             return [name for name, system in self.row_systems.items() if system.trained]
-        if isinstance(spec, RatingTable | TextTable):
+        if isinstance(spec, RatingTable | ResponseTable | TextTable):
             # nobody judges the random response; beside every answer of a text table is the reference already
             left_out = "random" if isinstance(spec, RatingTable) else "human"
             answering = {name: system for name, system in self.row_systems.items() if not system.exact}
@@ -255,9 +289,12 @@ class Config(Paper):
             )
             for name in self.systems_of(table)
         }
-        corpora = {name: self.sources[name].label for name in self.corpora_of(table)}
+        read = self.analyses[spec.from_].corpus if isinstance(spec, TableOfSystems) else None
+        corpora = {name: self.sources[read or name].label for name in self.corpora_of(table)}
         seeds = [] if isinstance(spec, CountTable | RatingTable) else self.seeds
-        return Layout(corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, TextTable) else seeds)
+        return Layout(
+            corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, ResponseTable | TextTable) else seeds
+        )
 
     def settings_of(self, table: str) -> dict[str, dict[str, Any]]:
         """Return the settings of a table's systems on its first corpus: network, options and training of each."""
@@ -417,6 +454,7 @@ class Config(Paper):
         """
         used = {*self.corpora, *(corpus for table in self.tables.values() for corpus in table.corpora or ())}
         used |= {sweep.source for sweep in self.sweeps.values()}
+        used |= {analysis.corpus for analysis in self.analyses.values() if analysis.corpus}
         sources = {name: {"mirror"} if name in used else True for name in self.sources}
         return self.model_dump_json(
             by_alias=True, exclude={"mirror": True, "sources": sources, "embeddings": {"mirror"}}

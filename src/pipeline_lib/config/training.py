@@ -83,7 +83,8 @@ class Training(Settings):
     select: str = Field(
         default="ppl_bound",
         description="validation value whose minimum selects the checkpoint: ppl_bound, kl or ppl, that of the "
-        "reconstruction, as in SepaCVAE's paper",
+        "reconstruction, as in SepaCVAE's paper; ppl_prior, with z from the prior, where there is one. last: the last "
+        "validation, for systems whose reconstruction improves to the end",
     )
     kl_floor: float | None = Field(
         default=None,

@@ -6,11 +6,11 @@ from typing import Any
 from pipeline_lib.config.places import Place
 from pipeline_lib.config.run import Config
 
-_OF_ADAM = (1e-5, 0.1)
+_ADAPTIVE = (1e-5, 0.1)
 USUAL_RATES = {  # kind of optimiser: least, greatest
-    "adam": _OF_ADAM,
-    "fused_adam": _OF_ADAM,
-    "rmsprop": (1e-5, 0.1),
+    "adam": _ADAPTIVE,
+    "fused_adam": _ADAPTIVE,
+    "rmsprop": _ADAPTIVE,
     "sgd": (1e-3, 5.0),
 }
 

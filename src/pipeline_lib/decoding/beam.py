@@ -76,14 +76,10 @@ class Beam:
             fewest = longest = forced.shape[1]
         forced = F.pad(forced, (0, 1), value=self.ids.end)
 
-        growing = Hypotheses(forced.new_empty(contexts, 1, 0), torch.zeros(contexts, 1, device=device))
+        growing, last = self._nothing(steps)
         ended = Hypotheses(forced.new_empty(contexts, n, 0), torch.full((contexts, n), -torch.inf, device=device))
-        last = torch.full((contexts,), self.ids.start, device=device)
         for position in range(longest + 1):
-            totals = steps.next(last).log_softmax(-1).unflatten(0, growing.scores.shape)
-            allowed = self._allowed(forced[:, position], barred, position >= fewest, totals.shape[-1])
-            totals.masked_fill_(~allowed.unsqueeze(1), -torch.inf).add_(growing.scores.unsqueeze(-1))
-            kept, parents = _likeliest(growing.words, totals, self.size)
+            kept, parents = self._grown(steps, growing, last, forced[:, position], barred, position >= fewest)
 
             over = kept.words[..., -1] == self.ids.end
             penalised = kept.scores / (position + 1) ** self.length_penalty
@@ -96,6 +92,42 @@ class Beam:
             last = kept.words[..., -1].flatten()
         nothing = (ended.scores == -torch.inf).unsqueeze(-1)
         return Hypotheses(ended.words.masked_fill(nothing, self.ids.pad)[..., :longest], ended.scores)
+
+    def prefixes(self, steps: Steps, forced: Tensor, barred: Tensor | None = None) -> Hypotheses:
+        """Return the beginnings of sentences that are in the beam after T words; none of them ends.
+
+        Args:
+            forced, barred: as of `n_best`; ``forced`` (B, T) holds neither end tokens nor padding.
+        Returns:
+            (B, N, T) words and (B, N) log p, N <= K; no length penalty.
+        """
+        growing, last = self._nothing(steps)
+        for words in forced.unbind(1):
+            growing, parents = self._grown(steps, growing, last, words, barred, may_end=False)
+            steps.keep(parents)
+            last = growing.words[..., -1].flatten()
+        return growing
+
+    def _nothing(self, steps: Steps) -> tuple[Hypotheses, Tensor]:
+        """Return an empty hypothesis for each context, and the word (B,) that each continues."""
+        contexts, device = steps.rows, steps.device
+        last = torch.full((contexts,), self.ids.start, device=device)
+        return Hypotheses(last.new_empty(contexts, 1, 0), torch.zeros(contexts, 1, device=device)), last
+
+    def _grown(
+        self,
+        steps: Steps,
+        growing: Hypotheses,
+        last: Tensor,
+        forced: Tensor,
+        barred: Tensor | None,
+        may_end: bool,
+    ) -> tuple[Hypotheses, Tensor]:
+        """Return the K likeliest continuations by a word, and the row of what each continues (see `_likeliest`)."""
+        totals = steps.next(last).log_softmax(-1).unflatten(0, growing.scores.shape)
+        allowed = self._allowed(forced, barred, may_end, totals.shape[-1])
+        totals.masked_fill_(~allowed.unsqueeze(1), -torch.inf).add_(growing.scores.unsqueeze(-1))
+        return _likeliest(growing.words, totals, self.size)
 
     def _allowed(self, forced: Tensor, barred: Tensor | None, may_end: bool, vocabulary: int) -> Tensor:
         """Return (B, V) bool, the words allowed at one position whose forced words are (B,)."""

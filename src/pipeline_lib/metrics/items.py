@@ -150,6 +150,22 @@ class Items:
         """Count clipped n-gram matches of responses and references, which all BLEU variants share."""
         return count_matches(self.responses, self.references, self.reference_item, len(self.vocabulary))
 
+    @cached_property
+    def ended_matches(self) -> Matches:
+        """Count the same matches with an end token after every text, as some published scripts have it."""
+        ended, end = len(self.vocabulary) + 1, len(self.vocabulary)
+        return count_matches(
+            self.responses.followed_by(end), self.references.followed_by(end), self.reference_item, ended
+        )
+
+    def best_of_example(self, values: np.ndarray) -> np.ndarray:
+        """Give each of (B,) responses the greatest value among those to its example."""
+        if self.example is None:
+            return values
+        best = np.full(self.n_examples, -np.inf)
+        np.maximum.at(best, self.example, values)
+        return best[self.example]
+
 
 def encode(*columns: pa.Array) -> tuple[pa.Array, list[Ragged]]:
     """Split columns of space-joined tokens and number their tokens from one vocabulary, in order of appearance."""

@@ -81,8 +81,9 @@ class Likelihood(NamedTuple):
     bound with every term that belongs to log p(response | context), both None for an implicit prior. Where the system
     has them: ``posterior_mean`` (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z
     that was drawn, [c; z], ``end`` (B,), the end token's share of ``nll``, ``kl_units`` (B, Z), the KL of each latent
-    dimension, ``group_nats`` (B,), what naming the group adds to the KL, and, of a posterior that does not depend on a
-    context, ``posterior_log_variance`` and ``z`` (B, Z), the draw behind ``nll``: mutual information is made of them.
+    dimension, ``group_nats`` (B,), what naming the group adds to the KL, ``nll_prior`` (B,), reconstruction with z from
+    the prior, and, of a posterior that does not depend on a context, ``posterior_log_variance`` and ``z`` (B, Z), the
+    draw behind ``nll``: mutual information is made of them.
     """
 
     nll: Tensor
@@ -96,6 +97,7 @@ class Likelihood(NamedTuple):
     group_nats: Tensor | None = None
     posterior_log_variance: Tensor | None = None
     z: Tensor | None = None
+    nll_prior: Tensor | None = None
 
 
 class Generated(NamedTuple):

@@ -47,6 +47,8 @@ class Cell:
     lead: Lead = ""
     lead_p: float | None = None  # of the best: adjusted p of its lead over every other
     change: Change | None = None
+    error: float | None = None  # standard error over the items within a run, root mean square over runs
+    items: int = 0  # of a run, where a table states them
     text: str = ""  # shown in place of the value: a word, or why there is none
 
     @property

@@ -29,6 +29,8 @@ TRAINED = {  # column -> field of TrainingRun
     "steps": "steps",
     "step seconds": "step_seconds",
     "tokens/s": "tokens_per_s",
+    "operations/token": "operations_per_token",
+    "share of matrix peak": "share_of_peak",
     "GPU memory MiB": "gpu_memory",
 }
 RELATIVE = {"relative step": "step_seconds", "relative memory": "memory"}
@@ -51,6 +53,8 @@ class TrainingRun:
     steps: int
     step_seconds: float  # wall time, validations and checkpoints left out
     tokens_per_s: float  # median over the logged steps
+    operations_per_token: float  # of matrix products, forward and backward
+    share_of_peak: float  # of the rate of one large matrix product, timed in the same job
     gpu_memory: float | None  # MiB
 
 
@@ -180,8 +184,8 @@ def _blocks(rows: Sequence[CostRow], corpus: str) -> Iterator[Block]:
 def _training_table(rows: Sequence[CostRow]) -> list[list[str]]:
     base = rows[0]
     on_gpu = any(row.mean("gpu_memory") is not None for row in rows)
-    header = ["System", "parameters", "steps", "step, ms", f"× {base.label}", "tokens/s", "job, s", "CPU, s"]
-    header += ["memory, MiB", f"× {base.label}"] + (["GPU, MiB"] if on_gpu else [])
+    header = ["System", "parameters", "steps", "step, ms", f"× {base.label}", "tokens/s", "Mop/token", "% of peak"]
+    header += ["job, s", "CPU, s", "memory, MiB", f"× {base.label}"] + (["GPU, MiB"] if on_gpu else [])
     lines = [header]
     for row in rows:
         lines.append(
@@ -192,6 +196,8 @@ def _training_table(rows: Sequence[CostRow]) -> list[list[str]]:
                 _value(row, "step_seconds", 1, 1_000),
                 _ratio(row, base, "step_seconds"),
                 _value(row, "tokens_per_s", 0),
+                _value(row, "operations_per_token", 2, 1e-6),
+                _value(row, "share_of_peak", 1, 100),
                 _value(row, "seconds", 1),
                 _value(row, "cpu_seconds", 1),
                 _value(row, "memory", 0),
@@ -242,6 +248,9 @@ def _notes(layout: Layout) -> list[str]:
         f"Jobs of a system: {spread_of(layout)}. Time is wall time on a machine that may have had other work; of a job "
         "that was stopped and resumed, the time since it resumed and all of its steps.",
         "step: wall time of one optimiser step without validation; tokens/s: of responses, median of the logged steps.",
+        "Mop/token: million operations in the matrix products of a training step, forward and backward, per token of a "
+        "response; a multiplication with an addition counts as two. % of peak: their rate, relative to that of one "
+        "large matrix product timed in the same job. The rest is other arithmetic, small products and overhead.",
         "CPU and memory (largest resident set) as sampled by Snakemake: every half second, after half a minute every "
         "half minute.",
         "–: not measured. The stage has no benchmark, its outputs are of an earlier run, or it ended before the first "
@@ -255,13 +264,15 @@ def _notes(layout: Layout) -> list[str]:
 def _training_run(summary: Path, history: Path) -> TrainingRun:
     values = read_json(summary)
     records = [json.loads(line) for line in read_text(history).splitlines()]
-    speeds = [record["tokens_per_s"] for record in records if record["kind"] == "train"]
+    speed = float(np.median([record["tokens_per_s"] for record in records if record["kind"] == "train"]))
     gpu = values["gpu_peak_bytes"]
     return TrainingRun(
         parameters=values["parameters"],
         steps=values["steps"],
         step_seconds=values["seconds"] / max(values["steps"], 1),
-        tokens_per_s=float(np.median(speeds)),
+        tokens_per_s=speed,
+        operations_per_token=values["operations_per_token"],
+        share_of_peak=speed * values["operations_per_token"] / values["matrix_peak"],
         gpu_memory=None if gpu is None else gpu / MIB,
     )
 

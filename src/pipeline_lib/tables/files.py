@@ -147,6 +147,15 @@ def _of_ratings(cell: Cell) -> Record:
     return ours | {" published": _printed(cell)} | marks
 
 
+def _of_measures(cell: Cell) -> Record:
+    return _over_seeds(cell) | {
+        " se": cell.error,
+        " items": cell.items or None,
+        " published": _printed(cell),
+        " difference": cell.difference,
+    }
+
+
 def _of_settings(cell: Cell) -> Record:
     return {"": cell.text, " published": _printed(cell)}
 
@@ -156,4 +165,5 @@ FIELDS: Mapping[tuple[str, str], Callable[[Cell], Record]] = {
     ("scores", "first row"): _beside_first_row,
     ("ratings", "published"): _of_ratings,
     ("settings", "published"): _of_settings,
+    ("measures", "published"): _of_measures,
 }

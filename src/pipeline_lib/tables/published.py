@@ -61,6 +61,15 @@ class Published:
         found = [value for (own, part), value in at_place.items() if dataset in (None, own) and split in (None, part)]
         return found[0] if len(found) == 1 else None
 
+    def systems(self, table: str | None, dataset: str) -> list[str]:
+        """List the rows of a published table on one data set, in its order."""
+        places = [
+            system
+            for (number, system, _), found in self._by_place.items()
+            if number == table and any(own == dataset for own, _ in found)
+        ]
+        return list(dict.fromkeys(places))
+
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:

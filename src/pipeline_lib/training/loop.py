@@ -29,7 +29,7 @@ from pipeline_lib.training.checkpoint import Progress
 from pipeline_lib.training.history import History
 from pipeline_lib.training.phases import TrainedPhase, rounds_until, trained_phases
 from pipeline_lib.training.repetition import Falling
-from pipeline_lib.training.selection import FALLBACK
+from pipeline_lib.training.selection import FALLBACK, LAST
 from pipeline_lib.training.validation import validate
 
 _LOG_EVERY = 20  # rounds between training records
@@ -112,7 +112,7 @@ class Trainer:
             PipelineError: the system records no such value.
         """
         recorded = validate(self.model, self.validation, 1, self.seed, 1, self.ranks)
-        needed = {self.settings.select: "select"}
+        needed = {} if self.settings.select == LAST else {self.settings.select: "select"}
         if self.settings.kl_floor is not None:
             needed |= {"kl": "kl_floor", FALLBACK: "kl_floor"}
         for name, key in needed.items():

@@ -28,7 +28,7 @@ class TrainedPhase:
         self.repeated = phase.repeated
         self.since, self.until = phase.since, phase.until
         self.parameters = [p for p in (*phase.parameters, *phase.shared) if p.requires_grad]
-        self.optimiser: torch.optim.Optimizer = _KINDS[settings.kind](self.parameters, lr=settings.learning_rate)
+        self.optimiser = _KINDS[settings.kind](self.parameters, lr=settings.learning_rate)
         self._settings = settings
 
     def takes_part(self, number: int) -> bool:

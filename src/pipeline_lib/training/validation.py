@@ -46,6 +46,8 @@ def validate(
     values = {"ppl": math.exp(float(pooled("nll").sum()) / tokens)}
     if parts[0].bound is not None:
         values |= {"ppl_bound": math.exp(float(pooled("bound").sum()) / tokens), "kl": float(pooled("kl").mean())}
+    if parts[0].nll_prior is not None:
+        values["ppl_prior"] = math.exp(float(pooled("nll_prior").sum()) / tokens)
     if parts[0].kl_units is not None:
         values["active_units"] = int((pooled("kl_units").mean(0) > ACTIVE_NATS).sum())
     if parts[0].posterior_log_variance is not None:
@@ -68,4 +70,5 @@ def _counted(likelihood: Likelihood, examples: int) -> Likelihood:
         kl_units=first(likelihood.kl_units),
         posterior_log_variance=first(likelihood.posterior_log_variance),
         z=first(likelihood.z),
+        nll_prior=first(likelihood.nll_prior),
     )

@@ -62,6 +62,14 @@ def table(**changes: Any) -> dict[str, Any]:
     return {"tables": {"table2": values()["tables"]["table2"] | changes}}
 
 
+def decoded(**changes: Any) -> dict[str, Any]:
+    return {"kind": "decoded", "title": "Texts", "from": "paths", "systems": ["seq2seq"]} | changes
+
+
+def judge(**named: Any) -> dict[str, Any]:
+    return {"analyses": {"nll": {"kind": "latents", "judge": named}}}
+
+
 def fault(changes: dict[str, Any]) -> PipelineError:
     with pytest.raises(PipelineError) as caught:
         read(values(**changes))
@@ -154,6 +162,32 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
             "",
         ),
         (system(starts_from="seq2seq"), "systems.seq2seq.starts_from: a circle, seq2seq from seq2seq", ""),
+        (
+            judge(system="seq", seed=9),
+            "analyses.nll.judge.system: no trained system 'seq'; did you mean 'seq2seq'?",
+            "",
+        ),
+        (
+            {"analyses": {"a": {"kind": "latents", "corpus": "smal"}}},
+            "analyses.a.corpus: no source 'smal'; did you",
+            "",
+        ),
+        (judge(system="seq2seq", seed=1), "analyses.nll.judge.seed: 1 is one of `seeds:`; a judge is none of", ""),
+        (
+            judge(system="seq2seq", seed=9) | system(reads={"group": "clusters/kmeans"}),
+            "analyses.nll.judge.system: 'seq2seq' has `reads:`; a judge is given texts alone",
+            "",
+        ),
+        (
+            {"analyses": {"paths": {"kind": "paths"}}, "tables": {"decoded": decoded(systems=None)}},
+            "tables.decoded: `systems:` is missing; not every system has such an analysis",
+            "",
+        ),
+        (
+            {"analyses": {"paths": {"kind": "paths"}}, "tables": {"decoded": decoded(beside="table2")}},
+            "tables.decoded.beside: no table of kind decoded 'table2'",
+            "",
+        ),
         ({"units": {"kind": "pieces"}}, "units: `kind: pieces` needs `pieces:`", "units"),
         (system(units="pieces"), "no list of word pieces for corpus 'small'", "`units: {pieces: <file>}`"),
         ({"training": {"annealing": {"steps": 9}}}, "training.annealing: Unable to extract tag", "'steps': 9"),

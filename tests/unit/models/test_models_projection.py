@@ -23,6 +23,7 @@ def example() -> tuple[torch.Tensor, torch.nn.Linear, torch.Tensor, torch.Tensor
 def stretched(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param != "one stretch":
         monkeypatch.setattr(projection, "_LOGITS_AT_ONCE", 0)
+        monkeypatch.setattr(projection, "_SCORED_AT_ONCE", 0)
         monkeypatch.setattr(projection, "_FEWEST_ROWS", 4)
 
 

@@ -38,6 +38,7 @@ def finished(folder, seconds, steps, speeds, gpu=None):
     history = [{"kind": "train", "step": i, "tokens_per_s": speed} for i, speed in enumerate(speeds)]
     history.append({"kind": "validation", "step": steps, "ppl": 2.0})
     values = {"parameters": 1000, "steps": steps, "seconds": seconds, "gpu_peak_bytes": gpu}
+    values |= {"operations_per_token": 2e6, "matrix_peak": 5e7}
     write_json(folder / "summary.json", values)
     (folder / "history.jsonl").write_text("".join(json.dumps(record) + "\n" for record in history))
 
@@ -75,6 +76,7 @@ def test_means_and_ratios_are_those_of_the_benchmark_files(stages, tmp_path):
     assert float(base["seconds sd"]) == pytest.approx(14.1421, rel=1e-5)
     assert float(base["step seconds"]) == pytest.approx(0.15)  # (10 + 20) / 2 s over 100 steps
     assert float(base["tokens/s"]) == 3  # the median
+    assert float(base["share of matrix peak"]) == pytest.approx(3 * 2e6 / 5e7)
     assert (float(base["relative step"]), float(base["relative memory"])) == (1, 1)
     assert [float(other[f"relative {what}"]) for what in ("step", "memory")] == pytest.approx([4, 2.5])
     assert float(rows["dialogues", ""]["memory MiB"]) == 64.5

@@ -1,0 +1,82 @@
+"""How much arithmetic a training does: matrix products of its steps, and how many of them the machine can do.
+
+A multiplication with an addition counts as two operations. Only matrix products count; they are nearly all of the
+arithmetic of these networks.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline_lib.compute.device import seeded
+from pipeline_lib.compute.precision import precise
+from pipeline_lib.config.training import Training
+from pipeline_lib.examples.dataset import ExampleDataset
+from pipeline_lib.examples.order import BatchOrder
+from pipeline_lib.models.system import System
+from pipeline_lib.training.phases import TrainedPhase, trained_phases
+
+_BATCHES = 3  # counted: operations a token depend a little on the lengths in a batch
+_SIZE = {"cpu": 1024, "cuda": 8192}  # rows and columns of the product that is timed
+_TIMES = 3
+
+
+def operations_per_token(model: System, examples: ExampleDataset, settings: Training, seed: int) -> float:
+    """Count the operations of a training step per token of the responses that it draws, end tokens included.
+
+    The forward and backward passes of all phases are made; no weight changes.
+    """
+    order = BatchOrder(examples, settings.batch_size, settings.bucket_batches, seed)
+    phases = trained_phases(model, settings)
+    batches = range(min(_BATCHES, order.steps_per_epoch))
+    operations = sum(_of_step(model, phases, examples, order, number, settings, seed) for number in batches)
+    tokens = sum(examples.targets(order.rows(number)) for number in batches)
+    return operations / (tokens * sum(phase.updates for phase in phases))
+
+
+def _of_step(
+    model: System,
+    phases: Sequence[TrainedPhase],
+    examples: ExampleDataset,
+    order: BatchOrder,
+    number: int,
+    settings: Training,
+    seed: int,
+) -> int:
+    batch = examples.batch(order.rows(number)).to(model.device)
+    total = 0
+    for phase in phases:
+        with _plain_layers(), FlopCounterMode(display=False) as counter:
+            with precise(model.device, settings.precision):
+                loss = phase.objective(batch, 1.0, seeded(model.device, seed, number)).loss
+            torch.autograd.grad(loss, phase.parameters, allow_unused=True)
+        total += phase.updates * counter.get_total_flops()
+    return total
+
+
+@contextmanager
+def _plain_layers() -> Iterator[None]:
+    """Compute recurrent layers by torch's own products: those of libraries are hidden from the counter."""
+    before, *_ = torch.backends.mkldnn.set_flags(False, _fp32_precision=None)
+    try:
+        with torch.backends.cudnn.flags(enabled=False):
+            yield
+    finally:
+        torch.backends.mkldnn.set_flags(before, _fp32_precision=None)
+
+
+def matrix_peak(device: torch.device, precision: str) -> float:
+    """Time a large matrix product on the threads or the GPU of this job: operations a second, the best of a few."""
+    size = _SIZE[device.type]
+    left, right = (torch.ones(size, size, device=device) for _ in range(2))
+    best = 0.0
+    with precise(device, precision):
+        for _ in range(_TIMES + 1):  # the first is the slow one
+            started = time.perf_counter()
+            product = left @ right
+            product[0, 0].item()  # a GPU works on while Python goes ahead: wait
+            best = max(best, 2 * size**3 / (time.perf_counter() - started))
+    return best
