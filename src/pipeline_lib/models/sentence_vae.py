@@ -183,7 +183,8 @@ class SentenceVAE(CodedSentences):
         These are the embedding, the encoder and the means. Log-variances and decoder stay as they were drawn; only the
         embedding, which both sides share, is the autoencoder's.
         """
-        if len(weights["recognition.weight"]) != self.latent:
+        means = weights.get("recognition.weight")
+        if means is None or len(means) != self.latent:  # not an autoencoder's, which tells no variances
             super().start_from(weights)
             return
         taken = {

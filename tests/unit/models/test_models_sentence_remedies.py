@@ -99,6 +99,21 @@ def test_an_autoencoder_of_other_sizes_is_refused_with_what_does_not_fit(tmp_pat
     assert "encoder.weight_ih_l0" in error.value.problem
 
 
+def test_weights_without_an_encoder_are_refused(tmp_path):
+    save_tensors(tmp_path / "model.safetensors", model_of("RNNLM").state_dict(), {})
+    with pytest.raises(PipelineError, match="SentenceVAE cannot start from these weights"):
+        saved.start_from(model_of(VAE), tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("name", [VAE, AUTOENCODER])
+def test_a_code_without_dimensions_is_an_error_that_names_the_setting(name):
+    path, sizes = f"pipeline_lib.models.sentence_vae:{name}", SIZES.model_copy(update={"latent": None})
+    with pytest.raises(PipelineError) as error:
+        create(path, {}, SmallUnits(None, VOCABULARY), sizes)
+    assert error.value.where == "network.latent of the system"
+    create("pipeline_lib.models.sentence_vae:RNNLM", {}, SmallUnits(None, VOCABULARY), sizes)
+
+
 # --- an aggressive encoder -----------------------------------------------------------------------------------------
 
 
