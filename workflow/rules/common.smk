@@ -82,7 +82,8 @@ SYSTEMS = CONFIG.systems
 TRAINED = list(CONFIG.trainable)
 FUNCTIONS = [name for name, system in SYSTEMS.items() if system.function]
 EXTERNAL = [name for name, system in SYSTEMS.items() if system.responses]
-BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "human")]
+BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "constant", "human")]
+ORACLES = [name for name, system in SYSTEMS.items() if system.of_truth and not system.exact]
 EXACT = [name for name, system in SYSTEMS.items() if system.exact]
 FETCHED = [name for name in CORPORA if not CONFIG.sources[name].generated]
 

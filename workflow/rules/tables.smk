@@ -169,6 +169,35 @@ rule make_text_table:
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
 
+rule make_response_table:
+    """Make the table of contexts drawn at random, with what every system of the first run answers."""
+    input:
+        lambda wildcards: runs_of(
+            wildcards.table,
+            RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+            seed=CONFIG.seeds[0],
+            split=CONFIG.tables[wildcards.table].split,
+        ),
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("responses")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        code=code_of("make_response_table"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_response_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --responses {input:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
 # --- what analyses of systems measured, and the endings that systems imputed ---
 
 

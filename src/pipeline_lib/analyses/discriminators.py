@@ -116,7 +116,10 @@ def _counts(texts: Sequence[str], units: Units) -> Any:
 
     encoded = ExampleDataset.of_sentences(texts, units).response
     counts = csr_matrix(
-        (np.ones(len(encoded.ids)), encoded.ids, encoded.offsets), shape=(len(texts), len(units)), dtype=np.float64
+        # a copy, as scipy sorts in place and ids may be read-only
+        (np.ones(len(encoded.ids)), np.array(encoded.ids), encoded.offsets),
+        shape=(len(texts), len(units)),
+        dtype=np.float64,
     )
     counts.sum_duplicates()
     return counts

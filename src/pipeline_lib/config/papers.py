@@ -121,6 +121,15 @@ class TextTable(TableSpec):
     from_: Name = Field(alias="from", description="the analysis that makes them")
 
 
+class ResponseTable(TableSpec):
+    """Contexts drawn at random, with what every system answers."""
+
+    kind: Literal["responses"] = Field(description="responses: contexts drawn from a split, with every system's answer")
+    split: Split = Field(default="test", description="split that the contexts are drawn from")
+    contexts: Positive = Field(default=2, description="contexts that are drawn, the same for all systems")
+    seed: Seed = Field(default=1, description="seed of the draw")
+
+
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -190,6 +199,7 @@ AnyTable = Annotated[
     CountTable
     | ScoreTable
     | TextTable
+    | ResponseTable
     | RatingTable
     | SettingTable
     | MeasureTable

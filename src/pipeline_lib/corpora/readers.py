@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,7 +33,8 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
     What was skipped is logged when the last row has been taken.
 
     Args:
-        source: names the reader, the module of this package that does the work.
+        source: names the reader, the module of this package that does the work. A module whose format lacks a split
+            says in ``SPLITS`` which it has.
         manifest: ``manifest.json`` beside the fetched files; a generated corpus has none.
     Returns:
         Batches of `DIALOGUES`.
@@ -50,7 +51,7 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
         if batch.num_rows:
             yield batch
     _report(source, turns, skipped)
-    _check_splits(source, turns, skipped, manifest)
+    _check_splits(source, getattr(reader, "SPLITS", SPLITS), turns, skipped, manifest)
 
 
 def verified_files(manifest: Path) -> list[Path]:
@@ -96,7 +97,9 @@ def _report(source: Source, turns: Counter[str], skipped: Counter[str]) -> None:
     log.info("%s: turns read: %s; skipped or mended: %s", source.label, read, _summary(skipped))
 
 
-def _check_splits(source: Source, turns: Counter[str], skipped: Counter[str], manifest: Path | None) -> None:
+def _check_splits(
+    source: Source, splits: Sequence[str], turns: Counter[str], skipped: Counter[str], manifest: Path | None
+) -> None:
     where = manifest or f"source {source.label!r}"
     if not turns.total():
         raise PipelineError(
@@ -105,10 +108,10 @@ def _check_splits(source: Source, turns: Counter[str], skipped: Counter[str], ma
             expected="at least one utterance",
             remedy=f"check that the files are in the format of reader {source.reader!r}",
         )
-    if missing := [split for split in SPLITS if not turns[split]]:
+    if missing := [split for split in splits if not turns[split]]:
         raise PipelineError(
             f"no dialogue is in the {' and the '.join(missing)} split",
             where=where,
-            expected="dialogues in train, validation and test",
+            expected=f"dialogues in {', '.join(splits)}",
             remedy="raise the shares in `splits:`, change `split_seed:`, or complete the corpus's own splits",
         )
