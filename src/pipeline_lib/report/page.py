@@ -46,6 +46,7 @@ SCRIPTS = (
 )
 TEMPLATE = "templates/index.html.jinja"
 LICENCE = "vendor/LICENSE"
+SHORT = 30  # characters that fit without wrapping
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _render(
     from jinja2 import Environment, StrictUndefined  # here: a run's record needs none of it
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    environment.filters |= {"code": _with_code, "scalar": _scalar, "address": _address}
+    environment.filters |= {"code": _with_code, "scalar": _scalar, "address": _address, "is_short": _is_short}
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     groups: list[dict[str, Any]] = [{"id": "run", "title": "The run", "parts": []}]
     if has_items:
@@ -140,6 +141,11 @@ def _shown(table: Table) -> dict[str, Any]:
 def _address(block: Block, column: int) -> str:
     """Link a column of texts to its example in the explorer; empty where it is about none."""
     return "#items?" + urlencode(block.examples[column - 1]) if 0 < column <= len(block.examples) else ""
+
+
+def _is_short(block: Block, column: int) -> bool:
+    """Tell whether a column of texts needs no room to wrap."""
+    return max(len(line[column]) for line in block.lines) <= SHORT
 
 
 def _write_items(paths: Sequence[Path], folder: Path, config: Config) -> tuple[dict[str, str], list[str]]:

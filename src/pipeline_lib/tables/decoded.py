@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -96,20 +97,23 @@ def _long_form(records: Rows, item: str) -> list[dict[str, Any]]:
 def _paths(rows: Rows) -> Iterator[Block]:
     """Print a block for each path: its texts, neighbours of one text merged, and the sentences that it lies between."""
     several = len({row["system"] for row in rows}) > 1
-    for (label, item), group in groupby(rows, key=lambda row: (row["label"], row["item"])):
+    for (label, item), group in groupby(rows, key=itemgetter("label", "item")):
         path = list(group)
-        judged = path[0]["grammatical"] is not None
-        lines = [["t", "text", *(["grammatical"] if judged else [])]]
-        for text, points in groupby(path, key=lambda row: row["text"]):
-            merged = list(points)
-            ends = dict.fromkeys(f"{row['t']:.3g}" for row in (merged[0], merged[-1]))
-            is_of_grammar = ["yes" if merged[0]["grammatical"] else "no"] if judged else []
-            lines.append(["–".join(ends), text or EMPTY, *is_of_grammar])
-        for place, name in ((-1, "last input"), (0, "first input")):
-            if path[place]["input"] is not None:
-                line = [name, path[place]["input"], *([""] if judged else [])]
-                lines.insert(1 if place == 0 else len(lines), line)
+        lines = [["t", "text", "grammatical"], *_merged(path)]
+        first, last = path[0]["input"], path[-1]["input"]
+        if first is not None:
+            lines = [lines[0], ["first input", first, ""], *lines[1:], ["last input", last, ""]]
+        if path[0]["grammatical"] is None:
+            lines = [line[:2] for line in lines]
         yield Block(f"{label}, path {item}" if several else f"Path {item}", lines)
+
+
+def _merged(path: Rows) -> Iterator[list[str]]:
+    """Yield the range of t, the text and whether it is grammatical for each stretch of a path with one text."""
+    for text, stretch in groupby(path, key=itemgetter("text")):
+        points = list(stretch)
+        ends = dict.fromkeys(f"{row['t']:.3g}" for row in (points[0], points[-1]))
+        yield ["–".join(ends), text or EMPTY, "yes" if points[0]["grammatical"] else "no"]
 
 
 def _samples(rows: Rows) -> Iterator[Block]:
@@ -120,7 +124,7 @@ def _samples(rows: Rows) -> Iterator[Block]:
         of_columns = [row for row in rows if row["label"] in columns]
         header = ["|z|", "z", "|A z|", "A z"] if stretched else columns
         lines = [["sample", *header]]
-        for item, group in groupby(sorted(of_columns, key=lambda row: row["item"]), key=lambda row: row["item"]):
+        for item, group in groupby(sorted(of_columns, key=itemgetter("item")), key=itemgetter("item")):
             texts = [[*([f"{row['norm']:.2f}"] if stretched else []), row["text"] or EMPTY] for row in group]
             lines.append([str(item), *(text for part in texts for text in part)])
         yield Block("Samples" if len(labels) == len(columns) else columns[0], lines)
@@ -129,8 +133,8 @@ def _samples(rows: Rows) -> Iterator[Block]:
 def _reconstructions(rows: Rows) -> Iterator[Block]:
     """Print a block for each sentence: the input, the decoded mean and the decoded draws of each system."""
     labels = list(dict.fromkeys(row["label"] for row in rows))
-    for item, group in groupby(sorted(rows, key=lambda row: (row["item"], row["place"])), key=lambda row: row["item"]):
-        places = [list(at_place) for _, at_place in groupby(group, key=lambda row: row["place"])]
+    for item, group in groupby(sorted(rows, key=itemgetter("item", "place")), key=itemgetter("item")):
+        places = [list(at_place) for _, at_place in groupby(group, key=itemgetter("place"))]
         lines = [["", *labels]]
         for place, texts in enumerate(places):
             name = texts[0]["kind"] if place < 2 else f"draw {place - 1}"

@@ -20,7 +20,7 @@ Runs = Sequence[NDArray[np.float64]]  # for each run a value of each item, indep
 
 
 class Estimate(NamedTuple):
-    """A mean; ``half`` its 95 % interval's half-width, None where a run has a single item."""
+    """A mean; ``half`` its 95 % interval's half-width, None where the items do not tell: one alone, or all alike."""
 
     mean: float
     half: float | None
@@ -78,7 +78,7 @@ def _mean(runs: Runs) -> float:
 
 
 def _sources(runs: Runs) -> list[Source | None]:
-    """Return what each run adds to the variance of the mean over the runs; None of a run of one item."""
+    """Return what each run adds to the variance of the mean over the runs; None for a run of one item."""
     return [_scaled(of_runs(items), len(runs)) if len(items) > 1 else None for items in runs]
 
 
@@ -88,4 +88,6 @@ def _scaled(source: Source, runs: int) -> Source:
 
 def _half(sources: Sequence[Source | None]) -> float | None:
     known = [source for source in sources if source is not None]
-    return float(margin([reduce(of_difference, known)], 1 - LEVEL)) if len(known) == len(sources) else None
+    if len(known) < len(sources) or not any(source.variance for source in known):
+        return None
+    return float(margin([reduce(of_difference, known)], 1 - LEVEL))

@@ -21,7 +21,7 @@ from pipeline_lib.report.page import write_page
 from pipeline_lib.report.script_data import literal, packed
 from pipeline_lib.report.shown_tables import as_json, signatures
 from pipeline_lib.runs.manifest import describe
-from pipeline_lib.tables.cells import Cell, Column, Row, Table
+from pipeline_lib.tables.cells import Block, Cell, Column, Row, Section, Table
 from pipeline_lib.tables.published import PublishedValue
 from unit.report.report_fixtures import save, small_config, small_run, table_of_texts
 
@@ -247,6 +247,17 @@ def test_texts_are_escaped_on_the_page_and_their_columns_lead_to_the_explorer(tm
     assert "who <i>" not in page
     assert "<script>window" not in page
     assert 'href="#items?corpus=embedded&amp;split=test&amp;example=104"' in page
+
+
+def test_only_columns_of_long_texts_are_given_room_to_wrap(tmp_path):
+    lines = [["t", "text", "grammatical"], ["0.5", "a sentence that is longer than a few words are", "yes"]]
+    table = Table("table8", "decoded", "8", "Paths", sections=[Section("G", [Block("Path 1", lines)])], is_prose=True)
+    contents = replace(small_run(tmp_path), tables=[save(table, tmp_path / "tables/table8.json")])
+    write_page(contents, tmp_path / "report/index.html")
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    found = re.findall(r'<th scope="col"( class="short")?>(\w+)</th>', page)
+    assert [name for is_short, name in found if is_short] == ["t", "grammatical"]
+    assert ("", "text") in found
 
 
 def test_titles_and_captions_are_those_of_the_tables_and_of_the_declared_figures(tmp_path):
