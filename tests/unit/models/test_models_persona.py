@@ -33,6 +33,7 @@ SYSTEMS = {
     "seq2seq": ("pipeline_lib.models.persona_seq2seq:AttentiveSeq2Seq", {}),
     "persona": ("pipeline_lib.models.persona_seq2seq:PersonaSeq2Seq", {"users": USERS}),
     "adaptation": ("pipeline_lib.models.persona_seq2seq:AdaptedSeq2Seq", {"general": 2}),
+    "rl_persona": ("pipeline_lib.models.persona_policy:PolicySeq2Seq", {"general": 2, "longest": 4}),
     "cvae": ("pipeline_lib.models.persona_wae:PersonaCVAE", {"users": USERS}),
     "diawae_gmd": (WASSERSTEIN, {"personal_prior": False, "personal_decoder": False}),
     "persona_wae": (WASSERSTEIN, {"users": USERS}),
