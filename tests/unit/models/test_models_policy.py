@@ -67,7 +67,7 @@ def test_samples_follow_the_model_and_end_where_they_end():
         sampled = model.respond(many, generator(), sample=True)
         log_p = -model._nll(Batch(sampled, many.context, profile=many.profile), generator())
         first, context = model._encode(one.context, generator())
-        state, told = model.decoder.step(model.words.weight[[2]], first, model._beside(one, generator()), context)
+        _, told = model.decoder.step(model.words.weight[[2]], first, model._beside(one, generator()), context)
         logits = model.decoder.output(told)[0]
         logits[[0, 2]] = -torch.inf
     shares = logits.softmax(0)
