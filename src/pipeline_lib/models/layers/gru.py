@@ -81,7 +81,7 @@ class GRU(nn.GRU):
 
         The bias belongs to the first component, so that parts add up to the projection of the whole.
         """
-        weight: Tensor = self.weight_ih_l0[:, start : start + inputs.shape[-1]]  # type: ignore[index,assignment]
+        weight: Tensor = self.weight_ih_l0[:, start : start + inputs.shape[-1]]  # type: ignore[index]
         bias: Tensor | None = None if start else self.bias_ih_l0  # type: ignore[assignment]
         return F.linear(inputs, weight, bias)
 
