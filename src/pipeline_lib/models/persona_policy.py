@@ -18,9 +18,8 @@ from pipeline_lib.config.settings import Positive
 from pipeline_lib.decoding.steps import word_lengths
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.dialogue import token_mean
-from pipeline_lib.models.layers import projection
 from pipeline_lib.models.layers.gru import GRU
-from pipeline_lib.models.layers.recurrent import sum_by_example, valid_positions
+from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
 from pipeline_lib.models.persona_seq2seq import AdaptedSeq2Seq
 from pipeline_lib.models.system import Objective, Phase, given
 from pipeline_lib.text.units import Units
@@ -129,8 +128,7 @@ class LanguageModel(nn.Module):
     def forward(self, embedded: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """Return -log p(targets), nats, (B,), given (B, T, E) embedded previous words."""
         hidden, _ = self.gru(embedded)
-        valid = valid_positions(lengths, targets.shape[1])
-        return sum_by_example(projection.likelihood(hidden[valid], self.output, targets[valid]), lengths)
+        return response_nll(hidden, self.output, targets, lengths)
 
 
 def drawn_word(logits: Tensor, noise: Tensor) -> Tensor:
