@@ -110,7 +110,7 @@ def tiled(one: Batch, times: int) -> Batch:
 
     response = Response(*(rows(part) for part in (one.response.inputs, one.response.targets, one.response.lengths)))
     context = Tokens(rows(one.context.ids), rows(one.context.lengths))
-    return Batch(response, context, user=rows(one.user), floors=rows(one.floors))
+    return Batch(response, context, user=rows(one.user), floors=rows(one.floors), profile=rows(one.profile))
 
 
 # --- turns -----------------------------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +9,7 @@ import torch
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.persona_policy import drawn_word, policy_loss
 from unit.model_fixtures import generator
-from unit.models.test_models_persona import batch, made
+from unit.models.test_models_persona import batch, made, tiled
 
 
 def test_the_sampled_gradient_averages_to_that_of_the_enumerated_expected_reward():
@@ -58,11 +57,7 @@ def test_rewards_are_those_counted_by_hand():
 def test_samples_follow_the_model_and_end_where_they_end():
     model = made("rl_persona").eval()
     one = batch(1)
-    many = Batch(
-        one.response,
-        replace(one.context, ids=one.context.ids.expand(6000, -1), lengths=one.context.lengths.expand(6000)),
-        profile=one.profile.expand(6000, -1),
-    )
+    many = tiled(one, 6000)
     with torch.no_grad():
         sampled = model.respond(many, generator(), sample=True)
         log_p = -model._nll(Batch(sampled, many.context, profile=many.profile), generator())
