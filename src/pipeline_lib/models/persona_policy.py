@@ -68,18 +68,18 @@ class PolicySeq2Seq(AdaptedSeq2Seq):
         return Objective(token_mean(nll, response), {"nll": nll.detach()})
 
     def policy_objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """Average cross-entropy and the policy gradient's surrogate."""
-        supervised = self.objective(batch, weight, generator)
+        """Average cross-entropy and the policy gradient's surrogate, both in nats a response."""
+        nll = self._nll(batch, generator)
         with torch.no_grad():
             sampled, greedy = (self.respond(batch, generator, sample) for sample in (True, False))
             reward, baseline = (self.rewards(batch, response) for response in (sampled, greedy))
             self.moments.lerp_(gathered(reward).var(0, unbiased=False), 1 - _KEPT)
             advantage = ((reward - baseline) / self.moments.sqrt().clamp(min=1e-6)).sum(1)
         log_p = -self._nll(Batch(sampled, batch.context, profile=batch.profile), generator)
-        loss = 0.5 * supervised.loss + 0.5 * policy_loss(log_p, advantage)
+        loss = 0.5 * mean(nll) + 0.5 * policy_loss(log_p, advantage)
         told = {f"reward_{name}": own for name, own in zip(REWARDS, reward.unbind(1), strict=True)}
         told["sampled_length"] = word_lengths(sampled.targets, self.ids).to(reward)
-        return Objective(loss, supervised.log | told)
+        return Objective(loss, {"nll": nll.detach()} | told)
 
     def respond(self, batch: Batch, generator: torch.Generator, sample: bool) -> Response:
         """Respond to each context by draws from the model, or greedily; what follows the end token is padding."""
