@@ -2,9 +2,9 @@
 
 
 def division_of(wildcards):
-    """Return how windows are divided among the splits, as JSON; null: with their dialogues."""
+    """Return the argument that tells how windows are divided among the splits; none: with their dialogues."""
     division = CONFIG.sources[wildcards.corpus].division
-    return "null" if division is None else division.model_dump_json()
+    return [] if division is None else ["--division", division.model_dump_json()]
 
 
 rule extract_examples:
@@ -31,7 +31,7 @@ rule extract_examples:
         code=with_tokeniser("extract_examples"),
     shell:
         "PIPELINE_PLAN={params.plan:q} PIPELINE_SCREEN=3 python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
-        "--tokeniser {params.tokeniser:q} --division {params.division:q} --train {output.train:q} --validation {output.validation:q} "
+        "--tokeniser {params.tokeniser:q} {params.division:q} --train {output.train:q} --validation {output.validation:q} "
         "--test {output.test:q} --tokens {output.tokens:q} --report {output.report:q} 3>&2 &> {log:q}"
 
 

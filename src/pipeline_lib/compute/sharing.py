@@ -53,6 +53,11 @@ def holding(share: Share | None) -> Iterator[None]:
         _held = before
 
 
+def is_shared() -> bool:
+    """Tell whether batches are shares of whole batches now."""
+    return _held is not None
+
+
 def drawn(draw: Callable[[int], Tensor], rows: int) -> Tensor:
     """Draw this process's share of the noise that a single process would draw.
 

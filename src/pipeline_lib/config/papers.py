@@ -130,6 +130,17 @@ class ResponseTable(TableSpec):
     seed: Seed = Field(default=1, description="seed of the draw")
 
 
+class TransferTable(TableSpec):
+    """Contexts that one system answers as several users."""
+
+    kind: Literal["transfer"] = Field(description="transfer: one context, answered as each of several users")
+    from_: Name = Field(alias="from", description="the analysis of kind `transfer` that makes the responses")
+    contexts: Positive = Field(default=3, description="contexts that are printed; the CSV has all of the analysis")
+    users: Positive = Field(
+        default=4, description="users that are printed: the most active ones who do not give the reference"
+    )
+
+
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -200,6 +211,7 @@ AnyTable = Annotated[
     | ScoreTable
     | TextTable
     | ResponseTable
+    | TransferTable
     | RatingTable
     | SettingTable
     | MeasureTable

@@ -26,6 +26,7 @@ from pipeline_lib.config.papers import (
     SettingTable,
     TableOfSystems,
     TextTable,
+    TransferTable,
     whole_of,
 )
 from pipeline_lib.config.ratings import Study
@@ -97,7 +98,7 @@ class Config(Paper):
         for name, table in self.tables.items():
             _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
             _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
-            if isinstance(table, ScoreTable | TextTable | TableOfSystems) and table.from_ is not None:
+            if isinstance(table, ScoreTable | TextTable | TransferTable | TableOfSystems) and table.from_ is not None:
                 _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
             if isinstance(table, TableOfSystems):
                 _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
@@ -269,7 +270,7 @@ class Config(Paper):
             return list(spec.systems)
         if isinstance(spec, SettingTable):
             return [name for name, system in self.row_systems.items() if system.trained]
-        if isinstance(spec, RatingTable | ResponseTable | TextTable):
+        if isinstance(spec, RatingTable | ResponseTable | TextTable | TransferTable):
             # nobody judges the random response; beside every answer of a text table is the reference already
             left_out = "random" if isinstance(spec, RatingTable) else "human"
             answering = {name: system for name, system in self.row_systems.items() if not system.exact}

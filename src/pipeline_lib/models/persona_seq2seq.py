@@ -19,7 +19,7 @@ from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch, Tokens
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
 from pipeline_lib.models.layers.gru import GRU, packed
-from pipeline_lib.models.layers.recurrent import Decoder, valid_positions
+from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
 from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, given
 from pipeline_lib.text.units import Units
 
@@ -34,11 +34,13 @@ class Attended:
         return Attended(self.states[rows], self.keys[rows], self.inside[rows])
 
 
-class AttentiveDecoder(Decoder):
+class AttentiveDecoder(nn.Module):
     """A GRU that reads [word; attended context; X further values], and predicts from its state and what it attended."""
 
     def __init__(self, embedding: int, hidden: int, beside: int, vocabulary_size: int) -> None:
-        super().__init__(embedding + 2 * hidden + beside, hidden, 1, vocabulary_size, 2 * hidden)
+        super().__init__()
+        self.gru = GRU(embedding + 2 * hidden + beside, hidden)
+        self.initial = nn.Linear(2 * hidden, hidden)
         self.query = nn.Linear(hidden, hidden, bias=False)
         self.key = nn.Linear(2 * hidden, hidden)
         self.score = nn.Linear(hidden, 1, bias=False)
@@ -118,14 +120,14 @@ class AttentiveSeq2Seq(DialogueSystem):
         """Return the decoder's first state (B, H), and the words to attend to."""
         outputs, last = self.encoder(packed(self.embedded(context, noise), context.lengths))
         states, _ = pad_packed_sequence(outputs, batch_first=True, total_length=context.ids.shape[1])
-        first = self.decoder.initial_state(torch.cat(list(last), -1))[0]
+        first = self.decoder.initial(torch.cat(list(last), -1))
         return first, self.decoder.attended(states, context.lengths)
 
     def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
         first, context = self._encode(given(batch.context), noise)
         words = self.dropped(self.words(batch.response.inputs), noise)
         told = self.decoder.states(words, first, self._beside(batch, noise), context)
-        return self.decoder.negative_log_likelihood(told, batch.response.targets, batch.response.lengths)
+        return response_nll(told, self.decoder.output, batch.response.targets, batch.response.lengths)
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         nll = self._nll(batch, generator)

@@ -11,10 +11,11 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from pipeline_lib.compute.sharing import mean, normal
+from pipeline_lib.compute.sharing import is_shared, mean, normal
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
 from pipeline_lib.models.layers.critic import Critic, critic_loss
@@ -177,7 +178,8 @@ class PersonaWAE(PersonalAutoencoder):
         super().__init__(units, network, options)
         self.posterior_generator = generator_network(network.latent)
         self.prior_generator = generator_network(network.latent)
-        norm: Literal["batch", "layer"] = "batch" if "batchnorm_critic" in options.released else "layer"
+        self.has_batch_norm = "batchnorm_critic" in options.released
+        norm: Literal["batch", "layer"] = "batch" if self.has_batch_norm else "layer"
         self.critic = Critic(network.latent + self.condition_size, 2 * network.hidden, norm)
         self.of_batch_mean = "batch_mean_penalty" in options.released
         if "frozen_mixture" in options.released:
@@ -226,7 +228,18 @@ class PersonaWAE(PersonalAutoencoder):
         return Objective(mean(gap), {"gap": gap.detach()})
 
     def criticism(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """Widen the gap, under a penalty on the critic's slope."""
+        """Widen the gap, under a penalty on the critic's slope.
+
+        Raises:
+            PipelineError: a critic with batch norm in a job of several processes, each of which would see its share.
+        """
+        if self.has_batch_norm and is_shared():
+            raise PipelineError(
+                "a critic with batch norm in a training job of several processes",
+                where="systems.<name>.options.released",
+                expected="one process, whose batch norm sees the whole batch",
+                remedy="give train_model one GPU and one node, or leave out `batchnorm_critic`",
+            )
         with torch.no_grad():
             context, posterior, prior = self._both(batch, generator)
         loss, gap = critic_loss(self.critic, posterior, prior, context, generator, of_batch_mean=self.of_batch_mean)
@@ -247,21 +260,23 @@ class PersonaCVAE(PersonalAutoencoder):
     """The same without generators and critic: the fused prior has a density, and the KL to it is annealed."""
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        nll, kl, _ = self._terms(batch, generator)
+        context, posterior, user = self._encoded(batch, generator)
+        nll, kl = self._terms(batch, context, posterior, user, generator)
         return Objective(mean(nll) + weight * mean(kl), {"nll": nll.detach(), "kl": kl.detach()})
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
-        nll, kl, posterior = self._terms(batch, generator)
-        context, _, user = self._encoded(batch, generator)
+        context, posterior, user = self._encoded(batch, generator)
+        nll, kl = self._terms(batch, context, posterior, user, generator)
         of_prior = self.nll(batch, context, self.z_of_prior(context, user, generator), user, generator)
         return Likelihood(nll, kl, nll + kl, posterior.mean, nll_prior=of_prior)
 
-    def _terms(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor, Gaussian]:
-        """Return reconstruction and KL, the latter by the one draw of z (no closed form for mixtures), and q."""
-        context, posterior, user = self._encoded(batch, noise)
+    def _terms(
+        self, batch: Batch, context: Tensor, posterior: Gaussian, user: Tensor | None, noise: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Return reconstruction and KL, (B,) each; the KL by the same draw of z, as mixtures have no closed form."""
         z = self.z_of_posterior(posterior, noise)
         kl = posterior.log_density(z) - self.prior.log_density(z, context, user)
-        return self.nll(batch, context, z, user, noise), kl, posterior
+        return self.nll(batch, context, z, user, noise), kl
 
 
 def generator_network(latent: int) -> nn.Sequential:

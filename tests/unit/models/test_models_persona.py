@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline_lib.compute.sharing import Share, holding
 from pipeline_lib.config.decoding import GreedySettings
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.training import Optimiser, PhaseSettings, Training
@@ -33,6 +34,7 @@ SYSTEMS = {
     "seq2seq": ("pipeline_lib.models.persona_seq2seq:AttentiveSeq2Seq", {}),
     "persona": ("pipeline_lib.models.persona_seq2seq:PersonaSeq2Seq", {"users": USERS}),
     "adaptation": ("pipeline_lib.models.persona_seq2seq:AdaptedSeq2Seq", {"general": 2}),
+    "rl_persona": ("pipeline_lib.models.persona_policy:PolicySeq2Seq", {"general": 2, "longest": 4}),
     "cvae": ("pipeline_lib.models.persona_wae:PersonaCVAE", {"users": USERS}),
     "diawae_gmd": (WASSERSTEIN, {"personal_prior": False, "personal_decoder": False}),
     "persona_wae": (WASSERSTEIN, {"users": USERS}),
@@ -108,7 +110,7 @@ def tiled(one: Batch, times: int) -> Batch:
 
     response = Response(*(rows(part) for part in (one.response.inputs, one.response.targets, one.response.lengths)))
     context = Tokens(rows(one.context.ids), rows(one.context.lengths))
-    return Batch(response, context, user=rows(one.user), floors=rows(one.floors))
+    return Batch(response, context, user=rows(one.user), floors=rows(one.floors), profile=rows(one.profile))
 
 
 # --- turns -----------------------------------------------------------------------------------------------------------
@@ -457,3 +459,10 @@ def test_a_personal_system_that_reads_no_users_and_one_without_vectors_are_error
         create(*SYSTEMS["seq2seq"], bare, NETWORK)
     with pytest.raises(PipelineError, match="greater than 0"):
         create(WASSERSTEIN, {"users": 3, "context_components": 0}, Units(), NETWORK)
+
+
+def test_a_critic_with_batch_norm_is_refused_in_a_job_of_several_processes():
+    model = made("persona_wae", released=["batchnorm_critic"]).train()
+    model.criticism(batch(), 1.0, generator())
+    with holding(Share.of(6, 0, 2)), pytest.raises(PipelineError, match="several processes"):
+        model.criticism(batch(), 1.0, generator())

@@ -15,6 +15,8 @@ TABLES = {
     "counts": "count",
     "scores": "score",
     "texts": "text",
+    "responses": "response",
+    "transfer": "transfer",
     "ratings": "rating",
     "settings": "setting",
     "measures": "measure",

@@ -57,9 +57,13 @@ class Decoder(nn.Module):
 
     def negative_log_likelihood(self, hidden: Tensor, targets: Tensor, lengths: Tensor) -> Tensor:
         """Return ``-sum_t log p(y_t | y_<t)`` per example, nats, (B,); only non-pad positions are projected to V."""
-        valid = valid_positions(lengths, targets.shape[1])
-        nll = projection.likelihood(hidden[valid], self.output, targets[valid])
-        return sum_by_example(nll, lengths)
+        return response_nll(hidden, self.output, targets, lengths)
+
+
+def response_nll(hidden: Tensor, output: nn.Linear, targets: Tensor, lengths: Tensor) -> Tensor:
+    """Return -log p(targets) of each text, nats, (B,), from (B, T, H) hidden states that ``output`` projects to V."""
+    valid = valid_positions(lengths, targets.shape[1])
+    return sum_by_example(projection.likelihood(hidden[valid], output, targets[valid]), lengths)
 
 
 class DecoderSteps:

@@ -1,0 +1,97 @@
+"""PersonaWAE's tables of a stranger's CSV, whose column says who speaks: one entry of the configuration."""
+
+import csv
+import json
+
+import pytest
+from tiny_workflow import TinyWorkflow
+
+from pipeline_lib.config.personas import Personas
+from pipeline_lib.corpora.personas import generate
+from pipeline_lib.files.formats import read_parquet
+
+FOLDER = "results/persona_wae/tables"
+ROWS = ("random", "adaptation", "persona_wae")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
+    workflow = TinyWorkflow.create(tmp_path_factory.mktemp("persona_wae") / "tiny")
+    with open(workflow.folder / "mine.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["scene", "n", "who", "what"])
+        for row in generate(Personas(dialogues=60)).to_pylist():
+            writer.writerow([row["dialogue_id"], row["turn"], row["speaker"], row["text"]])
+    changes = {
+        "corpora": ["mine"],
+        "sources": {
+            "mine": {
+                "reader": "table",
+                "label": "Mine",
+                "licence": "own",
+                "mirror": ".",
+                "bundles": [[{"name": "mine.csv"}]],
+                "columns": {"dialogue": "scene", "turn": "n", "text": "what", "speaker": "who"},
+                "splits": {"validation": 0.15, "test": 0.15},
+                "window": {"context": 2},
+            }
+        },
+        "rows": list(ROWS),
+        "users": {"least": 5},
+        "seeds": [1],
+        "embeddings": {"training": {"dimension": 8, "epochs": 2}},
+        "network": {"hidden": 6, "latent": 3, "user": 4},
+        "training": {"batch_size": 16, "max_steps": 8, "validate_every": 4, "checkpoint_every": 4, "device": "cpu"},
+        "decoding": {"samples": 2, "importance_samples": 2},
+        "metrics": {"bootstrap": 50},
+        "significance": {"trials": 50},
+        "systems": {"adaptation": {"options": {"general": 4}}},
+    }
+    targets = [f"{FOLDER}/{table}.csv" for table in ("table2", "table5", "table6")]
+    done = workflow.run("--config", "paper=persona_wae", "--", *targets, changes=changes)
+    assert done.returncode == 0, done.stdout
+    return workflow
+
+
+def _rows(run: TinyWorkflow, table: str) -> list[dict[str, str]]:
+    with open(run.folder / f"{FOLDER}/{table}.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_table_2_has_every_row_and_no_column_that_only_generated_users_have(run):
+    rows = _rows(run, "table2")
+    assert [row["system"] for row in rows] == list(ROWS)
+    assert all(float(row["sampled-BLEU-recall"]) >= float(row["sampled-BLEU-precision"]) for row in rows)
+    recall, precision, f1 = (float(rows[1][f"sampled-BLEU-{name}"]) for name in ("recall", "precision", "F1"))
+    assert recall == pytest.approx(precision) == pytest.approx(f1)  # one response to each context
+    assert not any(rows[2].get(column) for column in ("persona-accuracy", "persona-nats", "persona-grammar"))
+
+
+def test_all_samples_are_there_and_known_users_are_numbered(run):
+    folder = run.folder / "results/persona_wae"
+    responses = read_parquet(folder / "responses/mine/persona_wae/seed1/test.parquet")
+    examples = read_parquet(folder / "filtered/mine/test.parquet")
+    assert len(responses) == 2 * len(examples)
+    assert set(responses["sample"].to_pylist()) == {0, 1}
+    users = read_parquet(folder / "users/mine/responding.parquet")["user"].to_pylist()
+    assert 0 in users
+    assert max(users) > 10
+
+
+def test_table_5_shows_responses_of_the_files(run):
+    texts = set(
+        read_parquet(run.folder / "results/persona_wae/responses/mine/persona_wae/seed1/test.parquet")[
+            "response"
+        ].to_pylist()
+    )
+    shown = [row["text"] for row in _rows(run, "table5") if row["system"] == "persona_wae"]
+    assert len(shown) == 2
+    assert all(text in texts or text == "(empty)" for text in shown)
+
+
+def test_table_6_answers_each_context_as_every_known_user(run):
+    rows = _rows(run, "table6")
+    users = {row["user"] for row in rows}
+    assert len(rows) == len(users) * len({row["case"] for row in rows})
+    told = json.loads((run.folder / f"{FOLDER}/table6.json").read_text(encoding="utf-8"))
+    assert len(told["sections"][0]["blocks"]) == 3
