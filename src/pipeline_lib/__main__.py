@@ -1,4 +1,4 @@
-"""Commands beside the workflow: python -m pipeline_lib {list,target,compare,verify,explain,store,reference}."""
+"""Commands beside the workflow: python -m pipeline_lib COMMAND, which lists them with --help."""
 
 import importlib
 import signal
@@ -14,6 +14,7 @@ COMMANDS = {
     "verify": ("pipeline_lib.runs.verify", "whether the files of a results folder are as they were written"),
     "explain": ("pipeline_lib.runs.explain", "what a file, or a cell of a table, was made from"),
     "store": ("pipeline_lib.runs.stored", "list and prune finished models that are kept for settings that come back"),
+    "sentences": ("pipeline_lib.sentences", "try a trained system on sentences of your own"),
     "reference": (
         "pipeline_lib.config.reference",
         "write config/README.md and the JSON schema",

@@ -28,7 +28,7 @@ TESTS = {
 }
 # tests that start other processes, which mutmut cannot follow
 OTHER_PROCESSES = ["a_job", "second_job", "job_starts", "damaged_checkpoint_costs", "kept_weights", "records_name"]
-OTHER_PROCESSES += ["peak_memory"]
+OTHER_PROCESSES += ["peak_memory", "splits_of_a_table"]
 SETTINGS = """
 [tool.mutmut]
 source_paths = ["src"]

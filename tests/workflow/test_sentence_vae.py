@@ -4,6 +4,8 @@ import csv
 import json
 import math
 import string
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +18,8 @@ from pipeline_lib.files.formats import read_parquet
 
 TABLE = "results/sentence_vae/tables/table2.csv"
 FIGURE = "results/sentence_vae/figures/grammar/figure2.svg"
+PATHS = "results/sentence_vae/tables/table8.csv"
+FIGURES_OF_TEXTS = [f"results/sentence_vae/figures/grammar/{name}.csv" for name in ("figure3", "path")]
 JUDGED = "results/sentence_vae/analyses/grammar/vae/seed1/judged.parquet"
 SYSTEMS = ("truth", "rnnlm", "vae", "pieces")
 LETTERS = string.ascii_lowercase + ".,?!'-"
@@ -37,8 +41,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
         "significance": {"trials": 50},
         "systems": {"pieces": {"like": "rnnlm", "label": "RNNLM of pieces", "units": "pieces"}},
         "tables": {"table2": {"systems": list(SYSTEMS)}},
+        "figures": {"figure3": {"systems": ["vae"]}},
+        "analyses": {name: {"options": {"paths": 4}} for name in ("paths_between_sentences", "paths_in_prior")},
     }
-    done = workflow.run("--config", "paper=sentence_vae", "--", TABLE, FIGURE, changes=changes)
+    done = workflow.run(
+        "--config", "paper=sentence_vae", "--", TABLE, FIGURE, PATHS, *FIGURES_OF_TEXTS, changes=changes
+    )
     assert done.returncode == 0, done.stdout
     return workflow
 
@@ -107,3 +115,46 @@ def test_the_figure_shows_the_weight_and_the_kl_of_every_validation(run):
         assert recorded
         for step, value in recorded.items():
             assert shown[quantity, step] == pytest.approx(value)
+
+
+def test_texts_of_paths_are_judged_by_another_model_and_by_the_grammar_and_compared_with_the_autoencoders(run):
+    rows = _rows(run.folder / PATHS)
+    assert [(row["path"], row["point"]) for row in rows] == [(str(i), str(k)) for i in range(1, 5) for k in range(9)]
+    parser = Parser(grammar_of(Grammar()))
+    for row in rows:
+        assert (row["grammatical"] == "true") == parser.grammatical(row["text"].split())
+        assert float(row["nll_lm"]) > 0 > float(row["log_p"])
+    assert len({row["nll_lm"] for row in rows}) == len({row["text"] for row in rows})
+    printed = (run.folder / PATHS).with_suffix(".md").read_text(encoding="utf-8")
+    assert "VAE (standard decoder) minus Autoencoder" in printed
+
+
+def test_the_bound_by_keep_rate_is_that_of_table_2(run):
+    """Both draw z once for each sentence, with noise of their own."""
+    [row] = _rows(run.folder / FIGURES_OF_TEXTS[0])
+    assert float(row["bound"]) == pytest.approx(float(row["reconstruction"]) + float(row["kl"]))
+    [vae] = [row for row in _rows(run.folder / TABLE) if row["system"] == "vae"]
+    assert float(row["kl"]) == pytest.approx(float(vae["test kl"]), rel=1e-4)
+    assert float(row["reconstruction"]) == pytest.approx(float(vae["test nll"]), rel=0.01)
+
+
+def test_the_figure_of_a_path_is_the_first_of_the_table(run):
+    drawn = [row["text"] for row in _rows(run.folder / FIGURES_OF_TEXTS[1])]
+    assert drawn == [row["text"] for row in _rows(run.folder / PATHS) if row["path"] == "1"]
+
+
+def test_the_trained_model_answers_ones_own_sentence(run):
+    model = run.folder / "results/sentence_vae/models/grammar/vae/seed1/model.safetensors"
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline_lib.sentences",
+        "reconstruct",
+        "--model",
+        str(model),
+        "Zebras like soup.",
+    ]
+    done = subprocess.run(command, env=run.environment(), cwd=run.folder, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == "input\tzebras like soup ."
+    assert "read as <unk>: zebras" in done.stderr

@@ -22,6 +22,7 @@ from pipeline_lib.metrics.suite import needs_vectors
 from pipeline_lib.runs.checks import check_responses, check_run
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.stage.fingerprint import stage_fingerprint
+from pipeline_lib.stage.kinds import kinds as kinds_of
 from pipeline_lib.stage.kinds import module_of as module_of_kind
 from pipeline_lib.stage.options import ANALYSES, FIGURES
 from pipeline_lib.training.state import forget_finished
@@ -81,7 +82,8 @@ SYSTEMS = CONFIG.systems
 TRAINED = list(CONFIG.trainable)
 FUNCTIONS = [name for name, system in SYSTEMS.items() if system.function]
 EXTERNAL = [name for name, system in SYSTEMS.items() if system.responses]
-BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "human")]
+BASELINES = [name for name, system in SYSTEMS.items() if system.baseline in ("random", "constant", "human")]
+ORACLES = [name for name, system in SYSTEMS.items() if system.of_truth and not system.exact]
 EXACT = [name for name, system in SYSTEMS.items() if system.exact]
 FETCHED = [name for name in CORPORA if not CONFIG.sources[name].generated]
 

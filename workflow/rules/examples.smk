@@ -1,6 +1,12 @@
 # Examples: the windows of dialogues, those that known tokens and length limits leave, and their token ids.
 
 
+def division_of(wildcards):
+    """Return how windows are divided among the splits, as JSON; null: with their dialogues."""
+    division = CONFIG.sources[wildcards.corpus].division
+    return "null" if division is None else division.model_dump_json()
+
+
 rule extract_examples:
     """Cut every dialogue into tokenised windows (T-1 single-turn examples of T turns), and count the tokens."""
     input:
@@ -21,10 +27,11 @@ rule extract_examples:
     params:
         window=lambda wildcards: CONFIG.sources[wildcards.corpus].window.model_dump_json(),
         tokeniser=tokeniser_of,
+        division=division_of,
         code=with_tokeniser("extract_examples"),
     shell:
         "PIPELINE_PLAN={params.plan:q} PIPELINE_SCREEN=3 python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
-        "--tokeniser {params.tokeniser:q} --train {output.train:q} --validation {output.validation:q} "
+        "--tokeniser {params.tokeniser:q} --division {params.division:q} --train {output.train:q} --validation {output.validation:q} "
         "--test {output.test:q} --tokens {output.tokens:q} --report {output.report:q} 3>&2 &> {log:q}"
 
 
@@ -138,3 +145,45 @@ rule read_references:
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/read_references.py --references {input.references:q} --examples {input.examples:q} "
         "--tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"
+
+
+rule list_users:
+    """Number the users who respond, by what they say in training, and mark the turns of a context that are theirs."""
+    input:
+        dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        validation=RESULTS / "filtered/{corpus}/validation.parquet",
+        test=RESULTS / "filtered/{corpus}/test.parquet",
+    output:
+        RESULTS / "users/{corpus}/responding.parquet",
+    log:
+        LOGS / "users/{corpus}.log",
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        turns=lambda wildcards: CONFIG.sources[wildcards.corpus].window.context,
+        settings=settings("users"),
+        code=code_of("list_users"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/list_users.py --dialogues {input.dialogues:q} --train {input.train:q} "
+        "--validation {input.validation:q} --test {input.test:q} --turns {params.turns} --settings {params.settings:q} "
+        "--out {output:q} &> {log:q}"
+
+
+rule list_user_words:
+    """List the words that tell each user best from the others."""
+    input:
+        users=RESULTS / "users/{corpus}/responding.parquet",
+        train=RESULTS / "filtered/{corpus}/train.parquet",
+        vocabulary=RESULTS / "vocabulary/{corpus}/words.parquet",
+    output:
+        RESULTS / "users/{corpus}/words.parquet",
+    log:
+        LOGS / "users/{corpus}_words.log",
+    resources:
+        mem_mb=attempts_of(4_000),
+    params:
+        code=code_of("list_user_words"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/list_user_words.py --users {input.users:q} --train {input.train:q} "
+        "--vocabulary {input.vocabulary:q} --out {output:q} &> {log:q}"

@@ -1,9 +1,10 @@
 # Figures, each as SVG and PNG with the values that were drawn: a rule for each sort of input, whatever the kind.
 
 SWEPT = {name: spec.of for name, spec in CONFIG.figures.items() if spec.of in SWEEP_POINTS}
-OF_ANALYSES = [name for name, spec in CONFIG.figures.items() if spec.of is not None and name not in SWEPT]
+OF_RUNS = [name for name, spec in CONFIG.figures.items() if spec.of and spec.kind in kinds_of(FIGURES, "plot_runs")]
+OF_ANALYSES = [name for name, spec in CONFIG.figures.items() if spec.of is not None and name not in [*SWEPT, *OF_RUNS]]
 OF_HISTORIES = [name for name, spec in CONFIG.figures.items() if spec.of is None and spec.kind == "histories"]
-ALONE = [name for name in CONFIG.figures if name not in [*SWEPT, *OF_ANALYSES, *OF_HISTORIES]]
+ALONE = [name for name in CONFIG.figures if name not in [*SWEPT, *OF_RUNS, *OF_ANALYSES, *OF_HISTORIES]]
 
 
 def drawn(path, corpus, **places):
@@ -76,6 +77,38 @@ rule plot_analyses:
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/plot_analyses.py --kind {params.kind} --options {params.options:q} "
         "--systems {params.systems:q} --labels {params.labels:q} --files {input:q} --svg {output.svg:q} "
+        "--png {output.png:q} --csv {output.csv:q} &> {log:q}"
+
+
+rule plot_runs:
+    """Draw the figure of an analysis of all runs of several systems."""
+    input:
+        lambda wildcards: expand(
+            RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
+            corpus=wildcards.corpus,
+            system=systems_drawn(wildcards),
+            seed=CONFIG.seeds,
+            analysis=CONFIG.figures[wildcards.figure].of,
+        ),
+    output:
+        svg=drawn("{corpus}/{figure}", "{corpus}"),
+        png=RESULTS / "figures/{corpus}/{figure}.png",
+        csv=RESULTS / "figures/{corpus}/{figure}.csv",
+    log:
+        LOGS / "figures/{corpus}/{figure}.log",
+    wildcard_constraints:
+        figure=one_of(OF_RUNS),
+    params:
+        kind=lambda wildcards: CONFIG.figures[wildcards.figure].kind,
+        options=options_of_figure,
+        systems=systems_drawn,
+        labels=labels_drawn,
+        seeds=CONFIG.seeds,
+        caption=caption_of_figure,
+        code=code_of_figure("plot_runs"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/plot_runs.py --kind {params.kind} --options {params.options:q} "
+        "--systems {params.systems:q} --labels {params.labels:q} --seeds {params.seeds} --files {input:q} --svg {output.svg:q} "
         "--png {output.png:q} --csv {output.csv:q} &> {log:q}"
 
 

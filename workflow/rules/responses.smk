@@ -5,6 +5,11 @@ def decoding_of(wildcards):
     return CONFIG.decoding_of(wildcards.corpus, wildcards.system).model_dump_json()
 
 
+def samples_of(wildcards):
+    """Return how many responses a reference row gives to each context: as many as the systems of the run."""
+    return CONFIG.for_corpus(wildcards.corpus).decoding.samples
+
+
 def module_of_strategy(wildcards):
     return module_of_kind("pipeline_lib.decoding", CONFIG.decoding_of(wildcards.corpus, wildcards.system).kind)
 
@@ -70,10 +75,11 @@ rule generate_baseline:
         system=one_of(BASELINES),
     params:
         kind=lambda wildcards: SYSTEMS[wildcards.system].baseline,
+        samples=samples_of,
         code=code_of("generate_baseline"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_baseline.py --kind {params.kind} --train {input.train:q} --examples {input.examples:q} "
-        "--seed {wildcards.seed} --out {output:q} &> {log:q}"
+        "--samples {params.samples} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
 rule generate_exact:
@@ -93,6 +99,25 @@ rule generate_exact:
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_exact.py --kind {params.kind} --source {params.source:q} --examples {input:q} "
         "--split {wildcards.split} --out {output:q} &> {log:q}"
+
+
+rule generate_oracle:
+    """Answer as one who knows the distribution of a generated corpus: with draws, with the likeliest, as a stranger."""
+    input:
+        RESULTS / "filtered/{corpus}/{split}.parquet",
+    output:
+        RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+    log:
+        LOGS / "responses/{corpus}/{system}/seed{seed}/{split}.log",
+    wildcard_constraints:
+        system=one_of(ORACLES),
+    params:
+        kind=lambda wildcards: SYSTEMS[wildcards.system].baseline,
+        samples=samples_of,
+        code=code_of("generate_oracle"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_oracle.py --kind {params.kind} --examples {input:q} --samples {params.samples} "
+        "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
 rule call_function:

@@ -169,13 +169,47 @@ rule make_text_table:
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
 
+rule make_response_table:
+    """Make the table of contexts drawn at random, with what every system of the first run answers."""
+    input:
+        lambda wildcards: runs_of(
+            wildcards.table,
+            RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
+            seed=CONFIG.seeds[0],
+            split=CONFIG.tables[wildcards.table].split,
+        ),
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("responses")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        code=code_of("make_response_table"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_response_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --responses {input:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
 # --- what analyses of systems measured, and the endings that systems imputed ---
 
 
-def analyses_of_runs(wildcards):
+def analyses_of_table(table):
     """Return the analysis of every run of a table."""
     path = RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet"
-    return runs_of(wildcards.table, path, analysis=CONFIG.tables[wildcards.table].from_)
+    return runs_of(table, path, analysis=CONFIG.tables[table].from_)
+
+
+def analyses_of_runs(wildcards):
+    """Return the analysis of every run of the table of a job."""
+    return analyses_of_table(wildcards.table)
 
 
 rule make_measure_table:
@@ -224,6 +258,43 @@ rule make_imputation_table:
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_imputation_table.py --name {wildcards.table} --spec {params.spec:q} "
         "--layout {params.layout:q} --imputations {input.imputations:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
+# --- texts that systems decoded from their latent spaces ---
+
+
+def beside_of(wildcards):
+    """Return the table that one of decoded texts is compared with in a list, which is empty without one."""
+    beside = CONFIG.tables[wildcards.table].beside
+    return [beside] if beside else []
+
+
+rule make_decoded_table:
+    """Make the table of texts that systems decoded, compared with those of another table where it names one."""
+    input:
+        analysis=analyses_of_runs,
+        beside=lambda wildcards: [file for table in beside_of(wildcards) for file in analyses_of_table(table)],
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("decoded")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        others=lambda wildcards: [
+            CONFIG.layout(table).model_dump_json(exclude_defaults=True) for table in beside_of(wildcards)
+        ],
+        caption=caption_of,
+        code=code_of("make_decoded_table"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_decoded_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --analysis {input.analysis:q} --others {params.others:q} --beside {input.beside:q} "
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
 

@@ -3,7 +3,9 @@
 import logging
 from pathlib import Path
 
-from pipeline_lib.config.corpora import Window
+from pydantic import TypeAdapter
+
+from pipeline_lib.config.corpora import Division, Window
 from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files.formats import write_json
 from pipeline_lib.stage.cli import run
@@ -14,6 +16,7 @@ def main(
     dialogues: Path,
     window: Window,
     tokeniser: str,
+    division: str,
     train: Path,
     validation: Path,
     test: Path,
@@ -22,7 +25,8 @@ def main(
 ) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     outputs = {"train": train, "validation": validation, "test": test}
-    write_json(report, extract_examples(dialogues, window, find(tokeniser).tokenise_array, outputs, tokens))
+    divided = TypeAdapter(Division | None).validate_json(division)
+    write_json(report, extract_examples(dialogues, window, find(tokeniser).tokenise_array, outputs, tokens, divided))
 
 
 if __name__ == "__main__":

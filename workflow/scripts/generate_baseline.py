@@ -8,8 +8,8 @@ from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.stage.cli import run
 
 
-def main(kind: str, train: Path, examples: Path, seed: int, out: Path) -> None:
-    write_parquet(out, baseline(kind, train, examples, seed), RESPONSES)
+def main(kind: str, train: Path, examples: Path, samples: int, seed: int, out: Path) -> None:
+    write_parquet(out, baseline(kind, train, examples, seed, samples), RESPONSES)
 
 
 if __name__ == "__main__":

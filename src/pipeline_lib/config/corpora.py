@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline_lib.config.filtering import Treatment
 from pipeline_lib.config.grammar import Grammar
+from pipeline_lib.config.personas import Personas
 from pipeline_lib.config.settings import AnyPath, FileName, Fraction, Positive, Seed, Settings
 from pipeline_lib.errors import did_you_mean
 
@@ -20,11 +21,22 @@ OVERRIDABLE = (
     "training",
     "decoding",
     "metrics",
+    "users",
 )
 
 
 Reader = Literal[
-    "synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences", "msrp", "trec"
+    "synthetic",
+    "grammar",
+    "personas",
+    "dailydialog",
+    "opensubtitles",
+    "numbered",
+    "table",
+    "ptb",
+    "sentences",
+    "msrp",
+    "trec",
 ]
 
 
@@ -88,13 +100,28 @@ class Window(Settings):
     every: Literal["utterance", "document"] = Field(
         default="utterance", description="a window at each utterance, or one that ends with the document"
     )
+    split: Literal["dialogue", "window"] = Field(
+        default="dialogue",
+        description="dialogue: all windows of a dialogue are in its split; window: each is assigned by a hash and the "
+        "shares of `splits:`, as papers do that divide their examples at random. Overlapping windows then put held-out "
+        "responses into training contexts, and the share of these is reported",
+    )
+
+
+class Division(Settings):
+    """How windows are divided among the splits one by one."""
+
+    validation: Fraction
+    test: Fraction
+    seed: Seed
 
 
 class Source(Settings):
     """A corpus: a reader, its files or its generator, and what differs for it from the rest of the configuration."""
 
     reader: Reader = Field(
-        description="synthetic: generated dialogues; grammar: generated sentences; dailydialog: the release's zips or "
+        description="synthetic: generated dialogues; grammar: generated sentences; personas: generated "
+        "dialogues of users with known styles; dailydialog: the release's zips or "
         "text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
         "`N query<TAB>response`, N restarts with each film; table: CSV, TSV, JSONL or Parquet with columns dialogue "
         "id, turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
@@ -146,6 +173,7 @@ class Source(Settings):
     )
     synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
     grammar: Grammar | None = Field(default=None, description="for reader `grammar`: what is generated")
+    personas: Personas | None = Field(default=None, description="for reader `personas`: what is generated")
     override: dict[str, Any] = Field(
         default={}, description="sections (filtering, training, ...) and values of theirs that differ for this corpus"
     )
@@ -153,14 +181,24 @@ class Source(Settings):
     @property
     def generated(self) -> bool:
         """Whether the corpus is made by the project, and so has no files."""
-        return self.reader in ("synthetic", "grammar")
+        return self.reader in ("synthetic", "grammar", "personas")
 
     @property
     def has_known_distribution(self) -> bool:
-        """Whether -log p of its responses can be computed: sentences, or dialogues with a turn of context."""
+        """Whether -log p of its responses can be computed: sentences, or dialogues with contexts."""
         if self.reader == "synthetic":
             return self.window == Window() and self.tokeniser == "english"
+        if self.reader == "personas":
+            return self.window.context > 0 and self.tokeniser == "spaces"
         return self.reader == "grammar" and self.window.context == 0 and self.tokeniser != "characters"
+
+    @property
+    def division(self) -> Division | None:
+        """How windows are divided among the splits; None: with their dialogues."""
+        if self.window.split == "dialogue":
+            return None
+        shares = {"validation": 0.0, "test": 0.0} | self.splits
+        return Division(validation=shares["validation"], test=shares["test"], seed=self.split_seed)
 
     def content(self) -> "Source":
         """Return what decides the dialogues: files by name and checksum, reader and splits, not the files' location."""
@@ -194,6 +232,8 @@ class Source(Settings):
             raise ValueError("reader 'synthetic' needs a `synthetic:` section")
         if self.reader == "grammar" and self.grammar is None:
             raise ValueError("reader 'grammar' needs a `grammar:` section")
+        if self.reader == "personas" and self.personas is None:
+            raise ValueError("reader 'personas' needs a `personas:` section")
         if not self.generated and not self.bundles:
             raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
         if self.columns.get("split") and any(file.split for bundle in self.bundles for file in bundle):

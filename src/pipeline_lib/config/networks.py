@@ -6,6 +6,8 @@ from pydantic import Field
 
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 
+Direction = Literal["left_to_right", "right_to_left"]  # in which a decoder emits the words of a sentence
+
 
 class Sizes(Settings):
     """The sizes that every network has."""
@@ -36,9 +38,26 @@ class LanguageModel(Sizes):
     )
     embedding: Positive = Field(default=256, description="components of a word's embedding, shared by both sides")
     hidden: Positive = Field(default=256, description="LSTM units of the encoder and of the decoder")
-    latent: Positive = Field(default=16, description="dimensions of the latent variable z")
+    latent: Positive | None = Field(
+        default=16, description="dimensions of the latent variable z; null: none, of a system without one"
+    )
     dropout: Fraction = Field(default=0.0, description="share of the decoder's inputs and outputs that are dropped")
     z_input: bool = Field(default=False, description="true: the decoder also reads z with every word")
 
 
-AnyNetwork = Annotated[Recurrent | LanguageModel, Field(discriminator="kind")]
+class Dialogue(Sizes):
+    """Sizes of a system that reads several turns and the user who responds; words start from given vectors."""
+
+    kind: Literal["dialogue"] = Field(
+        default="dialogue", description="dialogue: GRUs over turns of words whose vectors are trained further"
+    )
+    hidden: Positive = Field(default=256, description="GRU units per direction of the encoders, and of the decoder")
+    latent: Positive = Field(default=200, description="dimensions of the latent variable z")
+    user: Positive = Field(default=512, description="components of a user's vector")
+    dropout: Fraction = Field(
+        default=0.5,
+        description="share of the components of embedded words that are dropped; of encoded turns, half as many",
+    )
+
+
+AnyNetwork = Annotated[Recurrent | LanguageModel | Dialogue, Field(discriminator="kind")]

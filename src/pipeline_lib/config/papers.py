@@ -121,6 +121,15 @@ class TextTable(TableSpec):
     from_: Name = Field(alias="from", description="the analysis that makes them")
 
 
+class ResponseTable(TableSpec):
+    """Contexts drawn at random, with what every system answers."""
+
+    kind: Literal["responses"] = Field(description="responses: contexts drawn from a split, with every system's answer")
+    split: Split = Field(default="test", description="split that the contexts are drawn from")
+    contexts: Positive = Field(default=2, description="contexts that are drawn, the same for all systems")
+    seed: Seed = Field(default=1, description="seed of the draw")
+
+
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -165,6 +174,21 @@ class ImputationTable(TableOfSystems):
     shown: Positive = Field(default=5, description="sentences that are printed; the CSV has all")
 
 
+class DecodedTable(TableOfSystems):
+    """Texts that systems decoded from points of their latent spaces."""
+
+    kind: Literal["decoded"] = Field(
+        description="decoded: texts from points of latent spaces, of an analysis of kind paths, prior_samples or "
+        "reconstructions"
+    )
+    shown: Positive = Field(default=3, description="paths, samples or sentences that are printed; the CSV has all")
+    beside: Name | None = Field(
+        default=None,
+        description="another table of this kind: the share of grammatical texts of its systems is compared with "
+        "this one's; null: none",
+    )
+
+
 class CostTable(TableSpec):
     """Runtime and memory of every stage and system."""
 
@@ -172,7 +196,16 @@ class CostTable(TableSpec):
 
 
 AnyTable = Annotated[
-    CountTable | ScoreTable | TextTable | RatingTable | SettingTable | MeasureTable | ImputationTable | CostTable,
+    CountTable
+    | ScoreTable
+    | TextTable
+    | ResponseTable
+    | RatingTable
+    | SettingTable
+    | MeasureTable
+    | ImputationTable
+    | DecodedTable
+    | CostTable,
     Field(discriminator="kind"),
 ]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pipeline_lib.config.papers import AnalysisSpec, AnyTable, FigureSpec, ScoreTable, SettingTable
+from pipeline_lib.config.papers import AnalysisSpec, AnyTable, DecodedTable, FigureSpec, ScoreTable, SettingTable
 from pipeline_lib.config.systems import SystemSettings
 
 Systems = Mapping[str, SystemSettings]
@@ -28,7 +28,14 @@ def tables_of_rows(tables: Mapping[str, AnyTable], rows: Sequence[str], systems:
         shown = chosen if labels is None else {one: labels.get(one, systems[one].label) for one in chosen}
         if chosen:
             found[name] = spec.model_copy(update={"systems": shown})
-    return found
+    return {name: _beside_one_of(found, spec) for name, spec in found.items()}
+
+
+def _beside_one_of(tables: Mapping[str, AnyTable], spec: AnyTable) -> AnyTable:
+    """Return a table without its comparison with one that is left out."""
+    if isinstance(spec, DecodedTable) and spec.beside not in tables:
+        return spec.model_copy(update={"beside": None})
+    return spec
 
 
 def sweeps_of_rows(

@@ -17,9 +17,11 @@ from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
 from pipeline_lib.config.papers import (
     CountTable,
+    DecodedTable,
     Judge,
     Paper,
     RatingTable,
+    ResponseTable,
     ScoreTable,
     SettingTable,
     TableOfSystems,
@@ -35,6 +37,7 @@ from pipeline_lib.config.sweep import SWEPT, Sweep, SweepPoint
 from pipeline_lib.config.systems import SORTS, SystemSettings
 from pipeline_lib.config.training import Training
 from pipeline_lib.config.units import UnitsKind, UnitsSettings
+from pipeline_lib.config.users import Users
 from pipeline_lib.errors import PipelineError, did_you_mean
 
 
@@ -70,6 +73,7 @@ class Config(Paper):
     units: UnitsSettings = UnitsSettings()
     keywords: Keywords = Keywords()
     clustering: Clustering = Clustering()
+    users: Users = Users()
     network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
     training: Training = Training()
     decoding: Decoding = Field(default=GreedySettings(), description="strategy that chooses the words of a response")
@@ -97,6 +101,9 @@ class Config(Paper):
                 _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
             if isinstance(table, TableOfSystems):
                 _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
+            if isinstance(table, DecodedTable) and table.beside is not None:
+                decoded = [other for other in self.tables if isinstance(self.tables[other], DecodedTable)]
+                _check_names(f"tables.{name}.beside", [table.beside], "table of kind decoded", decoded)
         for name, figure in self.figures.items():
             _check_names(f"figures.{name}.systems", figure.systems or (), "trained system", self.trainable)
             _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
@@ -162,7 +169,7 @@ class Config(Paper):
             return {name: self.systems[name] for name in self.rows}
         is_known = all(self.sources[corpus].has_known_distribution for corpus in self.corpora_used)
         systems = {name: system for name, system in self.systems.items() if not system.only_named}
-        return {name: system for name, system in systems.items() if is_known or not system.exact}
+        return {name: system for name, system in systems.items() if is_known or not system.of_truth}
 
     @property
     def trainable(self) -> dict[str, SystemSettings]:
@@ -174,8 +181,11 @@ class Config(Paper):
         settings = self.systems[system]
         # systems without groups ignore their number: leaving it out keeps it from retraining them
         groups = {"groups": self.for_corpus(corpus).clustering.groups} if "group" in settings.reads else {}
+        users = {"users": self.for_corpus(corpus).users.count} if "user" in settings.reads else {}
         return Description(
-            model=settings.model or "", options=groups | settings.options, network=self.network_of(corpus, system)
+            model=settings.model or "",
+            options=groups | users | settings.options,
+            network=self.network_of(corpus, system),
         )
 
     def units_of(self, corpus: str, system: str) -> UnitsKind:
@@ -259,7 +269,7 @@ class Config(Paper):
             return list(spec.systems)
         if isinstance(spec, SettingTable):
             return [name for name, system in self.row_systems.items() if system.trained]
-        if isinstance(spec, RatingTable | TextTable):
+        if isinstance(spec, RatingTable | ResponseTable | TextTable):
             # nobody judges the random response; beside every answer of a text table is the reference already
             left_out = "random" if isinstance(spec, RatingTable) else "human"
             answering = {name: system for name, system in self.row_systems.items() if not system.exact}
@@ -282,7 +292,9 @@ class Config(Paper):
         read = self.analyses[spec.from_].corpus if isinstance(spec, TableOfSystems) else None
         corpora = {name: self.sources[read or name].label for name in self.corpora_of(table)}
         seeds = [] if isinstance(spec, CountTable | RatingTable) else self.seeds
-        return Layout(corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, TextTable) else seeds)
+        return Layout(
+            corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, ResponseTable | TextTable) else seeds
+        )
 
     def settings_of(self, table: str) -> dict[str, dict[str, Any]]:
         """Return the settings of a table's systems on its first corpus: network, options and training of each."""

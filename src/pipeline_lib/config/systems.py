@@ -21,7 +21,9 @@ def _known_wildcards(value: str) -> str:
     return value
 
 
-SideTable = Annotated[str, StringConstraints(pattern=r"^clusters/(kmeans|spectral|agglomerative)$")]
+SideTable = Annotated[
+    str, StringConstraints(pattern=r"^(clusters/(kmeans|spectral|agglomerative)|users/(responding|words))$")
+]
 
 
 class SystemSettings(Settings):
@@ -41,12 +43,14 @@ class SystemSettings(Settings):
         description="path of responses made elsewhere: CSV, JSON lines or Parquet with columns context and response "
         "(and sample, where a context has several responses); {corpus} and {split} stand for their names",
     )
-    baseline: Literal["random", "human", "truth", "positions"] | None = Field(
+    baseline: Literal["random", "human", "constant", "truth", "positions", "sample", "mode", "stranger"] | None = Field(
         default=None,
         description="a reference row. random: training responses drawn at random (floor); human: the references "
-        "themselves (ceiling); truth: the distribution of a generated corpus, which no model can beat; positions: of "
-        "generated sentences, the best distribution that knows a word's position alone. Tables that name no systems "
-        "have the last two only where all corpora are generated, with windows and tokeniser as in the catalogue",
+        "themselves (ceiling); constant: the most frequent training response to every context; truth: the distribution "
+        "of a generated corpus, which no model can beat; positions: of generated sentences, the best distribution that "
+        "knows a word's position alone; of generated users, sample: draws from that distribution, mode: its likeliest "
+        "response, stranger: draws by one who knows the context alone. Tables that name no systems have the rows of a "
+        "distribution only where all corpora are generated, with windows and tokeniser as in the catalogue",
     )
     note: str | None = Field(default=None, description="printed below every table of scores that has the row")
     like: str | None = Field(
@@ -60,10 +64,11 @@ class SystemSettings(Settings):
         "names no systems",
     )
     options: dict[str, Any] = Field(default={}, description="the model's or the function's own options")
-    reads: dict[Literal["group"], SideTable] = Field(
+    reads: dict[Literal["group", "user", "floors", "profile"], SideTable] = Field(
         default={},
         description="further inputs: field of the batch: stage/file that holds it for every example; group: "
-        "clusters/kmeans, clusters/spectral or clusters/agglomerative",
+        "clusters/kmeans, clusters/spectral or clusters/agglomerative; user, who responds, and floors, which turns of "
+        "the context are the same user's: users/responding; profile, the words that tell the user best: users/words",
     )
     units: UnitsKind | None = Field(
         default=None, description="what the system reads and writes, if not the `units.kind` of the corpus"
@@ -89,6 +94,11 @@ class SystemSettings(Settings):
     def exact(self) -> bool:
         """Whether it is a distribution that is known: it has likelihoods and no texts."""
         return self.baseline in ("truth", "positions")
+
+    @property
+    def of_truth(self) -> bool:
+        """Whether it follows from a distribution that is known, which not every corpus has."""
+        return self.exact or self.baseline in ("sample", "mode", "stranger")
 
     @model_validator(mode="after")
     def _is_of_one_sort(self) -> "SystemSettings":

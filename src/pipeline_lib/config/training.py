@@ -17,7 +17,11 @@ class Decay(Settings):
 class Optimiser(Settings):
     """One optimiser; what it does not name is as in torch."""
 
-    kind: Literal["adam", "sgd", "rmsprop"] = Field(default="adam", description="rule of an update")
+    kind: Literal["adam", "fused_adam", "sgd", "rmsprop"] = Field(
+        default="adam",
+        description="rule of an update; fused_adam: Adam in one pass over the weights, a third of its time on CPUs, "
+        "whose last bits differ",
+    )
     learning_rate: float = Field(default=1e-3, gt=0, description="learning rate at the beginning")
     clip: float | None = Field(default=5.0, gt=0, description="largest gradient norm over all parameters; null: any")
     decay: Decay | None = Field(default=None, description="how the learning rate falls; null: it stays")
@@ -79,7 +83,8 @@ class Training(Settings):
     select: str = Field(
         default="ppl_bound",
         description="validation value whose minimum selects the checkpoint: ppl_bound, kl or ppl, that of the "
-        "reconstruction, as in SepaCVAE's paper",
+        "reconstruction, as in SepaCVAE's paper; ppl_prior, with z from the prior, where there is one. last: the last "
+        "validation, for systems whose reconstruction improves to the end",
     )
     kl_floor: float | None = Field(
         default=None,

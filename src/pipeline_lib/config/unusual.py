@@ -6,7 +6,13 @@ from typing import Any
 from pipeline_lib.config.places import Place
 from pipeline_lib.config.run import Config
 
-USUAL_RATES = {"adam": (1e-5, 0.1), "rmsprop": (1e-5, 0.1), "sgd": (1e-3, 5.0)}  # kind of optimiser: least, greatest
+_ADAPTIVE = (1e-5, 0.1)
+USUAL_RATES = {  # kind of optimiser: least, greatest
+    "adam": _ADAPTIVE,
+    "fused_adam": _ADAPTIVE,
+    "rmsprop": _ADAPTIVE,
+    "sgd": (1e-3, 5.0),
+}
 
 
 def unusual(config: Config, place: Place) -> Iterator[str]:

@@ -67,3 +67,19 @@ def word_by_word(steps: Steps, ids: Ids, max_length: int, choose: Callable[[Tens
 def word_lengths(tokens: Tensor, ids: Ids) -> Tensor:
     """Count the words before the end token (or padding) in each row of (R, T): (R,) int64."""
     return ((tokens != ids.end) & (tokens != ids.pad)).long().cumprod(1).sum(1)
+
+
+def log_probability(steps: Steps, tokens: Tensor, ids: Ids) -> Tensor:
+    """Return log p of the words that a strategy chose, over all V units: (R,) nats.
+
+    Args:
+        steps: at its start.
+        tokens: (R, T) int64, laid out as `Decode` says; the end token counts where there is one.
+    """
+    total = torch.zeros(steps.rows, dtype=torch.float64, device=steps.device)
+    word = torch.full((steps.rows,), ids.start, device=steps.device)
+    for following in tokens.unbind(1):
+        nats = steps.next(word).log_softmax(-1).gather(1, following.unsqueeze(1)).squeeze(1)
+        total += nats.double().masked_fill(following == ids.pad, 0)
+        word = following
+    return total

@@ -59,13 +59,17 @@ class Batch(_Moved):
         response: what a system learns to say; where there is no context, the sentence itself.
         context: what it answers; the utterances of a longer context are parted by the token ``<turn>``.
         group: (B,) int64, the cluster of each example.
-        user: (B,) int64, who responds.
+        user: (B,) int64, who responds; 0: an unknown user.
+        profile: (B, N) int64, words that the one who responds is known by, filled up with padding.
+        floors: (B, turns of the context) int64, 1 for a turn of the one who responds.
     """
 
     response: Response
     context: Tokens | None = None
     group: Tensor | None = None
     user: Tensor | None = None
+    floors: Tensor | None = None
+    profile: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.response.lengths)

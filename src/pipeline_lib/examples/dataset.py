@@ -24,7 +24,7 @@ class ExampleDataset:
     Args:
         context: empty texts where the examples are sentences alone.
         response: as many.
-        beside: what a system reads of each example beside its texts: (n,) int64 by the field of the batch.
+        beside: what a system reads of each example beside its texts: (n,) or (n, K) int64 by the field of the batch.
         ids: ids of the tokens that are not words.
     """
 
@@ -112,18 +112,18 @@ class ExampleDataset:
 
 
 def joined(example_ids: NDArray[np.int64], path: Path, column: str) -> NDArray[np.int64]:
-    """Look up a whole number for each example in a side table.
+    """Look up a whole number, or K of them, for each example in a side table.
 
     Args:
         example_ids: (n,).
         path: a table with ``example_id`` and ``column``, its rows in any order; it may have more of them.
-        column: a column of integers.
+        column: a column of integers, or of lists of K integers.
     Returns:
-        (n,) the values of ``column``.
+        (n,) or (n, K), the values of ``column``.
     Raises:
         PipelineError: the table is damaged, has no such column, or lacks some of the examples.
     """
-    numbers = [field.name for field in parquet_schema(path) if pa.types.is_integer(field.type)]
+    numbers = [field.name for field in parquet_schema(path) if _holds_integers(field.type)]
     table = read_parquet(path, columns=[name for name in ("example_id", column) if name in numbers])
     if table.num_columns < 2 or table[column].null_count:
         raise PipelineError(
@@ -132,7 +132,7 @@ def joined(example_ids: NDArray[np.int64], path: Path, column: str) -> NDArray[n
             expected=f"example_id and {column}, in every row",
             remedy="correct `reads:` of the system",
         )
-    known, values = table["example_id"].to_numpy(), table[column].to_numpy()
+    known, values = table["example_id"].to_numpy(), _values(table[column])
     order = np.argsort(known)
     found = np.searchsorted(known, example_ids, sorter=order).clip(max=len(known) - 1)
     if not (len(known) and np.array_equal(known[order[found]], example_ids)):
@@ -143,3 +143,13 @@ def joined(example_ids: NDArray[np.int64], path: Path, column: str) -> NDArray[n
             remedy=REMAKE,
         )
     return values[order[found]].astype(np.int64)
+
+
+def _holds_integers(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind.value_type if pa.types.is_fixed_size_list(kind) else kind)
+
+
+def _values(column: pa.ChunkedArray) -> NDArray[np.integer]:
+    if not pa.types.is_fixed_size_list(column.type):
+        return column.to_numpy()
+    return column.combine_chunks().flatten().to_numpy().reshape(len(column), column.type.list_size)

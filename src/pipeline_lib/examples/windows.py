@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline_lib.config.corpora import Window
+from pipeline_lib.config.corpora import Division, Window
+from pipeline_lib.corpora.splits import hashed_split
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import iter_parquet, parquet_writer, write_parquet
-from pipeline_lib.schemas.dialogues import DIALOGUES
+from pipeline_lib.files.formats import iter_parquet, parquet_writer, read_parquet, write_parquet
+from pipeline_lib.schemas.dialogues import DIALOGUES, HELD_OUT
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.stage.screen import warn
@@ -22,7 +23,7 @@ from pipeline_lib.text.ids import TURN
 
 log = logging.getLogger(__name__)
 
-ACROSS_GAP = "across_gap"  # name of a count
+ACROSS_GAP, LEAKED = "across_gap", "leaked"  # names of counts
 _MOST_WITHOUT = 0.5  # share of dialogues without a window above which the user is warned
 
 _COMPACT_ROWS = 2_000_000  # rows of partial token counts after which they are added up
@@ -34,6 +35,7 @@ def extract_examples(
     tokenise: Callable[[pa.Array], pa.Array],
     outputs: Mapping[str, Path],
     tokens: Path,
+    division: Division | None = None,
 ) -> dict[str, dict[str, int]]:
     """Write the examples of every split and the counts of all tokens, in one pass and bounded memory.
 
@@ -46,9 +48,11 @@ def extract_examples(
         tokenise: `tokenise_array` of the corpus's tokeniser.
         outputs: the file of each split, of `EXAMPLES`; ``example_id`` runs over the splits in corpus order.
         tokens: file of `TOKENS`, most frequent first, equal counts in alphabetical order.
+        division: divides windows among the splits one by one; None: each is in the split of its dialogue.
     Returns:
         For each split: the number of examples, of those dropped for an utterance without a token (``empty``), and of
-        windows that there would be if turns around gaps were neighbours (``across_gap``).
+        windows that there would be if turns around gaps were neighbours (``across_gap``). Of windows that are divided
+        one by one also the examples whose response is part of a training context (``leaked``).
     Raises:
         PipelineError: a split has no example; no output is written.
     """
@@ -59,21 +63,54 @@ def extract_examples(
     with ExitStack() as files:
         writers = {split: files.enter_context(parquet_writer(path, EXAMPLES)) for split, path in outputs.items()}
         for cut in windows.cuts(_tokenised(dialogues, tokenise, counter)):
-            examples, split = cut.examples.filter(cut.spoken), cut.split.filter(cut.spoken)
+            examples, whole = cut.examples.filter(cut.spoken), _splits(cut.examples, cut.split, division)
+            split = whole.filter(cut.spoken)
             example_id = np.arange(examples.num_rows) + total
             total += examples.num_rows
             examples = examples.set_column(0, EXAMPLES.field("example_id"), pa.array(example_id, pa.int64()))
             for name, writer in writers.items():
                 own = examples.filter(pc.equal(split, name))
                 counts[name]["examples"] += own.num_rows
-                counts[name]["empty"] += _number_of(name, cut.split) - own.num_rows
+                counts[name]["empty"] += _number_of(name, whole) - own.num_rows
                 counts[name][ACROSS_GAP] += _number_of(name, cut.across_gap)
                 if own.num_rows:
                     writer.write_batch(own)
         _check(counts, window, windows, dialogues)
         write_parquet(tokens, counter.table(), TOKENS)
     _report(counts, windows, dialogues)
+    if division is not None:
+        _count_leaked(counts, outputs, window, dialogues)
     return counts
+
+
+def _splits(examples: pa.RecordBatch, of_dialogues: pa.Array, division: Division | None) -> pa.Array:
+    """Return the split of each of (N) windows."""
+    if division is None:
+        return of_dialogues
+    names = zip(examples["dialogue_id"].to_pylist(), examples["turn"].to_pylist(), strict=True)
+    shares = {"validation": division.validation, "test": division.test}
+    return pa.array([hashed_split(f"{name}/{turn}", shares, division.seed) for name, turn in names], pa.string())  # type: ignore[arg-type]
+
+
+def _count_leaked(
+    counts: dict[str, dict[str, int]], outputs: Mapping[str, Path], window: Window, dialogues: Path
+) -> None:
+    """Count the held-out examples whose response is in the context of a training example, and warn of them."""
+    known = {(name, turn + back) for name, turn in _places(outputs["train"]) for back in range(window.context)}
+    for split, path in outputs.items():
+        responses = [(name, turn + window.context) for name, turn in _places(path)] if split != "train" else []
+        counts[split][LEAKED] = sum(response in known for response in responses)
+    leaked, held_out = (sum(counts[split][count] for split in HELD_OUT) for count in (LEAKED, "examples"))
+    warn(
+        f"corpus {dialogues.parent.name}: {leaked:,} of {held_out:,} held-out responses ({leaked / held_out:.1%}) are "
+        "part of a training context, since `window: {split: window}` divides the windows of a dialogue"
+    )
+
+
+def _places(path: Path) -> list[tuple[str, int]]:
+    """List dialogue and first turn of each example of a file."""
+    table = read_parquet(path, EXAMPLES, ["dialogue_id", "turn"])
+    return list(zip(table["dialogue_id"].to_pylist(), table["turn"].to_pylist(), strict=True))
 
 
 def _number_of(name: str, splits: pa.Array) -> int:
@@ -231,6 +268,8 @@ def _report(counts: Mapping[str, Mapping[str, int]], windows: _Windows, dialogue
     log.info("examples: %s; dropped because an utterance has no token: %s", numbers("examples"), numbers("empty"))
     log.info("windows across a gap between turn numbers, which are no examples: %s", numbers(ACROSS_GAP))
     number, without = windows.dialogues.number, windows.dialogues.number - windows.with_window.number
+    if all(LEAKED not in own for own in counts.values()):
+        log.info("held-out responses that are part of a training context: 0, since no dialogue is divided")
     log.info("dialogues without a window: %s of %s", f"{without:,}", f"{number:,}")
     if without > _MOST_WITHOUT * number:
         warn(

@@ -11,7 +11,8 @@ cumulative     BLEU-n is the geometric mean of orders 1 to n
 onehot         BLEU-n is order n alone
 =============  =======================================================
 
-Always four orders are smoothed, whatever n: with three weights NLTK would look ahead to the 5-grams after order 3.
+Always four orders are smoothed, whatever n: with three weights NLTK would look ahead to the 5-grams after order 3
+(`sampled_bleu` does).
 Values above 1 are possible: identical sentences score 1.333, 1.217, 1.154 and 1.117 cumulatively. Under ``inverted``
 a response that shares one word with its reference may, too.
 """
@@ -95,29 +96,36 @@ class Bleu4(SentenceBleu):
 
 
 def sentence_bleu(matches: Matches, weights: np.ndarray, smoothing: Smoothing) -> np.ndarray:
-    """Score each response: (B,) float64 BLEU with (4,) ``weights``, smoothing method 7 and the brevity penalty."""
+    """Score each response: (B,) float64 BLEU with (N,) ``weights``, smoothing method 7 of N orders, brevity penalty."""
     scored = (matches.lengths > 1) & (matches.numerators[:, 0] > 0)
-    precisions = smoothed_precisions(matches, smoothing)
+    precisions = smoothed_precisions(matches, smoothing, len(weights))
     with np.errstate(divide="ignore"):
         penalty = np.exp(np.minimum(0, 1 - matches.reference_lengths / matches.lengths))
     return np.where(scored, penalty * np.exp(np.log(precisions) @ weights), 0.0)
 
 
-def smoothed_precisions(matches: Matches, smoothing: Smoothing) -> np.ndarray:
-    """Smooth the precisions: (B, 4) float64 above 0; rows of fewer than two tokens or no common word mean nothing."""
+def smoothed_precisions(matches: Matches, smoothing: Smoothing, orders: int = MAX_ORDER) -> np.ndarray:
+    """Smooth the precisions of ``orders`` orders.
+
+    The last one looks ahead to the 5-grams, however many orders there are, as NLTK does.
+
+    Returns:
+        (B, orders) float64 above 0; rows of fewer than two tokens or no common word mean nothing.
+    """
     denominators = np.maximum(matches.denominators, 1)
     precisions = matches.numerators / denominators
     length = np.log(np.maximum(matches.lengths, 2))[:, None]
-    empty = matches.numerators[:, :MAX_ORDER] == 0
+    empty = matches.numerators[:, :orders] == 0
     if smoothing == "current":
-        filling = length / (K * 2.0 ** np.cumsum(empty, axis=1)) / denominators[:, :MAX_ORDER]
+        filling = length / (K * 2.0 ** np.cumsum(empty, axis=1)) / denominators[:, :orders]
     else:
-        rank = np.arange(MAX_ORDER) + K / length
-        filling = 1 / rank if smoothing == "legacy" else rank / denominators[:, :MAX_ORDER]
-    precisions[:, :MAX_ORDER] = np.where(empty, filling, precisions[:, :MAX_ORDER])
+        rank = np.arange(orders) + K / length
+        filling = 1 / rank if smoothing == "legacy" else rank / denominators[:, :orders]
+    precisions[:, :orders] = np.where(empty, filling, precisions[:, :orders])
+    ahead = [*range(1, orders), MAX_ORDER]
     previous = precisions[:, 0] + 1
-    smoothed = np.empty((len(precisions), MAX_ORDER))
-    for order in range(MAX_ORDER):  # method 5: the average with the smoothed order below and the plain one above
-        previous = (previous + precisions[:, order] + precisions[:, order + 1]) / 3
+    smoothed = np.empty((len(precisions), orders))
+    for order in range(orders):  # method 5: the average with the smoothed order below and the plain one above
+        previous = (previous + precisions[:, order] + precisions[:, ahead[order]]) / 3
         smoothed[:, order] = previous
     return smoothed

@@ -33,6 +33,7 @@ class ReferenceLikelihood:
     group_nats: np.ndarray | None = None  # what naming the group adds to kl
     context_use: np.ndarray | None = None  # lost of the bound when contexts are permuted
     z_use: np.ndarray | None = None  # lost of the reconstruction with z of another response
+    mutual_information: np.ndarray | None = None  # log q(z | reference) - log q(z)
     chosen: bool = False  # nll and kl are those of one of several groups, chosen with the reference; bound is of all
 
     @property
@@ -120,6 +121,7 @@ class Items:
             group_nats=nats("group_nats"),
             context_use=nats("context_use"),
             z_use=nats("z_use"),
+            mutual_information=nats("mutual_information"),
             chosen=_has_groups(table),
         )
         references = table["reference"] if further is None else _with_further(table, further)
@@ -147,6 +149,22 @@ class Items:
     def matches(self) -> Matches:
         """Count clipped n-gram matches of responses and references, which all BLEU variants share."""
         return count_matches(self.responses, self.references, self.reference_item, len(self.vocabulary))
+
+    @cached_property
+    def ended_matches(self) -> Matches:
+        """Count the same matches with an end token after every text, as some published scripts have it."""
+        ended, end = len(self.vocabulary) + 1, len(self.vocabulary)
+        return count_matches(
+            self.responses.followed_by(end), self.references.followed_by(end), self.reference_item, ended
+        )
+
+    def best_of_example(self, values: np.ndarray) -> np.ndarray:
+        """Give each of (B,) responses the greatest value among those to its example."""
+        if self.example is None:
+            return values
+        best = np.full(self.n_examples, -np.inf)
+        np.maximum.at(best, self.example, values)
+        return best[self.example]
 
 
 def encode(*columns: pa.Array) -> tuple[pa.Array, list[Ragged]]:

@@ -12,6 +12,7 @@ which the decoder emits words, and ``decoder.turned`` exchanges the two, also fo
 """
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -19,15 +20,16 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline_lib.compute.sharing import mean, normal
-from pipeline_lib.config.networks import LanguageModel, Sizes
+from pipeline_lib.config.networks import Direction, LanguageModel, Sizes
 from pipeline_lib.config.settings import Fraction, Settings
 from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit, kl_divergence
+from pipeline_lib.models.layers.distributions import Gaussian, free_bits, importance_estimate, kl_by_unit
 from pipeline_lib.models.layers.lstm import LSTM, State
 from pipeline_lib.models.layers.recurrent import sum_by_example
-from pipeline_lib.models.layers.sentence_decoder import Direction, SentenceDecoder, SentenceSteps
-from pipeline_lib.models.system import Generated, Likelihood, Objective, System
+from pipeline_lib.models.layers.sentence_decoder import SentenceDecoder, SentenceSteps
+from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, Repeated, System
 from pipeline_lib.text.units import Units
 
 
@@ -86,19 +88,27 @@ class CodedSentences(System):
     one embedding.
     """
 
-    class Options(DecoderOptions):
-        pass
-
     Network: ClassVar[type[Sizes]] = LanguageModel
     numbers_of_a_dimension: ClassVar[int]  # what the encoder tells of each dimension of z
 
-    def __init__(self, units: Units, network: LanguageModel, options: Options) -> None:
+    def __init__(self, units: Units, network: LanguageModel, options: DecoderOptions) -> None:
         super().__init__(units, network, options)
-        self.latent = network.latent
+        self.latent = self._size_of_z(network)
         self.encoder = LSTM(network.embedding, network.hidden)
-        self.recognition = nn.Linear(network.hidden, self.numbers_of_a_dimension * network.latent)
-        self.initial = nn.Linear(network.latent, 2 * network.hidden)
-        self.decoder = SentenceDecoder(units, network, options.keep, options.direction, network.z_input)
+        self.recognition = nn.Linear(network.hidden, self.numbers_of_a_dimension * self.latent)
+        self.initial = nn.Linear(self.latent, 2 * network.hidden)
+        beside = self.latent if network.z_input else 0
+        self.decoder = SentenceDecoder(units, network, options.keep, options.direction, beside)
+
+    def _size_of_z(self, network: LanguageModel) -> int:
+        if network.latent is None:
+            raise PipelineError(
+                f"{type(self).__name__} has a latent variable, and its network none",
+                where="network.latent of the system",
+                expected="a number of dimensions",
+                remedy="give it one; null is for systems without a latent variable, such as RNNLM",
+            )
+        return network.latent
 
     def recognised(self, batch: Batch) -> Tensor:
         """Read sentences from left to right: (B, Z), or (B, 2Z) for a Gaussian."""
@@ -135,9 +145,55 @@ class CodedSentences(System):
 
 
 class SentenceVAE(CodedSentences):
-    """The code is a random variable: z ~ N(0, I), and q(z | sentence) is a diagonal Gaussian."""
+    """The code is a random variable: z ~ N(0, I), and q(z | sentence) is a diagonal Gaussian.
+
+    Its options and `start_from` hold remedies against a posterior that collapses onto the prior, later than the paper.
+    """
+
+    class Options(DecoderOptions):
+        free_bits: float = Field(
+            default=0.0, ge=0, description="nats of KL, in equal parts for each dimension of z, that cost nothing"
+        )
+        aggressive: bool = Field(
+            default=False,
+            description="true: phases `encoder` and `decoder`; in each step the encoder is updated until its loss "
+            "stops falling, as long as mutual information rises from validation to validation (He et al. 2019)",
+        )
 
     numbers_of_a_dimension = 2  # mean and log-variance
+
+    def __init__(self, units: Units, network: LanguageModel, options: Options) -> None:
+        super().__init__(units, network, options)
+        self.options = options
+
+    def phases(self) -> Sequence[Phase]:
+        """Train all at once, or an aggressive encoder and the decoder in turn, on the same batch."""
+        if not self.options.aggressive:
+            return super().phases()
+        encoder = [*self.encoder.parameters(), *self.recognition.parameters()]
+        decoder = [*self.initial.parameters(), *self.decoder.parameters()]  # the shared embedding is the decoder's
+        return [
+            Phase("encoder", encoder, self.objective, repeated=Repeated(while_rising="mutual_information")),
+            Phase("decoder", decoder, self.objective, fresh=False),
+        ]
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Load another VAE's weights, or of an autoencoder all that makes its code (Li et al. 2019).
+
+        These are the embedding, the encoder and the means. Log-variances and decoder stay as they were drawn; only the
+        embedding, which both sides share, is the autoencoder's.
+        """
+        if len(weights["recognition.weight"]) != self.latent:
+            super().start_from(weights)
+            return
+        taken = {
+            name: tensor for name, tensor in weights.items() if name.startswith(("encoder.", "decoder.embedding."))
+        }
+        own = {name: self.state_dict()[f"recognition.{name}"].clone() for name in ("weight", "bias")}
+        for name, tensor in own.items():
+            tensor[: self.latent] = weights[f"recognition.{name}"]
+            taken[f"recognition.{name}"] = tensor
+        super().start_from(self.state_dict() | taken)
 
     def encode(self, batch: Batch) -> Gaussian:
         """Return q(z | sentence)."""
@@ -150,15 +206,27 @@ class SentenceVAE(CodedSentences):
         """Sum reconstruction and annealed KL to N(0, I) over each sentence, then average them (equation 1)."""
         posterior = self.encode(batch)
         nll = self.nll(batch.response, _draw(posterior, generator), generator)
-        kl = kl_divergence(posterior, standard(posterior.mean))
-        return Objective(mean(nll) + weight * mean(kl), {"nll": nll.detach(), "kl": kl.detach()})
+        kl_units = kl_by_unit(posterior, standard(posterior.mean))
+        kl, floor = kl_units.sum(-1), self.options.free_bits
+        paid = free_bits(kl_units, floor) if floor else kl
+        return Objective(mean(nll) + weight * mean(paid), {"nll": nll.detach(), "kl": kl.detach()})
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         posterior, lengths = self.encode(batch), batch.response.lengths
-        tokens = self._token_nll(batch.response, _draw(posterior, generator), generator)
+        z = _draw(posterior, generator)
+        tokens = self._token_nll(batch.response, z, generator)
         nll, kl_units = sum_by_example(tokens, lengths), kl_by_unit(posterior, standard(posterior.mean))
         kl = kl_units.sum(-1)
-        return Likelihood(nll, kl, nll + kl, posterior.mean, end=tokens[lengths.cumsum(0) - 1], kl_units=kl_units)
+        return Likelihood(
+            nll,
+            kl,
+            nll + kl,
+            posterior.mean,
+            end=tokens[lengths.cumsum(0) - 1],
+            kl_units=kl_units,
+            posterior_log_variance=posterior.log_variance,
+            z=z,
+        )
 
     def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor:
         posterior, of_others = self.encode(batch), self.encode(Batch(others))
@@ -187,6 +255,9 @@ class SequenceAutoencoder(CodedSentences):
 
     It has no likelihood. Its ``nll`` is that of a reconstruction; KL and bound are None.
     """
+
+    class Options(DecoderOptions):
+        pass
 
     numbers_of_a_dimension = 1
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -160,6 +160,12 @@ class SepaCVAE(CVAE):
         winner: Literal["best", "random"] = Field(
             default="best", description="copy that is trained; random: any, drawn anew at each step"
         )
+
+        @model_validator(mode="after")
+        def _chooses_what_it_blocks(self) -> "SepaCVAE.Options":
+            if self.winner == "random" and not self.blocking:
+                raise ValueError("`winner: random` has no meaning with `blocking: false`, which trains every copy")
+            return self
 
     selections: ClassVar[tuple[str, ...]] = ("oracle", "context")
 

@@ -27,6 +27,22 @@ class Objective(NamedTuple):
     log: dict[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Repeated:
+    """Updates of a phase that go on within a round until its loss stops falling (He et al. 2019, algorithm 1).
+
+    Attributes:
+        while_rising: validation value; once it falls from one validation to the next, the phase makes the updates of
+            the settings, as other phases do, until the end of training.
+        window: updates whose mean loss, nats a token, is compared with that of as many before them.
+        most: updates of a round.
+    """
+
+    while_rising: str
+    window: int = 15
+    most: int = 100
+
+
 @dataclass(frozen=True, eq=False)
 class Phase:
     """A part of training that has an optimiser of its own.
@@ -44,6 +60,8 @@ class Phase:
         shared: parameters of other phases that this one updates too, by an optimiser state of its own.
         fresh: draw a new batch for every update; False: the first update of a round takes the batch drawn last (with
             noise of its own), as where an autoencoder, its prior and a critic are trained on one batch.
+        repeated: makes more updates than the settings say while they lower its loss; None: never. Such updates beyond
+            the settings' do not count as epochs when the end of training is planned.
     """
 
     name: str
@@ -53,6 +71,7 @@ class Phase:
     until: int | None = None
     shared: Sequence[nn.Parameter] = ()
     fresh: bool = True
+    repeated: Repeated | None = None
 
 
 class Likelihood(NamedTuple):
@@ -62,7 +81,9 @@ class Likelihood(NamedTuple):
     bound with every term that belongs to log p(response | context), both None for an implicit prior. Where the system
     has them: ``posterior_mean`` (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z
     that was drawn, [c; z], ``end`` (B,), the end token's share of ``nll``, ``kl_units`` (B, Z), the KL of each latent
-    dimension, and ``group_nats`` (B,), what naming the group adds to the KL.
+    dimension, ``group_nats`` (B,), what naming the group adds to the KL, ``nll_prior`` (B,), reconstruction with z from
+    the prior, and, of a posterior that does not depend on a context, ``posterior_log_variance`` and ``z`` (B, Z), the
+    draw behind ``nll``: mutual information is made of them.
     """
 
     nll: Tensor
@@ -74,6 +95,9 @@ class Likelihood(NamedTuple):
     end: Tensor | None = None
     kl_units: Tensor | None = None
     group_nats: Tensor | None = None
+    posterior_log_variance: Tensor | None = None
+    z: Tensor | None = None
+    nll_prior: Tensor | None = None
 
 
 class Generated(NamedTuple):

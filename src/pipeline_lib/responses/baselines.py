@@ -12,15 +12,31 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import MEASURED, RESPONSES
 
 
-def baseline(kind: str, train: Path, examples: Path, seed: int) -> pa.Table:
-    """Return responses of a reference row: ``random`` ones from training (floor), ``human`` references (ceiling)."""
+def baseline(kind: str, train: Path, examples: Path, seed: int, samples: int = 1) -> pa.Table:
+    """Return responses of a reference row.
+
+    Args:
+        kind: ``random``: training responses drawn at random (floor); ``constant``: the most frequent one to every
+            context, of equals the first in training; ``human``: the references (ceiling).
+        samples: responses of ``random`` to each context; the others have one.
+    """
     texts = read_parquet(examples, EXAMPLES)
-    if kind == "random":
-        pool = read_parquet(train, EXAMPLES, ["response"])["response"]
-        responses = pool.take(pa.array(np.random.default_rng(seed).integers(len(pool), size=len(texts))))
-    else:
-        responses = texts["response"]
-    return without_likelihood(texts, responses)
+    if kind == "human":
+        return without_likelihood(texts, texts["response"])
+    pool = read_parquet(train, EXAMPLES, ["response"])["response"]
+    if kind == "constant":
+        counts = pc.value_counts(pool.combine_chunks())
+        most = counts.field("values")[int(np.argmax(counts.field("counts").to_numpy()))]
+        return without_likelihood(texts, pa.chunked_array([pa.repeat(most, len(texts))]))
+    drawn = np.random.default_rng(seed).integers(len(pool), size=samples * len(texts))
+    return without_likelihood(*repeated(texts, pool.take(pa.array(drawn)), samples))
+
+
+def repeated(
+    texts: pa.Table, responses: pa.ChunkedArray, samples: int
+) -> tuple[pa.Table, pa.ChunkedArray, NDArray[np.int16]]:
+    """Return `without_likelihood`'s arguments for so many responses to each example, one sample after the other."""
+    return pa.concat_tables([texts] * samples), responses, np.repeat(np.arange(samples, dtype=np.int16), len(texts))
 
 
 def without_likelihood(

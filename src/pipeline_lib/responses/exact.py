@@ -10,6 +10,7 @@ from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.corpora.grammar_parser import Parser
 from pipeline_lib.corpora.grammar_rules import grammar_of
 from pipeline_lib.corpora.grammar_truth import positions
+from pipeline_lib.corpora.persona_truth import PersonaTruth
 from pipeline_lib.corpora.positional import positional_losses
 from pipeline_lib.corpora.synthetic_truth import dialogue_losses
 from pipeline_lib.errors import PipelineError
@@ -17,6 +18,7 @@ from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.responses.baselines import without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.text.ids import TURN
 
 Exact = Literal["truth", "positions"]
 
@@ -41,11 +43,13 @@ def exact(kind: Exact, source: Source, examples: Path, split: str) -> pa.Table:
         losses = _losses_of_sentences(kind, source.grammar, texts["response"].to_pylist())
     elif source.reader == "synthetic" and source.synthetic is not None and kind == "truth":
         losses = _losses_of_dialogues(source.synthetic, split, texts)
+    elif source.reader == "personas" and kind == "truth":
+        losses = _losses_of_users(texts)
     else:
         raise PipelineError(
             f"the distribution of {source.label} is not known",
             where=f"`baseline: {kind}` of a system",
-            expected="a source with reader `grammar`" + (" or `synthetic`" if kind == "truth" else ""),
+            expected="a source with reader `grammar`" + (", `synthetic` or `personas`" if kind == "truth" else ""),
             remedy="leave the row out of the tables of this corpus: name their `systems:`",
         )
     table = without_likelihood(texts, pa.nulls(len(texts), pa.string()))
@@ -67,6 +71,21 @@ def _losses_of_sentences(kind: Exact, settings: Grammar, texts: list[str]) -> li
             f"{len(strange)} of {len(sentences)} sentences are not of the grammar, the first: {strange[0]}",
             where=f"seed, topics and words_per_slot of `grammar:`, and `tokeniser: spaces`, {kind}",
             expected="the sentences as they were generated",
+            remedy="delete the examples of this corpus and run the same command again",
+        )
+    return losses
+
+
+def _losses_of_users(texts: pa.Table) -> list[float]:
+    truth = PersonaTruth()
+    rows = zip(texts["context"].to_pylist(), texts["response"].to_pylist(), texts["label"].to_pylist(), strict=True)
+    losses = [-truth.log_p(context.rpartition(f"{TURN} ")[2], response, user) for context, response, user in rows]
+    if strange := [row for row, loss in enumerate(losses) if loss == float("inf")]:
+        raise PipelineError(
+            f"{len(strange)} of {len(losses)} responses do not follow from their contexts, the first: "
+            f"{texts['context'][strange[0]]}, answered by {texts['response'][strange[0]]}",
+            where="column 'response', `baseline: truth` of a system",
+            expected="dialogues as reader `personas` generates them, none of their words replaced",
             remedy="delete the examples of this corpus and run the same command again",
         )
     return losses

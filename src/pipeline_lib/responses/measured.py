@@ -12,6 +12,8 @@ from pipeline_lib.compute.device import seeded
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.metrics.latent import ACTIVE_NATS
+from pipeline_lib.models.layers.distributions import Gaussian
+from pipeline_lib.models.layers.mutual_information import information
 from pipeline_lib.models.system import Likelihood, System
 from pipeline_lib.stage.progress import ProgressBar
 
@@ -52,6 +54,7 @@ def measure(
     split = _Split(model, dataset, batches, seed)
     own, active_units = split.likelihoods()
     found = {column: own[field] for column, field in _FIELDS.items()}
+    found["mutual_information"] = split.mutual_information(own)
     if importance_samples:
         found["nll_importance"] = split.importance(importance_samples)
         found["context_use"] = split.context_use(own["bound"])
@@ -84,12 +87,21 @@ class _Split:
                 if found.kl_units is not None:
                     own = found.kl_units.double().sum(0)
                     unit_nats = own if unit_nats is None else unit_nats + own
-                parts.append(found._replace(condition=None, kl_units=None, posterior_mean=None))  # large, and not kept
+                found = found._replace(condition=None, kl_units=None)  # large, and not kept
+                parts.append(found if found.z is not None else found._replace(posterior_mean=None))
                 bar.advance(len(rows))
         columns = zip(Likelihood._fields, zip(*parts, strict=True), strict=True)
         joined = {name: self._joined(values) for name, values in columns}
         active = None if unit_nats is None else int((unit_nats / len(self.dataset) > ACTIVE_NATS).sum())
         return joined, active
+
+    def mutual_information(self, own: dict[str, Values | None]) -> Values | None:
+        """Estimate what each code tells of its sentence, nats, (n,), see `mutual_information.information`."""
+        mean, log_variance, z = (own[name] for name in ("posterior_mean", "posterior_log_variance", "z"))
+        if mean is None or log_variance is None or z is None:
+            return None
+        posterior = Gaussian(torch.from_numpy(mean), torch.from_numpy(log_variance))
+        return information(posterior, torch.from_numpy(z)).numpy().astype(np.float32)
 
     def importance(self, samples: int) -> Values | None:
         """Estimate -log p(response | context), nats, (n,), by importance weighting."""

@@ -34,6 +34,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_other_columns(config, place)
     check_models(config, place)
     check_functions(config, place)
+    check_exact_rows(config, place)
 
 
 def check_results(results: str, place: Place) -> None:
@@ -120,6 +121,20 @@ def check_functions(config: Config, place: Place) -> None:
                 where=place(["systems", name, "options", unknown[0]]),
                 expected=did_you_mean(unknown[0], known) if known else f"none: {system.function} takes no options",
                 remedy="rename or remove the key, or let the function take it",
+            )
+
+
+def check_exact_rows(config: Config, place: Place) -> None:
+    """Check that rows of a known distribution are only in tables of corpora that have one; errors as `check_run`."""
+    for table in config.reported:
+        exact = [name for name in config.systems_of(table) if config.systems[name].exact]
+        unknown = [name for name in config.corpora_of(table) if not config.sources[name].has_known_distribution]
+        if exact and unknown:
+            raise PipelineError(
+                f"the table {table} has the row {exact[0]!r}, and the distribution of {unknown[0]!r} is not known",
+                where=place(["rows"], ["tables", table, "systems"]),
+                expected="a generated corpus, with windows and tokeniser as in config/corpora.yaml",
+                remedy=f"leave {exact[0]!r} out of `rows:` or of the table's `systems:`",
             )
 
 

@@ -24,11 +24,22 @@ RESPONSES = pa.schema(
         pa.field("group_nats", pa.float32()),  # what naming the group adds to kl
         pa.field("context_use", pa.float32()),  # what bound loses when the contexts of the split are permuted
         pa.field("z_use", pa.float32()),  # what reconstruction loses with z from the posterior of another response
+        pa.field("mutual_information", pa.float32()),  # log q(z | reference) - log q(z) of the z behind nll
     ]
 )
 
 # likelihoods and what else is measured of the model that gave a response
-MEASURED = ("nll", "nll_end", "kl", "bound", "nll_importance", "group_nats", "context_use", "z_use")
+MEASURED = (
+    "nll",
+    "nll_end",
+    "kl",
+    "bound",
+    "nll_importance",
+    "group_nats",
+    "context_use",
+    "z_use",
+    "mutual_information",
+)
 
 
 NO_GROUPS = "none"  # the selection of a system that has no groups to choose from

@@ -89,6 +89,10 @@ class Ragged:
             return self
         return Ragged.of_lengths(self.ids[mask], np.bincount(self.text[mask], minlength=len(self)))
 
+    def followed_by(self, token: int) -> "Ragged":
+        """Return the same texts with ``token`` after each."""
+        return Ragged(np.insert(self.ids, self.offsets[1:], token), self.offsets + np.arange(len(self.offsets)))
+
     def take(self, rows: NDArray[np.integer] | slice) -> "Ragged":
         """Return the texts ``rows``, in that order."""
         first, lengths = self.offsets[:-1][rows], self.offsets[1:][rows] - self.offsets[:-1][rows]

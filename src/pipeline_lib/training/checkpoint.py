@@ -16,6 +16,7 @@ from torch import Tensor
 from pipeline_lib.files.atomic import keep
 from pipeline_lib.files.checksums import checksum_file, intact
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
+from pipeline_lib.training.repetition import Repetition
 from pipeline_lib.training.selection import Selection
 
 CURRENT, PREVIOUS = "checkpoint.safetensors", "previous.safetensors"
@@ -31,6 +32,7 @@ class Progress:
     updates: int = 0  # updates done, of all phases
     seconds: float = 0.0  # of training, over all attempts
     selection: Selection = field(default_factory=Selection)
+    repetition: Repetition = field(default_factory=Repetition)
 
 
 def newest(folder: Path) -> Path | None:
@@ -117,4 +119,5 @@ def load(
     best = {k.removeprefix(_BEST): v for k, v in tensors.items() if k.startswith(_BEST)}
     history = tensors[_HISTORY].numpy().tobytes().decode() if _HISTORY in tensors else ""
     counters = json.loads(metadata["progress"])
-    return Progress(**counters | {"selection": Selection(**counters["selection"])}), best, history
+    parts = {"selection": Selection(**counters["selection"]), "repetition": Repetition(**counters["repetition"])}
+    return Progress(**counters | parts), best, history

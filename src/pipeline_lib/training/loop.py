@@ -1,8 +1,10 @@
 """The training loop: it reads top to bottom, can be killed anywhere, and goes on where its last checkpoint stood."""
 
+import itertools
 import math
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
@@ -26,7 +28,8 @@ from pipeline_lib.training import checkpoint, schedules
 from pipeline_lib.training.checkpoint import Progress
 from pipeline_lib.training.history import History
 from pipeline_lib.training.phases import TrainedPhase, rounds_until, trained_phases
-from pipeline_lib.training.selection import FALLBACK
+from pipeline_lib.training.repetition import Falling
+from pipeline_lib.training.selection import FALLBACK, LAST
 from pipeline_lib.training.validation import validate
 
 _LOG_EVERY = 20  # rounds between training records
@@ -109,7 +112,7 @@ class Trainer:
             PipelineError: the system records no such value.
         """
         recorded = validate(self.model, self.validation, 1, self.seed, 1, self.ranks)
-        needed = {self.settings.select: "select"}
+        needed = {} if self.settings.select == LAST else {self.settings.select: "select"}
         if self.settings.kl_floor is not None:
             needed |= {"kl": "kl_floor", FALLBACK: "kl_floor"}
         for name, key in needed.items():
@@ -166,13 +169,17 @@ class Trainer:
         for phase in self.phases:
             if not phase.takes_part(number):
                 continue
-            for update in range(phase.updates):
+            repetition = self._repetition(phase)
+            for update in itertools.count():
                 if phase.fresh or update:
                     self.progress.drawn += 1
                 rows = self.order.rows(max(0, self.progress.drawn - 1))
                 share = self.ranks.share(len(rows))
                 objective, norm = self._update(phase, rows, share, weight, epoch)
-                targets += self.train_set.targets(rows)
+                tokens = self.train_set.targets(rows)
+                targets += tokens
+                if not (repetition(objective, len(rows), tokens) if repetition else update + 1 < phase.updates):
+                    break
             if number % _LOG_EVERY == 0:
                 with holding(share):
                     logged = self.ranks.mean(_means(objective)) | {"gradient_norm": float(norm)}
@@ -197,6 +204,21 @@ class Trainer:
             objective = phase.objective(batch, weight, noise)
         self.progress.updates += 1
         return objective, phase.update(objective.loss, epoch, self.ranks)
+
+    def _repetition(self, phase: TrainedPhase) -> Callable[[Objective, int, int], bool] | None:
+        """Return what tells after an update on so many examples and tokens whether to make another; None: the settings.
+
+        All processes get the same answer.
+        """
+        if phase.repeated is None or phase.name in self.progress.repetition.ended:
+            return None
+        falling = Falling(phase.repeated)
+
+        def goes_on(objective: Objective, examples: int, tokens: int) -> bool:
+            loss = self.ranks.mean({"loss": float(objective.loss.detach())})["loss"]
+            return falling.goes_on(loss * examples, tokens)
+
+        return goes_on
 
     def _prefixed(self, name: str, phase: TrainedPhase) -> str:
         return name if len(self.phases) == 1 else f"{phase.name}/{name}"
@@ -227,6 +249,9 @@ class Trainer:
         limit = settings.validation_examples
         values = validate(self.model, self.validation, 2 * settings.batch_size, self.seed, limit, self.ranks)
         self._record("validation", step, values)
+        for phase in self.phases:
+            if phase.repeated is not None:
+                self.progress.repetition.consider(phase.name, phase.repeated, values)
         if self.progress.selection.consider(step, values, weight, settings):
             self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 

@@ -1,7 +1,8 @@
 """The phases of a training job at work: who owns which parameter, when a phase takes part, how it makes an update."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,12 @@ from pipeline_lib.config.training import Optimiser, PhaseSettings, Training
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.models.system import Phase, System
 
-_KINDS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD, "rmsprop": torch.optim.RMSprop}
+_KINDS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, foreach=True),
+    "fused_adam": partial(torch.optim.Adam, fused=True),
+    "sgd": partial(torch.optim.SGD, foreach=True),
+    "rmsprop": partial(torch.optim.RMSprop, foreach=True),
+}
 
 
 class TrainedPhase:
@@ -19,11 +25,10 @@ class TrainedPhase:
 
     def __init__(self, phase: Phase, settings: Optimiser, updates: int) -> None:
         self.name, self.objective, self.fresh, self.updates = phase.name, phase.objective, phase.fresh, updates
+        self.repeated = phase.repeated
         self.since, self.until = phase.since, phase.until
         self.parameters = [p for p in (*phase.parameters, *phase.shared) if p.requires_grad]
-        self.optimiser: torch.optim.Optimizer = _KINDS[settings.kind](
-            self.parameters, lr=settings.learning_rate, foreach=True
-        )
+        self.optimiser = _KINDS[settings.kind](self.parameters, lr=settings.learning_rate)
         self._settings = settings
 
     def takes_part(self, number: int) -> bool:
@@ -32,7 +37,7 @@ class TrainedPhase:
 
     @property
     def batches(self) -> int:
-        """How many batches it draws in a round."""
+        """How many batches it draws in a round in which it does not repeat its updates."""
         return self.updates - (not self.fresh)
 
     def rate(self, epoch: float) -> float:

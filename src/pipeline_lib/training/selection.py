@@ -6,6 +6,7 @@ from pipeline_lib.config.training import Training
 from pipeline_lib.training.schedules import ANNEALED
 
 FALLBACK = "ppl_bound"  # selects where no validation has the KL that the settings ask for
+LAST = "last"  # selects the last validation, whatever its values
 _STILL_FALLING = 0.01  # a share of the value
 
 
@@ -35,13 +36,13 @@ class Selection:
         Returns:
             Whether its weights are the best so far. A validation that counts is better than any that does not.
         """
-        selected = values[settings.select]
+        selected = values["ppl" if settings.select == LAST else settings.select]
         self.falling = not self.last_value - selected <= _STILL_FALLING * abs(selected)  # so too where one is NaN
         self.last_value = selected
         counts = settings.kl_floor is None or (weight >= ANNEALED and values["kl"] >= settings.kl_floor)
         value = selected if counts else values[FALLBACK]
         limit = self.best_value if counts == self.counted else float("inf")
-        better = counts >= self.counted and value < limit
+        better = counts >= self.counted and (value < limit or settings.select == LAST)
         if better:
             self.best_step, self.best_value, self.counted = step, value, counts
         self.without_improvement = 0 if better or weight < ANNEALED else self.without_improvement + 1

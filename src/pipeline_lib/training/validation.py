@@ -1,4 +1,4 @@
-"""Validation metrics during training: perplexities, KL, active units."""
+"""Validation metrics during training: perplexities, KL, active units, mutual information."""
 
 import math
 
@@ -9,6 +9,8 @@ from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import holding
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.metrics.latent import ACTIVE_NATS
+from pipeline_lib.models.layers.distributions import Gaussian
+from pipeline_lib.models.layers.mutual_information import information
 from pipeline_lib.models.system import Likelihood, System
 
 _NOISE = 7_919  # marks the noise of validation apart from that of training steps
@@ -17,7 +19,7 @@ _NOISE = 7_919  # marks the noise of validation apart from that of training step
 def validate(
     model: System, dataset: ExampleDataset, batch_size: int, seed: int, limit: int | None, ranks: Ranks
 ) -> dict[str, float]:
-    """Return perplexities (pooled over tokens), mean KL (nats per example) and active units.
+    """Return perplexities (pooled over tokens), mean KL and mutual information (nats per example) and active units.
 
     They are those of the first ``limit`` examples.
 
@@ -44,8 +46,13 @@ def validate(
     values = {"ppl": math.exp(float(pooled("nll").sum()) / tokens)}
     if parts[0].bound is not None:
         values |= {"ppl_bound": math.exp(float(pooled("bound").sum()) / tokens), "kl": float(pooled("kl").mean())}
+    if parts[0].nll_prior is not None:
+        values["ppl_prior"] = math.exp(float(pooled("nll_prior").sum()) / tokens)
     if parts[0].kl_units is not None:
         values["active_units"] = int((pooled("kl_units").mean(0) > ACTIVE_NATS).sum())
+    if parts[0].posterior_log_variance is not None:
+        posterior = Gaussian(pooled("posterior_mean"), pooled("posterior_log_variance"))
+        values["mutual_information"] = float(information(posterior, pooled("z")).mean())
     return values
 
 
@@ -56,5 +63,12 @@ def _counted(likelihood: Likelihood, examples: int) -> Likelihood:
         return None if part is None else part[:examples]
 
     return Likelihood(
-        likelihood.nll[:examples], first(likelihood.kl), first(likelihood.bound), kl_units=first(likelihood.kl_units)
+        likelihood.nll[:examples],
+        first(likelihood.kl),
+        first(likelihood.bound),
+        first(likelihood.posterior_mean),
+        kl_units=first(likelihood.kl_units),
+        posterior_log_variance=first(likelihood.posterior_log_variance),
+        z=first(likelihood.z),
+        nll_prior=first(likelihood.nll_prior),
     )

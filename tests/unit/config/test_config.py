@@ -62,6 +62,10 @@ def table(**changes: Any) -> dict[str, Any]:
     return {"tables": {"table2": values()["tables"]["table2"] | changes}}
 
 
+def decoded(**changes: Any) -> dict[str, Any]:
+    return {"kind": "decoded", "title": "Texts", "from": "paths", "systems": ["seq2seq"]} | changes
+
+
 def judge(**named: Any) -> dict[str, Any]:
     return {"analyses": {"nll": {"kind": "latents", "judge": named}}}
 
@@ -172,6 +176,16 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         (
             judge(system="seq2seq", seed=9) | system(reads={"group": "clusters/kmeans"}),
             "analyses.nll.judge.system: 'seq2seq' has `reads:`; a judge is given texts alone",
+            "",
+        ),
+        (
+            {"analyses": {"paths": {"kind": "paths"}}, "tables": {"decoded": decoded(systems=None)}},
+            "tables.decoded: `systems:` is missing; not every system has such an analysis",
+            "",
+        ),
+        (
+            {"analyses": {"paths": {"kind": "paths"}}, "tables": {"decoded": decoded(beside="table2")}},
+            "tables.decoded.beside: no table of kind decoded 'table2'",
             "",
         ),
         ({"units": {"kind": "pieces"}}, "units: `kind: pieces` needs `pieces:`", "units"),

@@ -52,6 +52,14 @@ def test_a_table_that_is_compared_with_its_first_row_keeps_its_rows():
     assert read(rows=["seq2seq"]).systems_of("ablations") == read().systems_of("ablations")
 
 
+def test_a_table_of_texts_is_not_compared_with_one_that_is_left_out():
+    assert read("sentence_vae").tables["table8"].beside == "table1"
+    named = {"tables": {"table1": {"systems": ["rnnlm"]}}}
+    config = read("sentence_vae", rows=["vae"], **named)
+    assert "table1" not in config.tables
+    assert config.tables["table8"].beside is None
+
+
 def test_systems_that_only_tables_name_stay_where_they_are_named():
     settings = {"kind": "settings", "title": "S", "columns": {"N": "options.groups"}, "systems": ["cvae", "groups_2"]}
     config = read(rows=["sepacvae"], tables={"sizes": settings})

@@ -278,9 +278,9 @@ def test_uptake_asks_contexts_that_name_a_thing_alone():
 
 
 def test_a_file_of_responses_may_lack_columns_of_likelihoods():
-    without = table().drop_columns(["group_nats", "nll_end", "context_use", "z_use"])
+    without = table().drop_columns(["group_nats", "nll_end", "context_use", "z_use", "mutual_information"])
     known = Items.from_table(without).likelihood
-    assert known.group_nats is known.nll_end is known.context_use is known.z_use is None
+    assert known.group_nats is known.nll_end is known.context_use is known.z_use is known.mutual_information is None
     assert known.nll.tolist() == ROWS["nll"]
 
 

@@ -57,6 +57,7 @@ def test_an_encoding_does_not_depend_on_the_padding_beside_it():
 @pytest.mark.parametrize("with_gradient", [True, False])
 def test_reconstruction_sums_the_log_softmax_of_every_target_and_of_no_padding(with_gradient, monkeypatch):
     monkeypatch.setattr(projection, "_LOGITS_AT_ONCE", 0)
+    monkeypatch.setattr(projection, "_SCORED_AT_ONCE", 0)
     monkeypatch.setattr(projection, "_FEWEST_ROWS", 4)  # so that it works in several stretches
     model, batch = make_model("seq2seq"), make_batch()
     with torch.set_grad_enabled(with_gradient):

@@ -66,7 +66,10 @@ def responses(system: str, selection: str, seed: int = 1, samples: int = 1) -> p
         "label": pa.array(example % 8, pa.int32()),
         "tokens": pa.array(np.full(size, 4), pa.int32()),
         **{name: pa.array(draw.gamma(2, 2, size), pa.float32()) for name in ("nll", "kl", "bound", "nll_importance")},
-        **{name: pa.nulls(size, pa.float32()) for name in ("nll_end", "group_nats", "context_use", "z_use")},
+        **{
+            name: pa.nulls(size, pa.float32())
+            for name in ("nll_end", "group_nats", "context_use", "z_use", "mutual_information")
+        },
     }
     table = pa.table([columns[field.name] for field in RESPONSES], RESPONSES)
     for metric in ("BLEU-1", "BLEU-2", "BLEU-1|current|onehot", "coherence"):

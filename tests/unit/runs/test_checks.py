@@ -131,6 +131,14 @@ def overlay(tmp_path: Path) -> Overlay:
         (f"results: results/{LONG}/x", [f"results: a name of 256 bytes, '{LONG}'"]),
         ("systems: {mine: {label: M, responses: 'a.{seed}.csv'}}", ["systems.mine.responses: {seed} is not known"]),
         ("rows: [seq2seq, sepcvae]", ["rows: no system 'sepcvae'", "'sepacvae'"]),
+        (
+            "rows: [truth, cvae]\nsources: {embedded: {window: {context: 2}}}",
+            ["the row 'truth'", "the distribution of 'embedded' is not known", "leave 'truth' out of `rows:`"],
+        ),
+        (
+            "systems: {sepacvae: {options: {winner: random, blocking: false}}}",
+            ["systems.sepacvae.options", "`winner: random` has no meaning with `blocking: false`"],
+        ),
         ("rows: []", ["rows: ", "at least 1 item"]),
         ("rows: [cvae, cvae]", ["rows: 'cvae' is listed more than once"]),
         ("a: " + "{a: " * 60 + "1" + "}" * 60, ["a.a.a", "nested too deep"]),

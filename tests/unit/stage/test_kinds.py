@@ -17,6 +17,9 @@ TABLES = {
     "texts": "text",
     "ratings": "rating",
     "settings": "setting",
+    "measures": "measure",
+    "imputations": "imputation",
+    "decoded": "decoded",
     "costs": "cost",
 }
 SCRIPTS = Path(__file__).parents[3] / "workflow/scripts"

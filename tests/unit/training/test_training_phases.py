@@ -247,7 +247,8 @@ def test_the_three_optimisers_make_the_updates_of_their_papers():
         mean, square = 0.9 * mean + 0.1 * gradient, 0.999 * square + 0.001 * gradient**2
         position -= 0.1 * (mean / (1 - 0.9**step)) / (math.sqrt(square / (1 - 0.999**step)) + 1e-8)
         of_adam.append(position)
-    assert moved(Optimiser(learning_rate=0.1, clip=None), gradients) == pytest.approx(of_adam)
+    for kind in ("adam", "fused_adam"):
+        assert moved(Optimiser(kind=kind, learning_rate=0.1, clip=None), gradients) == pytest.approx(of_adam)
     assert moved(Optimiser(kind="sgd", learning_rate=0.1, clip=None), gradients) == pytest.approx([-0.2, -0.1, -0.15])
     square, of_rmsprop, position = 0.0, [], 0.0
     for gradient in gradients:  # Tieleman and Hinton 2012

@@ -44,6 +44,15 @@ def kl_divergence(q: Gaussian, p: Gaussian) -> Tensor:
     return kl_by_unit(q, p).sum(-1)
 
 
+def free_bits(kl_units: Tensor, nats: float) -> Tensor:
+    """Return a KL with a floor under each dimension, ``sum_d max(nats / Z, KL_d)``, nats, (B,).
+
+    Below its floor a dimension has no gradient. The floor is under the KL of each sentence, not under the mean over the
+    batch: `fb 2` in the released code of Li et al. (2019), after Kingma et al. (2016).
+    """
+    return kl_units.clamp_min(nats / kl_units.shape[-1]).sum(-1)
+
+
 def importance_estimate(log_weights: Tensor) -> Tensor:
     """Turn (S, B) log importance weights into -log of their mean, (B,) (Burda et al. 2016, eq. 8)."""
     return -(log_weights.logsumexp(0) - math.log(len(log_weights)))

@@ -36,7 +36,7 @@ class GRU(nn.GRU):
         Returns:
             (B, H) or, bidirectional, (B, 2H).
         """
-        return torch.cat(list(self(_packed(inputs, lengths))[1]), -1)
+        return torch.cat(list(self(packed(inputs, lengths))[1]), -1)
 
     def last_states_of_copies(self, inputs: Tensor, lengths: Tensor, marks: Tensor) -> Tensor:
         """Return `last_states` of N copies of each sequence, copy j with ``marks[j]`` added to its every token.
@@ -50,12 +50,12 @@ class GRU(nn.GRU):
         if not _projection_is_shared(inputs):
             marked = (inputs.unsqueeze(1) + marks.unsqueeze(1)).flatten(0, 1)
             return self.last_states(marked, lengths.repeat_interleave(copies))
-        packed = _packed(inputs, lengths)
+        words = packed(inputs, lengths)
         start = inputs.new_zeros(len(inputs) * copies, self.hidden_size)
-        last = [self._scan(packed, start, "_l0", marks)[1]]
+        last = [self._scan(words, start, "_l0", marks)[1]]
         if self.bidirectional:
-            last.append(self._scan(packed, start, "_l0_reverse", marks)[1])
-        return torch.cat(last, -1).unflatten(0, (-1, copies))[packed.unsorted_indices].flatten(0, 1)
+            last.append(self._scan(words, start, "_l0_reverse", marks)[1])
+        return torch.cat(last, -1).unflatten(0, (-1, copies))[words.unsorted_indices].flatten(0, 1)
 
     def outputs(self, inputs: Tensor, initial: Tensor, copies: int = 1) -> Tensor:
         """Return the last layer's state at every step.
@@ -70,11 +70,28 @@ class GRU(nn.GRU):
             return self(inputs.repeat_interleave(copies, 0), initial)[0]
         batch, steps, _ = inputs.shape
         every = torch.full((steps,), batch)
-        packed = PackedSequence(inputs.transpose(0, 1).reshape(steps * batch, -1), every)
-        flat, _ = self._scan(packed, initial[0], "_l0", inputs.new_zeros(copies, inputs.shape[-1]))
+        words = PackedSequence(inputs.transpose(0, 1).reshape(steps * batch, -1), every)
+        flat, _ = self._scan(words, initial[0], "_l0", inputs.new_zeros(copies, inputs.shape[-1]))
         for layer in range(1, self.num_layers):
             flat, _ = self._scan(PackedSequence(flat, every * copies), initial[layer], f"_l{layer}")
         return flat.view(steps, batch * copies, -1).transpose(0, 1)
+
+    def projected(self, inputs: Tensor, start: int = 0) -> Tensor:
+        """Project a part of the inputs of the first layer: (..., P), the components from ``start`` on, to (..., 3H).
+
+        The bias belongs to the first component, so that parts add up to the projection of the whole.
+        """
+        weight: Tensor = self.weight_ih_l0[:, start : start + inputs.shape[-1]]  # type: ignore[index]
+        bias: Tensor | None = None if start else self.bias_ih_l0  # type: ignore[assignment]
+        return F.linear(inputs, weight, bias)
+
+    def advanced(self, projected: Tensor, state: Tensor) -> Tensor:
+        """Advance the state (B, H) of the first layer by a step whose `projected` input is (B, 3H), with gradient."""
+        recurrent = F.linear(state, self.weight_hh_l0, self.bias_hh_l0)  # type: ignore[arg-type]
+        reset_in, update_in, new_in = projected.chunk(3, -1)
+        reset_state, update_state, new_state = recurrent.chunk(3, -1)
+        new = torch.tanh(new_in + torch.sigmoid(reset_in + reset_state) * new_state)
+        return torch.lerp(new, state, torch.sigmoid(update_in + update_state))
 
     def _scan(
         self, packed: PackedSequence, start: Tensor, suffix: str, marks: Tensor | None = None
@@ -107,7 +124,8 @@ class GRU(nn.GRU):
         return outputs, state
 
 
-def _packed(inputs: Tensor, lengths: Tensor) -> PackedSequence:
+def packed(inputs: Tensor, lengths: Tensor) -> PackedSequence:
+    """Pack (B, T, E) sequences of ``lengths`` (B,), at least 1 each, for torch's GRU."""
     return pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False)
 
 

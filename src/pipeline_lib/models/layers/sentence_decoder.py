@@ -4,13 +4,11 @@ B sentences, T steps, E embedding size, H hidden units, Z latent size, V units. 
 a decoder from right to left emits the last word first. Only `Steps` show its own order, in which `turned` puts words.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
 from pipeline_lib.compute.precision import at_least_float32
-from pipeline_lib.config.networks import LanguageModel
+from pipeline_lib.config.networks import Direction, LanguageModel
 from pipeline_lib.decoding.steps import word_lengths
 from pipeline_lib.examples.batch import Response
 from pipeline_lib.models.layers import projection
@@ -19,26 +17,27 @@ from pipeline_lib.models.layers.lstm import LSTM, State
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.text.units import Units
 
-Direction = Literal["left_to_right", "right_to_left"]
-
 
 class SentenceDecoder(nn.Module):
     """An LSTM decoder over learnt embeddings, standard or inputless.
 
     A standard decoder reads the word before, which in training becomes ``<unk>`` with probability 1 - ``keep``. With
     ``keep`` 0 it is inputless: it reads ``<unk>`` at every step, the first included, in training, scoring and decoding.
+
+    Args:
+        beside: components of z that it reads with every word.
     """
 
     def __init__(
-        self, units: Units, network: LanguageModel, keep: float, direction: Direction, reads_z: bool = False
+        self, units: Units, network: LanguageModel, keep: float, direction: Direction, beside: int = 0
     ) -> None:
         super().__init__()
         self.direction = direction
         self.ids, self.keep, self.rate = units.ids, keep, network.dropout
         self.embedding = nn.Embedding(len(units), network.embedding)  # the dictionary of Figure 1, an encoder's too
-        self.lstm = LSTM(network.embedding + (network.latent if reads_z else 0), network.hidden)
+        self.lstm = LSTM(network.embedding + beside, network.hidden)
         self.output = nn.Linear(network.hidden, len(units))
-        self.reads_z = reads_z
+        self.reads_z = beside > 0
 
     @property
     def inputless(self) -> bool:

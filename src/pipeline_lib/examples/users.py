@@ -1,0 +1,145 @@
+"""Users who respond, for examples of dialogues with speakers: numbers, floors of the context's turns, typical words."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline_lib.config.users import Users
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.schemas.dialogues import DIALOGUES
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.users import UNKNOWN_USER, user_words_schema, users_schema
+from pipeline_lib.text.ids import SPECIALS
+from pipeline_lib.text.ragged import Ragged
+from pipeline_lib.text.words import Words
+
+WORDS = 20  # of a user's profile, as Chan et al. (2019) give it to Adaptation and RL-Persona
+
+log = logging.getLogger(__name__)
+
+
+def list_users(dialogues: Path, examples: Mapping[str, Path], turns: int, settings: Users) -> pa.Table:
+    """Number the users of a corpus, and say of every turn of a context whether the responder spoke it.
+
+    Args:
+        dialogues: a file of `DIALOGUES` with speakers.
+        examples: split -> its filtered examples (`EXAMPLES`).
+        turns: utterances of a context.
+    Returns:
+        `users_schema`, a row for each example of all splits. User 1 says most in training; 0 is unknown.
+    Raises:
+        PipelineError: the corpus names no speakers, or nobody says enough to be known.
+    """
+    said = read_parquet(dialogues, DIALOGUES, ["dialogue_id", "turn", "speaker", "split"])
+    if said["speaker"].null_count == len(said):
+        raise PipelineError(
+            "no utterance has a speaker",
+            where=dialogues,
+            expected="a corpus that names who speaks",
+            remedy="name the column under `columns: {speaker: …}` of the source, or leave out systems that read users",
+        )
+    known = known_users(said.filter(pc.equal(said["split"], "train"))["speaker"], settings)
+    if not len(known):
+        raise PipelineError(
+            f"no user has {settings.least} training utterances",
+            where=dialogues,
+            expected="some who say as much",
+            remedy="lower `users: {least: …}`, or check the column of the speaker",
+        )
+    parts = [_of_split(said, path, turns, known) for path in examples.values()]
+    table = pa.concat_tables(parts)
+    unknown = int((table["user"].to_numpy() == UNKNOWN_USER).sum())
+    log.info("known users: %s; examples of unknown ones: %s of %s", len(known), unknown, len(table))
+    return table
+
+
+def known_users(speakers: pa.ChunkedArray, settings: Users) -> pa.Array:
+    """List the known users, most active first, equals by name.
+
+    Args:
+        speakers: the speaker of each training utterance; null where there is none.
+    """
+    counts = pc.value_counts(speakers.drop_null())
+    table = pa.table({"speaker": counts.field("values"), "count": counts.field("counts")})
+    enough = table.filter(pc.greater_equal(table["count"], settings.least))
+    ordered = enough.sort_by([("count", "descending"), ("speaker", "ascending")])
+    return ordered["speaker"].combine_chunks()[: settings.count]
+
+
+def list_words(users: Path, train: Path, vocabulary: Words) -> pa.Table:
+    """List for each example the words that tell its user best from the others.
+
+    They are those of the user's training responses with the greatest tf-idf: the word's count times the logarithm of
+    the number of users over that of the users who say it. Of equals, the more frequent word comes first.
+
+    Args:
+        users: a file of `users_schema`.
+        train: training examples (`EXAMPLES`).
+    Returns:
+        `user_words_schema`, a row for each row of ``users``; unknown users have no words, others up to `WORDS`.
+    """
+    numbered = read_parquet(users, columns=["example_id", "user"])
+    responses = read_parquet(train, EXAMPLES, ["example_id", "response"])
+    user = dict(zip(numbered["example_id"].to_pylist(), numbered["user"].to_pylist(), strict=True))
+    speaker = np.array([user[example] for example in responses["example_id"].to_pylist()])
+    texts = vocabulary.encode(responses["response"])
+    best = best_words(texts, speaker, int(numbered["user"].to_numpy().max()), len(vocabulary), vocabulary.ids.pad)
+    profile = best[numbered["user"].to_numpy()]
+    columns = {
+        "example_id": numbered["example_id"],
+        "profile": pa.FixedSizeListArray.from_arrays(pa.array(profile.ravel(), pa.int64()), WORDS),
+    }
+    return pa.table(columns, schema=user_words_schema(WORDS))
+
+
+def best_words(texts: Ragged, speaker: NDArray[np.int64], users: int, words: int, pad: int) -> NDArray[np.int64]:
+    """Return (users + 1, `WORDS`) ids, best first, filled up with ``pad``; row 0, of unknown users, has none.
+
+    Args:
+        texts: (N) texts of ids below ``words``; the ids of specials do not count.
+        speaker: (N,) the user who said each.
+    """
+    counts = np.zeros((users + 1, words))
+    np.add.at(counts, (speaker[texts.text], texts.ids), 1)
+    counts[0] = 0
+    counts[:, : len(SPECIALS)] = 0
+    said_by = (counts > 0).sum(0)
+    scores = counts * np.log(users / np.maximum(said_by, 1))
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :WORDS]
+    best = np.where(np.take_along_axis(scores, order, 1) > 0, order, pad)
+    return np.pad(best, ((0, 0), (0, WORDS - best.shape[1])), constant_values=pad)
+
+
+def _of_split(said: pa.Table, examples: Path, turns: int, known: pa.Array) -> pa.Table:
+    own = read_parquet(examples, EXAMPLES, ["example_id", "dialogue_id", "turn", "user"])
+    responder = own["user"].combine_chunks()
+    floors = np.stack([_spoken_by(said, own, back, responder) for back in range(turns)], axis=1)
+    user = pc.add(pc.index_in(responder, value_set=known).cast(pa.int64()), 1).fill_null(UNKNOWN_USER)
+    columns = {
+        "example_id": own["example_id"],
+        "user": user,
+        "floors": pa.FixedSizeListArray.from_arrays(pa.array(floors.ravel(), pa.int64()), turns),
+    }
+    return pa.table(columns, schema=users_schema(turns))
+
+
+def _spoken_by(said: pa.Table, examples: pa.Table, turn: int, responder: pa.Array) -> NDArray[np.int64]:
+    """Say of each example whether its responder spoke a turn of its context, counted from the first: (n,) 0 or 1."""
+    wanted = pa.table(
+        {
+            "dialogue_id": examples["dialogue_id"],
+            "turn": pc.add(examples["turn"], pa.scalar(turn, pa.int32())),
+            "row": pa.array(np.arange(len(examples))),
+        }
+    )
+    found = wanted.join(
+        said.select(["dialogue_id", "turn", "speaker"]), ["dialogue_id", "turn"], join_type="left outer"
+    )
+    speaker = found.sort_by("row")["speaker"].combine_chunks()
+    return pc.equal(speaker, responder).fill_null(False).to_numpy(zero_copy_only=False).astype(np.int64)

@@ -1,0 +1,92 @@
+"""The base of systems that read several turns and a user: words that are trained on from given vectors, and users."""
+
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+import torch
+from torch import Tensor, nn
+
+from pipeline_lib.compute.sharing import drawn, gathered, mean
+from pipeline_lib.config.networks import Dialogue, Sizes
+from pipeline_lib.config.settings import Settings
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.batch import Batch, Response, Tokens
+from pipeline_lib.models.layers.dropping import dropout
+from pipeline_lib.models.layers.turns import by_turn
+from pipeline_lib.models.system import System, given
+from pipeline_lib.text.ids import TURN
+from pipeline_lib.text.units import Units
+
+
+class DialogueSystem(System):
+    """A system whose words start from the corpus's vectors and are trained."""
+
+    Network: ClassVar[type[Sizes]] = Dialogue
+
+    def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
+        super().__init__(units, network, options)
+        if units.embeddings is None:
+            raise PipelineError(
+                f"{type(self).__name__} starts from word vectors, and what it is given has none",
+                where="units:, embeddings: of the corpus",
+                expected="words with vectors",
+                remedy="give the corpus vectors (`embeddings: {source: native}`) and the system words",
+            )
+        self.words = nn.Embedding.from_pretrained(torch.from_numpy(units.embeddings.astype(np.float32)), freeze=False)
+        self.turn = int(units.encode(pa.array([TURN])).ids[0])
+        self.rate = network.dropout
+
+    @property
+    def embedding_size(self) -> int:
+        return self.words.embedding_dim
+
+    def initialise(self, spread: float) -> None:
+        """Draw every parameter but the words from U(-spread, spread)."""
+        for parameter in self.parameters():
+            if parameter is not self.words.weight:
+                nn.init.uniform_(parameter, -spread, spread)
+
+    def dropped(self, values: Tensor, noise: torch.Generator, share: float = 1.0) -> Tensor:
+        """Drop components of (B, T, E) in training, at ``share`` of the network's rate."""
+        return dropout(values, share * self.rate if self.training else 0.0, noise)
+
+    def context_turns(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return the embedded words of each turn (B, K, L, E), and the lengths (B, K)."""
+        turns = by_turn(given(batch.context), self.turn, self.ids.pad)
+        size = turns.ids.shape[1]
+        embedded = self.dropped(self.words(turns.ids.flatten(0, 1)), noise)
+        return embedded.unflatten(0, (-1, size)), turns.lengths
+
+    def embedded(self, tokens: Tokens, noise: torch.Generator) -> Tensor:
+        """Embed (B, T) words as (B, T, E)."""
+        return self.dropped(self.words(tokens.ids), noise)
+
+
+class UserTable(nn.Module):
+    """A vector for each user; row 0 is that of all unknown ones, which some of the known learn too.
+
+    Args:
+        users: known users at most.
+        size: components of a vector.
+        share: share of training examples whose user is taken for unknown.
+    """
+
+    def __init__(self, users: int, size: int, share: float) -> None:
+        super().__init__()
+        self.vectors = nn.Embedding(users + 1, size)
+        self.share = share
+        nn.init.normal_(self.vectors.weight, std=size**-0.5)
+
+    def forward(self, batch: Batch, noise: torch.Generator) -> Tensor:
+        """Return (B, U), the vectors of those who respond."""
+        user = given(batch.user)
+        if self.training and self.share:
+            lost = drawn(lambda n: torch.rand((n,), generator=noise, device=user.device), len(user)) < self.share
+            user = user.masked_fill(lost, 0)
+        return self.vectors(user)
+
+
+def token_mean(nll: Tensor, response: Response) -> Tensor:
+    """Divide the sum of (B,) nats by the number of tokens of the whole batch, end tokens counted."""
+    return mean(nll) / gathered(response.lengths.to(nll)).mean()

@@ -1,0 +1,272 @@
+"""PersonaWAE (Chan et al. 2019) and what it is compared with: DialogWAE with a Gaussian mixture, and a CVAE.
+
+B examples, C size of a context's encoding c, X of a response's x, U of a user's vector u, Z latent size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, Self
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from pipeline_lib.compute.sharing import mean, normal
+from pipeline_lib.config.networks import Dialogue
+from pipeline_lib.config.settings import Fraction, Positive, Settings
+from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.examples.batch import Batch, Response
+from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
+from pipeline_lib.models.layers.critic import Critic, critic_loss
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate
+from pipeline_lib.models.layers.gated import GatedDecoder, GatedSteps
+from pipeline_lib.models.layers.mixtures import FusedPrior, trunk
+from pipeline_lib.models.layers.recurrent import Encoder
+from pipeline_lib.models.layers.turns import TurnEncoder
+from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, given
+from pipeline_lib.text.units import Units
+
+Fault = Literal["frozen_mixture", "batchnorm_critic", "batch_mean_penalty"]
+
+
+class PersonalAutoencoder(DialogueSystem):
+    """What both autoencoders share: encoders, recognition, fused prior and gated decoder.
+
+    z is drawn by q(z | x, c) in training, which knows no user, and by p(z | c, u) to respond. The decoder starts from
+    [z; c] and reads u through a gate.
+    """
+
+    class Options(Settings):
+        users: Positive | None = Field(default=None, description="known users at most; set by `users.count`")
+        user_dropout: Fraction = Field(
+            default=0.05, description="share of training examples whose user is taken for unknown"
+        )
+        context_components: Positive = Field(default=3, description="Gaussians of the context's prior")
+        user_components: Positive = Field(default=3, description="Gaussians of the user's prior")
+        personal_prior: bool = Field(default=True, description="false: the prior knows the context alone")
+        personal_decoder: bool = Field(default=True, description="false: the decoder knows no user")
+
+        @model_validator(mode="after")
+        def _has_users(self) -> Self:
+            if (self.personal_prior or self.personal_decoder) and self.users is None:
+                raise ValueError("no users are read; give the system `reads: {user: users/responding}`")
+            return self
+
+    def __init__(self, units: Units, network: Dialogue, options: Options) -> None:
+        super().__init__(units, network, options)
+        size, latent = self.embedding_size, network.latent
+        self.personal_prior, self.personal_decoder = options.personal_prior, options.personal_decoder
+        self.users = None
+        if self.personal_prior or self.personal_decoder:
+            self.users = UserTable(given(options.users), network.user, options.user_dropout)
+        self.context_encoder = TurnEncoder(size, network.hidden)
+        self.response_encoder = Encoder(size, network.hidden)
+        self.condition_size = self.context_encoder.size
+        self.recognition = nn.Sequential(
+            trunk(self.response_encoder.size + self.condition_size, latent), nn.Linear(latent, 2 * latent)
+        )
+        self.prior = FusedPrior(
+            self.condition_size,
+            network.user if self.personal_prior else 0,
+            latent,
+            options.context_components,
+            options.user_components,
+        )
+        self.decoder = GatedDecoder(
+            size,
+            network.hidden,
+            network.user if self.personal_decoder else 0,
+            self.condition_size + latent,
+            self.vocabulary_size,
+        )
+
+    def encode_context(self, batch: Batch, noise: torch.Generator) -> Tensor:
+        """Return c, (B, C)."""
+        words, lengths = self.context_turns(batch, noise)
+        rate = self.rate / 2 if self.training else 0.0
+        return self.context_encoder(words, lengths, batch.floors, rate, noise)
+
+    def encode_response(self, batch: Batch, noise: torch.Generator) -> Tensor:
+        """Return x, (B, X)."""
+        words = batch.response.words
+        return self.response_encoder(self.embedded(words, noise), words.lengths)
+
+    def user_vectors(self, batch: Batch, noise: torch.Generator) -> Tensor | None:
+        """Return u, (B, U); None where neither prior nor decoder knows users."""
+        return None if self.users is None else self.users(batch, noise)
+
+    def posterior(self, context: Tensor, response: Tensor) -> Gaussian:
+        """Return q(z | x, c) (eq. 7)."""
+        return Gaussian.of(self.recognition(torch.cat([response, context], -1)))
+
+    def nll(self, batch: Batch, context: Tensor, z: Tensor, user: Tensor | None, noise: torch.Generator) -> Tensor:
+        """Return -log p(response | z, context, user), nats, (B,)."""
+        words = self.dropped(self.words(batch.response.inputs), noise)
+        read = user if self.personal_decoder else None
+        hidden = self.decoder.states(words, torch.cat([z, context], -1), read)
+        return self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths)
+
+    def z_of_posterior(self, posterior: Gaussian, noise: torch.Generator) -> Tensor:
+        """Draw z given the response, (B, Z)."""
+        return posterior.sample(normal(tuple(posterior.mean.shape), posterior.mean, noise).to(posterior.mean))
+
+    def z_of_prior(self, context: Tensor, user: Tensor | None, noise: torch.Generator) -> Tensor:
+        """Draw z given context and user alone, (B, Z)."""
+        return self.prior.sample(context, user, noise)
+
+    def _encoded(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Gaussian, Tensor | None]:
+        """Return c, q(z | x, c) and u."""
+        context = self.encode_context(batch, noise)
+        posterior = self.posterior(context, self.encode_response(batch, noise))
+        return context, posterior, self.user_vectors(batch, noise)
+
+    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
+        """Measure reconstruction under z of the posterior and of the prior; the prior has no density, so no KL."""
+        context, posterior, user = self._encoded(batch, generator)
+        nll = self.nll(batch, context, self.z_of_posterior(posterior, generator), user, generator)
+        of_prior = self.nll(batch, context, self.z_of_prior(context, user, generator), user, generator)
+        return Likelihood(nll, None, None, posterior.mean, nll_prior=of_prior)
+
+    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
+        """Estimate -log p(response | context, user) by draws of the prior; too high in expectation, by Jensen."""
+        context, _, user = self._encoded(batch, generator)
+        losses = [
+            self.nll(batch, context, self.z_of_prior(context, user, generator), user, generator)
+            for _ in range(samples)  # one at a time: memory stays that of one pass
+        ]
+        return importance_estimate(-torch.stack(losses))
+
+    def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor:
+        context, posterior, user = self._encoded(batch, generator)
+        other = self.posterior(context, self.encode_response(replace(batch, response=others), generator))
+        seed = int(torch.randint(2**62, (), generator=generator, device=self.device))
+        own, foreign = (
+            self.nll(batch, context, self.z_of_posterior(each, self._noise(seed)), user, generator)
+            for each in (posterior, other)
+        )
+        return foreign - own
+
+    def _noise(self, seed: int) -> torch.Generator:
+        return torch.Generator(self.device).manual_seed(seed)
+
+    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
+        context, user = self.encode_context(batch, generator), self.user_vectors(batch, generator)
+        condition = torch.cat([self.z_of_prior(context, user, generator), context], -1)
+        read = user if self.personal_decoder else None
+        return Generated(decode(GatedSteps(self.decoder, self.words, condition, read)))
+
+
+class PersonaWAE(PersonalAutoencoder):
+    """A Wasserstein autoencoder: two generators turn draws into z, a critic tells prior from posterior.
+
+    Without ``personal_prior`` and ``personal_decoder`` it is DialogWAE with a Gaussian mixture (Gu et al. 2019). Three
+    phases on the same batch: the autoencoder; the generator, which moves recognition, both generators and the prior;
+    and the critic, whose further updates have batches of their own. Contexts and responses are encoded without
+    gradient in the last two, users with it in the generator's.
+    """
+
+    class Options(PersonalAutoencoder.Options):
+        released: list[Fault] = Field(
+            default=[],
+            description="faults of DialogWAE's released code. frozen_mixture: no optimiser has the prior's networks; "
+            "batchnorm_critic: batch norm in the critic, which cannot see a shift common to a batch; "
+            "batch_mean_penalty: the critic's slope is to be the batch size instead of 1",
+        )
+
+    def __init__(self, units: Units, network: Dialogue, options: Options) -> None:
+        super().__init__(units, network, options)
+        self.posterior_generator = generator_network(network.latent)
+        self.prior_generator = generator_network(network.latent)
+        norm: Literal["batch", "layer"] = "batch" if "batchnorm_critic" in options.released else "layer"
+        self.critic = Critic(network.latent + self.condition_size, 2 * network.hidden, norm)
+        self.of_batch_mean = "batch_mean_penalty" in options.released
+        if "frozen_mixture" in options.released:
+            self.prior.requires_grad_(False)
+
+    def phases(self) -> Sequence[Phase]:
+        recognition = [*self.recognition.parameters(), *self.posterior_generator.parameters()]
+        users = [] if self.users is None else list(self.users.parameters())
+        owned = users if self.personal_decoder else []  # else only the generator's objective reaches them
+        autoencoder = [
+            *self.words.parameters(),
+            *self.context_encoder.parameters(),
+            *self.response_encoder.parameters(),
+            *recognition,
+            *self.decoder.parameters(),
+            *owned,
+        ]
+        generator = [
+            *(parameter for parameter in self.prior.parameters() if parameter.requires_grad),
+            *self.prior_generator.parameters(),
+            *(users if not owned else []),
+        ]
+        shared = [*recognition, *(owned if self.personal_prior else [])]
+        return [
+            Phase("autoencoder", autoencoder, self.objective),
+            Phase("generator", generator, self.imitation, shared=shared, fresh=False),
+            Phase("critic", list(self.critic.parameters()), self.criticism, fresh=False),
+        ]
+
+    def z_of_posterior(self, posterior: Gaussian, noise: torch.Generator) -> Tensor:
+        return self.posterior_generator(super().z_of_posterior(posterior, noise))
+
+    def z_of_prior(self, context: Tensor, user: Tensor | None, noise: torch.Generator) -> Tensor:
+        return self.prior_generator(super().z_of_prior(context, user, noise))
+
+    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        """Reconstruct the response from z of the posterior: cross-entropy, averaged over tokens."""
+        context, posterior, user = self._encoded(batch, generator)
+        nll = self.nll(batch, context, self.z_of_posterior(posterior, generator), user, generator)
+        return Objective(token_mean(nll, batch.response), {"nll": nll.detach()})
+
+    def imitation(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        """Close the gap that the critic finds, E D(z_prior) - E D(z_post), from both sides."""
+        context, posterior, prior = self._both(batch, generator)
+        gap = self._judged(prior, context) - self._judged(posterior, context)
+        return Objective(mean(gap), {"gap": gap.detach()})
+
+    def criticism(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        """Widen the gap, under a penalty on the critic's slope."""
+        with torch.no_grad():
+            context, posterior, prior = self._both(batch, generator)
+        loss, gap = critic_loss(self.critic, posterior, prior, context, generator, of_batch_mean=self.of_batch_mean)
+        return Objective(loss, {"gap": gap})
+
+    def _both(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return c without gradient, and z of the posterior and of the prior."""
+        with torch.no_grad():
+            context, response = self.encode_context(batch, noise), self.encode_response(batch, noise)
+        posterior = self.z_of_posterior(self.posterior(context, response), noise)
+        return context, posterior, self.z_of_prior(context, self.user_vectors(batch, noise), noise)
+
+    def _judged(self, z: Tensor, context: Tensor) -> Tensor:
+        return self.critic(torch.cat([z, context], -1)).squeeze(-1)
+
+
+class PersonaCVAE(PersonalAutoencoder):
+    """The same without generators and critic: the fused prior has a density, and the KL to it is annealed."""
+
+    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        nll, kl, _ = self._terms(batch, generator)
+        return Objective(mean(nll) + weight * mean(kl), {"nll": nll.detach(), "kl": kl.detach()})
+
+    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
+        nll, kl, posterior = self._terms(batch, generator)
+        context, _, user = self._encoded(batch, generator)
+        of_prior = self.nll(batch, context, self.z_of_prior(context, user, generator), user, generator)
+        return Likelihood(nll, kl, nll + kl, posterior.mean, nll_prior=of_prior)
+
+    def _terms(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor, Gaussian]:
+        """Return reconstruction and KL, the latter by the one draw of z (no closed form for mixtures), and q."""
+        context, posterior, user = self._encoded(batch, noise)
+        z = self.z_of_posterior(posterior, noise)
+        kl = posterior.log_density(z) - self.prior.log_density(z, context, user)
+        return self.nll(batch, context, z, user, noise), kl, posterior
+
+
+def generator_network(latent: int) -> nn.Sequential:
+    """Build Q or G: three linear layers Z -> Z, ReLU and layer norm between them."""
+    layers: list[nn.Module] = []
+    for _ in range(2):
+        layers += [nn.Linear(latent, latent), nn.LayerNorm(latent), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(latent, latent))
