@@ -31,7 +31,7 @@ SETTINGS = Grammar(topics=2, words_per_slot=3)
 def measured(tmp_path_factory):
     """All values of the best imputer that there is, by row and column, with standard errors."""
     folder, grammar, rng = tmp_path_factory.mktemp("adversarial"), grammar_of(SETTINGS), random.Random(3)
-    pairs = paired([" ".join(draw(grammar, rng)[0]) for _ in range(5000)], seed=2)
+    pairs = paired([" ".join(draw(grammar, rng)[0]) for _ in range(1500)], seed=2)
     endings, rows = Endings(grammar), []
     for number, (beside, hidden) in enumerate(pairs):
         prefix, ending = cut(hidden, 5)
@@ -70,7 +70,7 @@ def test_true_endings_cannot_be_told_and_random_ones_only_by_their_order(measure
     for place in (("true", adversarial.UNIGRAM), ("true", adversarial.LSTM), ("random ending", adversarial.UNIGRAM)):
         assert measured[place]["value"] <= 3 * measured[place]["error"]
     row = measured["random ending", adversarial.LSTM]
-    assert row["value"] > 10 * row["error"]
+    assert row["value"] > 5 * row["error"]
 
 
 def test_a_tenth_of_the_pairs_is_tested(measured):
@@ -122,14 +122,18 @@ def parts_by(rule, count=600):
     return Parts(*(Labelled(texts[each], labels[each]) for each in cuts))
 
 
-def test_each_classifier_learns_what_it_can_see_and_the_same_again():
+def test_each_classifier_learns_what_it_can_see():
     units = SmallUnits(None, 9)
     by_word, by_order = parts_by(lambda words: 7 in words), parts_by(lambda words: words[-1] > words[-2])
     for classifier, parts, least in ((unigram, by_word, 0.95), (lstm, by_word, 0.95), (lstm, by_order, 0.85)):
-        found = classifier(parts, units, 1)
-        assert (found == parts.test.labels).mean() >= least
-        assert np.array_equal(found, classifier(parts, units, 1))
+        assert (classifier(parts, units, 1) == parts.test.labels).mean() >= least
     assert (unigram(by_order, units, 1) == by_order.test.labels).mean() < 0.7
+
+
+@pytest.mark.parametrize("classifier", [unigram, lstm])
+def test_a_classifier_learns_the_same_again(classifier):
+    parts, units = parts_by(lambda words: 7 in words, count=100), SmallUnits(None, 9)
+    assert np.array_equal(classifier(parts, units, 1), classifier(parts, units, 1))
 
 
 def test_an_analysis_that_continues_nothing_or_too_little_is_an_error(tmp_path):
