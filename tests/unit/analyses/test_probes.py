@@ -90,7 +90,8 @@ def test_measures_are_those_of_scikit_learn():
     assert f1(np.zeros(3, np.int64), np.zeros(3, np.int64)) == 0
     share = (labels == found).mean()
     assert accuracy_error(labels, found) == pytest.approx(100 * np.sqrt(share * (1 - share) / 200))
-    assert majority(np.array([2, 1, 2])).tolist() == [2, 2, 2]
+    assert majority(np.array([2, 1, 2, 3])).tolist() == [2, 2, 2, 2]
+    assert majority(np.array([0, 1])).tolist() == [1, 1]
 
 
 # --- analyses ---------------------------------------------------------------------------------------------------------
