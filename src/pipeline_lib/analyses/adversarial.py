@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib.analyses.data import Data, Judge
+from pipeline_lib.analyses.data import Data
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.corpora.grammar_endings import Endings
@@ -51,6 +51,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     Raises:
         PipelineError: the analysis continues no imputation, or one of too few sentences.
     """
+    from pipeline_lib.analyses.verdicts import sentence_losses
     from pipeline_lib.text.units import read_units
 
     units, pairs = read_units(data.vocabulary), _imputations(data)
@@ -65,7 +66,8 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
         texts = [joined(*both) for both in zip(prefixes, found, strict=True)]
         rows += [{"row": name} | row for row in _learnt(beside, texts, units, seed)]
         if data.judge is not None:
-            rows.append({"row": name} | _mean(NLL, _losses(data.judge, texts)))
+            losses = sentence_losses(data.judge.system, data.judge.units, texts)
+            rows.append({"row": name} | _mean(NLL, np.array(losses, np.float64)))
     if data.grammar is not None:
         rows += _exact(data.grammar, prefixes, completed[SYSTEM], [len(text.split(" ")) for text in beside])
     return pa.Table.from_pylist(rows, MEASURES)
@@ -151,23 +153,6 @@ def parts_of(beside: Sequence[str], completed: Sequence[str]) -> "Parts":
     tenth = len(beside) // 10
     train = len(beside) - 2 * tenth
     return Parts(part(0, train), part(train, train + tenth), part(train + tenth, len(beside)))
-
-
-def _losses(judge: Judge, texts: Sequence[str]) -> NDArray[np.float64]:
-    """Return -log p of each text under the judge, nats, the end token counted."""
-    import torch
-
-    from pipeline_lib.compute.device import seeded
-    from pipeline_lib.examples.dataset import ExampleDataset
-
-    data, losses = ExampleDataset.of_sentences(texts, judge.units), np.empty(len(texts))
-    noise = seeded(judge.system.device, 0)  # a language model draws nothing
-    judge.system.eval()
-    with torch.no_grad():
-        for rows in data.by_length(128):
-            batch = data.batch(rows).to(judge.system.device)
-            losses[rows] = judge.system.likelihood(batch, noise).nll.double().cpu().numpy()
-    return losses
 
 
 def _mean(column: str, values: NDArray[np.float64]) -> Row:

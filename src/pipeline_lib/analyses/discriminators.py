@@ -115,11 +115,7 @@ def _counts(texts: Sequence[str], units: Units) -> Any:
     from scipy.sparse import csr_matrix
 
     encoded = ExampleDataset.of_sentences(texts, units).response
-    counts = csr_matrix(
-        # a copy, as scipy sorts in place and ids may be read-only
-        (np.ones(len(encoded.ids)), np.array(encoded.ids), encoded.offsets),
-        shape=(len(texts), len(units)),
-        dtype=np.float64,
-    )
+    ids = np.array(encoded.ids)  # a copy: scipy sorts in place, and ids may be read-only
+    counts = csr_matrix((np.ones(len(ids)), ids, encoded.offsets), shape=(len(texts), len(units)))
     counts.sum_duplicates()
     return counts

@@ -61,13 +61,13 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     hidden = units.encode(pa.array([ending for _, ending in halves], pa.string()))
     found = imputer.endings([text for _, text in pairs], np.diff(hidden.offsets).tolist())
     columns = {
-        "pair": range(len(pairs)),
+        "pair": np.arange(len(pairs)),
         "beside": [beside for beside, _ in pairs],
         "prefix": [prefix for prefix, _ in halves],
         "ending": [ending for _, ending in halves],
         "imputed": found,
     }
-    return pa.table({name: pa.array(values, IMPUTATIONS.field(name).type) for name, values in columns.items()})
+    return pa.table(columns, schema=IMPUTATIONS)
 
 
 def paired(texts: Sequence[str], seed: int) -> list[Pair]:

@@ -54,16 +54,16 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     Raises:
         PipelineError: the examples are no labelled pairs, or the system has no code.
     """
-    from pipeline_lib.analyses.codes import codes
+    from pipeline_lib.analyses.latent_space import LatentSpace
     from pipeline_lib.text.units import read_units
 
-    units = read_units(data.vocabulary)
+    space = LatentSpace(model, read_units(data.vocabulary), longest=1)  # nothing is decoded
     train, test = (
         (_of_corpus(data, split) for split in ("train", "test"))
         if data.grammar is None
         else _of_grammar(data.grammar, options)
     )
-    code = [both_codes(codes(model, units, part.first), codes(model, units, part.second)) for part in (train, test)]
+    code = [both_codes(*(space.posteriors(texts)[0] for texts in (part.first, part.second))) for part in (train, test)]
     surface = [pair_features(part.first, part.second) for part in (train, test)]
     both = [np.concatenate(parts, 1) for parts in zip(code, surface, strict=True)]
     rows = []

@@ -67,5 +67,9 @@ def f1(labels: Labels, found: Labels) -> float:
 
 
 def majority(labels: Labels) -> Labels:
-    """Return the most frequent of the true ``labels`` for each of them: no constant answer is right more often."""
-    return np.full(len(labels), np.bincount(labels).argmax())
+    """Return the most frequent of the true ``labels`` for each of them: no constant answer is right more often.
+
+    Of equally frequent ones it is the largest, so that a constant answer has the F1 that it can have.
+    """
+    counts = np.bincount(labels)
+    return np.full(len(labels), np.flatnonzero(counts == counts.max())[-1])

@@ -40,15 +40,15 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     Raises:
         PipelineError: a sentence has no label, or the system no code.
     """
-    from pipeline_lib.analyses.codes import codes
+    from pipeline_lib.analyses.latent_space import LatentSpace
     from pipeline_lib.text.units import read_units
 
-    units = read_units(data.vocabulary)
+    space = LatentSpace(model, read_units(data.vocabulary), longest=1)  # nothing is decoded
     train, test = (_labelled(data, split) for split in ("train", "test"))
     train = train.slice(0, options.sentences)
     texts, held_out = (part["response"].to_pylist() for part in (train, test))
     features = {
-        SYSTEM: (codes(model, units, texts), codes(model, units, held_out)),
+        SYSTEM: (space.posteriors(texts)[0], space.posteriors(held_out)[0]),
     }
     words = presences(texts, held_out)
     rows = []
