@@ -22,7 +22,6 @@ TABLES = {
     "measures": "measure",
     "imputations": "imputation",
     "decoded": "decoded",
-    "responses": "response",
     "costs": "cost",
 }
 SCRIPTS = Path(__file__).parents[3] / "workflow/scripts"
