@@ -20,6 +20,7 @@ TABLE = "results/sentence_vae/tables/table2.csv"
 FIGURE = "results/sentence_vae/figures/grammar/figure2.svg"
 PATHS = "results/sentence_vae/tables/table8.csv"
 FIGURES_OF_TEXTS = [f"results/sentence_vae/figures/grammar/{name}.csv" for name in ("figure3", "path")]
+IMPUTED, ADVERSARIAL, PAIRS = (f"results/sentence_vae/tables/table{number}.csv" for number in (3, 4, 9))
 JUDGED = "results/sentence_vae/analyses/grammar/vae/seed1/judged.parquet"
 SYSTEMS = ("truth", "rnnlm", "vae", "pieces")
 PAPERS_SYSTEMS = ("rnnlm", "vae", "rnnlm_inputless", "vae_inputless")
@@ -34,7 +35,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
     (workflow.folder / "pieces.txt").write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
     changes = {
         "seeds": [1],
-        "sources": {"grammar": {"grammar": {"train": 300, "validation": 60, "test": 60}}},
+        "sources": {
+            "grammar": {"grammar": {"train": 300, "validation": 60, "test": 60}},
+            "grammar_draws": {"grammar": {"test": 100}},
+        },
         "units": {"pieces": "pieces.txt"},
         "network": {"embedding": 6, "hidden": 8, "latent": 3},
         "training": {"max_steps": 12, "validate_every": 6, "device": "cpu"},
@@ -44,11 +48,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
         "systems": {"pieces": {"like": "rnnlm", "label": "RNNLM of pieces", "units": "pieces"}},
         "tables": {"table2": {"systems": list(SYSTEMS)}},
         "figures": {"figure3": {"systems": ["vae"]}},
-        "analyses": {name: {"options": {"paths": 4}} for name in ("paths_between_sentences", "paths_in_prior")},
+        "analyses": {name: {"options": {"paths": 4}} for name in ("paths_between_sentences", "paths_in_prior")}
+        | {"paraphrases": {"options": {"train_pairs": 40, "test_pairs": 20}}},
     }
-    done = workflow.run(
-        "--config", "paper=sentence_vae", "--", TABLE, FIGURE, PATHS, *FIGURES_OF_TEXTS, changes=changes
-    )
+    targets = [TABLE, FIGURE, PATHS, *FIGURES_OF_TEXTS, IMPUTED, ADVERSARIAL, PAIRS]
+    done = workflow.run("--config", "paper=sentence_vae", "--", *targets, changes=changes)
     assert done.returncode == 0, done.stdout
     return workflow
 
@@ -88,6 +92,30 @@ def test_each_system_reads_the_examples_in_its_own_units(run):
     }
     answers = read_parquet(folder / "responses/grammar/pieces/seed1/test.parquet")["response"].to_pylist()
     assert not any("#" in text or "[" in text for text in answers)
+
+
+def test_imputed_endings_are_of_other_sentences_than_those_that_are_trained_on(run):
+    rows = _rows(run.folder / IMPUTED)
+    drawn = read_parquet(run.folder / "results/sentence_vae/examples/grammar_draws/test.parquet")[
+        "response"
+    ].to_pylist()
+    assert len(rows) > 10
+    assert {f"{row['prefix']} {row['true']}" for row in rows} <= set(drawn)
+    for row in rows:
+        assert len(row["rnnlm_reversed"].split()) == len(row["vae_reversed"].split()) == len(row["true"].split())
+
+
+def test_the_adversarial_table_has_rows_of_systems_and_controls(run):
+    rows = {row["label"]: row for row in _rows(run.folder / ADVERSARIAL)}
+    assert list(rows) == ["RNNLM (15 bm.)", "VAE (3x5 bm.)", "true", "random ending", "best imputer"]
+    assert all(row["RNNLM NLL"] for label, row in rows.items() if label != "best imputer")
+    best = float(rows["best imputer"]["oracle error"])
+    assert all(float(rows[label]["oracle error"]) >= best for label in ("RNNLM (15 bm.)", "VAE (3x5 bm.)"))
+
+
+def test_the_probe_of_pairs_has_its_controls(run):
+    labels = [row["label"] for row in _rows(run.folder / PAIRS)]
+    assert labels == ["VAE", "VAE+feats", "Feats", "majority"]
 
 
 def test_the_judge_of_an_analysis_is_trained_with_a_seed_of_its_own(run):
