@@ -166,7 +166,7 @@ rule list_users:
         code=code_of("list_users"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/list_users.py --dialogues {input.dialogues:q} --train {input.train:q} "
-        "--validation {input.validation:q} --test {input.test:q} --turns {params.turns} --settings {params.settings:q} "
+        "--validation {input.validation:q} --test {input.test:q} --turns {params.turns:q} --settings {params.settings:q} "
         "--out {output:q} &> {log:q}"
 
 

@@ -108,7 +108,7 @@ rule plot_runs:
         code=code_of_figure("plot_runs"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/plot_runs.py --kind {params.kind} --options {params.options:q} "
-        "--systems {params.systems:q} --labels {params.labels:q} --seeds {params.seeds} --files {input:q} --svg {output.svg:q} "
+        "--systems {params.systems:q} --labels {params.labels:q} --seeds {params.seeds:q} --files {input:q} --svg {output.svg:q} "
         "--png {output.png:q} --csv {output.csv:q} &> {log:q}"
 
 

@@ -79,7 +79,7 @@ rule generate_baseline:
         code=code_of("generate_baseline"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_baseline.py --kind {params.kind} --train {input.train:q} --examples {input.examples:q} "
-        "--samples {params.samples} --seed {wildcards.seed} --out {output:q} &> {log:q}"
+        "--samples {params.samples:q} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
 rule generate_exact:
@@ -116,7 +116,7 @@ rule generate_oracle:
         samples=samples_of,
         code=code_of("generate_oracle"),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_oracle.py --kind {params.kind} --examples {input:q} --samples {params.samples} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_oracle.py --kind {params.kind} --examples {input:q} --samples {params.samples:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 

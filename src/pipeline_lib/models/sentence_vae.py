@@ -25,7 +25,7 @@ from pipeline_lib.config.settings import Fraction, Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.models.layers.distributions import Gaussian, free_bits, importance_estimate, kl_by_unit
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit, with_free_bits
 from pipeline_lib.models.layers.lstm import LSTM, State
 from pipeline_lib.models.layers.recurrent import sum_by_example
 from pipeline_lib.models.layers.sentence_decoder import SentenceDecoder, SentenceSteps
@@ -209,7 +209,7 @@ class SentenceVAE(CodedSentences):
         nll = self.nll(batch.response, _draw(posterior, generator), generator)
         kl_units = kl_by_unit(posterior, standard(posterior.mean))
         kl, floor = kl_units.sum(-1), self.options.free_bits
-        paid = free_bits(kl_units, floor) if floor else kl
+        paid = with_free_bits(kl_units, floor) if floor else kl
         return Objective(mean(nll) + weight * mean(paid), {"nll": nll.detach(), "kl": kl.detach()})
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 from pipeline_lib.config.networks import LanguageModel
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
-from pipeline_lib.models.layers.distributions import free_bits
+from pipeline_lib.models.layers.distributions import with_free_bits
 from pipeline_lib.models.system import System, create
 from pipeline_lib.models.weights import save_tensors
 from pipeline_lib.training.phases import check_owners
@@ -33,12 +33,12 @@ def batch_of(n: int = 6):
 
 def test_free_bits_are_the_plain_kl_above_the_floor_and_the_floor_without_gradient_below():
     kl = torch.tensor([[0.1, 0.9, 3.0], [0.6, 0.0, 0.2]], dtype=torch.float64, requires_grad=True)
-    found = free_bits(kl, 1.5)  # a floor of 0.5 in each of three dimensions
+    found = with_free_bits(kl, 1.5)  # a floor of 0.5 in each of three dimensions
     assert found.tolist() == pytest.approx([0.5 + 0.9 + 3.0, 0.6 + 0.5 + 0.5])
     found.sum().backward()
     assert kl.grad.tolist() == [[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]]
     above = kl.detach() + 0.5
-    assert_close(free_bits(above, 1.5), above.sum(-1))
+    assert_close(with_free_bits(above, 1.5), above.sum(-1))
 
 
 def test_the_objective_pays_for_the_kl_above_the_floor_and_records_all_of_it():

@@ -41,7 +41,9 @@ def wide_and_long() -> Table:
 
 def texts(name: str, columns: int) -> Table:
     """More lines than a page; twelve columns are wider than the page on any screen, three than a small window."""
-    lines = [[f"line {i}", *(f"text {i} of {j}" for j in range(columns))] for i in range(60)]
+    lines = [
+        [f"line {i}", *(f"text {i} of {j}, too long for a narrow column" for j in range(columns))] for i in range(60)
+    ]
     section = Section("Embedded", [Block("Block", lines)])
     return Table(name, "texts", None, "Texts", sections=[section], is_prose=True)
 

@@ -44,7 +44,7 @@ def kl_divergence(q: Gaussian, p: Gaussian) -> Tensor:
     return kl_by_unit(q, p).sum(-1)
 
 
-def free_bits(kl_units: Tensor, nats: float) -> Tensor:
+def with_free_bits(kl_units: Tensor, nats: float) -> Tensor:
     """Return a KL with a floor under each dimension, ``sum_d max(nats / Z, KL_d)``, nats, (B,).
 
     Below its floor a dimension has no gradient. The floor is under the KL of each sentence, not under the mean over the
