@@ -14,12 +14,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.precision import precise
 from pipeline_lib.config.training import Training
+from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.system import System
 from pipeline_lib.training.phases import TrainedPhase, trained_phases
 
-_BATCHES = 3  # counted: operations a token depend a little on the lengths in a batch
 _SIZE = {"cpu": 1024, "cuda": 8192}  # rows and columns of the product that is timed
 _TIMES = 3
 
@@ -31,27 +31,17 @@ def operations_per_token(model: System, examples: ExampleDataset, settings: Trai
     """
     order = BatchOrder(examples, settings.batch_size, settings.bucket_batches, seed)
     phases = trained_phases(model, settings)
-    batches = range(min(_BATCHES, order.steps_per_epoch))
-    operations = sum(_of_step(model, phases, examples, order, number, settings, seed) for number in batches)
-    tokens = sum(examples.targets(order.rows(number)) for number in batches)
-    return operations / (tokens * sum(phase.updates for phase in phases))
+    rows = order.rows(0)  # one batch: operations a token depend little on the lengths in it
+    operations = _of_step(model, phases, examples.batch(rows).to(model.device), settings, seed)
+    return operations / (examples.targets(rows) * sum(phase.updates for phase in phases))
 
 
-def _of_step(
-    model: System,
-    phases: Sequence[TrainedPhase],
-    examples: ExampleDataset,
-    order: BatchOrder,
-    number: int,
-    settings: Training,
-    seed: int,
-) -> int:
-    batch = examples.batch(order.rows(number)).to(model.device)
+def _of_step(model: System, phases: Sequence[TrainedPhase], batch: Batch, settings: Training, seed: int) -> int:
     total = 0
     for phase in phases:
         with _plain_layers(), FlopCounterMode(display=False) as counter:
             with precise(model.device, settings.precision):
-                loss = phase.objective(batch, 1.0, seeded(model.device, seed, number)).loss
+                loss = phase.objective(batch, 1.0, seeded(model.device, seed)).loss
             torch.autograd.grad(loss, phase.parameters, allow_unused=True)
         total += phase.updates * counter.get_total_flops()
     return total
