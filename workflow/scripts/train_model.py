@@ -51,6 +51,7 @@ def main(
         settings.model_dump_json(),
         str(seed),
         code,
+        "/".join(model.parts[-4:-1]),  # two systems may differ in what they do after training alone
         files=[train, validation, vocabulary, *reads.values(), *starts_from],
     )
     with ranks.joined(device), claimed(folder, model) if ranks.rank == 0 else nullcontext():

@@ -128,6 +128,23 @@ def test_a_job_killed_after_its_last_step_does_not_train_again(corpus, tmp_path,
     assert sha256(tmp_path / "model.safetensors") == sha256(uninterrupted / "model.safetensors")
 
 
+def test_systems_that_are_trained_alike_may_train_at_the_same_time(corpus, tmp_path):
+    """Such as two that differ in their decoding alone."""
+    (tmp_path / "state").mkdir()
+    jobs = []
+    for system in ("first", "second"):
+        out = tmp_path / f"models/corpus/{system}/seed1"
+        out.mkdir(parents=True)
+        (out / "state").symlink_to(tmp_path / "state")
+        jobs.append(start(corpus, out))
+    for job in jobs:
+        finish(job)
+    first, second = (
+        sha256(tmp_path / f"models/corpus/{system}/seed1/model.safetensors") for system in ("first", "second")
+    )
+    assert first == second
+
+
 def test_of_a_job_that_is_done_only_its_best_weights_are_kept(corpus, tmp_path):
     finish(start(corpus, tmp_path))
     [state] = (tmp_path / "state").iterdir()
