@@ -5,6 +5,7 @@ have written it. Responses that are not grammatical count for what they show; a 
 as chance. On other corpora these metrics are undefined.
 """
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -77,9 +78,9 @@ class _OfPersonas(Metric):
             return Score(None, None, items.n_examples)
         return Score.of_items(items, self.values(personal, items))
 
+    @abstractmethod
     def values(self, personal: Personal, items: Items) -> NDArray[np.float64]:
         """Give (B,), one for each response."""
-        raise NotImplementedError
 
 
 class Accuracy(_OfPersonas):

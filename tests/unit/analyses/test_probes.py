@@ -31,7 +31,7 @@ from pipeline_lib.text.tokenisers.english import tokenise_array
 from pipeline_lib.text.units import read_units
 from unit.model_fixtures import make_model
 
-RELEASES = Path("/work/shared/data")
+RELEASES = Path(__file__).parents[4] / "shared/data"
 SOURCE = Source(reader="msrp", label="x", licence="none", bundles=[[]])
 SETTINGS = Grammar(train=80, validation=10, test=60, topics=2, words_per_slot=2)
 needs_data = pytest.mark.skipif(not RELEASES.exists(), reason="needs the real MSRP and TREC files")

@@ -15,7 +15,7 @@ from pipeline_lib.files.checksums import sha256
 from pipeline_lib.files.formats import write_json
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).parents[4] / "shared/data"
 SOURCE = Source(reader="msrp", label="x", licence="none", bundles=[[]])
 HEADER = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String"
 PAIR = '1\t12\t34\tHe said "no.\tHe called it "a 5" wall".'
