@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pipeline_lib.config.filtering import Treatment
+from pipeline_lib.config.generated import Turns, check_held_out
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.personas import Personas
 from pipeline_lib.config.settings import AnyPath, FileName, Fraction, Positive, Seed, Settings
@@ -62,7 +63,7 @@ class Synthetic(Settings):
     """The generated corpus: dialogues from hand-written topics and templates with known latent groups."""
 
     dialogues: Positive = Field(default=1200, description="number of dialogues, over all splits")
-    turns: tuple[Positive, Positive] = Field(default=(4, 8), description="fewest and most turns of a dialogue")
+    turns: Turns = Field(default=(4, 8), description="fewest and most turns of a dialogue")
     one_to_many: Fraction = Field(
         default=0.5, description="probability that a turn repeats an earlier context, with a response of another group"
     )
@@ -75,20 +76,9 @@ class Synthetic(Settings):
     test: Fraction = Field(default=0.1, description="share of dialogues")
     seed: Seed = Field(default=1, description="seed of the generator")
 
-    @field_validator("turns")
-    @classmethod
-    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if not 2 <= value[0] <= value[1]:
-            raise ValueError(f"a dialogue has at least 2 turns and fewest ({value[0]}) is at most most ({value[1]})")
-        return value
-
     @model_validator(mode="after")
     def _leaves_training_dialogues(self) -> "Synthetic":
-        if self.validation + self.test >= 1:
-            raise ValueError(
-                f"`validation:` ({self.validation}) and `test:` ({self.test}) hold out every dialogue; nothing is left "
-                "to train on, their sum must be below 1"
-            )
+        check_held_out(self.validation, self.test)
         return self
 
 

@@ -1,5 +1,7 @@
 """distinct-n: how many different n-grams the responses use."""
 
+from abc import abstractmethod
+
 import numpy as np
 
 from pipeline_lib.metrics.base import Metric, Score
@@ -46,16 +48,29 @@ class Distinct2(Distinct):
     meaning = "Different word pairs of all responses over all their word pairs"
 
 
-class IntraDistinct(Metric):
-    """The share of different n-grams within a response, averaged; 0 for a response without any (Gu et al. 2019)."""
+class _Shares(Metric):
+    """The share of different n-grams within some responses, averaged; 0 where they have none."""
 
     better = "higher"
     order: int
 
+    @staticmethod
+    @abstractmethod
+    def owner(items: Items) -> np.ndarray:
+        """Number what each response belongs to, (B,) int64: those with one number are taken together."""
+
     def __call__(self, items: Items) -> Score:
-        text = np.arange(len(items))
-        shares = _shares(items, text, len(items), self.order)
-        return Score.of_items(items, shares, n_empty=int((items.responses.lengths < self.order).sum()))
+        owner = self.owner(items)
+        shares = _shares(items, owner, self.order)
+        return Score.of_items(items, shares[owner], n_empty=int((items.responses.lengths < self.order).sum()))
+
+
+class IntraDistinct(_Shares):
+    """The share of different n-grams within a response (Gu et al. 2019)."""
+
+    @staticmethod
+    def owner(items: Items) -> np.ndarray:
+        return np.arange(len(items))
 
 
 class IntraDistinct1(IntraDistinct):
@@ -76,19 +91,15 @@ class IntraDistinct2(IntraDistinct):
     meaning = "Different word pairs of a response over its word pairs"
 
 
-class InterDistinct(Metric):
+class InterDistinct(_Shares):
     """The share of different n-grams in all responses to a context together (Gu et al. 2019).
 
     It falls with the number of responses, so a system that gives one to each context does not compete.
     """
 
-    better = "higher"
-    order: int
-
-    def __call__(self, items: Items) -> Score:
-        example = np.arange(len(items)) if items.example is None else items.example
-        shares = _shares(items, example, items.n_examples, self.order)
-        return Score.of_items(items, shares[example], n_empty=int((items.responses.lengths < self.order).sum()))
+    @staticmethod
+    def owner(items: Items) -> np.ndarray:
+        return np.arange(len(items)) if items.example is None else items.example
 
     @classmethod
     def competes(cls, items: Items) -> bool:
@@ -114,9 +125,10 @@ class InterDistinct2(InterDistinct):
     meaning = "Different word pairs of all responses to a context over all their word pairs"
 
 
-def _shares(items: Items, owner: np.ndarray, n: int, order: int) -> np.ndarray:
-    """Divide the different n-grams of each of n owners of responses by all of them: (n,), 0 where there are none."""
+def _shares(items: Items, owner: np.ndarray, order: int) -> np.ndarray:
+    """Divide the different n-grams of each owner of responses by all of them: (n,), 0 where there are none."""
     grams, text, bound = ngram_ids(items.responses, order, len(items.vocabulary))
+    n = int(owner.max(initial=-1)) + 1
     different = np.bincount(np.unique(owner[text] * bound + grams) // bound, minlength=n)
     total = np.bincount(owner[text], minlength=n)
     return np.divide(different, total, out=np.zeros(n), where=total > 0)
