@@ -12,11 +12,9 @@ from pipeline_lib import sentences
 from pipeline_lib.config.layout import Description
 from pipeline_lib.config.networks import LanguageModel
 from pipeline_lib.examples.dataset import ExampleDataset
-from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.models import saved
-from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.ids import SPECIALS
 from pipeline_lib.text.words import Words
+from unit.vocabularies import write_words
 
 WORDS = ["i", "like", "do", "n't", "the", "soup", "rain", ".", "?"]
 NETWORK = LanguageModel(embedding=6, hidden=9, latent=4, initial_range=2.0)
@@ -35,11 +33,8 @@ def save_model(results: Path, name: str, kind: str) -> Path:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     results = tmp_path_factory.mktemp("results")
-    tokens = [*SPECIALS, *WORDS]
     (results / "vocabulary/kitchen").mkdir(parents=True)
-    columns = {"token_id": range(len(tokens)), "token": tokens, "count": [1] * len(tokens)}
-    table = pa.table({**columns, "known": [True] * len(tokens)})
-    write_parquet(results / "vocabulary/kitchen/words.parquet", table, vocabulary_schema(None))
+    write_words(results / "vocabulary/kitchen/words.parquet", WORDS)
     kinds = {"vae": "SentenceVAE", "autoencoder": "SequenceAutoencoder", "rnnlm": "RNNLM"}
     return {name: save_model(results, name, kind) for name, kind in kinds.items()}
 

@@ -20,9 +20,8 @@ from pipeline_lib.corpora.grammar_rules import grammar_of
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.imputations import IMPUTATIONS
-from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.ids import SPECIALS
 from unit.model_fixtures import SmallUnits
+from unit.vocabularies import write_words
 
 SETTINGS = Grammar(topics=2, words_per_slot=3)
 
@@ -39,22 +38,10 @@ def measured(tmp_path_factory):
         rows.append((number, beside, prefix, ending, " ".join(max(shares, key=shares.get))))
     table = pa.Table.from_pylist([dict(zip(IMPUTATIONS.names, row, strict=True)) for row in rows], IMPUTATIONS)
     write_parquet(folder / "imputation.parquet", table, IMPUTATIONS)
-    tokens = [*SPECIALS, *sorted({word for pair in pairs for text in pair for word in text.split(" ")})]
-    write_vocabulary(folder / "words.parquet", tokens)
+    write_words(folder / "words.parquet", sorted({word for pair in pairs for text in pair for word in text.split(" ")}))
     data = Data(folder / "words.parquet", {}, {}, {}, folder / "imputation.parquet", Training(), 1, SETTINGS)
     found = adversarial.analyse(None, data, adversarial.Options(), 1).to_pylist()
     return {(row["row"], row["column"]): row for row in found}
-
-
-def write_vocabulary(path, tokens):
-    columns = {
-        "token_id": range(len(tokens)),
-        "token": tokens,
-        "count": [1] * len(tokens),
-        "known": [True] * len(tokens),
-    }
-    schema = vocabulary_schema(None)
-    write_parquet(path, pa.table({name: columns[name] for name in schema.names}, schema=schema), schema)
 
 
 def test_no_learnt_classifier_exceeds_the_error_of_one_that_knows_the_grammar(measured):
@@ -137,7 +124,7 @@ def test_a_classifier_learns_the_same_again(classifier):
 
 
 def test_an_analysis_that_continues_nothing_or_too_little_is_an_error(tmp_path):
-    write_vocabulary(tmp_path / "words.parquet", list(SPECIALS))
+    write_words(tmp_path / "words.parquet", [])
     alone = Data(tmp_path / "words.parquet", {}, {}, {}, None, Training(), 1)
     with pytest.raises(PipelineError, match="names no imputation"):
         adversarial.analyse(None, alone, adversarial.Options(), 1)

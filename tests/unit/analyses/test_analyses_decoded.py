@@ -20,9 +20,8 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.models.system import System, create
-from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.ids import SPECIALS
 from pipeline_lib.text.words import Words
+from unit.vocabularies import write_words
 
 SEED = 4
 GRAMMAR = Grammar(train=60, validation=1, test=1, topics=2, words_per_slot=2)
@@ -39,10 +38,7 @@ def sentences() -> list[str]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, sentences: list[str]) -> Path:
     found = tmp_path_factory.mktemp("decoded")
-    tokens = [*SPECIALS, *sorted({word for text in sentences for word in text.split()})]
-    columns = {"token_id": range(len(tokens)), "token": tokens, "count": [1] * len(tokens)}
-    schema = vocabulary_schema(None)
-    write_parquet(found / "words.parquet", pa.table({**columns, "known": [True] * len(tokens)}), schema)
+    write_words(found / "words.parquet", sorted({word for text in sentences for word in text.split()}))
     texts = pa.table({"response": sentences})
     write_parquet(found / "test.parquet", texts, texts.schema)
     return found

@@ -19,9 +19,9 @@ from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.models.system import System, create
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.imputations import IMPUTATIONS
-from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.ids import SPECIALS, Ids
+from pipeline_lib.text.ids import Ids
 from unit.model_fixtures import SmallUnits, generator, make_model
+from unit.vocabularies import write_words
 
 IDS, VOCABULARY = Ids(), 9
 NETWORK = LanguageModel(embedding=4, hidden=5, latent=3, initial_range=1.5)
@@ -69,15 +69,7 @@ def test_sentences_that_are_all_of_different_lengths_are_an_error():
 
 
 def analysed(folder, name="RNNLM", **options):
-    tokens = [*SPECIALS, *WORDS]
-    columns = {
-        "token_id": range(len(tokens)),
-        "token": tokens,
-        "count": [1] * len(tokens),
-        "known": [True] * len(tokens),
-    }
-    schema = vocabulary_schema(None)
-    write_parquet(folder / "words.parquet", pa.table({n: columns[n] for n in schema.names}, schema=schema), schema)
+    write_words(folder / "words.parquet", WORDS)
     texts = ["the tea is cold .", "the tea is warm .", "tea is tea .", "is the tea cold .", "the <unk> is cold .", "."]
     rows = [(i, "d", 0, "", text, None, None) for i, text in enumerate([*texts, "tea", "cold tea is ."])]
     table = pa.Table.from_pylist([dict(zip(EXAMPLES.names, row, strict=True)) for row in rows], EXAMPLES)

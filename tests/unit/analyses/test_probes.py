@@ -25,11 +25,10 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.models.system import create
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.ids import SPECIALS
 from pipeline_lib.text.tokenisers.english import tokenise_array
 from pipeline_lib.text.units import read_units
 from unit.model_fixtures import make_model
+from unit.vocabularies import write_words
 
 RELEASES = Path(__file__).parents[4] / "shared/data"
 SOURCE = Source(reader="msrp", label="x", licence="none", bundles=[[]])
@@ -102,12 +101,7 @@ def generated(tmp_path_factory):
     """Files of sentences of a small grammar."""
     folder = tmp_path_factory.mktemp("probes")
     rows = [row for batch in grammar.generate(SETTINGS) for row in batch.to_pylist()]
-    tokens = [*SPECIALS, *sorted({word for row in rows for word in row["text"].split(" ")})]
-    count = len(tokens)
-    columns = {"token_id": range(count), "token": tokens, "count": [1] * count, "known": [True] * count}
-    schema = vocabulary_schema(None)
-    table = pa.table({name: columns[name] for name in schema.names}, schema=schema)
-    write_parquet(folder / "words.parquet", table, schema)
+    write_words(folder / "words.parquet", sorted({word for row in rows for word in row["text"].split(" ")}))
     for split in ("train", "test"):
         write_examples(folder / f"{split}.parquet", [("", r["text"], r["label"]) for r in rows if r["split"] == split])
     return folder
