@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline_lib.config.filtering import Treatment
 from pipeline_lib.config.grammar import Grammar
+from pipeline_lib.config.paraphrases import Paraphrases
 from pipeline_lib.config.settings import AnyPath, FileName, Fraction, Positive, Seed, Settings
 from pipeline_lib.errors import did_you_mean
 
@@ -23,7 +24,7 @@ OVERRIDABLE = (
 )
 
 
-Reader = Literal["synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences"]
+Reader = Literal["synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences", "paraphrases"]
 
 
 class RemoteFile(Settings):
@@ -96,7 +97,7 @@ class Source(Settings):
         "text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
         "`N query<TAB>response`, N restarts with each film; table: CSV, TSV, JSONL or Parquet with columns dialogue "
         "id, turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
-        "sentence a line"
+        "sentence a line; paraphrases: generated pairs of questions with one meaning"
     )
     label: str = Field(description="name in tables; published values are matched by it")
     licence: str = Field(description="licence of the text")
@@ -143,6 +144,7 @@ class Source(Settings):
     )
     synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
     grammar: Grammar | None = Field(default=None, description="for reader `grammar`: what is generated")
+    paraphrases: Paraphrases | None = Field(default=None, description="for reader `paraphrases`: what is generated")
     override: dict[str, Any] = Field(
         default={}, description="sections (filtering, training, ...) and values of theirs that differ for this corpus"
     )
@@ -150,7 +152,7 @@ class Source(Settings):
     @property
     def generated(self) -> bool:
         """Whether the corpus is made by the project, and so has no files."""
-        return self.reader in ("synthetic", "grammar")
+        return self.reader in ("synthetic", "grammar", "paraphrases")
 
     @property
     def has_known_distribution(self) -> bool:
@@ -191,6 +193,8 @@ class Source(Settings):
             raise ValueError("reader 'synthetic' needs a `synthetic:` section")
         if self.reader == "grammar" and self.grammar is None:
             raise ValueError("reader 'grammar' needs a `grammar:` section")
+        if self.reader == "paraphrases" and self.paraphrases is None:
+            raise ValueError("reader 'paraphrases' needs a `paraphrases:` section")
         if not self.generated and not self.bundles:
             raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
         if self.columns.get("split") and any(file.split for bundle in self.bundles for file in bundle):
