@@ -24,7 +24,9 @@ OVERRIDABLE = (
 )
 
 
-Reader = Literal["synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences", "paraphrases"]
+Reader = Literal[
+    "synthetic", "grammar", "dailydialog", "opensubtitles", "numbered", "table", "ptb", "sentences", "paraphrases"
+]
 
 
 class RemoteFile(Settings):

@@ -63,7 +63,9 @@ class FrameChanged(_Told):
 
     name = "paraphrase-frame"
     signature = "paraphrase-frame|language:generated|ungrammatical:0|v:1"
-    meaning = "Share of responses that are questions of the language in another frame than their question; a copy is not"
+    meaning = (
+        "Share of responses that are questions of the language in another frame than their question; a copy is not"
+    )
 
     @staticmethod
     def is_true(question: list[Reading], response: list[Reading]) -> bool:
