@@ -18,7 +18,7 @@ class Paraphrases(Settings):
     )
     unlabelled: Fraction = Field(
         default=0.05,
-        description="share of meanings whose pairs are in two clusters, as paraphrases that nobody has labelled as such",
+        description="share of meanings whose pairs are in two clusters, as paraphrases that nobody has labelled",
     )
     validation: Fraction = Field(default=0.1, description="share of meanings")
     test: Fraction = Field(default=0.1, description="share of meanings")

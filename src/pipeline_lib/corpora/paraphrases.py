@@ -1,8 +1,8 @@
 """The generated corpus of paraphrases: pairs of questions with one meaning, said in two frames.
 
 A cluster of paraphrases is a dialogue: pair k is its turns 3k and 3k + 1, so that the gap before the next pair keeps
-pairs apart. Clusters, and with them meanings, are whole in one split. A few meanings have their pairs in two clusters of
-their split: paraphrases that nobody has labelled as such, which any way to find negatives may take for one.
+pairs apart. Clusters, and with them meanings, are whole in one split. A few meanings have their pairs in two clusters
+of their split: paraphrases that nobody has labelled as such, which any way to find negatives may take for one.
 """
 
 import random

@@ -112,7 +112,9 @@ class _Texts:
     def nearest(self, row: int, cosines: NDArray[np.float32], language: str | None) -> int | None:
         """Return the number of the most similar text that fulfils the rule; None if none does; ties: the first."""
         examples = self._examples
-        stems = {stem_of(word, language) for side in (examples.contexts, examples.responses) for word in side[row].split()}
+        stems = {
+            stem_of(word, language) for side in (examples.contexts, examples.responses) for word in side[row].split()
+        }
         first = np.argpartition(-cosines, min(_NEAREST, len(cosines) - 1))[:_NEAREST]
         for candidates in (first, np.arange(len(cosines))):
             least = cosines[candidates].min()

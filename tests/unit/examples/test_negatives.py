@@ -49,7 +49,9 @@ def cosines_with(texts: list[str], context: str) -> list[float]:
 def test_the_negative_is_the_nearest_text_of_another_cluster_with_a_keyword_of_its_own(examples):
     table = choose_negatives(examples, {}, "english", seed=1).to_pylist()
     texts = list(dict.fromkeys([*examples.contexts, *examples.responses]))
-    keywords = dict(zip([*examples.contexts, *examples.responses], [*examples.keywords_in, *examples.keywords_out]))
+    keywords = dict(
+        zip([*examples.contexts, *examples.responses], [*examples.keywords_in, *examples.keywords_out], strict=True)
+    )
     clusters: dict[str, set[str]] = {text: set() for text in texts}
     for side in (examples.contexts, examples.responses):
         for text, cluster in zip(side, examples.cluster, strict=True):
@@ -57,7 +59,9 @@ def test_the_negative_is_the_nearest_text_of_another_cluster_with_a_keyword_of_i
     for row in range(0, len(table), 9):
         stems = {stem_of(w, "english") for w in f"{examples.contexts[row]} {examples.responses[row]}".split()}
         allowed = [
-            t for t in texts if examples.cluster[row] not in clusters[t] and stem_of(keywords[t], "english") not in stems
+            t
+            for t in texts
+            if examples.cluster[row] not in clusters[t] and stem_of(keywords[t], "english") not in stems
         ]
         cosines = dict(zip(texts, cosines_with(texts, examples.contexts[row]), strict=True))
         best = max(cosines[text] for text in allowed)
