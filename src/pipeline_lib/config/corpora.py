@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline_lib.config.filtering import Treatment
 from pipeline_lib.config.generated import Turns, check_held_out
 from pipeline_lib.config.grammar import Grammar
+from pipeline_lib.config.paraphrases import Paraphrases
 from pipeline_lib.config.personas import Personas
 from pipeline_lib.config.settings import AnyPath, FileName, Fraction, Positive, Seed, Settings
 from pipeline_lib.errors import did_you_mean
@@ -30,6 +31,7 @@ Reader = Literal[
     "synthetic",
     "grammar",
     "personas",
+    "paraphrases",
     "dailydialog",
     "opensubtitles",
     "numbered",
@@ -40,6 +42,9 @@ Reader = Literal[
     "msrp",
     "trec",
 ]
+
+# readers that make their corpus; what they make stands in a section of the reader's name
+GENERATORS = ("synthetic", "grammar", "personas", "paraphrases")
 
 
 class RemoteFile(Settings):
@@ -111,9 +116,9 @@ class Source(Settings):
     """A corpus: a reader, its files or its generator, and what differs for it from the rest of the configuration."""
 
     reader: Reader = Field(
-        description="synthetic: generated dialogues; grammar: generated sentences; personas: generated "
-        "dialogues of users with known styles; dailydialog: the release's zips or "
-        "text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
+        description="synthetic: generated dialogues; grammar: generated sentences; personas: generated dialogues of "
+        "users with known styles; paraphrases: generated questions in pairs of one meaning; dailydialog: the "
+        "release's zips or text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
         "`N query<TAB>response`, N restarts with each film; table: CSV, TSV, JSONL or Parquet with columns dialogue "
         "id, turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
         "sentence a line; novels: prose in paragraphs, also hard-wrapped, which is cut into sentences; msrp: "
@@ -165,6 +170,7 @@ class Source(Settings):
     synthetic: Synthetic | None = Field(default=None, description="for reader `synthetic`: what is generated")
     grammar: Grammar | None = Field(default=None, description="for reader `grammar`: what is generated")
     personas: Personas | None = Field(default=None, description="for reader `personas`: what is generated")
+    paraphrases: Paraphrases | None = Field(default=None, description="for reader `paraphrases`: what is generated")
     override: dict[str, Any] = Field(
         default={}, description="sections (filtering, training, ...) and values of theirs that differ for this corpus"
     )
@@ -172,7 +178,7 @@ class Source(Settings):
     @property
     def generated(self) -> bool:
         """Whether the corpus is made by the project, and so has no files."""
-        return self.reader in ("synthetic", "grammar", "personas")
+        return self.reader in GENERATORS
 
     @property
     def has_known_distribution(self) -> bool:
@@ -219,12 +225,8 @@ class Source(Settings):
 
     @model_validator(mode="after")
     def _has_content(self) -> "Source":
-        if self.reader == "synthetic" and self.synthetic is None:
-            raise ValueError("reader 'synthetic' needs a `synthetic:` section")
-        if self.reader == "grammar" and self.grammar is None:
-            raise ValueError("reader 'grammar' needs a `grammar:` section")
-        if self.reader == "personas" and self.personas is None:
-            raise ValueError("reader 'personas' needs a `personas:` section")
+        if self.reader in GENERATORS and getattr(self, self.reader) is None:
+            raise ValueError(f"reader {self.reader!r} needs a section `{self.reader}:`")
         if not self.generated and not self.bundles:
             raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
         if self.columns.get("split") and any(file.split for bundle in self.bundles for file in bundle):

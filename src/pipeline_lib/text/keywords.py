@@ -145,7 +145,7 @@ def rank(text: str, language: str | None) -> list[str]:
         language: the language of stop words and stems; None: neither is known.
     """
     words = [token for token in text.split(" ") if _is_word(token)]
-    stems = [_stem(word, language) for word in words]
+    stems = [stem_of(word, language) for word in words]
     nodes: dict[str, int] = {}  # stem: number, by first appearance
     for stem in stems:
         if stem:
@@ -198,7 +198,7 @@ def _is_word(token: str) -> bool:
 
 
 @cache
-def _stem(word: str, language: str | None) -> str:
+def stem_of(word: str, language: str | None) -> str:
     """Return the stem by which summa knows a content word; empty for any other word."""
     if not word[0].isalpha() or (language == "english" and word in _CLITICS):
         return ""

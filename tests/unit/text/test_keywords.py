@@ -54,7 +54,7 @@ def test_the_ranking_is_the_packages_wherever_the_package_returns_pageranks_eige
         if not np.allclose(found @ step, found, atol=1e-8):
             continue  # the eigenvector of another eigenvalue
         agreed += 1
-        ours = [scores[keywords._stem(word, "english")] for word in rank(text, "english")]
+        ours = [scores[keywords.stem_of(word, "english")] for word in rank(text, "english")]
         assert ours == sorted(ours, reverse=True) or np.all(np.diff(ours) < 1e-9)
     assert agreed >= 20
 

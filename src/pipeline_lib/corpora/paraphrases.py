@@ -1,0 +1,108 @@
+"""The generated corpus of paraphrases: pairs of questions with one meaning, said in two frames.
+
+A cluster of paraphrases is a dialogue: pair k is its turns 3k and 3k + 1, so that the gap before the next pair keeps
+pairs apart. Clusters, and with them meanings, are whole in one split. A few meanings have their pairs in two clusters
+of their split: paraphrases that nobody has labelled as such, which any way to find negatives may take for one.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import pyarrow as pa
+
+from pipeline_lib.config.corpora import Source
+from pipeline_lib.config.paraphrases import Paraphrases
+from pipeline_lib.corpora.grammar_rules import OTHER_THING, Filling, Phrase
+from pipeline_lib.corpora.questions import Language
+from pipeline_lib.schemas.dialogues import DIALOGUES
+
+T = TypeVar("T")
+TURNS_APART = 3  # from a pair to the next of its cluster
+_TRIES = 1000  # draws of a meaning that is new
+
+
+def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """Read all pairs in one batch; the same settings give the same bytes. ``files`` and ``skipped`` are unused."""
+    assert source.paraphrases is not None  # the configuration checks it
+    yield generate(source.paraphrases)
+
+
+def generate(settings: Paraphrases) -> pa.RecordBatch:
+    """Generate `DIALOGUES`; ``label`` is the 0-based intent.
+
+    Raises:
+        ValueError: there are not that many meanings.
+    """
+    rng, language = random.Random(settings.seed), Language(settings.topics, settings.words_per_slot)
+    rows: list[dict[str, object]] = []
+    cluster = 0
+    meanings = _meanings(language, settings.meanings, rng)
+    for split, (intent, filling) in zip(_splits(settings, rng), meanings, strict=True):
+        fewest, most = settings.pairs
+        pairs = list(_pairs(language, intent, filling, fewest + int(rng.random() * (most - fewest + 1)), rng))
+        parts = [pairs]
+        if rng.random() < settings.unlabelled:
+            parts = [pairs, list(_pairs(language, intent, filling, 1, rng))]
+        for part in parts:
+            for number, pair in enumerate(part):
+                rows += _rows(cluster, number, pair, split, intent)
+            cluster += 1
+    return pa.RecordBatch.from_pylist(rows, schema=DIALOGUES)
+
+
+def _meanings(language: Language, number: int, rng: random.Random) -> list[tuple[int, Filling]]:
+    """Draw different meanings: an intent, a topic and what fills the slots, each uniformly."""
+    found: dict[tuple[int, frozenset[tuple[str, Phrase]]], Filling] = {}
+    tries = 0
+    while len(found) < number:
+        topic, intent = _pick(rng, language.topics), int(rng.random() * language.intents)
+        filling: dict[str, Phrase] = {}
+        for slot in sorted(language.frames(intent)[0].slots):
+            taken = filling.get(OTHER_THING.get(slot, ""))
+            filling[slot] = _pick(rng, [phrase for phrase in topic.phrases[slot] if phrase != taken])
+        tries += 1
+        if found.setdefault((intent, frozenset(filling.items())), filling) is filling:
+            tries = 0
+        if tries > _TRIES:
+            raise ValueError(f"`meanings: {number}`, but topics and words have hardly more than {len(found)}")
+    return [(intent, filling) for (intent, _), filling in found.items()]
+
+
+def _pairs(
+    language: Language, intent: int, filling: Filling, number: int, rng: random.Random
+) -> Iterator[tuple[str, str]]:
+    """Say a meaning so many times in two different frames, no first question twice."""
+    frames = language.frames(intent)
+    for first in sorted(frames, key=lambda _: rng.random())[:number]:
+        second = _pick(rng, [frame for frame in frames if frame is not first])
+        yield " ".join(first.fill(filling)), " ".join(second.fill(filling))
+
+
+def _rows(cluster: int, number: int, pair: tuple[str, str], split: str, intent: int) -> list[dict[str, object]]:
+    return [
+        {
+            "dialogue_id": f"{cluster:06d}",
+            "turn": TURNS_APART * number + side,
+            "speaker": None,
+            "text": text,
+            "split": split,
+            "label": intent,
+        }
+        for side, text in enumerate(pair)
+    ]
+
+
+def _splits(settings: Paraphrases, rng: random.Random) -> list[str]:
+    """Give each meaning its split, of exact sizes, in random order."""
+    held_out = [round(settings.meanings * share) for share in (settings.validation, settings.test)]
+    splits = ["validation"] * held_out[0] + ["test"] * held_out[1]
+    splits += ["train"] * (settings.meanings - len(splits))
+    return sorted(splits, key=lambda _: rng.random())
+
+
+def _pick(rng: random.Random, items: Sequence[T]) -> T:
+    """Draw one item; `random.random` alone is promised to give the same numbers in every version of Python."""
+    return items[int(rng.random() * len(items))]

@@ -1,0 +1,72 @@
+"""Attention over a graph whose edges have vectors of their own (Li et al. 2022, equations 4 to 9).
+
+N nodes, E directed edges, d width. An edge leads to the node that attends from the neighbour that it attends to.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class RelationalAttention(nn.Module):
+    """Iterations in which edges first take up their two ends, then nodes take up their neighbours.
+
+    Args:
+        width: d.
+        signs: kinds of edges: 0 for positive ones, 1 for negative ones.
+    """
+
+    def __init__(self, width: int, signs: int = 2) -> None:
+        super().__init__()
+        self.width = width
+        self.sign = nn.Embedding(signs, width)
+        self.first = _feed_forward(2 * width, width)
+        self.update = _feed_forward(width, width)
+        self.edge_query, self.edge_key = (nn.Linear(width, width, bias=False) for _ in range(2))
+        self.query, self.key, self.relation, self.value = (nn.Linear(width, width, bias=False) for _ in range(4))
+
+    def forward(self, nodes: Tensor, edges: Tensor, signs: Tensor, iterations: int) -> Tensor:
+        """Return the (N, d) nodes after some iterations; without edges they stay as they are.
+
+        Args:
+            nodes: (N, d).
+            edges: (2, E) int64, from the attending node to its neighbour.
+            signs: (E,) int64.
+        """
+        if not edges.shape[1]:
+            return nodes
+        here, there = edges
+        relations = self.first(torch.cat([nodes[here], nodes[there]], -1)) + self.sign(signs)
+        for _ in range(iterations):
+            relations = self._updated(relations, nodes, (here, there))
+            nodes = self._attended(nodes, relations, here, there)
+        return nodes
+
+    def _updated(self, relations: Tensor, nodes: Tensor, ends: Sequence[Tensor]) -> Tensor:
+        """Equations 4 to 6: an edge weighs its two ends and takes them up."""
+        query, keys = self.edge_query(relations), self.edge_key(nodes)
+        scores = torch.stack([(query * keys[end]).sum(-1) for end in ends], -1) / math.sqrt(self.width)
+        weights = scores.softmax(-1)
+        taken = sum(weights[:, i : i + 1] * nodes[end] for i, end in enumerate(ends))
+        return self.update(relations + taken)
+
+    def _attended(self, nodes: Tensor, relations: Tensor, here: Tensor, there: Tensor) -> Tensor:
+        """Equations 7 to 9: a node attends to its neighbours and to the edges that lead to them."""
+        keys = self.key(nodes)[there] + self.relation(relations)
+        scores = (self.query(nodes)[here] * keys).sum(-1) / math.sqrt(self.width)
+        weights = softmax_by(scores, here, len(nodes))
+        values = self.value(nodes)[there] + relations
+        return nodes.index_add(0, here, weights.unsqueeze(-1) * values)
+
+
+def softmax_by(scores: Tensor, group: Tensor, groups: int) -> Tensor:
+    """Take the softmax of (E,) scores among those of each group, ``group`` (E,) int64 below ``groups``: (E,)."""
+    largest = scores.new_full((groups,), -torch.inf).scatter_reduce(0, group, scores.detach(), "amax")
+    exponentials = (scores - largest[group]).exp()
+    return exponentials / scores.new_zeros(groups).index_add(0, group, exponentials)[group]
+
+
+def _feed_forward(inputs: int, width: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width))

@@ -1,0 +1,187 @@
+"""Transformer encoder and decoder (Vaswani et al. 2017), normalised before each sub-layer.
+
+B texts of T tokens (S in the memory that a decoder reads), width d, h heads. A decoder that writes word by word keeps
+the keys and values of what it has written, so that a step costs one position and not all.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class KeysValues(NamedTuple):
+    """Keys and values, (B, h, T, d / h) each."""
+
+    keys: Tensor
+    values: Tensor
+
+    def then(self, more: "KeysValues") -> "KeysValues":
+        """Append positions."""
+        return KeysValues(*(torch.cat(pair, 2) for pair in zip(self, more, strict=True)))
+
+    def take(self, rows: Tensor) -> "KeysValues":
+        """Choose texts; one may occur several times."""
+        return KeysValues(self.keys[rows], self.values[rows])
+
+
+class Attention(nn.Module):
+    """Scaled dot-product attention with several heads."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.rate = heads, dropout
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def keys_values(self, memory: Tensor) -> KeysValues:
+        """Project (B, S, d) texts, to attend to."""
+        return KeysValues(self._apart(self.key(memory)), self._apart(self.value(memory)))
+
+    def forward(self, texts: Tensor, memory: KeysValues, visible: Tensor | None = None, causal: bool = False) -> Tensor:
+        """Attend from (B, T, d) texts.
+
+        Args:
+            visible: bool, broadcast to (B, h, T, S): what may be attended to; None: everything.
+            causal: each position attends to itself and those before it alone.
+        """
+        rate = self.rate if self.training else 0.0
+        attended = F.scaled_dot_product_attention(
+            self._apart(self.query(texts)), memory.keys, memory.values, visible, dropout_p=rate, is_causal=causal
+        )
+        return self.out(attended.transpose(1, 2).flatten(2))
+
+    def _apart(self, texts: Tensor) -> Tensor:
+        return texts.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention, then a feed-forward network."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+        super().__init__()
+        self.attention = Attention(width, heads, dropout)
+        self.expand, self.contract = nn.Linear(width, feed_forward), nn.Linear(feed_forward, width)
+        self.before_attention, self.before_expansion = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, texts: Tensor, visible: Tensor) -> Tensor:
+        inner = self.before_attention(texts)
+        texts = texts + self.dropout(self.attention(inner, self.attention.keys_values(inner), visible))
+        return texts + self._fed_forward(texts)
+
+    def _fed_forward(self, texts: Tensor) -> Tensor:
+        return self.dropout(self.contract(self.dropout(F.gelu(self.expand(self.before_expansion(texts))))))
+
+
+class DecoderLayer(EncoderLayer):
+    """Self-attention to earlier positions, attention to the memory, then a feed-forward network."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+        super().__init__(width, heads, feed_forward, dropout)
+        self.cross = Attention(width, heads, dropout)
+        self.before_cross = nn.LayerNorm(width)
+
+    def decode(
+        self, texts: Tensor, memory: KeysValues, visible: Tensor, past: KeysValues | None
+    ) -> tuple[Tensor, KeysValues]:
+        """Continue (B, T, d) texts; with ``past`` they are one position long, and ``past`` holds those before.
+
+        Args:
+            memory: of ``cross``.
+            visible: bool, broadcast to (B, h, T, S).
+        Returns:
+            (B, T, d), and keys and values of all positions so far.
+        """
+        inner = self.before_attention(texts)
+        own = self.attention.keys_values(inner)
+        every = own if past is None else past.then(own)
+        texts = texts + self.dropout(self.attention(inner, every, causal=past is None))
+        texts = texts + self.dropout(self.cross(self.before_cross(texts), memory, visible))
+        return texts + self._fed_forward(texts), every
+
+
+class Encoder(nn.Module):
+    """Some layers, and a last normalisation."""
+
+    def __init__(self, layers: int, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(width, heads, feed_forward, dropout) for _ in range(layers))
+        self.last = nn.LayerNorm(width)
+
+    def forward(self, texts: Tensor, lengths: Tensor) -> Tensor:
+        """Encode (B, T, d) embedded texts of (B,) lengths; what is beyond them is never read: (B, T, d)."""
+        visible = within(lengths, texts.shape[1])[:, None, None]
+        for layer in self.layers:
+            texts = layer(texts, visible)
+        return self.last(texts)
+
+
+class Cache(NamedTuple):
+    """What a decoder has read and written so far, layer by layer, and which positions of the memory count."""
+
+    memory: list[KeysValues]
+    visible: Tensor  # (B, 1, 1, S) bool
+    past: list[KeysValues] | None
+
+    def take(self, rows: Tensor) -> "Cache":
+        """Choose texts; one may occur several times."""
+        past = None if self.past is None else [one.take(rows) for one in self.past]
+        return Cache([one.take(rows) for one in self.memory], self.visible[rows], past)
+
+
+class Decoder(nn.Module):
+    """Some layers that read a memory, and a last normalisation."""
+
+    def __init__(self, layers: int, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(DecoderLayer(width, heads, feed_forward, dropout) for _ in range(layers))
+        self.last = nn.LayerNorm(width)
+
+    def start(self, memory: Tensor, lengths: Tensor) -> Cache:
+        """Read the memory (B, S, d) of (B,) lengths once, for all positions to come."""
+        visible = within(lengths, memory.shape[1])[:, None, None]
+        return Cache([layer.cross.keys_values(memory) for layer in self.layers], visible, None)
+
+    def forward(self, texts: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+        """Return the states of (B, T, d) embedded texts, (B, T, d), and the cache with them.
+
+        The first call of a cache may have any number of positions, each later one a single position.
+        """
+        past: list[KeysValues] = []
+        for number, layer in enumerate(self.layers):
+            before = None if cache.past is None else cache.past[number]
+            texts, every = layer.decode(texts, cache.memory[number], cache.visible, before)
+            past.append(every)
+        return self.last(texts), cache._replace(past=past)
+
+
+class Positions(nn.Module):
+    """Adds sines and cosines of the position to embedded words (section 3.5), which are scaled by the root of d."""
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.width, self.dropout = width, nn.Dropout(dropout)
+
+    def forward(self, texts: Tensor, first: int = 0) -> Tensor:
+        """Place (B, T, d) embedded words at the positions from ``first`` on."""
+        return self.dropout(math.sqrt(self.width) * texts + self._waves(texts, first))
+
+    def _waves(self, texts: Tensor, first: int) -> Tensor:
+        place = torch.arange(first, first + texts.shape[1], device=texts.device, dtype=torch.float32)
+        pairs = torch.arange(0, self.width, 2, device=texts.device, dtype=torch.float32)
+        angles = place[:, None] * torch.exp(-math.log(10_000) / self.width * pairs)
+        waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, : self.width]
+        return waves.to(texts.dtype)
+
+
+def within(lengths: Tensor, longest: int) -> Tensor:
+    """Tell which of the positions are within texts of (B,) lengths: (B, T) bool."""
+    return torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
+
+
+def masked_mean(states: Tensor, lengths: Tensor) -> Tensor:
+    """Average (B, T, d) states over the words of each text: (B, d)."""
+    inside = within(lengths, states.shape[1]).unsqueeze(-1)
+    return (states * inside).sum(1) / lengths.unsqueeze(-1)
