@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.clusters import assign
 from pipeline_lib.clusters.assign import cluster_examples
 from pipeline_lib.config.clustering import Clustering
@@ -164,7 +165,7 @@ def cooccurring(given: dict[str, Path], out: Path) -> None:
 
 
 def with_keywords(given: dict[str, Path], out: Path) -> None:
-    extract_keywords(given["examples"], given["examples"], most=5, language="english", threads=1, out=out / "keywords")
+    extract_keywords(given["examples"], given["examples"], Keywords(), language="english", threads=1, out=out / "keywords")
 
 
 def clustered(given: dict[str, Path], out: Path) -> None:

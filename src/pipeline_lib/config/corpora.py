@@ -24,6 +24,7 @@ OVERRIDABLE = (
     "decoding",
     "metrics",
     "users",
+    "contrasts",
 )
 
 
@@ -184,6 +185,8 @@ class Source(Settings):
     def has_known_distribution(self) -> bool:
         """Whether -log p of its responses can be computed: sentences, or dialogues with contexts."""
         if self.reader == "synthetic":
+            return self.window == Window() and self.tokeniser == "english"
+        if self.reader == "paraphrases":
             return self.window == Window() and self.tokeniser == "english"
         if self.reader == "personas":
             return self.window.context > 0 and self.tokeniser == "spaces"

@@ -55,20 +55,16 @@ def mahalanobis_contrast(keyword: Tensor, impostor: Tensor, posterior: Gaussian,
     return preference(*distances, temperature)
 
 
-def impostors(
-    keyword: Tensor, nodes: Tensor, candidates: Tensor, allowed: Tensor, temperature: float
-) -> tuple[Tensor, Tensor]:
+def impostors(keyword: Tensor, neighbours: Tensor, allowed: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Mix the impostor of each keyword from its negative neighbours, the more alike the heavier (section 3.3).
 
     Args:
         keyword: (B, d), keywords of the responses.
-        nodes: (N, d), the keyword graph.
-        candidates: (B, K) int64, neighbours.
-        allowed: (B, K) bool, false for padding and for neighbours that are no impostors.
+        neighbours: (B, K, d).
+        allowed: (B, K) bool, false for padding and for neighbours that are no impostors; each row has a true one.
     Returns:
         (B, d) weighted means, and (B, K) float weights, without gradient, which sum to 1.
     """
-    neighbours = nodes[candidates]
     with torch.no_grad():
         cosines = F.cosine_similarity(keyword.unsqueeze(1), neighbours, dim=-1)
         weights = (cosines / temperature).masked_fill(~allowed, -torch.inf).softmax(-1)
