@@ -154,7 +154,11 @@ def _vectors(
     count = np.zeros(len(graph.words))
     for split, (of_split, given) in enumerate(zip(contrasts, examples, strict=True)):
         table, texts = _contrasts(of_split), read_parquet(given, EXAMPLES, ["context", "response"])
-        sides = {"keyword_in": texts["context"], "keyword_out": texts["response"], "keyword_negative": table["negative"]}
+        sides = {
+            "keyword_in": texts["context"],
+            "keyword_out": texts["response"],
+            "keyword_negative": table["negative"],
+        }
         for keyword, said in sides.items():
             node = node_of(graph, table[keyword].to_pylist())
             rows = np.flatnonzero((node >= trained) | (split == 0))
@@ -181,7 +185,9 @@ def encoded_for(contrasts: Sequence[Path], keywords: Sequence[Path], graph: Path
     negatives = units.encode(table["negative"])
     lists = ranked["context_keywords"].combine_chunks()
     firsts = units.encode(lists.flatten())
-    first = np.where(firsts.lengths > 0, firsts.ids[np.minimum(firsts.offsets[:-1], len(firsts.ids) - 1)], units.ids.pad)
+    first = np.where(
+        firsts.lengths > 0, firsts.ids[np.minimum(firsts.offsets[:-1], len(firsts.ids) - 1)], units.ids.pad
+    )
     counts = pc.list_value_length(lists).to_numpy()
     padded = np.full((len(table), int(counts.max())), units.ids.pad)
     padded[np.arange(padded.shape[1]) < counts[:, None]] = first

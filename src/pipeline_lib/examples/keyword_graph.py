@@ -61,8 +61,8 @@ def neighbours(graph: KeywordGraph, sign: int, most: int) -> NDArray[np.int64]:
     Returns:
         (N, most) int64.
     """
-    of_sign = graph.signs == sign
-    return _listed(graph, *graph.edges[:, of_sign], most)
+    here, there = graph.edges[:, graph.signs == sign]
+    return _listed(graph, here, there, most)
 
 
 def impostor_candidates(graph: KeywordGraph, most: int) -> NDArray[np.int64]:
@@ -96,9 +96,7 @@ def _degrees(graph: KeywordGraph) -> NDArray[np.int64]:
     return np.bincount(graph.edges[1], minlength=len(graph.words))
 
 
-def _listed(
-    graph: KeywordGraph, here: NDArray[np.int64], there: NDArray[np.int64], most: int
-) -> NDArray[np.int64]:
+def _listed(graph: KeywordGraph, here: NDArray[np.int64], there: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     """List for each node ``here`` up to ``most`` of its nodes ``there``, those of most edges first; -1 fills up."""
     order = np.lexsort((there, -_degrees(graph)[there], here))
     here, there = here[order], there[order]

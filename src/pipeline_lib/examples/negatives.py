@@ -43,9 +43,7 @@ class Examples:
     keywords_out: Sequence[str]
 
 
-def choose_negatives(
-    examples: Examples, labelled: Labelled, language: str | None, settings: Contrasts
-) -> pa.Table:
+def choose_negatives(examples: Examples, labelled: Labelled, language: str | None, settings: Contrasts) -> pa.Table:
     """Choose a negative for every example.
 
     Args:

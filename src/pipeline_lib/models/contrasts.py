@@ -22,8 +22,8 @@ def instance_contrast(positive: Gaussian, negative: Gaussian, prior: Gaussian, t
     KL divergences are divided by Z: they grow with it, and would saturate the softmax at any usual temperature.
     """
     size = prior.mean.shape[-1]
-    distances = [kl_divergence(posterior, prior) / size for posterior in (positive, negative)]
-    return preference(*distances, temperature)
+    near, far = (kl_divergence(posterior, prior) / size for posterior in (positive, negative))
+    return preference(near, far, temperature)
 
 
 def keyword_contrast(anchor: Tensor, keyword: Tensor, impostor: Tensor, temperature: float) -> Tensor:
@@ -51,8 +51,8 @@ def mahalanobis_contrast(keyword: Tensor, impostor: Tensor, posterior: Gaussian,
         keyword, impostor: (B, Z), nodes of the keyword graph projected into the latent space.
     """
     size = posterior.mean.shape[-1]
-    distances = [mahalanobis(one, posterior) / size for one in (keyword, impostor)]
-    return preference(*distances, temperature)
+    near, far = (mahalanobis(one, posterior) / size for one in (keyword, impostor))
+    return preference(near, far, temperature)
 
 
 def impostors(keyword: Tensor, neighbours: Tensor, allowed: Tensor, temperature: float) -> tuple[Tensor, Tensor]:

@@ -116,9 +116,7 @@ class KeywordsAndInstances(TransformerSystem):
         else:
             part = neighbourhood([graph.positive, graph.negative], wanted, self.options.iterations)
             signs = part.signs if self.options.signs else torch.zeros_like(part.signs)
-            nodes = self.attention(
-                self.known_by(graph.vectors[part.nodes]), part.edges, signs, self.options.iterations
-            )
+            nodes = self.attention(self.known_by(graph.vectors[part.nodes]), part.edges, signs, self.options.iterations)
             known = nodes[torch.searchsorted(part.nodes, wanted)]
         return known[place] * (numbers >= 0).unsqueeze(-1)
 
@@ -244,9 +242,7 @@ class KeywordsAndInstances(TransformerSystem):
         encoded, posterior, _ = self.distributions(batch)
         _, of_others, _ = self.distributions(replace(batch, response=others))
         noise = normal(tuple(posterior.mean.shape), posterior.mean, generator)
-        own, foreign = (
-            self._nll(batch, encoded, each.sample(noise), keep_all) for each in (posterior, of_others)
-        )
+        own, foreign = (self._nll(batch, encoded, each.sample(noise), keep_all) for each in (posterior, of_others))
         return foreign - own
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:

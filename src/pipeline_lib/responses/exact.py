@@ -52,7 +52,8 @@ def exact(kind: Exact, source: Source, examples: Path, split: str) -> pa.Table:
         raise PipelineError(
             f"the distribution of {source.label} is not known",
             where=f"`baseline: {kind}` of a system",
-            expected="a source with reader `grammar`" + (", `synthetic`, `personas` or `paraphrases`" if kind == "truth" else ""),
+            expected="a source with reader `grammar`"
+            + (", `synthetic`, `personas` or `paraphrases`" if kind == "truth" else ""),
             remedy="leave the row out of the tables of this corpus: name their `systems:`",
         )
     table = without_likelihood(texts, pa.nulls(len(texts), pa.string()))

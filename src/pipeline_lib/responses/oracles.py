@@ -23,8 +23,9 @@ def oracle(kind: Oracle, source: Source, examples: Path, seed: int, samples: int
     """Respond to contexts of a generated corpus.
 
     Args:
-        kind: ``sample``: draws from p(response | context), of a corpus of users from p(response | context, user), of
-            which the other two are: ``mode``: its likeliest response, one to each context; ``stranger``: draws by one who does not know the user: first a user from p(user | context).
+        kind: ``sample``: draws from p(response | context), of a corpus of users from p(response | context, user). Of
+            users alone, ``mode``: the likeliest response, one to each context; ``stranger``: draws by one who does not
+            know the user: first a user from p(user | context).
         examples: a file of `EXAMPLES`.
     Returns:
         `RESPONSES` without likelihoods, one sample after the other.

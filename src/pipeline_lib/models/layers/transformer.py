@@ -8,7 +8,7 @@ noise comes from the generator of the step. Attention weights are not dropped: t
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -116,7 +116,8 @@ class Encoder(nn.Module):
 
     def __init__(self, layers: int, width: int, heads: int, feed_forward: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(EncoderLayer(width, heads, feed_forward) for _ in range(layers))
+        stack = [EncoderLayer(width, heads, feed_forward) for _ in range(layers)]
+        self.layers: Iterable[EncoderLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # torch types all modules alike
         self.last = nn.LayerNorm(width)
 
     def forward(self, texts: Tensor, lengths: Tensor, drop: Drop = keep_all) -> Tensor:
@@ -145,7 +146,8 @@ class Decoder(nn.Module):
 
     def __init__(self, layers: int, width: int, heads: int, feed_forward: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(DecoderLayer(width, heads, feed_forward) for _ in range(layers))
+        stack = [DecoderLayer(width, heads, feed_forward) for _ in range(layers)]
+        self.layers: Iterable[DecoderLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # torch types all modules alike
         self.last = nn.LayerNorm(width)
 
     def start(self, memory: Tensor, lengths: Tensor) -> Cache:
