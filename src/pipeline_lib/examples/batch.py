@@ -62,6 +62,9 @@ class Batch(_Moved):
         user: (B,) int64, who responds; 0: an unknown user.
         profile: (B, N) int64, words that the one who responds is known by, filled up with padding.
         floors: (B, turns of the context) int64, 1 for a turn of the one who responds.
+        keywords: (B, K) int64, words that the context is known by, best first, filled up with padding.
+        unknown: (B, S) int64, for each word of the context, which of the unknown words it is, 0-based in the order of
+            their first occurrence; -1: a known one, or padding. Only where responses are generated.
     """
 
     response: Response
@@ -70,6 +73,8 @@ class Batch(_Moved):
     user: Tensor | None = None
     floors: Tensor | None = None
     profile: Tensor | None = None
+    keywords: Tensor | None = None
+    unknown: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.response.lengths)
