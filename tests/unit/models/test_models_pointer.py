@@ -1,4 +1,4 @@
-"""The pointer: its mixture and loss against loops in float64, and copies of words that the vocabulary lacks."""
+"""Systems that point: mixtures and losses against loops in float64, and copies of words that the vocabulary lacks."""
 
 import math
 from dataclasses import replace
@@ -17,13 +17,14 @@ from pipeline_lib.models.system import create
 from unit.model_fixtures import VOCABULARY, SmallUnits, generator, make_batch
 
 POINTER = "pipeline_lib.models.pointer:PointerSeq2Seq"
+SCHEMA = "pipeline_lib.models.schema_pointer:SchemaPointer"
 NETWORK = Dialogue(hidden=5, dropout=0.0, initial_range=0.6)
 UNKNOWN = 1
 
 
-def made(embeddings=None):
+def made(embeddings=None, system=POINTER):
     torch.manual_seed(2)
-    return create(POINTER, {}, SmallUnits(embeddings), NETWORK).double().eval()
+    return create(system, {}, SmallUnits(embeddings), NETWORK).double().eval()
 
 
 def copying_batch(n=4, unknown=True):
@@ -36,6 +37,12 @@ def copying_batch(n=4, unknown=True):
             numbers[row, [0, 1, length - 1]] = torch.tensor([0, 1, 0])
     context = replace(batch.context, ids=ids)
     return replace(batch, context=context, unknown=numbers if unknown else None)
+
+
+def with_keywords(batch):
+    """Two keywords, one, none, and then the same again."""
+    keywords = torch.tensor([[7, 9], [11, 0], [0, 0]])
+    return replace(batch, keywords=keywords.repeat(len(batch), 1)[: len(batch)])
 
 
 def by_hand(model, batch, row, words):
@@ -141,7 +148,63 @@ def test_given_vectors_are_where_words_start_and_without_them_words_are_as_wide_
     assert float(made().words.weight.detach().abs().max()) <= 0.6
 
 
-def test_every_parameter_is_trained():
-    model, batch = made().train(), copying_batch()
+@pytest.mark.parametrize("system", [POINTER, SCHEMA])
+def test_every_parameter_is_trained(system):
+    model, batch = made(system=system).train(), with_keywords(copying_batch())
     model.objective(batch, 1.0, generator()).loss.backward()
     assert [name for name, value in model.named_parameters() if value.grad is None] == []
+
+
+# --- with a schema ---------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_words_and_schema_are_fused_as_a_loop_over_their_pairs_does():
+    model, batch = made(system=SCHEMA), with_keywords(make_batch(3))
+    _, source = model._encode(batch, generator())
+    fusion = model.fusion
+    for row in range(3):
+        words = model.encoder(model.words(batch.context.ids[row, : batch.context.lengths[row]]).unsqueeze(0))[0][0]
+        number = max(1, int((batch.keywords[row] != 0).sum()))
+        schema = model.schema_encoder(model.words(batch.keywords[row, :number]).unsqueeze(0))[0][0]
+        scores = torch.stack(
+            [
+                torch.cat([fusion.score(torch.tanh(fusion.of_words(x) + fusion.of_schema(k))) for k in schema])
+                for x in words
+            ]
+        )
+        fused = [
+            [one + sum(p * two for p, two in zip(own.softmax(0), others, strict=True)) for one, own in pairs]
+            for others, pairs in (
+                (schema, zip(words, scores, strict=True)),
+                (words, zip(schema, scores.T, strict=True)),
+            )
+        ]
+        assert_close(source.words.states[row, : len(words)], torch.stack(fused[0]))
+        width = batch.context.ids.shape[1]
+        assert_close(source.words.states[row, width : width + number], torch.stack(fused[1]))
+
+
+@torch.no_grad()
+def test_a_keyword_is_copied_unknown_words_of_the_context_too_and_padding_never():
+    model, batch = made(system=SCHEMA), with_keywords(copying_batch())
+    steps = steps_of(model, batch)
+    told = steps.next(torch.full((len(batch),), 2)).exp()
+    assert_close(told.sum(1), torch.ones(len(batch), dtype=torch.float64))
+    model.decoder.generates.weight.zero_()
+    model.decoder.generates.bias.fill_(-30.0)
+    copied = steps_of(model, batch).next(torch.full((len(batch),), 2)).exp()
+    for row in range(len(batch)):
+        length = int(batch.context.lengths[row])
+        known = batch.context.ids[row, :length][batch.unknown[row, :length] < 0].tolist()
+        own = {*known, *batch.keywords[row].tolist()} - {0}
+        own |= {VOCABULARY + number for number in batch.unknown[row, :length].tolist() if number >= 0}
+        assert {word for word, p in enumerate(copied[row].tolist()) if p > 1e-9} == own
+
+
+@torch.no_grad()
+def test_padding_of_contexts_and_keywords_changes_no_likelihood():
+    model, batch = made(system=SCHEMA), with_keywords(make_batch(5))
+    context = replace(batch.context, ids=torch.nn.functional.pad(batch.context.ids, (0, 3)))
+    wider = replace(batch, context=context, keywords=torch.nn.functional.pad(batch.keywords, (0, 2)))
+    assert_close(model.likelihood(wider, generator()).nll, model.likelihood(batch, generator()).nll)
