@@ -24,6 +24,7 @@ OVERRIDABLE = (
     "decoding",
     "metrics",
     "users",
+    "contrasts",
 )
 
 
@@ -117,11 +118,11 @@ class Source(Settings):
 
     reader: Reader = Field(
         description="synthetic: generated dialogues; grammar: generated sentences; personas: generated dialogues of "
-        "users with known styles; paraphrases: generated questions in pairs of one meaning; dailydialog: the "
-        "release's zips or text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; numbered: "
-        "`N query<TAB>response`, N restarts with each film; table: CSV, TSV, JSONL or Parquet with columns dialogue "
-        "id, turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: text, a "
-        "sentence a line; novels: prose in paragraphs, also hard-wrapped, which is cut into sentences; msrp: "
+        "users with known styles; paraphrases: generated questions in pairs of one meaning; dailydialog: the release's "
+        "zips or text files; opensubtitles: OPUS plain text, one utterance a line, an empty line between films; "
+        "numbered: `N query<TAB>response`, N restarts with each film; table: CSV, TSV, JSONL or Parquet with columns "
+        "dialogue id, turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: "
+        "text, a sentence a line; novels: prose in paragraphs, also hard-wrapped, which is cut into sentences; msrp: "
         "paraphrase pairs, trec: classes of questions, both for probes alone, as they have no validation split"
     )
     label: str = Field(description="name in tables; published values are matched by it")
@@ -184,6 +185,8 @@ class Source(Settings):
     def has_known_distribution(self) -> bool:
         """Whether -log p of its responses can be computed: sentences, or dialogues with contexts."""
         if self.reader == "synthetic":
+            return self.window == Window() and self.tokeniser == "english"
+        if self.reader == "paraphrases":
             return self.window == Window() and self.tokeniser == "english"
         if self.reader == "personas":
             return self.window.context > 0 and self.tokeniser == "spaces"

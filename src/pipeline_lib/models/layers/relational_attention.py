@@ -5,6 +5,7 @@ N nodes, E directed edges, d width. An edge leads to the node that attends from 
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +60,41 @@ class RelationalAttention(nn.Module):
         weights = softmax_by(scores, here, len(nodes))
         values = self.value(nodes)[there] + relations
         return nodes.index_add(0, here, weights.unsqueeze(-1) * values)
+
+
+class Neighbourhood(NamedTuple):
+    """A part of a graph: its nodes by their number in the graph, (n,) int64, and the edges between them, renumbered."""
+
+    nodes: Tensor
+    edges: Tensor  # (2, E) int64
+    signs: Tensor  # (E,) int64
+
+
+def neighbourhood(neighbours: Sequence[Tensor], wanted: Tensor, iterations: int) -> Neighbourhood:
+    """Return the part of a graph that decides what ``iterations`` of attention make of some nodes.
+
+    Other nodes of the part are not what they would be in the graph.
+
+    Args:
+        neighbours: for each sign the (N, K) int64 neighbours of all nodes, filled up with -1.
+        wanted: (M,) int64, each once.
+    """
+    every = torch.cat(list(neighbours), 1)
+    nodes = inner = wanted
+    for _ in range(iterations):
+        inner, ends = nodes, every[nodes]
+        nodes = torch.cat([nodes, ends[ends >= 0]]).unique()
+    place = torch.full((len(every),), -1, device=wanted.device).scatter(
+        0, nodes, torch.arange(len(nodes), device=wanted.device)
+    )
+    edges, signs = [], []
+    for sign, lists in enumerate(neighbours if iterations else ()):
+        row, column = (lists[inner] >= 0).nonzero(as_tuple=True)
+        edges.append(torch.stack([place[inner[row]], place[lists[inner[row], column]]]))
+        signs.append(torch.full_like(row, sign))
+    if not edges:
+        return Neighbourhood(nodes, wanted.new_empty(2, 0), wanted.new_empty(0))
+    return Neighbourhood(nodes, torch.cat(edges, 1), torch.cat(signs))
 
 
 def softmax_by(scores: Tensor, group: Tensor, groups: int) -> Tensor:
