@@ -7,96 +7,37 @@ B examples, T steps, S words of the context, E embedding size, H hidden units, X
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple, Self
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import pad_packed_sequence
 
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Fraction, Positive, Settings
-from pipeline_lib.decoding.steps import Decode
-from pipeline_lib.examples.batch import Batch, Tokens
+from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
-from pipeline_lib.models.layers.gru import GRU, packed
-from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
-from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, given
+from pipeline_lib.models.layers.attentive import Attended, AttentiveDecoder, AttentiveSteps
+from pipeline_lib.models.layers.gru import packed
+from pipeline_lib.models.layers.recurrent import response_nll
+from pipeline_lib.models.layers.scan import ScannedGRU
+from pipeline_lib.models.system import Likelihood, Objective, Phase, given
 from pipeline_lib.text.units import Units
 
 
-class Attended:
-    """The words of contexts as a decoder attends to them: ``states`` (B, S, 2H), ``keys`` (B, S, H), ``inside``."""
+class Beginning(NamedTuple):
+    """What responses begin with: ``state`` (B, H), what is read ``beside`` every word, (B, X) or None, and contexts."""
 
-    def __init__(self, states: Tensor, keys: Tensor, inside: Tensor) -> None:
-        self.states, self.keys, self.inside = states, keys, inside
+    state: Tensor
+    beside: Tensor | None
+    context: Attended
 
-    def __getitem__(self, rows: Tensor) -> "Attended":
-        return Attended(self.states[rows], self.keys[rows], self.inside[rows])
-
-
-class AttentiveDecoder(nn.Module):
-    """A GRU that reads [word; attended context; X further values], and predicts from its state and what it attended."""
-
-    def __init__(self, embedding: int, hidden: int, beside: int, vocabulary_size: int) -> None:
-        super().__init__()
-        self.gru = GRU(embedding + 2 * hidden + beside, hidden)
-        self.initial = nn.Linear(2 * hidden, hidden)
-        self.query = nn.Linear(hidden, hidden, bias=False)
-        self.key = nn.Linear(2 * hidden, hidden)
-        self.score = nn.Linear(hidden, 1, bias=False)
-        self.output = nn.Linear(3 * hidden, vocabulary_size)
-
-    def attended(self, states: Tensor, lengths: Tensor) -> Attended:
-        """Prepare the encoded words (B, S, 2H) of contexts of ``lengths`` (B,)."""
-        return Attended(states, self.key(states), valid_positions(lengths, states.shape[1]))
-
-    def step(self, word: Tensor, state: Tensor, beside: Tensor | None, context: Attended) -> tuple[Tensor, Tensor]:
-        """Read one word (B, E) after the state (B, H); return the state and what the next word is told from (B, 3H)."""
-        scores = self.score(torch.tanh(context.keys + self.query(state).unsqueeze(1))).squeeze(-1)
-        weights = scores.masked_fill(~context.inside, -torch.inf).softmax(-1)
-        read = torch.einsum("bs,bsh->bh", weights, context.states)
-        parts = [word, read] if beside is None else [word, read, beside]
-        state = self.gru.advanced(self.gru.projected(torch.cat(parts, -1)), state)
-        return state, torch.cat([state, read], -1)
-
-    def states(self, words: Tensor, first: Tensor, beside: Tensor | None, context: Attended) -> Tensor:
-        """Read (B, T, E) previous words from the first state (B, H): (B, T, 3H)."""
-        state, told = first, []
-        for step in range(words.shape[1]):
-            state, one = self.step(words[:, step], state, beside, context)
-            told.append(one)
-        return torch.stack(told, 1)
-
-
-class AttentiveSteps:
-    """`decoding.steps.Steps` of an `AttentiveDecoder`."""
-
-    def __init__(
-        self,
-        decoder: AttentiveDecoder,
-        embedding: nn.Embedding,
-        first: Tensor,
-        beside: Tensor | None,
-        context: Attended,
-    ) -> None:
-        self._decoder, self._embedding, self._state = decoder, embedding, first
-        self._beside, self._context = beside, context
-
-    @property
-    def rows(self) -> int:
-        return len(self._state)
-
-    @property
-    def device(self) -> torch.device:
-        return self._state.device
-
-    def next(self, words: Tensor) -> Tensor:
-        self._state, told = self._decoder.step(self._embedding(words), self._state, self._beside, self._context)
-        return self._decoder.output(told).float()
-
-    def keep(self, rows: Tensor) -> None:
-        self._state, self._context = self._state[rows], self._context[rows]
-        self._beside = None if self._beside is None else self._beside[rows]
+    def repeated(self, times: int) -> Self:
+        """Repeat all rows so many times, one block after the other."""
+        rows = torch.arange(len(self.state), device=self.state.device).repeat(times)
+        beside = None if self.beside is None else self.beside[rows]
+        return type(self)(self.state[rows], beside, self.context[rows])
 
 
 class AttentiveSeq2Seq(DialogueSystem):
@@ -104,7 +45,7 @@ class AttentiveSeq2Seq(DialogueSystem):
 
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)
-        self.encoder = GRU(self.embedding_size, network.hidden, bidirectional=True)
+        self.encoder = ScannedGRU(self.embedding_size, network.hidden, bidirectional=True)
         self.decoder = AttentiveDecoder(
             self.embedding_size, network.hidden, self._size_beside(network), self.vocabulary_size
         )
@@ -123,11 +64,17 @@ class AttentiveSeq2Seq(DialogueSystem):
         first = self.decoder.initial(torch.cat(list(last), -1))
         return first, self.decoder.attended(states, context.lengths)
 
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
+    def _begin(self, batch: Batch, noise: torch.Generator) -> "Beginning":
         first, context = self._encode(given(batch.context), noise)
-        words = self.dropped(self.words(batch.response.inputs), noise)
-        told = self.decoder.states(words, first, self._beside(batch, noise), context)
-        return response_nll(told, self.decoder.output, batch.response.targets, batch.response.lengths)
+        return Beginning(first, self._beside(batch, noise), context)
+
+    def _nll_after(self, beginning: "Beginning", response: Response, noise: torch.Generator) -> Tensor:
+        """Return -log p(response | context), nats, (B,)."""
+        told = self.decoder.states(self.dropped(self.words(response.inputs), noise), *beginning)
+        return response_nll(told, self.decoder.output, response.targets, response.lengths)
+
+    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
+        return self._nll_after(self._begin(batch, noise), batch.response, noise)
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         nll = self._nll(batch, generator)
@@ -140,10 +87,9 @@ class AttentiveSeq2Seq(DialogueSystem):
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         return self._nll(batch, generator)  # exact: nothing is integrated out
 
-    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        first, context = self._encode(given(batch.context), generator)
-        beside = self._beside(batch, generator)
-        return Generated(decode(AttentiveSteps(self.decoder, self.words, first, beside, context)))
+    def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> AttentiveSteps:
+        beginning = self._begin(batch, generators[0]).repeated(len(generators))
+        return AttentiveSteps(self.decoder, self.words, *beginning)
 
 
 class PersonaSeq2Seq(AttentiveSeq2Seq):

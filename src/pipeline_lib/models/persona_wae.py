@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from pipeline_lib.compute.sharing import is_shared, mean, normal
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Fraction, Positive, Settings
-from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
@@ -22,9 +21,9 @@ from pipeline_lib.models.layers.critic import Critic, critic_loss
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate
 from pipeline_lib.models.layers.gated import GatedDecoder, GatedSteps
 from pipeline_lib.models.layers.mixtures import FusedPrior, trunk
-from pipeline_lib.models.layers.recurrent import Encoder
+from pipeline_lib.models.layers.scan import ScannedEncoder
 from pipeline_lib.models.layers.turns import TurnEncoder
-from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, given
+from pipeline_lib.models.system import Likelihood, Objective, Phase, given
 from pipeline_lib.text.units import Units
 
 Fault = Literal["frozen_mixture", "batchnorm_critic", "batch_mean_penalty"]
@@ -61,7 +60,7 @@ class PersonalAutoencoder(DialogueSystem):
         if self.personal_prior or self.personal_decoder:
             self.users = UserTable(given(options.users), network.user, options.user_dropout)
         self.context_encoder = TurnEncoder(size, network.hidden)
-        self.response_encoder = Encoder(size, network.hidden)
+        self.response_encoder = ScannedEncoder(size, network.hidden)
         self.condition_size = self.context_encoder.size
         self.recognition = nn.Sequential(
             trunk(self.response_encoder.size + self.condition_size, latent), nn.Linear(latent, 2 * latent)
@@ -81,14 +80,13 @@ class PersonalAutoencoder(DialogueSystem):
             self.vocabulary_size,
         )
 
-    def encode_context(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        """Return c, (B, C)."""
+    def encode_context(self, batch: Batch, noise: torch.Generator | None) -> Tensor:
+        """Return c, (B, C); without noise, nothing is dropped."""
         words, lengths = self.context_turns(batch, noise)
-        rate = self.rate / 2 if self.training else 0.0
-        return self.context_encoder(words, lengths, batch.floors, rate, noise)
+        return self.context_encoder(words, lengths, batch.floors, self.rate / 2 if self.training else 0.0, noise)
 
-    def encode_response(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        """Return x, (B, X)."""
+    def encode_response(self, batch: Batch, noise: torch.Generator | None) -> Tensor:
+        """Return x, (B, X); without noise, nothing is dropped."""
         words = batch.response.words
         return self.response_encoder(self.embedded(words, noise), words.lengths)
 
@@ -150,11 +148,11 @@ class PersonalAutoencoder(DialogueSystem):
     def _noise(self, seed: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(seed)
 
-    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        context, user = self.encode_context(batch, generator), self.user_vectors(batch, generator)
-        condition = torch.cat([self.z_of_prior(context, user, generator), context], -1)
-        read = user if self.personal_decoder else None
-        return Generated(decode(GatedSteps(self.decoder, self.words, condition, read)))
+    def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> GatedSteps:
+        context, user = self.encode_context(batch, generators[0]), self.user_vectors(batch, generators[0])
+        drawn = [torch.cat([self.z_of_prior(context, user, own), context], -1) for own in generators]
+        read = user.repeat(len(generators), 1) if user is not None and self.personal_decoder else None
+        return GatedSteps(self.decoder, self.words, torch.cat(drawn), read)
 
 
 class PersonaWAE(PersonalAutoencoder):
@@ -162,8 +160,9 @@ class PersonaWAE(PersonalAutoencoder):
 
     Without ``personal_prior`` and ``personal_decoder`` it is DialogWAE with a Gaussian mixture (Gu et al. 2019). Three
     phases on the same batch: the autoencoder; the generator, which moves recognition, both generators and the prior;
-    and the critic, whose further updates have batches of their own. Contexts and responses are encoded without
-    gradient in the last two, users with it in the generator's.
+    and the critic, whose further updates have batches of their own. In the last two, contexts and responses are encoded
+    without gradient and without dropout, as in the released code of DialogWAE; users have a gradient in the
+    generator's.
     """
 
     class Options(PersonalAutoencoder.Options):
@@ -248,7 +247,7 @@ class PersonaWAE(PersonalAutoencoder):
     def _both(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return c without gradient, and z of the posterior and of the prior."""
         with torch.no_grad():
-            context, response = self.encode_context(batch, noise), self.encode_response(batch, noise)
+            context, response = self.encode_context(batch, None), self.encode_response(batch, None)
         posterior = self.z_of_posterior(self.posterior(context, response), noise)
         return context, posterior, self.z_of_prior(context, self.user_vectors(batch, noise), noise)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline_lib.config.networks import Recurrent, Sizes
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.decoding.steps import Decode, Strategy
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.text.units import Units
@@ -204,6 +204,15 @@ class System(nn.Module, ABC):
 
         Only `oracle` looks at the reference: its group is in ``batch.group``, as `likelihood` found it.
         """
+
+    def generate_samples(
+        self, batch: Batch, strategy: Strategy, selection: str, generators: Sequence[torch.Generator]
+    ) -> list[Generated]:
+        """Respond to each context once with each of ``generators``, each time as `generate` does.
+
+        A system whose contexts take long to encode overrides this: it encodes them once and decodes all rows together.
+        """
+        return [self.generate(batch, strategy([own]), selection, own) for own in generators]
 
 
 class WordVectorSystem(System):

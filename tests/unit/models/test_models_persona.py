@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from pipeline_lib.compute.sharing import Share, holding
-from pipeline_lib.config.decoding import GreedySettings
+from pipeline_lib.config.decoding import GreedySettings, SamplingSettings
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.training import Optimiser, PhaseSettings, Training
 from pipeline_lib.decoding.greedy import strategy
+from pipeline_lib.decoding.sampling import strategy as sampled
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.layers.critic import Critic, critic_loss
@@ -258,7 +260,7 @@ def test_the_gated_decoder_computes_equations_13_and_14_step_by_step():
 def test_what_is_decoded_greedily_is_the_likeliest_word_under_teacher_forcing(name):
     model, given = made(name).eval(), batch(3)
     with torch.no_grad():
-        decode = strategy(GreedySettings(max_length=4), model.ids, generator())
+        decode = strategy(GreedySettings(max_length=4), model.ids, [generator()])
         tokens = model.generate(given, decode, "none", generator()).tokens
         forced = torch.cat([torch.full((3, 1), 2), tokens[:, :-1]], 1)
         response = Response(forced, tokens, torch.full((3,), tokens.shape[1]))
@@ -267,6 +269,19 @@ def test_what_is_decoded_greedily_is_the_likeliest_word_under_teacher_forcing(na
     logits[..., [0, 2]] = -torch.inf
     inside = (tokens != 0) & (tokens != 3)
     assert (logits.argmax(-1) == tokens)[inside].all()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_samples_decoded_together_are_those_decoded_one_after_the_other(name):
+    model, given = made(name).eval(), batch(5)
+    decoding = partial(sampled, SamplingSettings(kind="sampling", max_length=6), model.ids)
+    with torch.no_grad():
+        together = model.generate_samples(given, decoding, "none", [generator(seed) for seed in (1, 2, 3)])
+        alone = System.generate_samples(model, given, decoding, "none", [generator(seed) for seed in (1, 2, 3)])
+    for one, other in zip(together, alone, strict=True):
+        width = other.tokens.shape[1]
+        assert torch.equal(one.tokens[:, :width], other.tokens)
+        assert not one.tokens[:, width:].any()
 
 
 def teacher_forced(model: Any, given: Batch) -> Tensor:
