@@ -183,6 +183,7 @@ class PersonaWAE(PersonalAutoencoder):
         self.of_batch_mean = "batch_mean_penalty" in options.released
         if "frozen_mixture" in options.released:
             self.prior.requires_grad_(False)
+        self._last: tuple[Batch, Tensor, Tensor] | None = None
 
     def phases(self) -> Sequence[Phase]:
         recognition = [*self.recognition.parameters(), *self.posterior_generator.parameters()]
@@ -216,6 +217,7 @@ class PersonaWAE(PersonalAutoencoder):
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Reconstruct the response from z of the posterior: cross-entropy, averaged over tokens."""
+        self._last = None  # this update moves the encoders
         context, posterior, user = self._encoded(batch, generator)
         nll = self.nll(batch, context, self.z_of_posterior(posterior, generator), user, generator)
         return Objective(token_mean(nll, batch.response), {"nll": nll.detach()})
@@ -246,10 +248,16 @@ class PersonaWAE(PersonalAutoencoder):
 
     def _both(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return c without gradient, and z of the posterior and of the prior."""
-        with torch.no_grad():
-            context, response = self.encode_context(batch, None), self.encode_response(batch, None)
+        context, response = self._encodings(batch)
         posterior = self.z_of_posterior(self.posterior(context, response), noise)
         return context, posterior, self.z_of_prior(context, self.user_vectors(batch, noise), noise)
+
+    def _encodings(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return c and x without gradient and dropout; several updates read one batch while the encoders rest."""
+        if self._last is None or self._last[0] is not batch:
+            with torch.no_grad():
+                self._last = batch, self.encode_context(batch, None), self.encode_response(batch, None)
+        return self._last[1:]
 
     def _judged(self, z: Tensor, context: Tensor) -> Tensor:
         return self.critic(torch.cat([z, context], -1)).squeeze(-1)
