@@ -21,6 +21,7 @@ from pipeline_lib.clusters.assign import cluster_examples
 from pipeline_lib.config.clustering import Clustering
 from pipeline_lib.config.corpora import Window
 from pipeline_lib.config.filtering import Filtering
+from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples import counting, database, filtering, windows
 from pipeline_lib.examples.filtering import filter_examples, known_tokens
@@ -164,7 +165,9 @@ def cooccurring(given: dict[str, Path], out: Path) -> None:
 
 
 def with_keywords(given: dict[str, Path], out: Path) -> None:
-    extract_keywords(given["examples"], given["examples"], most=5, language="english", threads=1, out=out / "keywords")
+    extract_keywords(
+        given["examples"], given["examples"], Keywords(), language="english", threads=1, out=out / "keywords"
+    )
 
 
 def clustered(given: dict[str, Path], out: Path) -> None:

@@ -119,10 +119,11 @@ rule generate_oracle:
         system=one_of(ORACLES),
     params:
         kind=lambda wildcards: SYSTEMS[wildcards.system].baseline,
+        source=lambda wildcards: CONFIG.sources[wildcards.corpus].content().model_dump_json(),
         samples=samples_of,
         code=code_of("generate_oracle"),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_oracle.py --kind {params.kind} --examples {input:q} --samples {params.samples:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/generate_oracle.py --kind {params.kind} --source {params.source:q} --examples {input:q} --samples {params.samples:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 

@@ -9,7 +9,7 @@ from pipeline_lib.text.tokenisers import tokeniser as find
 
 
 def main(examples: Path, train: Path, settings: Keywords, tokeniser: str, threads: int, out: Path) -> None:
-    extract_keywords(examples, train, settings.most, find(tokeniser).LANGUAGE, threads, out)
+    extract_keywords(examples, train, settings, find(tokeniser).LANGUAGE, threads, out)
 
 
 if __name__ == "__main__":

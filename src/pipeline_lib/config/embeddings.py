@@ -36,6 +36,13 @@ class Embeddings(Settings):
     )
     training: GloveTraining = Field(default=GloveTraining(), description="for sources `native` and `package`")
 
+    @property
+    def size(self) -> int | None:
+        """Components of a vector; None where the file of vectors decides it, or there are none."""
+        if self.source == "none":
+            return None
+        return self.dimension if self.source == "file" else self.training.dimension
+
     @model_validator(mode="after")
     def _has_file(self) -> "Embeddings":
         if self.source == "file" and self.file is None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 
@@ -60,4 +60,27 @@ class Dialogue(Sizes):
     )
 
 
-AnyNetwork = Annotated[Recurrent | LanguageModel | Dialogue, Field(discriminator="kind")]
+class Transformer(Sizes):
+    """Sizes of a Transformer encoder and decoder; words are learnt, and are those that the decoder projects onto."""
+
+    kind: Literal["transformer"] = Field(
+        default="transformer", description="transformer: encoder and decoder attend; words are learnt"
+    )
+    initial_range: Annotated[float, Field(gt=0)] | None = Field(
+        default=None, description="initial weights are uniform in ± this; null: as torch starts each layer"
+    )
+    width: Positive = Field(default=128, description="components of a word and of every state")
+    layers: Positive = Field(default=2, description="layers of the encoder, and of the decoder")
+    heads: Positive = Field(default=4, description="heads of attention, which share the width")
+    feed_forward: Positive = Field(default=512, description="units of the feed-forward network in a layer")
+    latent: Positive = Field(default=128, description="dimensions of the latent variable z, where a system has one")
+    dropout: Fraction = Field(default=0.1, description="share of the components that are dropped after each sub-layer")
+
+    @model_validator(mode="after")
+    def _heads_share_the_width(self) -> "Transformer":
+        if self.width % self.heads:
+            raise ValueError(f"`width: {self.width}` cannot be shared by `heads: {self.heads}`; take a multiple")
+        return self
+
+
+AnyNetwork = Annotated[Recurrent | LanguageModel | Dialogue | Transformer, Field(discriminator="kind")]

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 
 from pipeline_lib.config.checking import overridden, validated
 from pipeline_lib.config.clustering import Clustering
+from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.decoding import Decoding, GreedySettings
 from pipeline_lib.config.embeddings import Embeddings
@@ -75,6 +76,7 @@ class Config(Paper):
     keywords: Keywords = Keywords()
     clustering: Clustering = Clustering()
     users: Users = Users()
+    contrasts: Contrasts = Contrasts()
     network: AnyNetwork = Field(default=Recurrent(), description="sizes shared by the systems of the run")
     training: Training = Training()
     decoding: Decoding = Field(default=GreedySettings(), description="strategy that chooses the words of a response")
@@ -183,9 +185,10 @@ class Config(Paper):
         # systems without groups ignore their number: leaving it out keeps it from retraining them
         groups = {"groups": self.for_corpus(corpus).clustering.groups} if "group" in settings.reads else {}
         users = {"users": self.for_corpus(corpus).users.count} if "user" in settings.reads else {}
+        keywords = {"keyword_size": self.for_corpus(corpus).embeddings.size} if "graph" in settings.reads else {}
         return Description(
             model=settings.model or "",
-            options=groups | users | settings.options,
+            options=groups | users | keywords | settings.options,
             network=self.network_of(corpus, system),
         )
 

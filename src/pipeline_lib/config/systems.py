@@ -22,7 +22,11 @@ def _known_wildcards(value: str) -> str:
 
 
 SideTable = Annotated[
-    str, StringConstraints(pattern=r"^(clusters/(kmeans|spectral|agglomerative)|users/(responding|words))$")
+    str,
+    StringConstraints(
+        pattern=r"^(clusters/(kmeans|spectral|agglomerative)|users/(responding|words)|contrasts/(words|pieces)"
+        r"|graph/keywords)$"
+    ),
 ]
 
 
@@ -43,14 +47,17 @@ class SystemSettings(Settings):
         description="path of responses made elsewhere: CSV, JSON lines or Parquet with columns context and response "
         "(and sample, where a context has several responses); {corpus} and {split} stand for their names",
     )
-    baseline: Literal["random", "human", "constant", "truth", "positions", "sample", "mode", "stranger"] | None = Field(
+    baseline: (
+        Literal["random", "human", "constant", "copy", "truth", "positions", "sample", "mode", "stranger"] | None
+    ) = Field(
         default=None,
         description="a reference row. random: training responses drawn at random (floor); human: the references "
-        "themselves (ceiling); constant: the most frequent training response to every context; truth: the distribution "
-        "of a generated corpus, which no model can beat; positions: of generated sentences, the best distribution that "
-        "knows a word's position alone; of generated users, sample: draws from that distribution, mode: its likeliest "
-        "response, stranger: draws by one who knows the context alone. Tables that name no systems have the rows of a "
-        "distribution only where all corpora are generated, with windows and tokeniser as in the catalogue",
+        "themselves (ceiling); constant: the most frequent training response to every context; copy: the last turn of "
+        "the context; truth: the distribution of a generated corpus, which no model can beat; positions: of generated "
+        "sentences, the best distribution that knows a word's position alone; of generated users and paraphrases, "
+        "sample: draws from that distribution; of users, mode: its likeliest response, stranger: draws by one who "
+        "knows the context alone. Tables that name no systems have the rows of a distribution only where all corpora "
+        "are generated, with windows and tokeniser as in the catalogue",
     )
     note: str | None = Field(default=None, description="printed below every table of scores that has the row")
     like: str | None = Field(
@@ -64,11 +71,15 @@ class SystemSettings(Settings):
         "names no systems",
     )
     options: dict[str, Any] = Field(default={}, description="the model's or the function's own options")
-    reads: dict[Literal["group", "user", "floors", "profile"], SideTable] = Field(
-        default={},
-        description="further inputs: field of the batch: stage/file that holds it for every example; group: "
-        "clusters/kmeans, clusters/spectral or clusters/agglomerative; user, who responds, and floors, which turns of "
-        "the context are the same user's: users/responding; profile, the words that tell the user best: users/words",
+    reads: dict[Literal["group", "user", "floors", "profile", "keywords", "negative", "nodes", "graph"], SideTable] = (
+        Field(
+            default={},
+            description="further inputs: field of the batch: stage/file that holds it for every example; group: "
+            "clusters/kmeans, clusters/spectral or clusters/agglomerative; user, who responds, and floors, which turns "
+            "of the context are the same user's: users/responding; profile, the words that tell the user best: "
+            "users/words; keywords of the context, a negative of the response, and the nodes of keywords in the graph: "
+            "contrasts/words or contrasts/pieces, by the units of the system; graph of keywords: graph/keywords",
+        )
     )
     units: UnitsKind | None = Field(
         default=None, description="what the system reads and writes, if not the `units.kind` of the corpus"

@@ -1,8 +1,8 @@
 """The generated corpus of paraphrases: pairs of questions with one meaning, said in two frames.
 
-A cluster of paraphrases is a dialogue: pair k is its turns 3k and 3k + 1, so that the gap before the next pair keeps
-pairs apart. Clusters, and with them meanings, are whole in one split. A few meanings have their pairs in two clusters
-of their split: paraphrases that nobody has labelled as such, which any way to find negatives may take for one.
+A cluster of paraphrases is a dialogue, its pairs apart as `corpora.pairs` says. Clusters, and with them meanings, are
+whole in one split. A few meanings have their pairs in two clusters of their split: paraphrases that nobody has labelled
+as such, which any way to find negatives may take for one.
 """
 
 import random
@@ -16,11 +16,11 @@ import pyarrow as pa
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.paraphrases import Paraphrases
 from pipeline_lib.corpora.grammar_rules import OTHER_THING, Filling, Phrase
+from pipeline_lib.corpora.pairs import TURNS_APART
 from pipeline_lib.corpora.questions import Language
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
 T = TypeVar("T")
-TURNS_APART = 3  # from a pair to the next of its cluster
 _TRIES = 1000  # draws of a meaning that is new
 
 

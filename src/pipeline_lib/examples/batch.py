@@ -52,6 +52,23 @@ class Response(_Moved):
 
 
 @dataclass(frozen=True)
+class Graph(_Moved):
+    """N keywords and what each is joined to; lists of K are filled up with -1.
+
+    Attributes:
+        vectors: (N, E) float32, the mean word vector of the texts that each is the keyword of.
+        positive: (N, K) int64, keywords of responses to the contexts that the keyword's own responses answer.
+        negative: (N, K) int64, keywords of such examples' negatives.
+        impostors: (N, K) int64, negative neighbours that are no positive ones, those of most edges first.
+    """
+
+    vectors: Tensor
+    positive: Tensor
+    negative: Tensor
+    impostors: Tensor
+
+
+@dataclass(frozen=True)
 class Batch(_Moved):
     """Examples of one step. A field is None where the corpus or the system has none.
 
@@ -62,6 +79,10 @@ class Batch(_Moved):
         user: (B,) int64, who responds; 0: an unknown user.
         profile: (B, N) int64, words that the one who responds is known by, filled up with padding.
         floors: (B, turns of the context) int64, 1 for a turn of the one who responds.
+        keywords: (B, N) int64, first words of the context's keywords, best first, filled up with padding.
+        negative: a text like the response that means something else.
+        nodes: (B, 3) int64, the best keyword of context, response and negative in `graph`.
+        graph: what is known of all keywords, the same for all examples.
     """
 
     response: Response
@@ -70,6 +91,10 @@ class Batch(_Moved):
     user: Tensor | None = None
     floors: Tensor | None = None
     profile: Tensor | None = None
+    keywords: Tensor | None = None
+    negative: Tokens | None = None
+    nodes: Tensor | None = None
+    graph: Graph | None = None
 
     def __len__(self) -> int:
         return len(self.response.lengths)

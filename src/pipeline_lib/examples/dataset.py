@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +11,15 @@ from numpy.typing import NDArray
 
 from pipeline_lib.compute.sharing import Share
 from pipeline_lib.errors import REMAKE, PipelineError
-from pipeline_lib.examples.batch import Batch, Response, Tokens
+from pipeline_lib.examples.batch import Batch, Graph, Response, Tokens
+from pipeline_lib.examples.contrasted import read_graph
 from pipeline_lib.examples.encoded import read_encoded
 from pipeline_lib.files.formats import parquet_schema, read_parquet
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.units import Units
+
+TEXTS = ("negative",)  # fields of a batch whose columns hold the units of a text
 
 
 class ExampleDataset:
@@ -26,6 +30,7 @@ class ExampleDataset:
         response: as many.
         beside: what a system reads of each example beside its texts: (n,) or (n, K) int64 by the field of the batch.
         ids: ids of the tokens that are not words.
+        graph: what is known of keywords, the same for all examples.
     """
 
     def __init__(
@@ -34,15 +39,17 @@ class ExampleDataset:
         response: Ragged,
         beside: Mapping[str, NDArray[np.int64]] | None = None,
         ids: Ids = Ids(),  # noqa: B008 -- frozen
+        graph: Graph | None = None,
     ) -> None:
-        self.context, self.response, self.beside, self.ids = context, response, beside or {}, ids
+        self.context, self.response, self.beside, self.ids, self.graph = context, response, beside or {}, ids, graph
 
     @classmethod
     def open(cls, encoded: Path, reads: Mapping[str, Path] | None = None) -> "ExampleDataset":
         """Map a file of `examples.encoded` into memory, where the kernel keeps of it what is in use.
 
         Args:
-            reads: side tables by the field of the batch that each fills, which is also the name of its column.
+            reads: side tables by the field of the batch that each fills, which is also the name of its column;
+                ``graph`` is one table for all examples.
         Raises:
             PipelineError: the file is damaged or empty, or a side table does not cover it.
         """
@@ -54,8 +61,10 @@ class ExampleDataset:
                 expected="at least one example",
                 remedy="loosen `filtering:` for this corpus",
             )
-        beside = {name: joined(example_id, path, name) for name, path in (reads or {}).items()}
-        return cls(context, response, beside, ids)
+        files = dict(reads or {})
+        graph = read_graph(files.pop("graph")) if "graph" in files else None
+        beside = {name: joined(example_id, path, name) for name, path in files.items()}
+        return cls(context, response, beside, ids, graph)
 
     @classmethod
     def of_sentences(cls, texts: Sequence[str], units: Units) -> "ExampleDataset":
@@ -82,8 +91,16 @@ class ExampleDataset:
         return Batch(
             response=self._response(rows),
             context=self._context(rows),
-            **{name: torch.from_numpy(values[rows]) for name, values in self.beside.items()},
+            graph=self.graph,
+            **{name: self._beside(name, rows) for name in self.beside},
         )
+
+    def _beside(self, name: str, rows: NDArray[np.int64]) -> Any:
+        values = torch.from_numpy(self.beside[name][rows])
+        if name not in TEXTS:
+            return values
+        lengths = (values != self.ids.pad).sum(1).clamp(min=1)
+        return Tokens(values[:, : int(lengths.max())], lengths)
 
     def _response(self, rows: NDArray[np.int64]) -> Response:
         words, lengths = self.response.padded(rows, self.ids.pad), self.response.lengths_of(rows)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 POSITIVE, NEGATIVE = 0, 1
+_FEWEST = 2  # impostors of a keyword
 
 
 @dataclass(frozen=True)
@@ -54,25 +55,54 @@ def keyword_graph(contexts: Sequence[str], responses: Sequence[str], negatives: 
     return KeywordGraph(every.dictionary, np.stack([here, there])[:, order], signs[order])
 
 
-def impostor_candidates(graph: KeywordGraph, most: int) -> NDArray[np.int64]:
-    """List for each node what may pass for it: negative neighbours that are no positive ones; -1 fills up.
+def neighbours(graph: KeywordGraph, sign: int, most: int) -> NDArray[np.int64]:
+    """List the neighbours of each node by edges of one sign, those of most edges first; -1 fills up.
 
-    Args:
-        most: candidates of a node at the most, those of most edges first.
     Returns:
         (N, most) int64.
+    """
+    here, there = graph.edges[:, graph.signs == sign]
+    return _listed(graph, here, there, most)
+
+
+def impostor_candidates(graph: KeywordGraph, most: int) -> NDArray[np.int64]:
+    """List for each node what may pass for it: negative neighbours that are no positive ones, of most edges first.
+
+    A node that has fewer than two of them has the nodes of most edges too, as far as they are no positive neighbours:
+    so one is left when the keyword of the context is left out.
+
+    Args:
+        most: candidates of a node at the most, 2 at least.
+    Returns:
+        (N, most) int64, filled up with -1.
     """
     size = len(graph.words)
     keys = graph.edges[0] * size + graph.edges[1]
     positive, negative = (keys[graph.signs == sign] for sign in (POSITIVE, NEGATIVE))
     only = np.setdiff1d(negative, positive)
-    here, there = only // size, only % size
-    degree = np.bincount(graph.edges[1], minlength=size)
-    order = np.lexsort((there, -degree[there], here))
+    table = _listed(graph, only // size, only % size, most)
+    by_degree = np.argsort(-_degrees(graph), kind="stable")
+    for node in np.flatnonzero((table[:, :_FEWEST] < 0).any(1)):
+        own = table[node][table[node] >= 0]
+        own_positive = positive[np.searchsorted(positive, node * size) : np.searchsorted(positive, (node + 1) * size)]
+        barred = {node, *own.tolist(), *(own_positive % size).tolist()}
+        others = [other for other in by_degree[: len(barred) + _FEWEST].tolist() if other not in barred]
+        filled = [*own.tolist(), *others][:_FEWEST]
+        table[node, : len(filled)] = filled
+    return table
+
+
+def _degrees(graph: KeywordGraph) -> NDArray[np.int64]:
+    return np.bincount(graph.edges[1], minlength=len(graph.words))
+
+
+def _listed(graph: KeywordGraph, here: NDArray[np.int64], there: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """List for each node ``here`` up to ``most`` of its nodes ``there``, those of most edges first; -1 fills up."""
+    order = np.lexsort((there, -_degrees(graph)[there], here))
     here, there = here[order], there[order]
     place = np.arange(len(here)) - np.searchsorted(here, here)
     kept = place < most
-    table = np.full((size, most), -1)
+    table = np.full((len(graph.words), most), -1)
     table[here[kept], place[kept]] = there[kept]
     return table
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.schemas.contrasts import CONTRASTS
 from pipeline_lib.text.keywords import stem_of
 
@@ -21,6 +22,8 @@ _ROWS_AT_ONCE = 256  # bounds memory: cosines with all texts
 _NEAREST = 64  # candidates of an example, before all texts are looked at
 
 LABELLED, MINED, DRAWN = "labelled", "mined", "drawn"
+
+Labelled = Mapping[int, tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -40,20 +43,17 @@ class Examples:
     keywords_out: Sequence[str]
 
 
-def choose_negatives(
-    examples: Examples, labelled: Mapping[int, tuple[str, str]], language: str | None, seed: int
-) -> pa.Table:
+def choose_negatives(examples: Examples, labelled: Labelled, language: str | None, settings: Contrasts) -> pa.Table:
     """Choose a negative for every example.
 
     Args:
         labelled: texts that somebody labelled as different in meaning, with their keywords, by example id.
         language: the language of stems, as the tokeniser gives it.
-        seed: decides what is drawn where no text fulfils the rule.
     Returns:
         `CONTRASTS`, in the order of ``examples``.
     """
     texts = _Texts(examples)
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(settings.seed)
     found: dict[str, list[object]] = {name: [] for name in ("negative", "source", "similarity", "keyword_negative")}
     for row, cosines in enumerate(texts.cosines(examples.contexts)):
         key = int(examples.example_id[row])
@@ -61,7 +61,9 @@ def choose_negatives(
             text, keyword = labelled[key]
             chosen, source, similarity = (text, keyword), LABELLED, texts.cosine(examples.contexts[row], text)
         else:
-            number, source = texts.nearest(row, cosines, language), MINED
+            number, source = None, MINED
+            if settings.negatives == "nearest":
+                number = texts.nearest(row, cosines, language)
             if number is None:
                 number, source = int(generator.choice(texts.of_other_clusters(row))), DRAWN
             chosen, similarity = (texts.texts[number], texts.keywords[number]), float(cosines[number])

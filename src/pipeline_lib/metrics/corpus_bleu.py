@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline_lib.metrics.base import RatioMetric, Score
+from pipeline_lib.metrics.base import Better, RatioMetric, Score
 from pipeline_lib.metrics.bleu import MAX_ORDER
 from pipeline_lib.metrics.items import Items
 
@@ -13,7 +13,7 @@ class CorpusBleu(RatioMetric):
     name = "corpus-BLEU"
     signature = "corpus-BLEU|order:4|level:corpus|smooth:none|tok:given|v:1"
     meaning = "BLEU of the whole set, orders 1 to 4, not smoothed"
-    better = "higher"
+    better: Better = "higher"
     by_item = "BLEU-4"
     of_references = True
 

@@ -22,8 +22,8 @@ def instance_contrast(positive: Gaussian, negative: Gaussian, prior: Gaussian, t
     KL divergences are divided by Z: they grow with it, and would saturate the softmax at any usual temperature.
     """
     size = prior.mean.shape[-1]
-    distances = [kl_divergence(posterior, prior) / size for posterior in (positive, negative)]
-    return preference(*distances, temperature)
+    near, far = (kl_divergence(posterior, prior) / size for posterior in (positive, negative))
+    return preference(near, far, temperature)
 
 
 def keyword_contrast(anchor: Tensor, keyword: Tensor, impostor: Tensor, temperature: float) -> Tensor:
@@ -51,24 +51,20 @@ def mahalanobis_contrast(keyword: Tensor, impostor: Tensor, posterior: Gaussian,
         keyword, impostor: (B, Z), nodes of the keyword graph projected into the latent space.
     """
     size = posterior.mean.shape[-1]
-    distances = [mahalanobis(one, posterior) / size for one in (keyword, impostor)]
-    return preference(*distances, temperature)
+    near, far = (mahalanobis(one, posterior) / size for one in (keyword, impostor))
+    return preference(near, far, temperature)
 
 
-def impostors(
-    keyword: Tensor, nodes: Tensor, candidates: Tensor, allowed: Tensor, temperature: float
-) -> tuple[Tensor, Tensor]:
+def impostors(keyword: Tensor, neighbours: Tensor, allowed: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Mix the impostor of each keyword from its negative neighbours, the more alike the heavier (section 3.3).
 
     Args:
         keyword: (B, d), keywords of the responses.
-        nodes: (N, d), the keyword graph.
-        candidates: (B, K) int64, neighbours.
-        allowed: (B, K) bool, false for padding and for neighbours that are no impostors.
+        neighbours: (B, K, d).
+        allowed: (B, K) bool, false for padding and for neighbours that are no impostors; each row has a true one.
     Returns:
         (B, d) weighted means, and (B, K) float weights, without gradient, which sum to 1.
     """
-    neighbours = nodes[candidates]
     with torch.no_grad():
         cosines = F.cosine_similarity(keyword.unsqueeze(1), neighbours, dim=-1)
         weights = (cosines / temperature).masked_fill(~allowed, -torch.inf).softmax(-1)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import MEASURED, RESPONSES
+from pipeline_lib.text.ids import TURN
 
 
 def baseline(kind: str, train: Path, examples: Path, seed: int, samples: int = 1) -> pa.Table:
@@ -17,12 +18,16 @@ def baseline(kind: str, train: Path, examples: Path, seed: int, samples: int = 1
 
     Args:
         kind: ``random``: training responses drawn at random (floor); ``constant``: the most frequent one to every
-            context, of equals the first in training; ``human``: the references (ceiling).
+            context, of equals the first in training; ``copy``: the last turn of the context; ``human``: the references
+            (ceiling).
         samples: responses of ``random`` to each context; the others have one.
     """
     texts = read_parquet(examples, EXAMPLES)
     if kind == "human":
         return without_likelihood(texts, texts["response"])
+    if kind == "copy":
+        last = [context.rpartition(f"{TURN} ")[2] for context in texts["context"].to_pylist()]
+        return without_likelihood(texts, pa.chunked_array([pa.array(last, pa.string())]))
     pool = read_parquet(train, EXAMPLES, ["response"])["response"]
     if kind == "constant":
         counts = pc.value_counts(pool.combine_chunks())

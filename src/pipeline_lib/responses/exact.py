@@ -10,6 +10,7 @@ from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.corpora.grammar_parser import Parser
 from pipeline_lib.corpora.grammar_rules import grammar_of
 from pipeline_lib.corpora.grammar_truth import positions
+from pipeline_lib.corpora.paraphrase_truth import ParaphraseTruth
 from pipeline_lib.corpora.persona_truth import PersonaTruth
 from pipeline_lib.corpora.positional import positional_losses
 from pipeline_lib.corpora.synthetic_truth import dialogue_losses
@@ -45,11 +46,14 @@ def exact(kind: Exact, source: Source, examples: Path, split: str) -> pa.Table:
         losses = _losses_of_dialogues(source.synthetic, split, texts)
     elif source.reader == "personas" and kind == "truth":
         losses = _losses_of_users(texts)
+    elif source.reader == "paraphrases" and kind == "truth":
+        losses = _losses_of_paraphrases(texts)
     else:
         raise PipelineError(
             f"the distribution of {source.label} is not known",
             where=f"`baseline: {kind}` of a system",
-            expected="a source with reader `grammar`" + (", `synthetic` or `personas`" if kind == "truth" else ""),
+            expected="a source with reader `grammar`"
+            + (", `synthetic`, `personas` or `paraphrases`" if kind == "truth" else ""),
             remedy="leave the row out of the tables of this corpus: name their `systems:`",
         )
     table = without_likelihood(texts, pa.nulls(len(texts), pa.string()))
@@ -80,12 +84,24 @@ def _losses_of_users(texts: pa.Table) -> list[float]:
     truth = PersonaTruth()
     rows = zip(texts["context"].to_pylist(), texts["response"].to_pylist(), texts["label"].to_pylist(), strict=True)
     losses = [-truth.log_p(context.rpartition(f"{TURN} ")[2], response, user) for context, response, user in rows]
+    return _possible(losses, texts, "dialogues as reader `personas` generates them")
+
+
+def _losses_of_paraphrases(texts: pa.Table) -> list[float]:
+    truth = ParaphraseTruth()
+    rows = zip(texts["context"].to_pylist(), texts["response"].to_pylist(), strict=True)
+    losses = [-truth.log_p(context, response) for context, response in rows]
+    return _possible(losses, texts, "questions as reader `paraphrases` generates them")
+
+
+def _possible(losses: list[float], texts: pa.Table, expected: str) -> list[float]:
+    """Return ``losses`` if all are finite."""
     if strange := [row for row, loss in enumerate(losses) if loss == float("inf")]:
         raise PipelineError(
             f"{len(strange)} of {len(losses)} responses do not follow from their contexts, the first: "
             f"{texts['context'][strange[0]]}, answered by {texts['response'][strange[0]]}",
             where="column 'response', `baseline: truth` of a system",
-            expected="dialogues as reader `personas` generates them, none of their words replaced",
+            expected=f"{expected}, none of their words replaced",
             remedy="delete the examples of this corpus and run the same command again",
         )
     return losses

@@ -1,4 +1,4 @@
-"""Reference rows of the corpus `personas`: responses by those who know its distribution."""
+"""Reference rows of generated corpora: responses by those who know their distribution."""
 
 import random
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.config.corpora import Source
+from pipeline_lib.corpora.paraphrase_truth import ParaphraseTruth
 from pipeline_lib.corpora.persona_truth import PersonaTruth
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
@@ -17,20 +19,30 @@ from pipeline_lib.text.ids import TURN
 Oracle = Literal["sample", "mode", "stranger"]
 
 
-def oracle(kind: Oracle, examples: Path, seed: int, samples: int) -> pa.Table:
-    """Respond to contexts of the corpus `personas`.
+def oracle(kind: Oracle, source: Source, examples: Path, seed: int, samples: int) -> pa.Table:
+    """Respond to contexts of a generated corpus.
 
     Args:
-        kind: ``sample``: draws from p(response | context, user); ``mode``: its likeliest response, one to each
-            context; ``stranger``: draws by one who does not know the user: first a user from p(user | context).
+        kind: ``sample``: draws from p(response | context), of a corpus of users from p(response | context, user). Of
+            users alone, ``mode``: the likeliest response, one to each context; ``stranger``: draws by one who does not
+            know the user: first a user from p(user | context).
         examples: a file of `EXAMPLES`.
     Returns:
         `RESPONSES` without likelihoods, one sample after the other.
     Raises:
-        PipelineError: the examples are of another corpus.
+        PipelineError: the distribution is not known, or the examples are of another corpus.
     """
-    texts = read_parquet(examples, EXAMPLES)
-    truth, rng = PersonaTruth(), random.Random(seed)
+    texts, rng = read_parquet(examples, EXAMPLES), random.Random(seed)
+    if source.reader == "paraphrases" and kind == "sample":
+        return _paraphrases(texts, samples, rng)
+    if source.reader != "personas":
+        raise PipelineError(
+            f"`baseline: {kind}` is not known of {source.label}",
+            where=f"`baseline: {kind}` of a system",
+            expected="a source with reader `personas`, or for `sample` one with reader `paraphrases`",
+            remedy="leave the row out of the tables of this corpus: name their `systems:`",
+        )
+    truth = PersonaTruth()
     contexts = [context.split(f" {TURN} ") for context in texts["context"].to_pylist()]
     users = texts["label"].to_pylist()
     before = [truth.language.parse(turns[-1]) for turns in contexts]
@@ -52,3 +64,17 @@ def oracle(kind: Oracle, examples: Path, seed: int, samples: int) -> pa.Table:
             users = [min(int(np.searchsorted(own, rng.random(), "right")), len(own) - 1) for own in shares]
         responses += [truth.sample(said, user, rng) for said, user in zip(known, users, strict=True)]
     return without_likelihood(*repeated(texts, pa.chunked_array([pa.array(responses)]), samples))
+
+
+def _paraphrases(texts: pa.Table, samples: int, rng: random.Random) -> pa.Table:
+    truth, contexts = ParaphraseTruth(), texts["context"].to_pylist()
+    responses = [truth.sample(context, rng) for _ in range(samples) for context in contexts]
+    if None in responses:
+        strange = contexts[responses.index(None) % len(contexts)]
+        raise PipelineError(
+            f"a context is no generated question: {strange}",
+            where="column 'context', `baseline: sample` of a system",
+            expected="questions as reader `paraphrases` generates them, none of their words replaced",
+            remedy="delete the examples of this corpus and run the same command again",
+        )
+    return without_likelihood(*repeated(texts, pa.chunked_array([pa.array(responses, pa.string())]), samples))

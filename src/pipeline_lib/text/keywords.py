@@ -1,7 +1,8 @@
 """Keywords by TextRank (Mihalcea and Tarau 2004), on the graph of the package summa.
 
 Nodes are the stems of content words; words next to each other are joined; punctuation and numbers are
-passed over (summa's window of 2). Words are ranked by PageRank with damping 0.85; equal scores by earlier position.
+passed over (summa's window of 2). Words are ranked by PageRank with damping 0.85; equal scores by earlier position,
+or, if so configured, the rarer word first.
 Stop words and stems are those of the tokeniser's language. Where it has none, every word is a content word and its own
 stem.
 
@@ -29,6 +30,7 @@ from threading import Thread
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import iter_parquet, parquet_writer
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -45,20 +47,21 @@ _BATCHES_HERE = 4  # a file of fewer is done sooner than processes have started
 _BATCHES_AHEAD = 2  # of each process
 
 
-def extract_keywords(examples: Path, train: Path, most: int, language: str | None, threads: int, out: Path) -> None:
+def extract_keywords(
+    examples: Path, train: Path, settings: Keywords, language: str | None, threads: int, out: Path
+) -> None:
     """Write the keywords of both sides of every example, batch by batch in bounded memory.
 
     Args:
         examples: a file of `EXAMPLES`.
         train: examples of the training split, from which idf is counted.
-        most: keywords of one utterance at the most.
         language: the language of stop words and stems, as the tokeniser gives it.
         threads: processes to use; the result does not depend on it.
         out: a file of `KEYWORDS`, in the order of ``examples``.
     Raises:
         PipelineError: ``examples`` or ``train`` is damaged; one of the processes was killed.
     """
-    extractor = Extractor(InverseDocumentFrequency.count(train), most, language)
+    extractor = Extractor(InverseDocumentFrequency.count(train), settings, language)
     batches = iter_parquet(examples, EXAMPLES, ["example_id", "context", "response"], batch_size=_EXAMPLES_AT_ONCE)
     first = list(islice(batches, _BATCHES_HERE))
     every = chain(first, batches)
@@ -75,22 +78,26 @@ class Extractor:
 
     Args:
         idf: idf of each word in the training split.
-        most: keywords of one utterance at the most.
         language: the language of stop words and stems; None: neither is known.
     """
 
-    def __init__(self, idf: "InverseDocumentFrequency", most: int, language: str | None) -> None:
-        self._idf, self._most, self._language = idf, most, language
+    def __init__(self, idf: "InverseDocumentFrequency", settings: Keywords, language: str | None) -> None:
+        self._idf, self._settings, self._language = idf, settings, language
 
     def __call__(self, examples: pa.RecordBatch) -> pa.RecordBatch:
         """Extract `KEYWORDS` from (example_id, context, response)."""
         # most responses are the next example's context: half of the texts occur twice
         both = pa.concat_arrays([examples["context"], examples["response"]]).dictionary_encode()
         texts = both.dictionary.to_pylist()
-        words = [rank(text, self._language)[: self._most] or self._idf.best_word(text) for text in texts]
+        words = [self._ranked(text)[: self._settings.most] or self._idf.best_word(text) for text in texts]
         keywords = pa.array(words, pa.list_(pa.string())).take(both.indices)
         columns = [examples["example_id"], keywords[: len(examples)], keywords[len(examples) :]]
         return pa.RecordBatch.from_arrays(columns, schema=KEYWORDS)
+
+    def _ranked(self, text: str) -> list[str]:
+        if self._settings.ties == "position":
+            return rank(text, self._language)
+        return rank(text, self._language, self._idf.documents)
 
 
 def _by_processes(extractor: Extractor, batches: Iterable[pa.RecordBatch], processes: int) -> Iterator[pa.RecordBatch]:
@@ -137,12 +144,13 @@ def _extract(examples: pa.RecordBatch) -> pa.RecordBatch:
     return _extractor(examples)
 
 
-def rank(text: str, language: str | None) -> list[str]:
+def rank(text: str, language: str | None, documents: Counter[str] | None = None) -> list[str]:
     """Return the words of the TextRank graph of ``text``, best first; none if it has no edge.
 
     Args:
         text: tokens joined by one space.
         language: the language of stop words and stems; None: neither is known.
+        documents: how many texts have each word; of words of equal rank the rarer comes first. None: the earlier.
     """
     words = [token for token in text.split(" ") if _is_word(token)]
     stems = [stem_of(word, language) for word in words]
@@ -155,7 +163,8 @@ def rank(text: str, language: str | None) -> list[str]:
         return []
     scores = _pagerank(len(nodes), tuple(edges))
     best = {word: scores[nodes[stem]] for word, stem in zip(words, stems, strict=True) if stem}
-    return sorted((word for word, score in best.items() if score), key=lambda word: -best[word])
+    rarity = documents or Counter()
+    return sorted((word for word, score in best.items() if score), key=lambda word: (-best[word], rarity[word]))
 
 
 class InverseDocumentFrequency:
@@ -166,7 +175,7 @@ class InverseDocumentFrequency:
     """
 
     def __init__(self, documents: Counter[str]) -> None:
-        self._documents = documents
+        self.documents = documents
 
     @classmethod
     def count(cls, train: Path) -> "InverseDocumentFrequency":
@@ -181,7 +190,7 @@ class InverseDocumentFrequency:
         """Return the word of highest idf (equal: the earlier), else the first token; [] only for an empty text."""
         tokens = text.split()
         words = [token for token in tokens if _is_word(token)] or tokens[:1]
-        return [min(words, key=lambda word: self._documents[word])] if words else []
+        return [min(words, key=lambda word: self.documents[word])] if words else []
 
 
 def _document_counts(texts: pa.Array) -> Counter[str]:

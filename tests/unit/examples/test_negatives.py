@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.paraphrases import Paraphrases
 from pipeline_lib.corpora.paraphrases import generate
 from pipeline_lib.corpora.questions import whole_language
@@ -47,7 +48,7 @@ def cosines_with(texts: list[str], context: str) -> list[float]:
 
 
 def test_the_negative_is_the_nearest_text_of_another_cluster_with_a_keyword_of_its_own(examples):
-    table = choose_negatives(examples, {}, "english", seed=1).to_pylist()
+    table = choose_negatives(examples, {}, "english", Contrasts()).to_pylist()
     texts = list(dict.fromkeys([*examples.contexts, *examples.responses]))
     keywords = dict(
         zip([*examples.contexts, *examples.responses], [*examples.keywords_in, *examples.keywords_out], strict=True)
@@ -72,7 +73,7 @@ def test_the_negative_is_the_nearest_text_of_another_cluster_with_a_keyword_of_i
 
 def test_a_labelled_negative_comes_before_any_other(examples):
     text = examples.contexts[40]
-    table = choose_negatives(examples, {12: (text, "x")}, "english", seed=1).to_pylist()
+    table = choose_negatives(examples, {12: (text, "x")}, "english", Contrasts()).to_pylist()
     assert [row["source"] for row in table].count("labelled") == 1
     assert (table[5]["negative"], table[5]["source"], table[5]["keyword_negative"]) == (text, "labelled", "x")
 
@@ -80,7 +81,18 @@ def test_a_labelled_negative_comes_before_any_other(examples):
 def test_where_all_texts_share_the_keyword_one_of_another_cluster_is_drawn():
     contexts = ["the cat sat", "a cat ran", "one cat slept"]
     examples = Examples(np.arange(3), ["a", "b", "c"], contexts, contexts, ["cat"] * 3, ["cat"] * 3)
-    table = choose_negatives(examples, {}, "english", seed=3)
+    table = choose_negatives(examples, {}, "english", Contrasts(seed=3))
     assert table["source"].to_pylist() == ["drawn"] * 3
     assert all(negative != own for negative, own in zip(table["negative"].to_pylist(), contexts, strict=True))
-    assert table.equals(choose_negatives(examples, {}, "english", seed=3))
+    assert table.equals(choose_negatives(examples, {}, "english", Contrasts(seed=3)))
+
+
+def test_random_negatives_are_drawn_from_all_other_clusters(examples):
+    table = choose_negatives(examples, {}, "english", Contrasts(negatives="random"))
+    assert set(table["source"].to_pylist()) == {"drawn"}
+    own = dict(zip(examples.contexts, examples.cluster, strict=True)) | dict(
+        zip(examples.responses, examples.cluster, strict=True)
+    )
+    pairs = zip(table["negative"].to_pylist(), examples.cluster, strict=True)
+    other = [own[negative] != cluster for negative, cluster in pairs]
+    assert sum(other) >= len(other) - 3  # a text may be of two clusters

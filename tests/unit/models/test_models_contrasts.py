@@ -57,7 +57,7 @@ def test_an_impostor_is_the_mean_of_its_allowed_neighbours_weighted_by_likeness_
     keyword = random(2, 3, seed=5).requires_grad_()
     candidates = torch.tensor([[0, 1, 2], [3, 4, 0]])
     allowed = torch.tensor([[True, True, False], [False, True, False]])
-    found, weights = contrasts.impostors(keyword, nodes, candidates, allowed, 0.1)
+    found, weights = contrasts.impostors(keyword, nodes[candidates], allowed, 0.1)
     cosines = [torch.cosine_similarity(keyword[0], nodes[i], 0) / 0.1 for i in (0, 1)]
     expected = torch.stack(cosines).softmax(0).detach()
     assert_close(found[0], expected[0] * nodes[0] + expected[1] * nodes[1])

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from pipeline_lib.models.layers.transformer import Attention, Decoder, Encoder, Positions, masked_mean, within
+from pipeline_lib.models.layers.transformer import Attention, Decoder, Encoder, masked_mean, positioned, within
 
 WIDTH, HEADS, INNER = 12, 3, 20
 LENGTHS = torch.tensor([5, 2, 4])
@@ -35,13 +35,13 @@ def options() -> dict:
 @pytest.fixture
 def encoder() -> Encoder:
     torch.manual_seed(1)
-    return Encoder(2, WIDTH, HEADS, INNER, 0.0).double()
+    return Encoder(2, WIDTH, HEADS, INNER).double()
 
 
 @pytest.fixture
 def decoder() -> Decoder:
     torch.manual_seed(2)
-    return Decoder(2, WIDTH, HEADS, INNER, 0.0).double()
+    return Decoder(2, WIDTH, HEADS, INNER).double()
 
 
 def test_the_encoder_is_torchs(encoder):
@@ -96,8 +96,7 @@ def test_what_is_beyond_a_text_is_never_read(encoder):
 
 
 def test_a_position_has_the_waves_of_the_paper_wherever_decoding_stands():
-    positions = Positions(6, 0.0)
-    found = positions(torch.zeros(1, 3, 6), first=2)[0]
+    found = positioned(torch.zeros(1, 3, 6), first=2)[0]
     for row, place in enumerate((2, 3, 4)):
         for i in range(3):
             angle = torch.tensor(place / 10_000 ** (2 * i / 6))

@@ -53,7 +53,7 @@ def test_the_truth_row_has_the_loss_of_every_response_given_its_user(examples):
 def test_oracles_know_the_facts_and_a_stranger_knows_less(examples):
     accuracy, facts = {}, {}
     for kind in ("sample", "mode", "stranger"):
-        table = oracle(kind, examples["test"], seed=1, samples=3)
+        table = oracle(kind, SOURCE, examples["test"], seed=1, samples=3)
         assert max(table["sample"].to_pylist()) == (0 if kind == "mode" else 2)
         items = Items.from_table(table)
         accuracy[kind], facts[kind] = Accuracy()(items).mean, Facts()(items).mean
@@ -74,7 +74,7 @@ def test_the_oracles_of_another_corpus_are_an_error(tmp_path):
     }
     write_parquet(tmp_path / "test.parquet", pa.Table.from_pylist([row], EXAMPLES), EXAMPLES)
     with pytest.raises(PipelineError, match="known of 0 of 1 examples"):
-        oracle("mode", tmp_path / "test.parquet", 1, 1)
+        oracle("mode", SOURCE, tmp_path / "test.parquet", 1, 1)
 
 
 def test_the_random_row_has_as_many_samples_as_asked_and_the_constant_one_is_the_most_frequent(examples):

@@ -10,6 +10,7 @@ import pytest
 from summa import keywords as summa_keywords
 from summa.pagerank_weighted import build_adjacency_matrix
 
+from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -103,7 +104,7 @@ def _examples(path: Path, contexts: list[str], responses: list[str]) -> Path:
 def extract_keywords(examples: Path, most: int, threads: int = 1, language: str | None = "english") -> pa.Table:
     """The table that is written."""
     out = examples.with_name("keywords.parquet")
-    keywords.extract_keywords(examples, examples, most, language, threads, out)
+    keywords.extract_keywords(examples, examples, Keywords(most=most), language, threads, out)
     return read_parquet(out, KEYWORDS)
 
 

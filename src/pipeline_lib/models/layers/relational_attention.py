@@ -5,9 +5,11 @@ N nodes, E directed edges, d width. An edge leads to the node that attends from 
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class RelationalAttention(nn.Module):
@@ -38,27 +40,73 @@ class RelationalAttention(nn.Module):
         if not edges.shape[1]:
             return nodes
         here, there = edges
-        relations = self.first(torch.cat([nodes[here], nodes[there]], -1)) + self.sign(signs)
+        relations = self._first(nodes, here, there) + self.sign(signs)
         for _ in range(iterations):
             relations = self._updated(relations, nodes, (here, there))
             nodes = self._attended(nodes, relations, here, there)
         return nodes
 
+    # A product of an edge with a matrix costs E rows, one of a node N, and there are ten edges to a node: what can be
+    # multiplied before it is copied to the edges is, and q . (W r) is taken as (q W) . r.
+
+    def _first(self, nodes: Tensor, here: Tensor, there: Tensor) -> Tensor:
+        """Return FFN[h_i; h_j] of every edge."""
+        expand, _, contract = self.first
+        left, right = expand.weight.chunk(2, 1)  # type: ignore[operator, union-attr]  # torch types layers as modules
+        ends = F.linear(nodes, left, expand.bias)[here] + F.linear(nodes, right)[there]  # type: ignore[arg-type]
+        return contract(ends.relu())
+
     def _updated(self, relations: Tensor, nodes: Tensor, ends: Sequence[Tensor]) -> Tensor:
         """Equations 4 to 6: an edge weighs its two ends and takes them up."""
-        query, keys = self.edge_query(relations), self.edge_key(nodes)
-        scores = torch.stack([(query * keys[end]).sum(-1) for end in ends], -1) / math.sqrt(self.width)
+        keys = self.edge_key(nodes) @ self.edge_query.weight
+        scores = torch.stack([(relations * keys[end]).sum(-1) for end in ends], -1) / math.sqrt(self.width)
         weights = scores.softmax(-1)
         taken = sum(weights[:, i : i + 1] * nodes[end] for i, end in enumerate(ends))
         return self.update(relations + taken)
 
     def _attended(self, nodes: Tensor, relations: Tensor, here: Tensor, there: Tensor) -> Tensor:
         """Equations 7 to 9: a node attends to its neighbours and to the edges that lead to them."""
-        keys = self.key(nodes)[there] + self.relation(relations)
-        scores = (self.query(nodes)[here] * keys).sum(-1) / math.sqrt(self.width)
+        queries = self.query(nodes)
+        of_relation = (queries @ self.relation.weight)[here] * relations
+        scores = (queries[here] * self.key(nodes)[there] + of_relation).sum(-1) / math.sqrt(self.width)
         weights = softmax_by(scores, here, len(nodes))
         values = self.value(nodes)[there] + relations
         return nodes.index_add(0, here, weights.unsqueeze(-1) * values)
+
+
+class Neighbourhood(NamedTuple):
+    """A part of a graph: its nodes by their number in the graph, (n,) int64, and the edges between them, renumbered."""
+
+    nodes: Tensor
+    edges: Tensor  # (2, E) int64
+    signs: Tensor  # (E,) int64
+
+
+def neighbourhood(neighbours: Sequence[Tensor], wanted: Tensor, iterations: int) -> Neighbourhood:
+    """Return the part of a graph that decides what ``iterations`` of attention make of some nodes.
+
+    Other nodes of the part are not what they would be in the graph.
+
+    Args:
+        neighbours: for each sign the (N, K) int64 neighbours of all nodes, filled up with -1.
+        wanted: (M,) int64, each once.
+    """
+    every = torch.cat(list(neighbours), 1)
+    nodes = inner = wanted
+    for _ in range(iterations):
+        inner, ends = nodes, every[nodes]
+        nodes = torch.cat([nodes, ends[ends >= 0]]).unique()
+    place = torch.full((len(every),), -1, device=wanted.device).scatter(
+        0, nodes, torch.arange(len(nodes), device=wanted.device)
+    )
+    edges, signs = [], []
+    for sign, lists in enumerate(neighbours if iterations else ()):
+        row, column = (lists[inner] >= 0).nonzero(as_tuple=True)
+        edges.append(torch.stack([place[inner[row]], place[lists[inner[row], column]]]))
+        signs.append(torch.full_like(row, sign))
+    if not edges:
+        return Neighbourhood(nodes, wanted.new_empty(2, 0), wanted.new_empty(0))
+    return Neighbourhood(nodes, torch.cat(edges, 1), torch.cat(signs))
 
 
 def softmax_by(scores: Tensor, group: Tensor, groups: int) -> Tensor:

@@ -2,14 +2,25 @@
 
 B texts of T tokens (S in the memory that a decoder reads), width d, h heads. A decoder that writes word by word keeps
 the keys and values of what it has written, so that a step costs one position and not all.
+
+What is dropped in training is decided by a function of (B, T, d) values that the caller gives (`Drop`), so that all
+noise comes from the generator of the step. Attention weights are not dropped: torch's fused attention draws its own.
 """
 
 import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+Drop = Callable[[Tensor], Tensor]
+
+
+def keep_all(values: Tensor) -> Tensor:
+    """Drop nothing."""
+    return values
 
 
 class KeysValues(NamedTuple):
@@ -30,9 +41,9 @@ class KeysValues(NamedTuple):
 class Attention(nn.Module):
     """Scaled dot-product attention with several heads."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads, self.rate = heads, dropout
+        self.heads = heads
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
 
     def keys_values(self, memory: Tensor) -> KeysValues:
@@ -46,9 +57,8 @@ class Attention(nn.Module):
             visible: bool, broadcast to (B, h, T, S): what may be attended to; None: everything.
             causal: each position attends to itself and those before it alone.
         """
-        rate = self.rate if self.training else 0.0
         attended = F.scaled_dot_product_attention(
-            self._apart(self.query(texts)), memory.keys, memory.values, visible, dropout_p=rate, is_causal=causal
+            self._apart(self.query(texts)), memory.keys, memory.values, visible, is_causal=causal
         )
         return self.out(attended.transpose(1, 2).flatten(2))
 
@@ -59,32 +69,31 @@ class Attention(nn.Module):
 class EncoderLayer(nn.Module):
     """Self-attention, then a feed-forward network."""
 
-    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int, feed_forward: int) -> None:
         super().__init__()
-        self.attention = Attention(width, heads, dropout)
+        self.attention = Attention(width, heads)
         self.expand, self.contract = nn.Linear(width, feed_forward), nn.Linear(feed_forward, width)
         self.before_attention, self.before_expansion = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
 
-    def forward(self, texts: Tensor, visible: Tensor) -> Tensor:
+    def forward(self, texts: Tensor, visible: Tensor, drop: Drop) -> Tensor:
         inner = self.before_attention(texts)
-        texts = texts + self.dropout(self.attention(inner, self.attention.keys_values(inner), visible))
-        return texts + self._fed_forward(texts)
+        texts = texts + drop(self.attention(inner, self.attention.keys_values(inner), visible))
+        return texts + drop(self._fed_forward(texts))
 
     def _fed_forward(self, texts: Tensor) -> Tensor:
-        return self.dropout(self.contract(self.dropout(F.gelu(self.expand(self.before_expansion(texts))))))
+        return self.contract(F.gelu(self.expand(self.before_expansion(texts))))
 
 
 class DecoderLayer(EncoderLayer):
     """Self-attention to earlier positions, attention to the memory, then a feed-forward network."""
 
-    def __init__(self, width: int, heads: int, feed_forward: int, dropout: float) -> None:
-        super().__init__(width, heads, feed_forward, dropout)
-        self.cross = Attention(width, heads, dropout)
+    def __init__(self, width: int, heads: int, feed_forward: int) -> None:
+        super().__init__(width, heads, feed_forward)
+        self.cross = Attention(width, heads)
         self.before_cross = nn.LayerNorm(width)
 
     def decode(
-        self, texts: Tensor, memory: KeysValues, visible: Tensor, past: KeysValues | None
+        self, texts: Tensor, memory: KeysValues, visible: Tensor, past: KeysValues | None, drop: Drop
     ) -> tuple[Tensor, KeysValues]:
         """Continue (B, T, d) texts; with ``past`` they are one position long, and ``past`` holds those before.
 
@@ -97,24 +106,25 @@ class DecoderLayer(EncoderLayer):
         inner = self.before_attention(texts)
         own = self.attention.keys_values(inner)
         every = own if past is None else past.then(own)
-        texts = texts + self.dropout(self.attention(inner, every, causal=past is None))
-        texts = texts + self.dropout(self.cross(self.before_cross(texts), memory, visible))
-        return texts + self._fed_forward(texts), every
+        texts = texts + drop(self.attention(inner, every, causal=past is None))
+        texts = texts + drop(self.cross(self.before_cross(texts), memory, visible))
+        return texts + drop(self._fed_forward(texts)), every
 
 
 class Encoder(nn.Module):
     """Some layers, and a last normalisation."""
 
-    def __init__(self, layers: int, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+    def __init__(self, layers: int, width: int, heads: int, feed_forward: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(EncoderLayer(width, heads, feed_forward, dropout) for _ in range(layers))
+        stack = [EncoderLayer(width, heads, feed_forward) for _ in range(layers)]
+        self.layers: Iterable[EncoderLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # torch types all modules alike
         self.last = nn.LayerNorm(width)
 
-    def forward(self, texts: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, texts: Tensor, lengths: Tensor, drop: Drop = keep_all) -> Tensor:
         """Encode (B, T, d) embedded texts of (B,) lengths; what is beyond them is never read: (B, T, d)."""
         visible = within(lengths, texts.shape[1])[:, None, None]
         for layer in self.layers:
-            texts = layer(texts, visible)
+            texts = layer(texts, visible, drop)
         return self.last(texts)
 
 
@@ -134,9 +144,10 @@ class Cache(NamedTuple):
 class Decoder(nn.Module):
     """Some layers that read a memory, and a last normalisation."""
 
-    def __init__(self, layers: int, width: int, heads: int, feed_forward: int, dropout: float) -> None:
+    def __init__(self, layers: int, width: int, heads: int, feed_forward: int) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(DecoderLayer(width, heads, feed_forward, dropout) for _ in range(layers))
+        stack = [DecoderLayer(width, heads, feed_forward) for _ in range(layers)]
+        self.layers: Iterable[DecoderLayer] = nn.ModuleList(stack)  # type: ignore[assignment]  # torch types all modules alike
         self.last = nn.LayerNorm(width)
 
     def start(self, memory: Tensor, lengths: Tensor) -> Cache:
@@ -144,7 +155,7 @@ class Decoder(nn.Module):
         visible = within(lengths, memory.shape[1])[:, None, None]
         return Cache([layer.cross.keys_values(memory) for layer in self.layers], visible, None)
 
-    def forward(self, texts: Tensor, cache: Cache) -> tuple[Tensor, Cache]:
+    def forward(self, texts: Tensor, cache: Cache, drop: Drop = keep_all) -> tuple[Tensor, Cache]:
         """Return the states of (B, T, d) embedded texts, (B, T, d), and the cache with them.
 
         The first call of a cache may have any number of positions, each later one a single position.
@@ -152,28 +163,23 @@ class Decoder(nn.Module):
         past: list[KeysValues] = []
         for number, layer in enumerate(self.layers):
             before = None if cache.past is None else cache.past[number]
-            texts, every = layer.decode(texts, cache.memory[number], cache.visible, before)
+            texts, every = layer.decode(texts, cache.memory[number], cache.visible, before, drop)
             past.append(every)
         return self.last(texts), cache._replace(past=past)
 
 
-class Positions(nn.Module):
-    """Adds sines and cosines of the position to embedded words (section 3.5), which are scaled by the root of d."""
+def positioned(texts: Tensor, first: int = 0) -> Tensor:
+    """Scale (B, T, d) embedded words by the root of d, and add sines and cosines of their positions (section 3.5).
 
-    def __init__(self, width: int, dropout: float) -> None:
-        super().__init__()
-        self.width, self.dropout = width, nn.Dropout(dropout)
-
-    def forward(self, texts: Tensor, first: int = 0) -> Tensor:
-        """Place (B, T, d) embedded words at the positions from ``first`` on."""
-        return self.dropout(math.sqrt(self.width) * texts + self._waves(texts, first))
-
-    def _waves(self, texts: Tensor, first: int) -> Tensor:
-        place = torch.arange(first, first + texts.shape[1], device=texts.device, dtype=torch.float32)
-        pairs = torch.arange(0, self.width, 2, device=texts.device, dtype=torch.float32)
-        angles = place[:, None] * torch.exp(-math.log(10_000) / self.width * pairs)
-        waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, : self.width]
-        return waves.to(texts.dtype)
+    Args:
+        first: the position of the first word.
+    """
+    width = texts.shape[-1]
+    place = torch.arange(first, first + texts.shape[1], device=texts.device, dtype=torch.float32)
+    pairs = torch.arange(0, width, 2, device=texts.device, dtype=torch.float32)
+    angles = place[:, None] * torch.exp(-math.log(10_000) / width * pairs)
+    waves = torch.stack([angles.sin(), angles.cos()], -1).flatten(1)[:, :width]
+    return math.sqrt(width) * texts + waves.to(texts.dtype)
 
 
 def within(lengths: Tensor, longest: int) -> Tensor:

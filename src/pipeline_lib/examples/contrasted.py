@@ -1,0 +1,230 @@
+"""Stages between keywords and the systems that read them: negatives, the graph of keywords, and both for a network."""
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipeline_lib.config.contrasts import Contrasts
+from pipeline_lib.config.keywords import Keywords
+from pipeline_lib.corpora.pairs import DIFFERENT, TURNS_TO_DIFFERENT
+from pipeline_lib.errors import REMAKE, PipelineError
+from pipeline_lib.examples.batch import Graph
+from pipeline_lib.examples.keyword_graph import (
+    NEGATIVE,
+    POSITIVE,
+    KeywordGraph,
+    impostor_candidates,
+    keyword_graph,
+    neighbours,
+    node_of,
+)
+from pipeline_lib.examples.negatives import Examples, Labelled, choose_negatives
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.schemas.contrasts import CONTRASTS, GRAPH_LISTS, encoded_contrasts, graph_schema
+from pipeline_lib.schemas.dialogues import DIALOGUES
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.keywords import KEYWORDS
+from pipeline_lib.text.keywords import Extractor, InverseDocumentFrequency
+from pipeline_lib.text.tokenisers import Tokeniser
+from pipeline_lib.text.units import Units
+from pipeline_lib.vectors.means import MeanVectors
+from pipeline_lib.vectors.space import VectorSpace
+
+log = logging.getLogger(__name__)
+
+
+def negatives_of(
+    examples: Path,
+    keywords: Path,
+    train: Path,
+    dialogues: Path,
+    turns: int,
+    tokeniser: Tokeniser,
+    ranking: Keywords,
+    settings: Contrasts,
+) -> pa.Table:
+    """Choose the negatives of one split.
+
+    Args:
+        examples: a file of `EXAMPLES`.
+        keywords: their keywords (`KEYWORDS`).
+        train: examples of the training split, from which the rarity of words is counted.
+        dialogues: a file of `DIALOGUES`, which has the texts that are labelled as different (`corpora.pairs`).
+        turns: of a context.
+        ranking: how keywords of such texts are found.
+    Returns:
+        `CONTRASTS`, in the order of ``examples``.
+    Raises:
+        PipelineError: a file is damaged, or all examples are of one cluster.
+    """
+    table, found = read_parquet(examples, EXAMPLES), read_parquet(keywords, KEYWORDS)
+    clusters = table["dialogue_id"].to_pylist()
+    if len(set(clusters)) < 2:
+        raise PipelineError(
+            f"all {len(table)} examples are of one cluster",
+            where=examples,
+            expected="examples of two clusters at least: a negative is a text of another cluster",
+            remedy="check the column that names the cluster or dialogue (`columns:` of the source)",
+        )
+    extractor = Extractor(InverseDocumentFrequency.count(train), ranking, tokeniser.LANGUAGE)
+    given = Examples(
+        table["example_id"].to_numpy(),
+        clusters,
+        table["context"].to_pylist(),
+        table["response"].to_pylist(),
+        *(_best(found[side]) for side in ("context_keywords", "response_keywords")),
+    )
+    labelled = _labelled(table, dialogues, turns, tokeniser, extractor)
+    chosen = choose_negatives(given, labelled, tokeniser.LANGUAGE, settings)
+    counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(chosen["source"]).to_pylist()}
+    log.info("negatives: %s", json.dumps(counts))
+    return chosen
+
+
+def _best(lists: pa.ChunkedArray) -> list[str]:
+    return pc.list_element(lists, 0).to_pylist()
+
+
+def _labelled(examples: pa.Table, dialogues: Path, turns: int, tokeniser: Tokeniser, extractor: Extractor) -> Labelled:
+    """Return the labelled text of each example that has one, with its keyword, by example id."""
+    said = read_parquet(dialogues, DIALOGUES, ["dialogue_id", "turn", "speaker", "text"])
+    different = said.filter(pc.equal(said["speaker"], DIFFERENT)).drop_columns(["speaker"])
+    if not len(different):
+        return {}
+    asked = pa.table(
+        {
+            "example_id": examples["example_id"],
+            "dialogue_id": examples["dialogue_id"],
+            "turn": pc.add(examples["turn"], pa.scalar(turns + TURNS_TO_DIFFERENT, pa.int32())),
+        }
+    )
+    found = asked.join(different, ["dialogue_id", "turn"], join_type="inner").sort_by("example_id")
+    texts = tokeniser.tokenise_array(found["text"])
+    ranked = extractor(
+        pa.RecordBatch.from_arrays(
+            [found["example_id"].combine_chunks(), texts, texts], names=["example_id", "context", "response"]
+        )
+    )
+    keywords = _best(pa.chunked_array([ranked["context_keywords"]]))
+    return dict(zip(found["example_id"].to_pylist(), zip(texts.to_pylist(), keywords, strict=True), strict=True))
+
+
+def graph_of(
+    train: Path, contrasts: Sequence[Path], examples: Sequence[Path], vectors: VectorSpace, most: int
+) -> pa.Table:
+    """Build the graph of the keywords of a corpus: its edges are of training examples, its nodes of all splits.
+
+    A keyword is known by the mean word vector of the training texts that have it; one that training lacks, by that of
+    the other texts that have it, and has no neighbours.
+
+    Args:
+        train: `CONTRASTS` of the training split.
+        contrasts, examples: `CONTRASTS` and `EXAMPLES` of all splits, training first.
+        most: neighbours of each sign at the most.
+    Returns:
+        `graph_schema`.
+    """
+    sides = ("keyword_in", "keyword_out", "keyword_negative")
+    graph = keyword_graph(*(read_parquet(train, CONTRASTS)[side].to_pylist() for side in sides))
+    words = [table[side].combine_chunks() for table in map(_contrasts, contrasts) for side in sides]
+    strange = pc.unique(pa.concat_arrays(words).filter(pc.invert(pc.is_in(pa.concat_arrays(words), graph.words))))
+    every = KeywordGraph(pa.concat_arrays([graph.words, strange]), graph.edges, graph.signs)
+    columns = {
+        "keyword": every.words,
+        "vector": _flat(_vectors(every, contrasts, examples, vectors, len(graph.words)), pa.float32()),
+        "positive": _flat(neighbours(every, POSITIVE, most), pa.int64()),
+        "negative": _flat(neighbours(every, NEGATIVE, most), pa.int64()),
+        "impostors": _flat(impostor_candidates(every, most), pa.int64()),
+    }
+    return pa.table(columns, schema=graph_schema(most, vectors.matrix.shape[1]))
+
+
+def _contrasts(path: Path) -> pa.Table:
+    return read_parquet(path, CONTRASTS)
+
+
+def _vectors(
+    graph: KeywordGraph, contrasts: Sequence[Path], examples: Sequence[Path], vectors: VectorSpace, trained: int
+) -> NDArray[np.float32]:
+    """Average the texts of each keyword: (N, D); of the first ``trained`` keywords, texts of the first split alone."""
+    total = np.zeros((len(graph.words), vectors.matrix.shape[1]))
+    count = np.zeros(len(graph.words))
+    for split, (of_split, given) in enumerate(zip(contrasts, examples, strict=True)):
+        table, texts = _contrasts(of_split), read_parquet(given, EXAMPLES, ["context", "response"])
+        sides = {
+            "keyword_in": texts["context"],
+            "keyword_out": texts["response"],
+            "keyword_negative": table["negative"],
+        }
+        for keyword, said in sides.items():
+            node = node_of(graph, table[keyword].to_pylist())
+            rows = np.flatnonzero((node >= trained) | (split == 0))
+            tokens = [pc.split_pattern(chunk, " ") for chunk in said.take(rows).chunks]
+            np.add.at(total, node[rows], MeanVectors(tokens, vectors)[:])
+            np.add.at(count, node[rows], 1)
+    return (total / count[:, None]).astype(np.float32)
+
+
+def _flat(values: NDArray[np.generic], kind: pa.DataType) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), kind), values.shape[1])
+
+
+def encoded_for(contrasts: Sequence[Path], keywords: Sequence[Path], graph: Path, units: Units) -> pa.Table:
+    """Turn negatives and keywords of all splits into what a network reads.
+
+    Args:
+        contrasts, keywords: `CONTRASTS` and `KEYWORDS` of each split.
+    Returns:
+        `encoded_contrasts`; a keyword is told by its first unit.
+    """
+    table = pa.concat_tables([_contrasts(path) for path in contrasts])
+    ranked = pa.concat_tables([read_parquet(path, KEYWORDS, ["context_keywords"]) for path in keywords])
+    negatives = units.encode(table["negative"])
+    lists = ranked["context_keywords"].combine_chunks()
+    firsts = units.encode(lists.flatten())
+    first = np.where(
+        firsts.lengths > 0, firsts.ids[np.minimum(firsts.offsets[:-1], len(firsts.ids) - 1)], units.ids.pad
+    )
+    counts = pc.list_value_length(lists).to_numpy()
+    padded = np.full((len(table), int(counts.max())), units.ids.pad)
+    padded[np.arange(padded.shape[1]) < counts[:, None]] = first
+    known = read_parquet(graph, columns=["keyword"])["keyword"].combine_chunks()
+    nodes = [pc.index_in(table[side], known).to_numpy() for side in ("keyword_in", "keyword_out", "keyword_negative")]
+    columns = {
+        "example_id": table["example_id"],
+        "negative": _flat(negatives.padded(np.arange(len(table)), units.ids.pad), pa.int64()),
+        "keywords": _flat(padded, pa.int64()),
+        "nodes": _flat(np.stack(nodes, 1).astype(np.int64), pa.int64()),
+    }
+    return pa.table(columns, schema=encoded_contrasts(columns["negative"].type.list_size, padded.shape[1]))
+
+
+def read_graph(path: Path) -> Graph:
+    """Read a graph of keywords for a network.
+
+    Raises:
+        PipelineError: the file is damaged, or none.
+    """
+    import torch
+
+    table = read_parquet(path)
+    expected = [*GRAPH_LISTS, "vector"]
+    if missing := [name for name in expected if name not in table.column_names]:
+        raise PipelineError(
+            f"no column {missing[0]!r}",
+            where=path,
+            expected=f"a graph of keywords, with {', '.join(expected)}",
+            remedy=REMAKE,
+        )
+    lists = {name: table[name].combine_chunks() for name in expected}
+    arrays = {
+        name: values.flatten().to_numpy().reshape(len(table), values.type.list_size) for name, values in lists.items()
+    }
+    vectors = torch.from_numpy(arrays.pop("vector").copy())
+    return Graph(vectors=vectors, **{name: torch.from_numpy(values.copy()) for name, values in arrays.items()})
