@@ -26,7 +26,7 @@ from pipeline_lib.models.layers.turns import TurnEncoder
 from pipeline_lib.models.system import Likelihood, Objective, Phase, given
 from pipeline_lib.text.units import Units
 
-Fault = Literal["frozen_mixture", "batchnorm_critic", "batch_mean_penalty"]
+Fault = Literal["frozen_mixture", "batchnorm_critic", "batch_mean_penalty", "embedding_twice"]
 
 
 class PersonalAutoencoder(DialogueSystem):
@@ -170,7 +170,8 @@ class PersonaWAE(PersonalAutoencoder):
             default=[],
             description="faults of DialogWAE's released code. frozen_mixture: no optimiser has the prior's networks; "
             "batchnorm_critic: batch norm in the critic, which cannot see a shift common to a batch; "
-            "batch_mean_penalty: the critic's slope is to be the batch size instead of 1",
+            "batch_mean_penalty: the critic's slope is to be the batch size instead of 1; embedding_twice: the "
+            "autoencoder's optimiser lists the words twice, so they are moved twice and count twice in clipping",
         )
 
     def __init__(self, units: Units, network: Dialogue, options: Options) -> None:
@@ -183,6 +184,7 @@ class PersonaWAE(PersonalAutoencoder):
         self.of_batch_mean = "batch_mean_penalty" in options.released
         if "frozen_mixture" in options.released:
             self.prior.requires_grad_(False)
+        self.words_twice = "embedding_twice" in options.released
         self._last: tuple[Batch, Tensor, Tensor] | None = None
 
     def phases(self) -> Sequence[Phase]:
@@ -204,7 +206,7 @@ class PersonaWAE(PersonalAutoencoder):
         ]
         shared = [*recognition, *(owned if self.personal_prior else [])]
         return [
-            Phase("autoencoder", autoencoder, self.objective),
+            Phase("autoencoder", autoencoder, self.objective, twice=[self.words.weight] if self.words_twice else ()),
             Phase("generator", generator, self.imitation, shared=shared, fresh=False),
             Phase("critic", list(self.critic.parameters()), self.criticism, fresh=False),
         ]

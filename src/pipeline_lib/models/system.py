@@ -62,6 +62,8 @@ class Phase:
             noise of its own), as where an autoencoder, its prior and a critic are trained on one batch.
         repeated: makes more updates than the settings say while they lower its loss; None: never. Such updates beyond
             the settings' do not count as epochs when the end of training is planned.
+        twice: parameters of this phase that its optimiser lists twice, as some published code does by mistake: they
+            are moved twice, and their gradient counts and is scaled twice in clipping.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Phase:
     shared: Sequence[nn.Parameter] = ()
     fresh: bool = True
     repeated: Repeated | None = None
+    twice: Sequence[nn.Parameter] = ()
 
 
 class Likelihood(NamedTuple):

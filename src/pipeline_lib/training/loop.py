@@ -165,9 +165,7 @@ class Trainer:
         epoch = self.progress.drawn / self.order.steps_per_epoch
         values: dict[str, float] = {}
         targets = 0
-        batch: Batch | None = (
-            None  # the same object where several phases have one batch: a system may keep what it found
-        )
+        batch: Batch | None = None  # one object where phases share a batch: a system may keep what it found
         for phase in self.phases:
             if not phase.takes_part(number):
                 continue

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import Share, holding
 from pipeline_lib.config.decoding import GreedySettings, SamplingSettings
 from pipeline_lib.config.networks import Dialogue
@@ -431,6 +432,26 @@ def test_the_frozen_mixture_of_the_released_code_is_in_no_optimiser():
     assert not trained & {id(p) for n, p in model.named_parameters() if n in frozen}
     # means, log-variances and logits of both mixtures, their trunks, and the weights of the fusion
     assert len(frozen) == 18
+
+
+def test_words_that_are_listed_twice_are_moved_twice_and_count_twice_in_clipping():
+    """SGD at rate 0.5, whose gradient is clipped at 1e-3: the words' is scaled twice, by a coefficient of a norm
+    in which they count twice."""
+    model = made("persona_wae", released=["embedding_twice"])
+    settings = SETTINGS.model_copy(update={"optimiser": Optimiser(kind="sgd", learning_rate=0.5, clip=1e-3)})
+    autoencoder = trained_phases(model, settings)[0]
+    loss = autoencoder.objective(batch(), 1.0, generator()).loss
+    owned = list(dict.fromkeys(autoencoder.parameters))
+    gradients = torch.autograd.grad(loss, owned, retain_graph=True)
+    squares = sum((own**2).sum() for own in gradients) + (gradients[0] ** 2).sum()
+    scale = 1e-3 / (squares.sqrt() + 1e-6)
+    before = [parameter.detach().clone() for parameter in owned]
+    norm = autoencoder.update(loss, 0.0, Ranks())
+    torch.testing.assert_close(norm, squares.sqrt())
+    assert owned[0] is model.words.weight
+    for number, (old, parameter, own) in enumerate(zip(before, owned, gradients, strict=True)):
+        moved = 2 * scale**2 * own if number == 0 else scale * own
+        torch.testing.assert_close(parameter.detach(), old - 0.5 * moved, rtol=1e-9, atol=1e-12)
 
 
 def test_the_generators_phase_moves_neither_words_nor_encoders():
