@@ -17,13 +17,14 @@ rule choose_negatives:
     resources:
         mem_mb=attempts_of(4_000),
     params:
+        turns=lambda wildcards: CONFIG.sources[wildcards.corpus].window.context,
         tokeniser=tokeniser_of,
         ranking=settings("keywords"),
         settings=settings("contrasts"),
         code=with_tokeniser("choose_negatives"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/choose_negatives.py --examples {input.examples:q} --keywords {input.keywords:q} "
-        "--train {input.train:q} --dialogues {input.dialogues:q} --tokeniser {params.tokeniser:q} --ranking {params.ranking:q} "
+        "--train {input.train:q} --dialogues {input.dialogues:q} --turns {params.turns} --tokeniser {params.tokeniser:q} --ranking {params.ranking:q} "
         "--settings {params.settings:q} --out {output:q} &> {log:q}"
 
 

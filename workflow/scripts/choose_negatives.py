@@ -17,13 +17,14 @@ def main(
     keywords: Path,
     train: Path,
     dialogues: Path,
+    turns: int,
     tokeniser: str,
     ranking: Keywords,
     settings: Contrasts,
     out: Path,
 ) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    table = negatives_of(examples, keywords, train, dialogues, find(tokeniser), ranking, settings)
+    table = negatives_of(examples, keywords, train, dialogues, turns, find(tokeniser), ranking, settings)
     write_parquet(out, table, CONTRASTS)
 
 

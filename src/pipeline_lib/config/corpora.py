@@ -42,6 +42,10 @@ Reader = Literal[
     "novels",
     "msrp",
     "trec",
+    "pairs",
+    "qqp",
+    "stories",
+    "post_reply",
 ]
 
 # readers that make their corpus; what they make stands in a section of the reader's name
@@ -113,6 +117,9 @@ class Division(Settings):
     seed: Seed
 
 
+Column = Literal["dialogue", "turn", "text", "speaker", "split", "context", "response", "cluster", "negative"]
+
+
 class Source(Settings):
     """A corpus: a reader, its files or its generator, and what differs for it from the rest of the configuration."""
 
@@ -123,7 +130,9 @@ class Source(Settings):
         "numbered: `N query<TAB>response`, N restarts with each film; table: CSV, TSV, JSONL or Parquet with columns "
         "dialogue id, turn, text[, speaker][, split]; ptb: the Penn Treebank as Mikolov et al. prepared it; sentences: "
         "text, a sentence a line; novels: prose in paragraphs, also hard-wrapped, which is cut into sentences; msrp: "
-        "paraphrase pairs, trec: classes of questions, both for probes alone, as they have no validation split"
+        "paraphrase pairs, trec: classes of questions, both for probes alone, as they have no validation split; pairs: "
+        "CSV, TSV, JSONL or Parquet with columns context, response[, cluster][, negative][, split]; qqp: Quora "
+        "question pairs; stories: five sentences a row; post_reply: `post<TAB>reply`, one a line"
     )
     label: str = Field(description="name in tables; published values are matched by it")
     licence: str = Field(description="licence of the text")
@@ -131,10 +140,11 @@ class Source(Settings):
     bundles: list[list[CorpusFile]] = Field(
         default=[], description="alternative sets of files; the first one that can be completed is taken"
     )
-    columns: dict[Literal["dialogue", "turn", "text", "speaker", "split"], str | list[str] | None] = Field(
+    columns: dict[Column, str | list[str] | None] = Field(
         default={"dialogue": "dialogue", "turn": "turn", "text": "text"},
         description="column names of a table; `dialogue: [Season, Episode]`: ids of several columns; `turn: null`: "
-        "turns are in the order of the rows",
+        "turns are in the order of the rows. Of pairs: context, response, cluster, whose pairs are in one split, and "
+        "negative, a text that means something else",
     )
     separator: Literal[",", ";", "\t", "|"] | None = Field(
         default=None, description="character between the cells of a table; null: a tab in .tsv, a comma in .csv"

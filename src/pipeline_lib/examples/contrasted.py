@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.keywords import Keywords
-from pipeline_lib.corpora.pairs import NEGATIVE as TURNS_TO_NEGATIVE
+from pipeline_lib.corpora.pairs import DIFFERENT, TURNS_TO_DIFFERENT
 from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.examples.batch import Graph
 from pipeline_lib.examples.keyword_graph import (
@@ -44,6 +44,7 @@ def negatives_of(
     keywords: Path,
     train: Path,
     dialogues: Path,
+    turns: int,
     tokeniser: Tokeniser,
     ranking: Keywords,
     settings: Contrasts,
@@ -55,6 +56,7 @@ def negatives_of(
         keywords: their keywords (`KEYWORDS`).
         train: examples of the training split, from which the rarity of words is counted.
         dialogues: a file of `DIALOGUES`, which has the texts that are labelled as different (`corpora.pairs`).
+        turns: of a context.
         ranking: how keywords of such texts are found.
     Returns:
         `CONTRASTS`, in the order of ``examples``.
@@ -78,7 +80,7 @@ def negatives_of(
         table["response"].to_pylist(),
         *(_best(found[side]) for side in ("context_keywords", "response_keywords")),
     )
-    labelled = _labelled(table, dialogues, tokeniser, extractor)
+    labelled = _labelled(table, dialogues, turns, tokeniser, extractor)
     chosen = choose_negatives(given, labelled, tokeniser.LANGUAGE, settings)
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(chosen["source"]).to_pylist()}
     log.info("negatives: %s", json.dumps(counts))
@@ -89,19 +91,20 @@ def _best(lists: pa.ChunkedArray) -> list[str]:
     return pc.list_element(lists, 0).to_pylist()
 
 
-def _labelled(examples: pa.Table, dialogues: Path, tokeniser: Tokeniser, extractor: Extractor) -> Labelled:
+def _labelled(examples: pa.Table, dialogues: Path, turns: int, tokeniser: Tokeniser, extractor: Extractor) -> Labelled:
     """Return the labelled text of each example that has one, with its keyword, by example id."""
-    turns = read_parquet(dialogues, DIALOGUES, ["dialogue_id", "turn", "text"])
+    said = read_parquet(dialogues, DIALOGUES, ["dialogue_id", "turn", "speaker", "text"])
+    different = said.filter(pc.equal(said["speaker"], DIFFERENT)).drop_columns(["speaker"])
+    if not len(different):
+        return {}
     asked = pa.table(
         {
             "example_id": examples["example_id"],
             "dialogue_id": examples["dialogue_id"],
-            "turn": pc.add(examples["turn"], pa.scalar(TURNS_TO_NEGATIVE, pa.int32())),
+            "turn": pc.add(examples["turn"], pa.scalar(turns + TURNS_TO_DIFFERENT, pa.int32())),
         }
     )
-    found = asked.join(turns, ["dialogue_id", "turn"], join_type="inner").sort_by("example_id")
-    if not len(found):
-        return {}
+    found = asked.join(different, ["dialogue_id", "turn"], join_type="inner").sort_by("example_id")
     texts = tokeniser.tokenise_array(found["text"])
     ranked = extractor(
         pa.RecordBatch.from_arrays(

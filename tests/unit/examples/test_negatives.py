@@ -93,5 +93,6 @@ def test_random_negatives_are_drawn_from_all_other_clusters(examples):
     own = dict(zip(examples.contexts, examples.cluster, strict=True)) | dict(
         zip(examples.responses, examples.cluster, strict=True)
     )
-    other = [own[negative] != cluster for negative, cluster in zip(table["negative"].to_pylist(), examples.cluster)]
+    pairs = zip(table["negative"].to_pylist(), examples.cluster, strict=True)
+    other = [own[negative] != cluster for negative, cluster in pairs]
     assert sum(other) >= len(other) - 3  # a text may be of two clusters

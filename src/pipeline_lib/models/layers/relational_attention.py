@@ -9,6 +9,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class _FeedForward(nn.Module):
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.expand, self.contract = nn.Linear(inputs, width), nn.Linear(width, width)
+
+    def forward(self, values: Tensor) -> Tensor:
+        found: Tensor = self.contract(self.expand(values).relu())
+        return found
 
 
 class RelationalAttention(nn.Module):
@@ -23,8 +34,7 @@ class RelationalAttention(nn.Module):
         super().__init__()
         self.width = width
         self.sign = nn.Embedding(signs, width)
-        self.first = _feed_forward(2 * width, width)
-        self.update = _feed_forward(width, width)
+        self.first, self.update = _FeedForward(2 * width, width), _FeedForward(width, width)
         self.edge_query, self.edge_key = (nn.Linear(width, width, bias=False) for _ in range(2))
         self.query, self.key, self.relation, self.value = (nn.Linear(width, width, bias=False) for _ in range(4))
 
@@ -39,24 +49,35 @@ class RelationalAttention(nn.Module):
         if not edges.shape[1]:
             return nodes
         here, there = edges
-        relations = self.first(torch.cat([nodes[here], nodes[there]], -1)) + self.sign(signs)
+        relations = self._first(nodes, here, there) + self.sign(signs)
         for _ in range(iterations):
             relations = self._updated(relations, nodes, (here, there))
             nodes = self._attended(nodes, relations, here, there)
         return nodes
 
+    # A product of an edge with a matrix costs E rows, one of a node N, and there are ten edges to a node: what can be
+    # multiplied before it is copied to the edges is, and q . (W r) is taken as (q W) . r.
+
+    def _first(self, nodes: Tensor, here: Tensor, there: Tensor) -> Tensor:
+        """Return FFN[h_i; h_j] of every edge."""
+        left, right = self.first.expand.weight.chunk(2, 1)
+        ends = F.linear(nodes, left, self.first.expand.bias)[here] + F.linear(nodes, right)[there]
+        joined: Tensor = self.first.contract(ends.relu())
+        return joined
+
     def _updated(self, relations: Tensor, nodes: Tensor, ends: Sequence[Tensor]) -> Tensor:
         """Equations 4 to 6: an edge weighs its two ends and takes them up."""
-        query, keys = self.edge_query(relations), self.edge_key(nodes)
-        scores = torch.stack([(query * keys[end]).sum(-1) for end in ends], -1) / math.sqrt(self.width)
+        keys = self.edge_key(nodes) @ self.edge_query.weight
+        scores = torch.stack([(relations * keys[end]).sum(-1) for end in ends], -1) / math.sqrt(self.width)
         weights = scores.softmax(-1)
         taken = sum(weights[:, i : i + 1] * nodes[end] for i, end in enumerate(ends))
         return self.update(relations + taken)
 
     def _attended(self, nodes: Tensor, relations: Tensor, here: Tensor, there: Tensor) -> Tensor:
         """Equations 7 to 9: a node attends to its neighbours and to the edges that lead to them."""
-        keys = self.key(nodes)[there] + self.relation(relations)
-        scores = (self.query(nodes)[here] * keys).sum(-1) / math.sqrt(self.width)
+        queries = self.query(nodes)
+        of_relation = (queries @ self.relation.weight)[here] * relations
+        scores = (queries[here] * self.key(nodes)[there] + of_relation).sum(-1) / math.sqrt(self.width)
         weights = softmax_by(scores, here, len(nodes))
         values = self.value(nodes)[there] + relations
         return nodes.index_add(0, here, weights.unsqueeze(-1) * values)
@@ -102,7 +123,3 @@ def softmax_by(scores: Tensor, group: Tensor, groups: int) -> Tensor:
     largest = scores.new_full((groups,), -torch.inf).scatter_reduce(0, group, scores.detach(), "amax")
     exponentials = (scores - largest[group]).exp()
     return exponentials / scores.new_zeros(groups).index_add(0, group, exponentials)[group]
-
-
-def _feed_forward(inputs: int, width: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width))
