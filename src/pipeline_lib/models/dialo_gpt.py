@@ -34,6 +34,9 @@ _POSITIONS = 512  # of random weights
 class DialoGPT(PretrainedSystem):
     """A decoder whose words are those that it projects onto, without a bias."""
 
+    class Options(Pretrained):
+        """Those of the weights."""
+
     def __init__(self, units: Units, network: Transformer, options: Pretrained) -> None:
         super().__init__(units, network, options)
         folder = read_folder(options, "gpt2")

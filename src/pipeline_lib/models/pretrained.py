@@ -65,9 +65,6 @@ class Folder(NamedTuple):
 class PretrainedSystem(System):
     """A system that is built from a folder's settings, or of random weights in the sizes of its network."""
 
-    class Options(Pretrained):
-        """Those of the weights."""
-
     Network: ClassVar[type[Sizes]] = Transformer
 
     def __init__(self, units: Units, network: Transformer, options: Pretrained) -> None:

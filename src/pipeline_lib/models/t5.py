@@ -40,6 +40,9 @@ class Memory:
 class T5(PretrainedSystem):
     """Encoder and decoder share the words, onto which the decoder projects without a bias."""
 
+    class Options(Pretrained):
+        """Those of the weights."""
+
     def __init__(self, units: Units, network: Transformer, options: Pretrained) -> None:
         super().__init__(units, network, options)
         folder = read_folder(options, "t5")
