@@ -17,6 +17,7 @@ from torch.testing import assert_close
 
 from pipeline_lib.config.networks import Transformer as Sizes
 from pipeline_lib.config.pretrained import Pretrained
+from pipeline_lib.config.training import Training
 from pipeline_lib.decoding.beam import Beam
 from pipeline_lib.decoding.steps import log_probability
 from pipeline_lib.errors import PipelineError
@@ -26,9 +27,10 @@ from pipeline_lib.models.bert_gen import BertGen
 from pipeline_lib.models.layers.bert import BertEncoder, BertSizes
 from pipeline_lib.models.system import create
 from pipeline_lib.text.pieces import SPECIAL_PIECES, Pieces
+from pipeline_lib.training.arithmetic import operations_per_token
 from pipeline_lib.training.phases import check_owners
 from unit.compute.test_sharing import rows_of
-from unit.model_fixtures import SmallUnits, generator, make_batch
+from unit.model_fixtures import SmallUnits, generator, make_batch, make_dataset
 from unit.refusals import refusal
 
 PATHS = {
@@ -344,6 +346,12 @@ def test_a_beam_exchanges_rows_with_all_that_belongs_to_them(name):
             alone = replace(alone, context=replace(alone.context, ids=alone.context.ids[:, :length]))
             tokens = model.generate(alone, beam, "none", generator()).tokens[0]
             assert together[row][: len(tokens)].tolist() == tokens[: together.shape[1]].tolist()
+
+
+@pytest.mark.parametrize("name", NEEDING)
+def test_operations_of_a_step_can_be_counted(name):
+    model = create(PATHS[name], {}, SmallUnits(None), SIZES)
+    assert operations_per_token(model, make_dataset(9), Training(batch_size=4), 1) > 0
 
 
 @pytest.mark.parametrize("name", NEEDING)
