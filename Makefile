@@ -24,7 +24,7 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --quiet host reason $(if $(strip $
 PAPERS = $(patsubst papers/%/paper.yaml,%,$(wildcard papers/*/paper.yaml))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: tables papers figures report test test-cluster check mutation audit bench cluster lock clean
+.PHONY: tables papers figures report test test-cluster check mutation audit bench cluster pretrained lock clean
 
 .DEFAULT_GOAL := table2
 
@@ -66,6 +66,9 @@ test-cluster: .venv/cluster
 # Snakemake's executors for SLURM, Kubernetes and others, and storage in S3 (docs/operations/clusters.md).
 cluster: .venv/cluster
 
+# the package transformers, for T5, T5-CLAPS and DialoGPT; their weights come from a local folder (docs/running.md)
+pretrained: .venv/pretrained
+
 check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -88,7 +91,7 @@ mutation: .venv/ready
 audit:
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	for lock in requirements requirements-cluster; do \
+	for lock in requirements requirements-cluster requirements-pretrained; do \
 		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock.lock || exit 1; done
 
 bench: .venv/ready
@@ -106,11 +109,16 @@ bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-cluster.lock
 	@touch $@
 
-# the second lock starts from the first, so that what both name is of one version where that can be
+.venv/pretrained: .venv/ready requirements-pretrained.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-pretrained.lock
+	@touch $@
+
+# the other locks start from the first, so that what they all name is of one version where that can be
 lock:
 	$(LOCK) requirements.in -o requirements.lock
-	cp requirements.lock requirements-cluster.lock
-	$(LOCK) requirements-cluster.in -o requirements-cluster.lock
+	for extra in cluster pretrained; do \
+		cp requirements.lock requirements-$$extra.lock; \
+		$(LOCK) requirements-$$extra.in -o requirements-$$extra.lock || exit 1; done
 
 clean:
 	rm -rf .venv .venv-glove .venv-mutation .snakemake

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.ngrams import Matches, count_matches
-from pipeline_lib.schemas.responses import NO_GROUPS
+from pipeline_lib.schemas.responses import NO_GROUPS, RANDOM_START
 from pipeline_lib.text.ragged import Ragged
 
 Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
@@ -86,6 +86,7 @@ class Items:
     answered: bool = True  # false: the system makes no text, only likelihoods
     active_units: int | None = None  # latent dimensions in use
     converged: bool | None = None  # whether the training of the system had come to rest
+    random_start: bool = False  # weights that the system is known for were drawn at random
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -103,7 +104,6 @@ class Items:
 
         Args:
             further: `schemas.references`, beside the reference that each row has.
-
         Raises:
             PipelineError: a likelihood is null, NaN or infinite in some rows, or a response null in some rows.
         """
@@ -127,7 +127,14 @@ class Items:
         references = table["reference"] if further is None else _with_further(table, further)
         plain = cls.of(table["context"], references, table["response"].fill_null(""))
         groups, labels = _groups(table["group"]), _groups(table["label"])
-        known = replace(plain, likelihood=likelihood, group=groups, label=labels, example=_examples(table))
+        known = replace(
+            plain,
+            likelihood=likelihood,
+            group=groups,
+            label=labels,
+            example=_examples(table),
+            random_start=RANDOM_START in table.column_names,
+        )
         return replace(known, answered=_answered(table))
 
     def __len__(self) -> int:

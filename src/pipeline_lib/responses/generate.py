@@ -49,7 +49,7 @@ def respond(
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
     Returns:
         (`RESPONSES`, one sample after the other, each in the order of ``texts``; metadata with `active_units` where
-        the model has a latent variable).
+        the model has a latent variable, and `random_start` where weights that it is known for were drawn).
     """
     rows = list(dataset.by_length(settings.batch_size))
     unknown = UnknownWords(texts["context"], units)
@@ -63,8 +63,8 @@ def respond(
                 _generate(model, units, dataset, unknown, rows, selection, settings, seed, measured.group)
             )
         ]
-    units_in_use = measured.active_units
-    return pa.concat_tables(tables), {} if units_in_use is None else {"active_units": str(units_in_use)}
+    metadata = {} if measured.active_units is None else {"active_units": str(measured.active_units)}
+    return pa.concat_tables(tables), metadata | ({"random_start": "true"} if model.random_start else {})
 
 
 def _generate(
