@@ -227,6 +227,35 @@ rule make_transfer_table:
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
 
+rule make_keyword_table:
+    """Make the table of contexts that each system of the first run answers with several keywords."""
+    input:
+        lambda wildcards: runs_of(
+            wildcards.table,
+            RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
+            seed=CONFIG.seeds[0],
+            analysis=CONFIG.tables[wildcards.table].from_,
+        ),
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("keywords")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        code=code_of("make_keyword_table"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_keyword_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --choices {input:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
 # --- what analyses of systems measured, and the endings that systems imputed ---
 
 

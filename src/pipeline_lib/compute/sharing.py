@@ -103,3 +103,16 @@ def gathered(values: Tensor) -> Tensor:
     # the same values to the last bit, in half precision too, with the gradient of `processes` times them
     parts[dist.get_rank()] = own.detach() + _held.processes * (own - own.detach())
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+
+
+def in_order(values: Tensor) -> Tensor:
+    """Gather (B, ...) of this process into (whole batch, ...), as `gathered`, in the order of the whole batch."""
+    if _held is None:
+        return values
+    rows = torch.cat([torch.arange(rank, _held.whole, _held.processes) for rank in range(_held.processes)])
+    return gathered(values)[rows.argsort().to(values.device)]
+
+
+def own_rows(whole: int, device: torch.device) -> Tensor:
+    """Return the rows that this process holds of a batch of ``whole`` examples: (B,) int64."""
+    return torch.arange(whole, device=device) if _held is None else _held.rows.to(device)

@@ -141,6 +141,15 @@ class TransferTable(TableSpec):
     )
 
 
+class KeywordTable(TableSpec):
+    """Contexts that systems answer when they are told one keyword or another."""
+
+    kind: Literal["keywords"] = Field(description="keywords: one context, answered with several keywords")
+    from_: Name = Field(alias="from", description="the analysis of kind `keyword_choice` that makes the responses")
+    contexts: Positive = Field(default=3, description="contexts that are printed; the CSV has all of the analysis")
+    seed: Seed = Field(default=1, description="seed of the draw")
+
+
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -212,6 +221,7 @@ AnyTable = Annotated[
     | TextTable
     | ResponseTable
     | TransferTable
+    | KeywordTable
     | RatingTable
     | SettingTable
     | MeasureTable

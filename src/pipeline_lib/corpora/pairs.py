@@ -45,7 +45,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         key: name for key, name in source.columns.items() if key in ("context", "response", *_OPTIONAL) and name
     }
     columns = {key: str(name) for key, name in named.items()}
-    told = None if "split" in columns else splits_of_files(files, source)
+    told: Sequence[str | None] | None = None if "split" in columns else splits_of_files(files, source)
     parts = [
         _pairs_of(path, columns, source, split) for path, split in zip(files, told or [None] * len(files), strict=True)
     ]
@@ -133,7 +133,7 @@ def arranged(pairs: pa.Table, source: Source) -> pa.RecordBatch:
     interleaved = (np.arange(rows)[:, None] + rows * np.arange(3)).ravel()
     kept = np.stack([np.ones(rows, bool), np.ones(rows, bool), has_negative], 1).ravel()
     turns = TURNS_APART * place[:, None] + np.array([0, 1, 1 + TURNS_TO_DIFFERENT])
-    speaker = np.where(np.arange(3 * rows)[kept] % 3 == 2, DIFFERENT, None)
+    speaker = [DIFFERENT if side == 2 else None for side in (np.arange(3 * rows)[kept] % 3).tolist()]
     ids = pa.array([f"{one:07d}" for one in range(len(names))]).take(pa.array(np.repeat(number, 3)[kept]))
     columns = {
         "dialogue_id": ids,

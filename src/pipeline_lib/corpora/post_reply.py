@@ -1,7 +1,7 @@
 """Posts with a reply each: ``post<TAB>reply``, one a line; further columns before the post are left out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -26,7 +26,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         source: ``bundles``, ``splits`` and ``split_seed`` are used.
         skipped: counts empty lines and such without a tab.
     """
-    told = splits_of_files(files, source)
+    told: Sequence[str | None] | None = splits_of_files(files, source)
     parts = []
     for path, split in zip(files, told or [None] * len(files), strict=True):
         for lines in subtitle_lines(path, skipped):

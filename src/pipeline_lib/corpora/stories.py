@@ -3,7 +3,7 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,7 +38,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     Raises:
         PipelineError: other columns, an empty sentence, or an answer that is neither 1 nor 2; names the line.
     """
-    told = splits_of_files(files, source)
+    told: Sequence[str | None] | None = splits_of_files(files, source)
     for path, split in zip(files, told or [None] * len(files), strict=True):
         text = decode_strictly(read_text(path), str(path), skipped)
         rows = csv.DictReader(io.StringIO(text, newline=""))

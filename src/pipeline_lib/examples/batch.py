@@ -79,6 +79,8 @@ class Batch(_Moved):
         user: (B,) int64, who responds; 0: an unknown user.
         profile: (B, N) int64, words that the one who responds is known by, filled up with padding.
         floors: (B, turns of the context) int64, 1 for a turn of the one who responds.
+        unknown: (B, S) int64, for each word of the context, which of the unknown words it is, 0-based in the order of
+            their first occurrence; -1: a known one, or padding. Only where responses are generated.
         keywords: (B, N) int64, first words of the context's keywords, best first, filled up with padding.
         negative: a text like the response that means something else.
         nodes: (B, 3) int64, the best keyword of context, response and negative in `graph`.
@@ -92,6 +94,7 @@ class Batch(_Moved):
     floors: Tensor | None = None
     profile: Tensor | None = None
     keywords: Tensor | None = None
+    unknown: Tensor | None = None
     negative: Tokens | None = None
     nodes: Tensor | None = None
     graph: Graph | None = None

@@ -26,6 +26,9 @@ PANELS = {
     "kl_training": ("train", "kl", "KL of training batches (nats)"),
     "active_units": ("validation", "active_units", "active units of z"),
     "weight": ("train", "weight", "annealing weight α"),
+    "instance_vanished": ("train", "instance_vanished", "contrast of instances: vanished"),
+    "keyword_vanished": ("train", "keyword_vanished", "contrast of keywords: vanished"),
+    "mahalanobis_vanished": ("train", "mahalanobis_vanished", "Mahalanobis contrast: vanished"),
 }
 _OF_LATENT = ("kl", "kl_training", "active_units", "weight")  # mean nothing for a system without z
 _LOGARITHMIC = ("ppl", "ppl_bound")
@@ -45,7 +48,17 @@ CURVES = pa.schema(
 )
 
 
-Quantity = Literal["ppl", "ppl_bound", "kl", "kl_training", "active_units", "weight"]
+Quantity = Literal[
+    "ppl",
+    "ppl_bound",
+    "kl",
+    "kl_training",
+    "active_units",
+    "weight",
+    "instance_vanished",
+    "keyword_vanished",
+    "mahalanobis_vanished",
+]
 
 
 class Options(Settings):
@@ -54,7 +67,8 @@ class Options(Settings):
     quantities: list[Quantity] = Field(
         default=["ppl", "ppl_bound", "kl", "active_units", "weight"],
         min_length=1,
-        description="what is drawn, a panel each: validation values, and of training batches kl_training and weight",
+        description="what is drawn, a panel each: validation values; of training batches kl_training, weight, and the "
+        "share of examples on which a contrast has hardly any gradient left",
     )
 
 

@@ -196,9 +196,16 @@ class KeywordsAndInstances(TransformerSystem):
         for name, contrast in contrasts.items():
             loss = loss + getattr(self.options, name) * mean(contrast)
         log = {name: term.detach() for name, term in (terms | contrasts).items()}
-        # of softplus(x) the gradient is sigmoid(x) = 1 - exp(-softplus(x))
-        log |= {f"{name}_vanished": (-torch.expm1(-log[name]) < _VANISHED).float() for name in contrasts}
+        log |= {f"{name}_vanished": self.has_vanished(log[name]) for name in contrasts}
         return Objective(loss, log)
+
+    @staticmethod
+    def has_vanished(contrast: Tensor) -> Tensor:
+        """Tell for which of (B,) losses of a contrast hardly any gradient is left: (B,) float, 0 or 1.
+
+        Each is softplus(x), whose gradient sigmoid(x) = 1 - exp(-softplus(x)) is 1 at the most.
+        """
+        return (-torch.expm1(-contrast) < _VANISHED).to(contrast)
 
     def terms(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return reconstruction and KL, and the contrasts: nats, (B,) each."""

@@ -2,7 +2,7 @@
 
 Persona reads a vector of the user (Li et al. 2016), Adaptation the words that the user is known by.
 
-B examples, T steps, S words of the context, E embedding size, H hidden units, X values beside each word.
+B examples, H hidden units, X values beside each word.
 """
 
 from collections.abc import Sequence

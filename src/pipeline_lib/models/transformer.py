@@ -23,6 +23,14 @@ from pipeline_lib.models.system import Generated, Likelihood, Objective, System,
 from pipeline_lib.text.units import Units
 
 
+class Words(nn.Linear):
+    """The projection onto the V words, whose weights (V, d) are the words that encoder and decoder read."""
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=self.in_features**-0.5)
+        nn.init.zeros_(self.bias)
+
+
 class TransformerSystem(System):
     """Words, an encoder and a decoder; the decoder projects onto the words that both read."""
 
@@ -31,11 +39,15 @@ class TransformerSystem(System):
     def __init__(self, units: Units, network: TransformerSizes, options: Settings) -> None:
         super().__init__(units, network, options)
         width, sizes = network.width, (network.layers, network.width, network.heads, network.feed_forward)
-        self.output = nn.Linear(width, self.vocabulary_size)  # its weights are the words
-        nn.init.normal_(self.output.weight, std=width**-0.5)
-        nn.init.zeros_(self.output.bias)
+        self.output = Words(width, self.vocabulary_size)
         self.encoder, self.decoder = Encoder(*sizes), Decoder(*sizes)
         self.rate = network.dropout
+
+    def redraw(self) -> None:
+        """Draw all weights anew, as at the beginning of training."""
+        for module in self.modules():
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
 
     def dropping(self, noise: torch.Generator) -> Drop:
         """Return what drops components in training."""

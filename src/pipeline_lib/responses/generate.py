@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,6 +25,7 @@ from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.progress import ProgressBar
 from pipeline_lib.text.ragged import flatten
 from pipeline_lib.text.units import Units
+from pipeline_lib.text.unknown import UnknownWords
 
 DECODING = "pipeline_lib.decoding"
 
@@ -49,6 +52,7 @@ def respond(
         the model has a latent variable).
     """
     rows = list(dataset.by_length(settings.batch_size))
+    unknown = UnknownWords(texts["context"], units)
     model.eval()
     with torch.no_grad():
         measured = measure(model, dataset, rows, importance_samples, seed)
@@ -56,7 +60,7 @@ def respond(
             _table(texts, measured, selection, sample, *drawn)
             for selection in selections
             for sample, drawn in enumerate(
-                _generate(model, units, dataset, rows, selection, settings, seed, measured.group)
+                _generate(model, units, dataset, unknown, rows, selection, settings, seed, measured.group)
             )
         ]
     units_in_use = measured.active_units
@@ -67,6 +71,7 @@ def _generate(
     model: System,
     units: Units,
     dataset: ExampleDataset,
+    unknown: UnknownWords,
     batches: list[Any],
     selection: str,
     settings: Decoding,
@@ -84,12 +89,13 @@ def _generate(
     groups: list[list[Tensor]] = [[] for _ in generators]
     with ProgressBar("decoding", len(dataset), "contexts") as bar:
         for rows in batches:
-            batch = dataset.batch(rows)
+            batch = _with_unknown(dataset.batch(rows), unknown, rows)
             if selection == ORACLE and explaining is not None:
                 batch = replace(batch, group=torch.from_numpy(explaining[rows]))
             drawn = _drawn(model, batch.to(device), strategy, selection, generators, settings.candidates)
             for generated, own_texts, own_groups in zip(drawn, texts, groups, strict=True):
-                own_texts += [_text(ids, units) for ids in generated.tokens.cpu().tolist()]
+                written = zip(generated.tokens.cpu().tolist(), rows, strict=True)
+                own_texts += [_text(ids, units, unknown[row]) for ids, row in written]
                 if generated.group is not None:
                     own_groups.append(generated.group)
             bar.advance(len(rows))
@@ -130,9 +136,20 @@ def _chosen(
     return Generated(tokens[rows, best], torch.stack(groups, 1)[rows, best] if groups else None)
 
 
-def _text(ids: list[int], units: Units) -> str:
+def _with_unknown(batch: Batch, unknown: UnknownWords, rows: NDArray[np.int64]) -> Batch:
+    """Tell the unknown words of the contexts apart, for systems that copy them."""
+    numbers = None if batch.context is None else unknown.numbered(rows, batch.context.ids.numpy())
+    return batch if numbers is None else replace(batch, unknown=torch.from_numpy(numbers))
+
+
+def _text(ids: list[int], units: Units, unknown: Sequence[str]) -> str:
+    """Write the text of ``ids``, of which those beyond the units are copied words of ``unknown``."""
     ends = next((i for i, token in enumerate(ids) if token in (units.ids.end, units.ids.pad)), len(ids))
-    return units.decode(ids[:ends])
+    parts: list[str] = []
+    for is_copied, tokens in groupby(ids[:ends], lambda token: token >= len(units)):
+        run = list(tokens)
+        parts += [unknown[token - len(units)] for token in run] if is_copied else [units.decode(run)]
+    return " ".join(parts)
 
 
 def _table(

@@ -65,4 +65,4 @@ def _rows(table: pa.Table) -> list[dict[str, Any]]:
 def _block(rows: Sequence[Mapping[str, Any]], users: int) -> Block:
     others = [row for row in rows if row["name"] != row["speaker"]][:users]
     lines = [["as", "response"], *([row["name"], row["response"] or EMPTY] for row in others)]
-    return Block(f"Context: {rows[0]['context']}", lines, listed=[f"reference: {rows[0]['reference']}"])
+    return Block(f"Context: {rows[0]['context']}", lines, introduction="The reference", listed=[rows[0]["reference"]])

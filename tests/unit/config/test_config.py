@@ -105,7 +105,7 @@ def test_an_unknown_key_is_named_with_the_nearest_known_one(changes, key, close)
 
 
 def test_an_unknown_key_like_no_other_lists_what_there_is():
-    assert fault({"keywords": {"zzz": 1}}).expected == "known: most"
+    assert fault({"keywords": {"zzz": 1}}).expected == "known: most, ties"
 
 
 def test_a_misspelt_required_key_is_called_unknown_rather_than_missing():

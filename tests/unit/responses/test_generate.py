@@ -11,7 +11,7 @@ from pipeline_lib.compute.device import choose_device
 from pipeline_lib.compute.precision import precise
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.decoding import GreedySettings, SamplingSettings
-from pipeline_lib.config.networks import LanguageModel
+from pipeline_lib.config.networks import Dialogue, LanguageModel
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.encoded import encode_examples
@@ -23,7 +23,7 @@ from pipeline_lib.responses.generate import respond
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
-from pipeline_lib.text.pieces import Pieces
+from pipeline_lib.text.pieces import SPECIAL_PIECES, Pieces
 from pipeline_lib.text.words import Words
 from pipeline_lib.training.validation import validate
 from unit.model_fixtures import NETWORK, SYSTEMS
@@ -202,3 +202,26 @@ def test_a_system_over_word_pieces_answers_in_words_and_counts_words(corpus, tmp
     assert table["tokens"].to_pylist() == [len(text.split()) + 1 for text in texts["response"].to_pylist()]
     assert any(table["response"].to_pylist())
     assert not any(part in text for part in ("#", "[") for text in table["response"].to_pylist())
+
+
+@torch.no_grad()
+def test_a_copied_word_is_written_as_the_context_has_it_though_the_units_lack_it(tmp_path):
+    examples = {
+        "example_id": [5, 6],
+        "dialogue_id": ["d"] * 2,
+        "turn": [0, 1],
+        "context": ["zürich ab zürich", "b"],
+        "response": ["a", "b"],
+        "user": [None] * 2,
+        "label": [None] * 2,
+    }
+    write_parquet(tmp_path / "examples.parquet", pa.table(examples), EXAMPLES)
+    units = Pieces([*SPECIAL_PIECES, "a", "##b", "b"])
+    encode_examples(tmp_path / "examples.parquet", units, tmp_path / "examples.arrow")
+    network = Dialogue(hidden=4, dropout=0, initial_range=0.1)
+    model = create("pipeline_lib.models.pointer:PointerSeq2Seq", {}, units, network)
+    model.decoder.generates.bias.fill_(-30.0)  # copies
+    model.decoder.score.weight.zero_()  # attends to all places alike: the word that occurs most is copied
+    dataset = ExampleDataset.open(tmp_path / "examples.arrow")
+    table, _ = respond(model, units, dataset, pa.table(examples), GreedySettings(max_length=2), 1, ["none"], 0)
+    assert table["response"].to_pylist() == ["zürich zürich", "b b"]

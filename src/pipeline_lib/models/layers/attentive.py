@@ -68,10 +68,14 @@ class AttentiveDecoder(nn.Module):
         projected = self.gru.projected(words)
         return projected if beside is None else projected + self.gru.projected(beside, self.embedding + self.read)
 
-    def _read(self, projected: Tensor, state: Tensor, context: Attended) -> tuple[Tensor, Tensor]:
+    def attend(self, state: Tensor, context: Attended) -> tuple[Tensor, Tensor]:
+        """Return the weights (B, S) of the words of the contexts for a state (B, H), and their mean state (B, 2H)."""
         scores = self.score(torch.tanh(context.keys + self.query(state).unsqueeze(1))).squeeze(-1)
         weights = scores.masked_fill(~context.inside, -torch.inf).softmax(-1)
-        read = torch.einsum("bs,bsh->bh", weights, context.states)
+        return weights, torch.einsum("bs,bsh->bh", weights, context.states)
+
+    def _read(self, projected: Tensor, state: Tensor, context: Attended) -> tuple[Tensor, Tensor]:
+        _, read = self.attend(state, context)
         state = self.gru.advanced(projected + self.gru.projected(read, self.embedding), state)
         return state, torch.cat([state, read], -1)
 

@@ -12,6 +12,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 
+class _FeedForward(nn.Module):
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.expand, self.contract = nn.Linear(inputs, width), nn.Linear(width, width)
+
+    def forward(self, values: Tensor) -> Tensor:
+        found: Tensor = self.contract(self.expand(values).relu())
+        return found
+
+
 class RelationalAttention(nn.Module):
     """Iterations in which edges first take up their two ends, then nodes take up their neighbours.
 
@@ -24,8 +34,7 @@ class RelationalAttention(nn.Module):
         super().__init__()
         self.width = width
         self.sign = nn.Embedding(signs, width)
-        self.first = _feed_forward(2 * width, width)
-        self.update = _feed_forward(width, width)
+        self.first, self.update = _FeedForward(2 * width, width), _FeedForward(width, width)
         self.edge_query, self.edge_key = (nn.Linear(width, width, bias=False) for _ in range(2))
         self.query, self.key, self.relation, self.value = (nn.Linear(width, width, bias=False) for _ in range(4))
 
@@ -51,10 +60,10 @@ class RelationalAttention(nn.Module):
 
     def _first(self, nodes: Tensor, here: Tensor, there: Tensor) -> Tensor:
         """Return FFN[h_i; h_j] of every edge."""
-        expand, _, contract = self.first
-        left, right = expand.weight.chunk(2, 1)  # type: ignore[operator, union-attr]  # torch types layers as modules
-        ends = F.linear(nodes, left, expand.bias)[here] + F.linear(nodes, right)[there]  # type: ignore[arg-type]
-        return contract(ends.relu())
+        left, right = self.first.expand.weight.chunk(2, 1)
+        ends = F.linear(nodes, left, self.first.expand.bias)[here] + F.linear(nodes, right)[there]
+        joined: Tensor = self.first.contract(ends.relu())
+        return joined
 
     def _updated(self, relations: Tensor, nodes: Tensor, ends: Sequence[Tensor]) -> Tensor:
         """Equations 4 to 6: an edge weighs its two ends and takes them up."""
@@ -114,7 +123,3 @@ def softmax_by(scores: Tensor, group: Tensor, groups: int) -> Tensor:
     largest = scores.new_full((groups,), -torch.inf).scatter_reduce(0, group, scores.detach(), "amax")
     exponentials = (scores - largest[group]).exp()
     return exponentials / scores.new_zeros(groups).index_add(0, group, exponentials)[group]
-
-
-def _feed_forward(inputs: int, width: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width))

@@ -1,0 +1,106 @@
+"""Analysis `keyword_choice`: what a system answers when it is told another keyword of the context, or none.
+
+A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pydantic import Field
+
+from pipeline_lib.analyses.data import Data
+from pipeline_lib.config.settings import Positive, Seed, Settings
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE, SOURCES
+
+if TYPE_CHECKING:
+    from pipeline_lib.models.system import System
+
+_NONE = -1  # number of no keyword
+
+
+class Options(Settings):
+    """All examples of one split, decoded by a beam search."""
+
+    split: Literal["train", "validation", "test"] = Field(default="test", description="split of the contexts")
+    examples: Positive | None = Field(default=None, description="first so many of them; null: all")
+    beam: Positive = Field(default=4, description="hypotheses of the beam search")
+    min_length: int = Field(default=5, ge=0, description="fewest tokens of a response")
+    max_length: Positive = Field(default=20, description="tokens after which a response is cut off")
+    draw: Seed = Field(default=1, description="seed of the random keywords")
+
+
+def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
+    """Return `KEYWORD_CHOICE`: the best keyword of the context, a random one of the graph, none, that of the reference.
+
+    Raises:
+        PipelineError: the system reads no keywords.
+    """
+    import torch
+
+    from pipeline_lib.compute.device import seeded
+    from pipeline_lib.config.decoding import BeamSettings
+    from pipeline_lib.decoding.beam import strategy
+    from pipeline_lib.examples.dataset import ExampleDataset
+    from pipeline_lib.text.units import read_units
+
+    if not {"nodes", "graph"} <= set(data.reads):
+        raise PipelineError(
+            "the system reads no keywords",
+            where="systems of an analysis of kind `keyword_choice`",
+            expected="a system with `reads: {nodes: …, graph: graph/keywords}`",
+            remedy="leave the system out of the tables that show the analysis",
+        )
+    dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
+    texts = read_parquet(data.examples[options.split], EXAMPLES).slice(0, options.examples)
+    words = read_parquet(data.reads["graph"], columns=["keyword"])["keyword"].to_pylist()
+    units, noise = read_units(data.vocabulary), seeded(model.device, seed, 8)
+    settings = BeamSettings(
+        kind="beam", size=options.beam, min_length=options.min_length, max_length=options.max_length
+    )
+    decode = strategy(settings, model.ids, [noise])
+    model.eval()
+    rows: list[dict[str, Any]] = []
+    with torch.no_grad():
+        for source, chosen in keywords_of(dataset.beside["nodes"], len(words), options.draw).items():
+            for start in range(0, len(texts), 128):
+                own = np.arange(start, min(start + 128, len(texts)))
+                batch = dataset.batch(own)
+                nodes = torch.cat([torch.from_numpy(chosen[own])[:, None], batch.nodes[:, 1:]], 1)  # type: ignore[index]
+                found = model.generate(replace(batch, nodes=nodes).to(model.device), decode, "none", noise)
+                for row, ids in zip(own.tolist(), found.tokens.cpu().tolist(), strict=True):
+                    ends = next((i for i, token in enumerate(ids) if token in (units.ids.end, units.ids.pad)), len(ids))
+                    text, number = texts.slice(row, 1).to_pylist()[0], int(chosen[row])
+                    rows.append(
+                        {
+                            "example_id": text["example_id"],
+                            "source": source,
+                            "keyword": None if number == _NONE else words[number],
+                            "context": text["context"],
+                            "reference": text["response"],
+                            "response": units.decode(ids[:ends]),
+                        }
+                    )
+    return pa.Table.from_pylist(rows, KEYWORD_CHOICE)
+
+
+def keywords_of(nodes: NDArray[np.int64], keywords: int, seed: int) -> dict[str, NDArray[np.int64]]:
+    """Choose a keyword for every example by each source.
+
+    Args:
+        nodes: (n, 3) keyword of context, response and negative.
+        keywords: of the graph.
+    Returns:
+        (n,) number of the keyword, -1 for none; a random one is that of neither context nor response.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(keywords, size=len(nodes))
+    while (clash := (drawn == nodes[:, 0]) | (drawn == nodes[:, 1])).any() and keywords > 2:
+        drawn[clash] = rng.integers(keywords, size=int(clash.sum()))
+    chosen = (nodes[:, 0], drawn, np.full(len(nodes), _NONE), nodes[:, 1])
+    return dict(zip(SOURCES, chosen, strict=True))
