@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.ngrams import Matches, count_matches
-from pipeline_lib.schemas.responses import NO_GROUPS, RANDOM_START
+from pipeline_lib.schemas.responses import APART, NO_GROUPS
 from pipeline_lib.text.ragged import Ragged
 
 Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
@@ -86,7 +86,7 @@ class Items:
     answered: bool = True  # false: the system makes no text, only likelihoods
     active_units: int | None = None  # latent dimensions in use
     converged: bool | None = None  # whether the training of the system had come to rest
-    random_start: bool = False  # weights that the system is known for were drawn at random
+    apart: str = ""  # of `schemas.responses.APART`: why the system competes with no other; empty: it does
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -133,7 +133,7 @@ class Items:
             group=groups,
             label=labels,
             example=_examples(table),
-            random_start=RANDOM_START in table.column_names,
+            apart=next((name for name in APART if name in table.column_names), ""),
         )
         return replace(known, answered=_answered(table))
 

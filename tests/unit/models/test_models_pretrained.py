@@ -53,7 +53,7 @@ def made(name, units=None, **options):
     model = create(PATHS[name], options, units or SmallUnits(None), SIZES).double().eval()
     with torch.no_grad():  # random weights of a small standard deviation tell little apart
         for parameter in model.parameters():
-            if parameter.requires_grad and model.random_start:
+            if parameter.requires_grad and model.apart == "apart-random":
                 parameter.copy_(torch.randn(parameter.shape, generator=generator(), dtype=torch.float64) / 2)
     return model
 
@@ -307,7 +307,8 @@ def test_weights_that_transformers_saved_are_loaded_and_words_are_fitted(tmp_pat
     units = Pieces(PIECES)
     model = create(PATHS[name], {"weights": str(tmp_path)}, units, SIZES.model_copy(update={"initial_range": 0.1}))
     words = saved.get_input_embeddings().weight
-    assert not model.random_start
+    assert model.apart == ""
+    assert create(PATHS[name], {"weights": str(tmp_path), "seen": True}, units, SIZES).apart == "apart-seen"
     assert_close(model.output.weight[[1, 4, 5, 6]], words[[1, 4, 5, 6]])
     assert_close(model.output.weight[units.ids.end], words[3])
     other = saved.decoder if name == "t5" else saved.transformer
@@ -363,4 +364,4 @@ def test_weights_are_saved_once_and_dropout_follows_from_the_noise_of_the_step(n
     save_file(model.state_dict(), tmp_path / "model.safetensors")  # refuses tensors that share memory
     losses = [float(model.objective(batch, 1.0, generator(seed)).loss.detach()) for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
-    assert model.random_start
+    assert model.apart == "apart-random"
