@@ -5,14 +5,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import torch
 
-from pipeline_lib.config.networks import Recurrent
+from pipeline_lib.config.networks import Recurrent, Sizes
 from pipeline_lib.config.training import Linear, Training
 from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.files.formats import write_parquet
@@ -22,6 +22,7 @@ from pipeline_lib.text.words import Words
 
 SEPACVAE = "pipeline_lib.models.sepacvae:SepaCVAE"
 SCRIPT = Path(__file__).parents[2] / "workflow/scripts/train_model.py"
+NETWORK = Recurrent(hidden=6, latent=4, bow_hidden=8)
 # 117 steps: the last one is no checkpoint
 SETTINGS = Training(
     batch_size=4,
@@ -67,13 +68,14 @@ def start(
     model: str = SEPACVAE,
     first: Path | None = None,
     environment: dict[str, str] | None = None,
+    network: Sizes = NETWORK,
+    reads: Mapping[str, Path] | None = None,
 ) -> subprocess.Popen[str]:
     """Train a system on `write_corpus`'s corpus; ``first`` is a trained model that it starts from."""
-    network = Recurrent(hidden=6, latent=4, bow_hidden=8).model_dump()
     description = {
         "model": model,
         "options": ({"groups": 2} if model == SEPACVAE else {}) | (options or {}),
-        "network": network,
+        "network": network.model_dump(),
     }
     arguments = {
         "--train": corpus / "train.arrow",
@@ -92,6 +94,7 @@ def start(
     launch = ["--gpu", processes, "--nodes", 1, "--threads", 1, "--device", settings.device, SCRIPT]
     given = [
         "--reads",
+        *(f"{field}={path}" for field, path in (reads or {}).items()),
         "--starts-from",
         *([first] if first else []),
         *(part for example in arguments.items() for part in example),

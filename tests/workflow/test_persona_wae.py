@@ -11,7 +11,7 @@ from pipeline_lib.corpora.personas import generate
 from pipeline_lib.files.formats import read_parquet
 
 FOLDER = "results/persona_wae/tables"
-ROWS = ("random", "adaptation", "persona_wae")
+ROWS = ("human", "random", "adaptation", "persona_wae")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
             }
         },
         "rows": list(ROWS),
+        "tables": {"table2": {"extra": ["user-accuracy", "user-F1", "persona-accuracy"]}},
         "users": {"least": 5},
         "seeds": [1],
         "embeddings": {"training": {"dimension": 8, "epochs": 2}},
@@ -62,9 +63,15 @@ def test_table_2_has_every_row_and_no_column_that_only_generated_users_have(run)
     rows = _rows(run, "table2")
     assert [row["system"] for row in rows] == list(ROWS)
     assert all(float(row["sampled-BLEU-recall"]) >= float(row["sampled-BLEU-precision"]) for row in rows)
-    recall, precision, f1 = (float(rows[1][f"sampled-BLEU-{name}"]) for name in ("recall", "precision", "F1"))
+    recall, precision, f1 = (float(rows[2][f"sampled-BLEU-{name}"]) for name in ("recall", "precision", "F1"))
     assert recall == pytest.approx(precision) == pytest.approx(f1)  # one response to each context
-    assert not any(rows[2].get(column) for column in ("persona-accuracy", "persona-nats", "persona-grammar"))
+    assert not any(rows[3].get(column) for column in ("persona-accuracy", "persona-nats", "persona-grammar"))
+
+
+def test_a_classifier_of_users_finds_those_of_the_references_more_often_than_those_of_random_responses(run):
+    human, random, *others = (float(row["user-accuracy"]) for row in _rows(run, "table2"))
+    assert human > 2 * random
+    assert all(0 <= value <= 1 for value in others)
 
 
 def test_all_samples_are_there_and_known_users_are_numbered(run):

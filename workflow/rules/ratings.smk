@@ -34,10 +34,23 @@ def responses_judged(wildcards):
     )
 
 
+def examples_judged(wildcards):
+    """Return the examples of the split and of training, if raters see what the ones who respond said."""
+    shown = (CONFIG.ratings.split, "train") if CONFIG.ratings.history else ()
+    return [RESULTS / f"filtered/{wildcards.corpus}/{split}.parquet" for split in shown]
+
+
+def told_of_examples(wildcards, input):
+    return " ".join(
+        f"{option} {path}" for option, path in zip(("--examples", "--train"), map(shlex.quote, input.examples))
+    )
+
+
 rule draw_rating_items:
     """Draw the contexts that human judges see, and blind the systems' responses to them."""
     input:
-        responses_judged,
+        responses=responses_judged,
+        examples=examples_judged,
     output:
         RESULTS / "ratings/keys/{corpus}.json",
     log:
@@ -46,13 +59,14 @@ rule draw_rating_items:
         systems=JUDGED,
         run=JUDGED_RUN,
         study=lambda wildcards: CONFIG.ratings.model_dump_json(exclude={"folder", "run"}),
-        questions=lambda wildcards: CONFIG.tables[RATED[0]].model_dump_json(include={"aspects", "scale"}),
+        questions=lambda wildcards: CONFIG.tables[RATED[0]].model_dump_json(include={"aspects", "scale", "scales"}),
+        examples=told_of_examples,
         # Snakemake deletes a key before it draws anew; sheets that are out could then be told apart by nobody
         keep=RESULTS / "ratings/keys/kept",
         code=code_of("draw_rating_items"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/draw_rating_items.py --corpus {wildcards.corpus} --systems {params.systems:q} "
-        "--responses {input:q} --run {params.run} --study {params.study:q} --questions {params.questions:q} "
+        "--responses {input.responses:q} {params.examples} --run {params.run} --study {params.study:q} --questions {params.questions:q} "
         "--keep {params.keep:q} --key {output:q} &> {log:q}"
 
 

@@ -45,6 +45,16 @@ def examples_of_part(wildcards):
     return [] if is_whole else [RESULTS / f"filtered/{wildcards.corpus}/{wildcards.split}.parquet"]
 
 
+def spoken_if_any(wildcards):
+    """Return who responds and the training examples, for metrics that compare responses with what users said."""
+    tables = ("users/{corpus}/responding", "filtered/{corpus}/train") if USERS_SCORED else ()
+    return [RESULTS / f"{table.format(**wildcards)}.parquet" for table in tables]
+
+
+def told_of_users(wildcards, input):
+    return " ".join(f"{option} {path}" for option, path in zip(("--users", "--train"), map(shlex.quote, input.spoken)))
+
+
 rule score_responses:
     """Score one system's responses by the tables' metrics, with intervals, and give items' values for tests."""
     input:
@@ -52,6 +62,7 @@ rule score_responses:
         only=examples_of_part,
         vectors=vectors_if_any if VECTORS_SCORED else [],
         references=references_if_any,
+        spoken=spoken_if_any,
     output:
         scores=RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
         per_item=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
@@ -67,11 +78,12 @@ rule score_responses:
         settings=settings("metrics"),
         metrics=CONFIG.metrics_shown,
         tokeniser=tokeniser_of,
+        users=told_of_users,
         importance_samples=lambda wildcards: CONFIG.decoding_of(wildcards.corpus, wildcards.system).importance_samples,
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--only {input.only:q} --references {input.references:q} "
+        "--only {input.only:q} --references {input.references:q} {params.users} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--importance-samples {params.importance_samples:q} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "

@@ -27,6 +27,8 @@ def main(
     seed: int,
     scores: Path,
     items: Path,
+    users: Path | None = None,
+    train: Path | None = None,
 ) -> None:
     rows, per_item = score_file(
         responses,
@@ -38,6 +40,8 @@ def main(
         references[0] if references else None,
         importance_samples,
         only[0] if only else None,
+        users,
+        train,
     )
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)

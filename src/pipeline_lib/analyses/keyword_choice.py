@@ -63,7 +63,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     settings = BeamSettings(
         kind="beam", size=options.beam, min_length=options.min_length, max_length=options.max_length
     )
-    decode = strategy(settings, model.ids, noise)
+    decode = strategy(settings, model.ids, [noise])
     model.eval()
     rows: list[dict[str, Any]] = []
     with torch.no_grad():

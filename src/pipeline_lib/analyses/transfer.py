@@ -81,7 +81,7 @@ def respond_as(
     with torch.no_grad():
         for user in users.tolist():
             noise = seeded(model.device, seed, 5)
-            decode = strategy(GreedySettings(max_length=max_length), model.ids, noise)
+            decode = strategy(GreedySettings(max_length=max_length), model.ids, [noise])
             as_user = replace(batch, user=torch.full((len(batch),), user, device=model.device))
             answers.append(model.generate(as_user, decode, "none", noise).tokens.cpu().tolist())
     return answers

@@ -157,6 +157,11 @@ class Source(Settings):
         description="turn numbers of a table that skip some; split: no window reaches over such a gap; join: the rows "
         "around it are taken for neighbours",
     )
+    same_speaker: Literal["keep", "join"] = Field(
+        default="keep",
+        description="neighbouring rows of one speaker in a table; keep: each is a turn; join: they are one turn, as "
+        "where stage directions divide a speech",
+    )
     splits: dict[Literal["validation", "test"], Fraction] = Field(
         default={"validation": 0.05, "test": 0.05},
         description="shares of dialogues held out where the corpus has no official splits",
@@ -244,6 +249,8 @@ class Source(Settings):
             raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
         if self.columns.get("split") and any(file.split for bundle in self.bundles for file in bundle):
             raise ValueError("`columns: {split: …}` and `split:` of files contradict each other; keep one of them")
+        if self.same_speaker == "join" and not (self.reader == "table" and self.columns.get("speaker")):
+            raise ValueError("`same_speaker: join` needs a table with `columns: {speaker: …}`")
         if sum(self.splits.values()) >= 1:
             raise ValueError("`splits:` hold out every dialogue; nothing is left to train on")
         return self

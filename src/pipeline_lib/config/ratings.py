@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pipeline_lib.config.settings import AnyPath, Name, Positive, Seed, Settings
 
 SHEET_COLUMNS = ("sheet", "rater", "item", "response_id", "context", "response")  # then one for each aspect
+HISTORY = "history"  # column of a sheet that shows what the one who responds said before
 
 
 class Scale(Settings):
@@ -33,13 +34,24 @@ class Questions(Settings):
         min_length=1, description="what is judged, with the criterion that the rater reads"
     )
     scale: Scale = Field(default=Scale(), description="how a rater answers")
+    scales: dict[Name, Scale] = Field(default={}, description="aspects with a scale of their own")
 
     @field_validator("aspects")
     @classmethod
     def _columns_are_free(cls, value: dict[str, str]) -> dict[str, str]:
-        if taken := [name for name in SHEET_COLUMNS if name in value]:
-            raise ValueError(f"{taken[0]!r} is a column of every rating sheet; give the aspect another name")
+        if taken := [name for name in (*SHEET_COLUMNS, HISTORY) if name in value]:
+            raise ValueError(f"{taken[0]!r} is a column of rating sheets; give the aspect another name")
         return value
+
+    @model_validator(mode="after")
+    def _scales_are_of_aspects(self) -> "Questions":
+        if unknown := [name for name in self.scales if name not in self.aspects]:
+            raise ValueError(f"scales: {unknown[0]!r} is no aspect; they are {', '.join(self.aspects)}")
+        return self
+
+    def scale_of(self, aspect: str) -> Scale:
+        """Return how a rater answers for one aspect."""
+        return self.scales.get(aspect, self.scale)
 
 
 class Study(Settings):
@@ -48,5 +60,10 @@ class Study(Settings):
     contexts: Positive = Field(default=200, description="contexts that are drawn from a split")
     split: Literal["validation", "test"] = Field(default="test", description="split that they are drawn from")
     seed: Seed = Field(default=1, description="seed for the draw and for the order in which systems are shown")
+    history: int = Field(
+        default=0,
+        ge=0,
+        description="training utterances of the one who responds that a rater sees beside each context; 0: none",
+    )
     run: int | None = Field(default=None, description="seed of the runs whose responses are shown; null: the first")
     folder: AnyPath = Field(default="ratings", description="folder of the filled sheets, CSV")

@@ -192,6 +192,16 @@ class Config(Paper):
             network=self.network_of(corpus, system),
         )
 
+    def trained_as(self, corpus: str, system: str) -> str:
+        """Return the first system that is trained as this one is; the two may differ in their decoding and label."""
+
+        def training(name: str) -> tuple[object, ...]:
+            own = self.systems[name]
+            trained = self.description(corpus, name), self.training_of(corpus, name)
+            return *trained, own.reads, own.starts_from, own.units
+
+        return next(name for name in self.trainable if training(name) == training(system))
+
     def units_of(self, corpus: str, system: str) -> UnitsKind:
         """Return what one system reads and writes on one corpus.
 

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.settings import FileName, Settings
+from pipeline_lib.corpora.speakers import joined
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.checksums import sha256
 from pipeline_lib.schemas.dialogues import SPLITS
@@ -45,7 +46,8 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
     reader = load("pipeline_lib.corpora", source.reader, "read")
     skipped: Counter[str] = Counter()
     turns: Counter[str] = Counter()
-    for batch in reader.read(files, source, skipped):
+    batches = reader.read(files, source, skipped)
+    for batch in joined(batches, skipped) if source.same_speaker == "join" else batches:
         for count in pc.value_counts(batch.column("split")).to_pylist():
             turns[count["values"]] += count["counts"]
         if batch.num_rows:

@@ -7,6 +7,7 @@ beam for a list of the n best, and only there is the length penalty applied: gro
 ended sentence takes no place from growing hypotheses, and is never lost to prefixes that look better and end worse.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -168,6 +169,6 @@ def _take(words: Tensor, rows: Tensor) -> Tensor:
     return words.gather(1, rows.unsqueeze(-1).expand(-1, -1, words.shape[-1]))
 
 
-def strategy(settings: BeamSettings, ids: Ids, generator: torch.Generator) -> Beam:
-    """Build the strategy that ``settings`` describe; nothing is drawn from ``generator``."""
+def strategy(settings: BeamSettings, ids: Ids, generators: Sequence[torch.Generator]) -> Beam:
+    """Build the strategy that ``settings`` describe; nothing is drawn from ``generators``."""
     return Beam(ids, settings.size, settings.max_length, settings.min_length, settings.length_penalty)

@@ -1,5 +1,6 @@
 """Greedy decoding: the likeliest next word, until the end token."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,6 @@ class Greedy:
         return word_by_word(steps, self.ids, self.max_length, lambda logits, position: logits.argmax(-1))
 
 
-def strategy(settings: GreedySettings, ids: Ids, generator: torch.Generator) -> Greedy:
-    """Build the strategy that ``settings`` describe; nothing is drawn from ``generator``."""
+def strategy(settings: GreedySettings, ids: Ids, generators: Sequence[torch.Generator]) -> Greedy:
+    """Build the strategy that ``settings`` describe; nothing is drawn from ``generators``."""
     return Greedy(ids, settings.max_length)

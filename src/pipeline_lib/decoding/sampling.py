@@ -1,5 +1,6 @@
 """Ancestral sampling: each word is drawn from the model's distribution given the words before it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,22 +17,27 @@ class Sampling:
 
     A call takes ``max_length`` random numbers a row from the generator, row after row, however long the responses
     turn out. So a row's draws depend neither on the other rows nor on where they end; on CPUs, whose generator is
-    sequential, a batch gives the same responses as its rows decoded one at a time.
+    sequential, a batch gives the same responses as its rows decoded one at a time. Of several generators each serves
+    an equal share of the rows, the first one the first rows.
 
     Args:
         temperature: logits are divided by it; below 1 likely words become likelier.
-        generator: on the device of the steps; a call advances it.
+        generators: on the device of the steps; a call advances them.
     """
 
     ids: Ids
     max_length: int
     temperature: float
-    generator: torch.Generator
+    generators: tuple[torch.Generator, ...]
 
     def __call__(self, steps: Steps) -> Tensor:
         """Return (R, T) int64 tokens, see `Decode`."""
-        noise = torch.rand(
-            (steps.rows, self.max_length), dtype=torch.float64, generator=self.generator, device=steps.device
+        shape = steps.rows // len(self.generators), self.max_length
+        noise = torch.cat(
+            [
+                torch.rand(shape, dtype=torch.float64, generator=generator, device=steps.device)
+                for generator in self.generators
+            ]
         )
 
         def draw(logits: Tensor, position: int) -> Tensor:
@@ -43,6 +49,6 @@ class Sampling:
         return word_by_word(steps, self.ids, self.max_length, draw)
 
 
-def strategy(settings: SamplingSettings, ids: Ids, generator: torch.Generator) -> Sampling:
+def strategy(settings: SamplingSettings, ids: Ids, generators: Sequence[torch.Generator]) -> Sampling:
     """Build the strategy that ``settings`` describe."""
-    return Sampling(ids, settings.max_length, settings.temperature, generator)
+    return Sampling(ids, settings.max_length, settings.temperature, tuple(generators))

@@ -4,7 +4,7 @@ A model offers `Steps`; a strategy (`greedy`, `sampling`, `beam`) walks them and
 R hypotheses, T positions, V vocabulary size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -39,6 +39,9 @@ class Steps(Protocol):
 
 Decode = Callable[[Steps], Tensor]
 """Steps -> (R, T) int64 words; after the last word the end token, then padding. A full row has no end token."""
+
+Strategy = Callable[[Sequence[torch.Generator]], Decode]
+"""Generators, each of which draws for an equal share of the rows -> a way of decoding them."""
 
 
 def word_by_word(steps: Steps, ids: Ids, max_length: int, choose: Callable[[Tensor, int], Tensor]) -> Tensor:

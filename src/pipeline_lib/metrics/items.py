@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.ngrams import Matches, count_matches
+from pipeline_lib.metrics.spoken import Spoken
 from pipeline_lib.schemas.responses import APART, NO_GROUPS
 from pipeline_lib.text.ragged import Ragged
 
@@ -85,6 +86,8 @@ class Items:
     example: np.ndarray | None = None  # (B,) int64, 0 to n-1 by ascending example id; None: a response is an example
     answered: bool = True  # false: the system makes no text, only likelihoods
     active_units: int | None = None  # latent dimensions in use
+    user: np.ndarray | None = None  # (B,) int64, who responds; 0 for an unknown user
+    spoken: Spoken | None = None  # what users said in training
     converged: bool | None = None  # whether the training of the system had come to rest
     apart: str = ""  # of `schemas.responses.APART`: why the system competes with no other; empty: it does
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)

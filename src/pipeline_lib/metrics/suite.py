@@ -16,6 +16,8 @@ from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import known_metric, metric_class
+from pipeline_lib.metrics.spoken import Spoken
+from pipeline_lib.metrics.user import UserMetric
 from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.references import REFERENCES
@@ -38,6 +40,11 @@ def recorded(names: Sequence[str]) -> list[str]:
 def needs_vectors(names: Sequence[str]) -> bool:
     """Tell whether any of these metrics compares texts by word vectors."""
     return any([issubclass(metric_class(name), VectorMetric) for name in names])  # all of them, so that each is known
+
+
+def needs_users(names: Sequence[str]) -> bool:
+    """Tell whether any of these metrics compares a response with what its user said in training."""
+    return any([issubclass(metric_class(name), UserMetric) for name in names])
 
 
 def make_metrics(
@@ -67,6 +74,8 @@ def score_file(
     references: Path | None = None,
     importance_samples: int | None = None,
     only: Path | None = None,
+    users: Path | None = None,
+    train: Path | None = None,
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
@@ -81,6 +90,8 @@ def score_file(
         importance_samples: draws behind importance-weighted likelihoods, named in their signatures.
         only: a file of `schemas.examples`, a part of those that have responses; None: all are scored. A part has no
             active units, as their number in the file is of the whole split.
+        users, train: a file of `schemas.users` and the training examples, for metrics of users; None: these are
+            undefined.
     Returns:
         rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
@@ -101,11 +112,14 @@ def score_file(
         part = read_parquet(only, EXAMPLES, ["example_id"])["example_id"].combine_chunks()
         table = table.filter(pc.is_in(table["example_id"], part))
     further = None if references is None else read_parquet(references, REFERENCES)
+    spoken = Spoken.read(users, train) if users and train else None
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
         _check_examples(chosen, responses)
         items = replace(Items.from_table(chosen, further), active_units=units, converged=converged, apart=apart)
+        if spoken:
+            items = replace(items, spoken=spoken, user=spoken.of(chosen["example_id"]))
         scores = [_score(metric, items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
         rows += [

@@ -1,5 +1,7 @@
 """The base of systems that read several turns and a user: words that are trained on from given vectors, and users."""
 
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,11 +12,12 @@ from torch import Tensor, nn
 from pipeline_lib.compute.sharing import drawn, gathered, mean
 from pipeline_lib.config.networks import Dialogue, Sizes
 from pipeline_lib.config.settings import Settings
+from pipeline_lib.decoding.steps import Decode, Steps, Strategy
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.layers.dropping import dropout
 from pipeline_lib.models.layers.turns import by_turn
-from pipeline_lib.models.system import System, given
+from pipeline_lib.models.system import Generated, System, given
 from pipeline_lib.text.ids import TURN
 from pipeline_lib.text.units import Units
 
@@ -47,20 +50,33 @@ class DialogueSystem(System):
             if parameter is not self.words.weight:
                 nn.init.uniform_(parameter, -spread, spread)
 
-    def dropped(self, values: Tensor, noise: torch.Generator, share: float = 1.0) -> Tensor:
-        """Drop components of (B, T, E) in training, at ``share`` of the network's rate."""
-        return dropout(values, share * self.rate if self.training else 0.0, noise)
+    def dropped(self, values: Tensor, noise: torch.Generator | None) -> Tensor:
+        """Drop components of (B, T, E) in training; without noise, none."""
+        return dropout(values, self.rate, noise) if self.training and noise else values
 
-    def context_turns(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+    def context_turns(self, batch: Batch, noise: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Return the embedded words of each turn (B, K, L, E), and the lengths (B, K)."""
         turns = by_turn(given(batch.context), self.turn, self.ids.pad)
         size = turns.ids.shape[1]
         embedded = self.dropped(self.words(turns.ids.flatten(0, 1)), noise)
         return embedded.unflatten(0, (-1, size)), turns.lengths
 
-    def embedded(self, tokens: Tokens, noise: torch.Generator) -> Tensor:
+    def embedded(self, tokens: Tokens, noise: torch.Generator | None) -> Tensor:
         """Embed (B, T) words as (B, T, E)."""
         return self.dropped(self.words(tokens.ids), noise)
+
+    @abstractmethod
+    def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> Steps:
+        """Begin a response to each context with each of ``generators``: for each in turn, rows of all contexts."""
+
+    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
+        return Generated(decode(self.steps(batch, [generator])))
+
+    def generate_samples(
+        self, batch: Batch, strategy: Strategy, selection: str, generators: Sequence[torch.Generator]
+    ) -> list[Generated]:
+        tokens = strategy(generators)(self.steps(batch, generators))
+        return [Generated(own) for own in tokens.chunk(len(generators))]
 
 
 class UserTable(nn.Module):

@@ -20,7 +20,7 @@ from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.layers.gru import GRU
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
-from pipeline_lib.models.persona_seq2seq import AdaptedSeq2Seq
+from pipeline_lib.models.persona_seq2seq import AdaptedSeq2Seq, Beginning
 from pipeline_lib.models.system import Objective, Phase, given
 from pipeline_lib.text.units import Units
 
@@ -68,37 +68,47 @@ class PolicySeq2Seq(AdaptedSeq2Seq):
         return Objective(token_mean(nll, response), {"nll": nll.detach()})
 
     def policy_objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """Average cross-entropy and the policy gradient's surrogate, both in nats a response."""
-        nll = self._nll(batch, generator)
+        """Average cross-entropy and the policy gradient's surrogate, both in nats a response.
+
+        Reference, sampled and greedy responses follow the same encoding of the context.
+        """
+        beginning = self._begin(batch, generator)
+        nll = self._nll_after(beginning, batch.response, generator)
         with torch.no_grad():
-            sampled, greedy = (self.respond(batch, generator, sample) for sample in (True, False))
+            sampled, greedy = self.respond(beginning, generator)
             reward, baseline = (self.rewards(batch, response) for response in (sampled, greedy))
             self.moments.lerp_(gathered(reward).var(0, unbiased=False), 1 - _KEPT)
             advantage = ((reward - baseline) / self.moments.sqrt().clamp(min=1e-6)).sum(1)
-        log_p = -self._nll(Batch(sampled, batch.context, profile=batch.profile), generator)
+        log_p = -self._nll_after(beginning, sampled, generator)
         loss = 0.5 * mean(nll) + 0.5 * policy_loss(log_p, advantage)
         told = {f"reward_{name}": own for name, own in zip(REWARDS, reward.unbind(1), strict=True)}
         told["sampled_length"] = word_lengths(sampled.targets, self.ids).to(reward)
         return Objective(loss, {"nll": nll.detach()} | told)
 
-    def respond(self, batch: Batch, generator: torch.Generator, sample: bool) -> Response:
-        """Respond to each context by draws from the model, or greedily; what follows the end token is padding."""
-        first, context = self._encode(given(batch.context), generator)
-        state, beside = first, self._beside(batch, generator)
-        noise = drawn(lambda n: torch.rand((n, self.longest), generator=generator, device=self.device), len(batch))
-        word = torch.full((len(batch),), self.ids.start, device=self.device)
-        ended, words = torch.zeros(len(batch), dtype=torch.bool, device=self.device), []
+    def respond(self, beginning: Beginning, generator: torch.Generator) -> tuple[Response, Response]:
+        """Respond to each context by draws from the model, and greedily; what follows the end token is padding."""
+        rows = len(beginning.state)
+        noise = drawn(lambda n: torch.rand((n, self.longest), generator=generator, device=self.device), rows)
+        state, beside, context = beginning.repeated(2)
+        word = torch.full((2 * rows,), self.ids.start, device=self.device)
+        ended, words = torch.zeros(2 * rows, dtype=torch.bool, device=self.device), []
         for step in range(self.longest):
             state, told = self.decoder.step(self.words(word), state, beside, context)
             logits = self.decoder.output(told)
             logits[:, [self.ids.pad, self.ids.start]] = -torch.inf
-            word = drawn_word(logits, noise[:, step]) if sample else logits.argmax(-1)
+            word = torch.cat([drawn_word(logits[:rows], noise[:, step]), logits[rows:].argmax(-1)])
             word = word.masked_fill(ended, self.ids.pad)
             words.append(word)
             ended |= word == self.ids.end
-        targets = torch.stack(words, 1)
-        starts = torch.full((len(batch), 1), self.ids.start, device=self.device)
-        lengths = (word_lengths(targets, self.ids) + 1).clamp(max=self.longest)
+            if bool(ended.all()):
+                break
+        sampled, greedy = torch.stack(words, 1).chunk(2)
+        return self._response(sampled), self._response(greedy)
+
+    def _response(self, targets: Tensor) -> Response:
+        """Say of words (B, T) what was read before each."""
+        starts = torch.full((len(targets), 1), self.ids.start, device=self.device)
+        lengths = (word_lengths(targets, self.ids) + 1).clamp(max=targets.shape[1])
         return Response(torch.cat([starts, targets[:, :-1]], 1), targets, lengths)
 
     def rewards(self, batch: Batch, response: Response) -> Tensor:

@@ -7,6 +7,7 @@ B examples, H hidden units, X values beside each word.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple, Self
 
 import torch
 from pydantic import Field
@@ -15,14 +16,28 @@ from torch.nn.utils.rnn import pad_packed_sequence
 
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Fraction, Positive, Settings
-from pipeline_lib.decoding.steps import Decode
-from pipeline_lib.examples.batch import Batch, Tokens
+from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
 from pipeline_lib.models.layers.attentive import Attended, AttentiveDecoder, AttentiveSteps
-from pipeline_lib.models.layers.gru import GRU, packed
+from pipeline_lib.models.layers.gru import packed
 from pipeline_lib.models.layers.recurrent import response_nll
-from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, given
+from pipeline_lib.models.layers.scan import ScannedGRU
+from pipeline_lib.models.system import Likelihood, Objective, Phase, given
 from pipeline_lib.text.units import Units
+
+
+class Beginning(NamedTuple):
+    """What responses begin with: ``state`` (B, H), what is read ``beside`` every word, (B, X) or None, and contexts."""
+
+    state: Tensor
+    beside: Tensor | None
+    context: Attended
+
+    def repeated(self, times: int) -> Self:
+        """Repeat all rows so many times, one block after the other."""
+        rows = torch.arange(len(self.state), device=self.state.device).repeat(times)
+        beside = None if self.beside is None else self.beside[rows]
+        return type(self)(self.state[rows], beside, self.context[rows])
 
 
 class AttentiveSeq2Seq(DialogueSystem):
@@ -30,7 +45,7 @@ class AttentiveSeq2Seq(DialogueSystem):
 
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)
-        self.encoder = GRU(self.embedding_size, network.hidden, bidirectional=True)
+        self.encoder = ScannedGRU(self.embedding_size, network.hidden, bidirectional=True)
         self.decoder = AttentiveDecoder(
             self.embedding_size, network.hidden, self._size_beside(network), self.vocabulary_size
         )
@@ -49,11 +64,17 @@ class AttentiveSeq2Seq(DialogueSystem):
         first = self.decoder.initial(torch.cat(list(last), -1))
         return first, self.decoder.attended(states, context.lengths)
 
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
+    def _begin(self, batch: Batch, noise: torch.Generator) -> "Beginning":
         first, context = self._encode(given(batch.context), noise)
-        words = self.dropped(self.words(batch.response.inputs), noise)
-        told = self.decoder.states(words, first, self._beside(batch, noise), context)
-        return response_nll(told, self.decoder.output, batch.response.targets, batch.response.lengths)
+        return Beginning(first, self._beside(batch, noise), context)
+
+    def _nll_after(self, beginning: "Beginning", response: Response, noise: torch.Generator) -> Tensor:
+        """Return -log p(response | context), nats, (B,)."""
+        told = self.decoder.states(self.dropped(self.words(response.inputs), noise), *beginning)
+        return response_nll(told, self.decoder.output, response.targets, response.lengths)
+
+    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
+        return self._nll_after(self._begin(batch, noise), batch.response, noise)
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         nll = self._nll(batch, generator)
@@ -66,10 +87,9 @@ class AttentiveSeq2Seq(DialogueSystem):
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         return self._nll(batch, generator)  # exact: nothing is integrated out
 
-    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        first, context = self._encode(given(batch.context), generator)
-        beside = self._beside(batch, generator)
-        return Generated(decode(AttentiveSteps(self.decoder, self.words, first, beside, context)))
+    def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> AttentiveSteps:
+        beginning = self._begin(batch, generators[0]).repeated(len(generators))
+        return AttentiveSteps(self.decoder, self.words, *beginning)
 
 
 class PersonaSeq2Seq(AttentiveSeq2Seq):

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from pipeline_lib.compute.sharing import is_shared, mean, normal
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Fraction, Positive, Settings
-from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
@@ -22,12 +21,12 @@ from pipeline_lib.models.layers.critic import Critic, critic_loss
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate
 from pipeline_lib.models.layers.gated import GatedDecoder, GatedSteps
 from pipeline_lib.models.layers.mixtures import FusedPrior, trunk
-from pipeline_lib.models.layers.recurrent import Encoder
+from pipeline_lib.models.layers.scan import ScannedEncoder
 from pipeline_lib.models.layers.turns import TurnEncoder
-from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, given
+from pipeline_lib.models.system import Likelihood, Objective, Phase, given
 from pipeline_lib.text.units import Units
 
-Fault = Literal["frozen_mixture", "batchnorm_critic", "batch_mean_penalty"]
+Fault = Literal["frozen_mixture", "batchnorm_critic", "batch_mean_penalty", "embedding_twice"]
 
 
 class PersonalAutoencoder(DialogueSystem):
@@ -61,7 +60,7 @@ class PersonalAutoencoder(DialogueSystem):
         if self.personal_prior or self.personal_decoder:
             self.users = UserTable(given(options.users), network.user, options.user_dropout)
         self.context_encoder = TurnEncoder(size, network.hidden)
-        self.response_encoder = Encoder(size, network.hidden)
+        self.response_encoder = ScannedEncoder(size, network.hidden)
         self.condition_size = self.context_encoder.size
         self.recognition = nn.Sequential(
             trunk(self.response_encoder.size + self.condition_size, latent), nn.Linear(latent, 2 * latent)
@@ -81,14 +80,13 @@ class PersonalAutoencoder(DialogueSystem):
             self.vocabulary_size,
         )
 
-    def encode_context(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        """Return c, (B, C)."""
+    def encode_context(self, batch: Batch, noise: torch.Generator | None) -> Tensor:
+        """Return c, (B, C); without noise, nothing is dropped."""
         words, lengths = self.context_turns(batch, noise)
-        rate = self.rate / 2 if self.training else 0.0
-        return self.context_encoder(words, lengths, batch.floors, rate, noise)
+        return self.context_encoder(words, lengths, batch.floors, self.rate / 2 if self.training else 0.0, noise)
 
-    def encode_response(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        """Return x, (B, X)."""
+    def encode_response(self, batch: Batch, noise: torch.Generator | None) -> Tensor:
+        """Return x, (B, X); without noise, nothing is dropped."""
         words = batch.response.words
         return self.response_encoder(self.embedded(words, noise), words.lengths)
 
@@ -150,11 +148,11 @@ class PersonalAutoencoder(DialogueSystem):
     def _noise(self, seed: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(seed)
 
-    def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        context, user = self.encode_context(batch, generator), self.user_vectors(batch, generator)
-        condition = torch.cat([self.z_of_prior(context, user, generator), context], -1)
-        read = user if self.personal_decoder else None
-        return Generated(decode(GatedSteps(self.decoder, self.words, condition, read)))
+    def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> GatedSteps:
+        context, user = self.encode_context(batch, generators[0]), self.user_vectors(batch, generators[0])
+        drawn = [torch.cat([self.z_of_prior(context, user, own), context], -1) for own in generators]
+        read = user.repeat(len(generators), 1) if user is not None and self.personal_decoder else None
+        return GatedSteps(self.decoder, self.words, torch.cat(drawn), read)
 
 
 class PersonaWAE(PersonalAutoencoder):
@@ -162,8 +160,9 @@ class PersonaWAE(PersonalAutoencoder):
 
     Without ``personal_prior`` and ``personal_decoder`` it is DialogWAE with a Gaussian mixture (Gu et al. 2019). Three
     phases on the same batch: the autoencoder; the generator, which moves recognition, both generators and the prior;
-    and the critic, whose further updates have batches of their own. Contexts and responses are encoded without
-    gradient in the last two, users with it in the generator's.
+    and the critic, whose further updates have batches of their own. In the last two, contexts and responses are encoded
+    without gradient and without dropout, as in the released code of DialogWAE; users have a gradient in the
+    generator's.
     """
 
     class Options(PersonalAutoencoder.Options):
@@ -171,7 +170,8 @@ class PersonaWAE(PersonalAutoencoder):
             default=[],
             description="faults of DialogWAE's released code. frozen_mixture: no optimiser has the prior's networks; "
             "batchnorm_critic: batch norm in the critic, which cannot see a shift common to a batch; "
-            "batch_mean_penalty: the critic's slope is to be the batch size instead of 1",
+            "batch_mean_penalty: the critic's slope is to be the batch size instead of 1; embedding_twice: the "
+            "autoencoder's optimiser lists the words twice, so they are moved twice and count twice in clipping",
         )
 
     def __init__(self, units: Units, network: Dialogue, options: Options) -> None:
@@ -184,6 +184,8 @@ class PersonaWAE(PersonalAutoencoder):
         self.of_batch_mean = "batch_mean_penalty" in options.released
         if "frozen_mixture" in options.released:
             self.prior.requires_grad_(False)
+        self.words_twice = "embedding_twice" in options.released
+        self._last: tuple[Batch, Tensor, Tensor] | None = None
 
     def phases(self) -> Sequence[Phase]:
         recognition = [*self.recognition.parameters(), *self.posterior_generator.parameters()]
@@ -204,7 +206,7 @@ class PersonaWAE(PersonalAutoencoder):
         ]
         shared = [*recognition, *(owned if self.personal_prior else [])]
         return [
-            Phase("autoencoder", autoencoder, self.objective),
+            Phase("autoencoder", autoencoder, self.objective, twice=[self.words.weight] if self.words_twice else ()),
             Phase("generator", generator, self.imitation, shared=shared, fresh=False),
             Phase("critic", list(self.critic.parameters()), self.criticism, fresh=False),
         ]
@@ -217,6 +219,7 @@ class PersonaWAE(PersonalAutoencoder):
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Reconstruct the response from z of the posterior: cross-entropy, averaged over tokens."""
+        self._last = None  # this update moves the encoders
         context, posterior, user = self._encoded(batch, generator)
         nll = self.nll(batch, context, self.z_of_posterior(posterior, generator), user, generator)
         return Objective(token_mean(nll, batch.response), {"nll": nll.detach()})
@@ -247,10 +250,16 @@ class PersonaWAE(PersonalAutoencoder):
 
     def _both(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return c without gradient, and z of the posterior and of the prior."""
-        with torch.no_grad():
-            context, response = self.encode_context(batch, noise), self.encode_response(batch, noise)
+        context, response = self._encodings(batch)
         posterior = self.z_of_posterior(self.posterior(context, response), noise)
         return context, posterior, self.z_of_prior(context, self.user_vectors(batch, noise), noise)
+
+    def _encodings(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return c and x without gradient and dropout; several updates read one batch while the encoders rest."""
+        if self._last is None or self._last[0] is not batch:
+            with torch.no_grad():
+                self._last = batch, self.encode_context(batch, None), self.encode_response(batch, None)
+        return self._last[1:]
 
     def _judged(self, z: Tensor, context: Tensor) -> Tensor:
         return self.critic(torch.cat([z, context], -1)).squeeze(-1)

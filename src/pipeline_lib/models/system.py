@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline_lib.config.networks import Recurrent, Sizes
 from pipeline_lib.config.settings import Settings
-from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.decoding.steps import Decode, Strategy
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.text.units import Units
@@ -62,6 +62,8 @@ class Phase:
             noise of its own), as where an autoencoder, its prior and a critic are trained on one batch.
         repeated: makes more updates than the settings say while they lower its loss; None: never. Such updates beyond
             the settings' do not count as epochs when the end of training is planned.
+        twice: parameters of this phase that its optimiser lists twice, as some published code does by mistake: they
+            are moved twice, and their gradient counts and is scaled twice in clipping.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Phase:
     shared: Sequence[nn.Parameter] = ()
     fresh: bool = True
     repeated: Repeated | None = None
+    twice: Sequence[nn.Parameter] = ()
 
 
 class Likelihood(NamedTuple):
@@ -205,6 +208,15 @@ class System(nn.Module, ABC):
 
         Only `oracle` looks at the reference: its group is in ``batch.group``, as `likelihood` found it.
         """
+
+    def generate_samples(
+        self, batch: Batch, strategy: Strategy, selection: str, generators: Sequence[torch.Generator]
+    ) -> list[Generated]:
+        """Respond to each context once with each of ``generators``, each time as `generate` does.
+
+        A system whose contexts take long to encode overrides this: it encodes them once and decodes all rows together.
+        """
+        return [self.generate(batch, strategy([own]), selection, own) for own in generators]
 
 
 class WordVectorSystem(System):

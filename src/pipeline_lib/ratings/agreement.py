@@ -27,6 +27,22 @@ def correlation(values: np.ndarray, kind: Literal["pearson", "spearman"]) -> tup
     return (float(np.mean(found)) if found else None), len(found)
 
 
+def fleiss_kappa(values: np.ndarray) -> float | None:
+    """Return the kappa of Fleiss (1971) of (raters, units) float64, over the units that all raters rated.
+
+    None where there are fewer than two raters or no such unit, and where all answers are the same.
+    """
+    rated = values[:, ~np.isnan(values).any(axis=0)]
+    answers = np.unique(rated)
+    if len(rated) < 2 or len(answers) < 2:
+        return None
+    counts = (rated[..., None] == answers).sum(axis=0)  # (units, answers)
+    raters = len(rated)
+    agreed = (counts * (counts - 1)).sum(axis=1) / (raters * (raters - 1))
+    by_chance = float(np.square(counts.mean(axis=0) / raters).sum())
+    return (float(agreed.mean()) - by_chance) / (1 - by_chance)
+
+
 def krippendorff_alpha(values: np.ndarray, level: Literal["ordinal", "nominal"]) -> float | None:
     """Return Krippendorff's alpha (2011) of (raters, units) float64; None where it is undefined.
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow.compute as pc
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline_lib.config.ratings import Questions, Scale, Study
+from pipeline_lib.config.ratings import Questions, Study
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet, read_text
@@ -39,16 +39,15 @@ class Item(Settings):
     example_id: int
     context: str
     responses: list[Response]
+    history: list[str] = Field(default=[])  # training utterances of the one who responds
 
 
-class Draw(Settings):
-    """The items that the raters of one corpus see, and the key to them."""
+class Draw(Questions):
+    """The items that the raters of one corpus see, with what they are asked, and the key to them."""
 
     corpus: str
     split: str
     run: int  # seed of the runs whose responses are shown
-    scale: Scale
-    aspects: dict[str, str] = Field(min_length=1)  # name -> criterion
     items: list[Item] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -67,9 +66,13 @@ class Draw(Settings):
     @cached_property
     def sheet(self) -> str:
         """Name the sheet by the corpus and a fingerprint of all that a rater sees."""
-        shown = self.model_dump(include={"corpus", "scale", "aspects", "items"})
+        shown = self.model_dump(
+            include={"corpus", "scale", "aspects", "items"} | ({"scales"} if self.scales else set())
+        )
         for item in shown["items"]:
             del item["example_id"]
+            if not item["history"]:
+                del item["history"]
             for response in item["responses"]:
                 del response["system"]
         return f"{self.corpus}-{_letters(json.dumps(shown, sort_keys=True), key='sheet')}"
@@ -79,11 +82,23 @@ class Draw(Settings):
         return {item.id: item for item in self.items}
 
     @property
+    def has_history(self) -> bool:
+        """Tell whether raters see what the ones who respond said before."""
+        return any(item.history for item in self.items)
+
+    @property
     def systems(self) -> list[str]:
         return sorted(response.system for response in self.items[0].responses)
 
 
-def draw(corpus: str, responses: Mapping[str, Path], run: int, study: Study, questions: Questions) -> Draw:
+def draw(
+    corpus: str,
+    responses: Mapping[str, Path],
+    run: int,
+    study: Study,
+    questions: Questions,
+    histories: Mapping[int, list[str]] | None = None,
+) -> Draw:
     """Draw distinct contexts and shuffle the systems' responses to each.
 
     A context that the split has several times is shown once, with the responses to its first example; of several
@@ -92,6 +107,7 @@ def draw(corpus: str, responses: Mapping[str, Path], run: int, study: Study, que
     Args:
         responses: system -> RESPONSES of one split.
         run: seed of the runs that the files are of.
+        histories: utterances that are shown beside each example; None: none are.
     Raises:
         PipelineError: no responses, or systems that answered different examples.
     """
@@ -123,10 +139,10 @@ def draw(corpus: str, responses: Mapping[str, Path], run: int, study: Study, que
     items = []
     for context in (contexts[i] for i in chosen):
         example = example_of[context]
-        items.append(blind.item(example, context, {system: given[example][1] for system, given in answers.items()}))
-    return Draw(
-        corpus=corpus, split=study.split, run=run, scale=questions.scale, aspects=questions.aspects, items=items
-    )
+        item = blind.item(example, context, {system: given[example][1] for system, given in answers.items()})
+        items.append(item.model_copy(update={"history": (histories or {}).get(example, [])}))
+    asked = {name: getattr(questions, name) for name in Questions.model_fields}
+    return Draw(corpus=corpus, split=study.split, run=run, items=items, **asked)
 
 
 def read_draw(path: Path) -> Draw:

@@ -154,7 +154,7 @@ def _answers(item: Item, draw: Draw, rows: list[_Row]) -> dict[tuple[str, str], 
                 remedy="restore the column from the empty sheet",
             )
         for aspect in draw.aspects:
-            value = _value(row, aspect, draw.scale, len(systems))
+            value = _value(row, aspect, draw.scale_of(aspect), len(systems))
             if (systems[response], aspect) in given:
                 raise PipelineError(
                     f"response {response} to item {item.id} stands twice",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from pipeline_lib.config.ratings import SHEET_COLUMNS
+from pipeline_lib.config.ratings import HISTORY, SHEET_COLUMNS
 from pipeline_lib.files.formats import write_text
 from pipeline_lib.files.spreadsheets import inert
 from pipeline_lib.ratings.draw import Draw
@@ -27,12 +27,17 @@ def csv_sheet(draw: Draw) -> str:
     """Write one row for each item and response, with an empty cell for the rater and for each aspect."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([*SHEET_COLUMNS, *draw.aspects])
+    writer.writerow(_columns(draw))
     for item in draw.items:
+        history = [inert("\n".join(item.history))] if draw.has_history else []
         for response in item.responses:
-            shown = (inert(item.context), inert(response.text))
+            shown = (inert(item.context), inert(response.text), *history)
             writer.writerow([draw.sheet, "", item.id, response.id, *shown, *("" for _ in draw.aspects)])
     return "\ufeff" + text.getvalue()  # without the mark Excel takes UTF-8 for the local code page
+
+
+def _columns(draw: Draw) -> list[str]:
+    return [*SHEET_COLUMNS, *([HISTORY] if draw.has_history else []), *draw.aspects]
 
 
 def page(draw: Draw) -> str:
@@ -41,12 +46,20 @@ def page(draw: Draw) -> str:
     style = _asset("page.css")
     shown = {
         "sheet": draw.sheet,
-        "scale": draw.scale.model_dump(),
-        "aspects": [{"name": name, "criterion": criterion} for name, criterion in draw.aspects.items()],
-        "columns": [*SHEET_COLUMNS, *draw.aspects],
+        "aspects": [
+            {"name": name, "criterion": criterion, "scale": draw.scale_of(name).model_dump()}
+            for name, criterion in draw.aspects.items()
+        ],
+        "columns": _columns(draw),
+        "hasHistory": draw.has_history,
         "items": [
-            {"id": i.id, "context": i.context, "responses": [{"id": r.id, "text": r.text} for r in i.responses]}
-            for i in draw.items
+            {
+                "id": item.id,
+                "context": item.context,
+                "history": item.history,
+                "responses": [{"id": response.id, "text": response.text} for response in item.responses],
+            }
+            for item in draw.items
         ],
     }
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.config.decoding import Decoding
-from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.decoding.steps import Strategy
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.system import Generated, System
@@ -56,15 +57,11 @@ def respond(
     with torch.no_grad():
         measured = measure(model, dataset, rows, importance_samples, seed)
         tables = [
-            _table(
-                texts,
-                measured,
-                selection,
-                sample,
-                *_generate(model, units, dataset, unknown, rows, selection, settings, seed, sample, measured.group),
-            )
+            _table(texts, measured, selection, sample, *drawn)
             for selection in selections
-            for sample in range(settings.samples)
+            for sample, drawn in enumerate(
+                _generate(model, units, dataset, unknown, rows, selection, settings, seed, measured.group)
+            )
         ]
     metadata = {} if measured.active_units is None else {"active_units": str(measured.active_units)}
     return pa.concat_tables(tables), metadata | ({"apart": model.apart} if model.apart else {})
@@ -79,36 +76,56 @@ def _generate(
     selection: str,
     settings: Decoding,
     seed: int,
-    sample: int,
     explaining: np.ndarray | None,
-) -> tuple[list[str], np.ndarray | None]:
+) -> list[tuple[list[str], np.ndarray | None]]:
+    """Respond to every context; gives texts and groups of each sample, in the order of the examples.
+
+    Each sample draws from a generator of its own, so it does not depend on how many others there are.
+    """
     device = model.device
-    generator = seeded(device, seed, 2, *([sample] if sample else []))
-    decode: Decode = load(DECODING, settings.kind, "strategy").strategy(settings, units.ids, generator)
-    texts: list[str] = []
-    groups: list[Tensor] = []
+    generators = [seeded(device, seed, 2, *([sample] if sample else [])) for sample in range(settings.samples)]
+    strategy = partial(load(DECODING, settings.kind, "strategy").strategy, settings, units.ids)
+    texts: list[list[str]] = [[] for _ in generators]
+    groups: list[list[Tensor]] = [[] for _ in generators]
     with ProgressBar("decoding", len(dataset), "contexts") as bar:
         for rows in batches:
             batch = _with_unknown(dataset.batch(rows), unknown, rows)
             if selection == ORACLE and explaining is not None:
                 batch = replace(batch, group=torch.from_numpy(explaining[rows]))
-            generated = _chosen(model, batch.to(device), decode, selection, generator, settings.candidates)
-            written = zip(generated.tokens.cpu().tolist(), rows, strict=True)
-            texts += [_text(ids, units, unknown[row]) for ids, row in written]
-            if generated.group is not None:
-                groups.append(generated.group)
+            drawn = _drawn(model, batch.to(device), strategy, selection, generators, settings.candidates)
+            for generated, own_texts, own_groups in zip(drawn, texts, groups, strict=True):
+                written = zip(generated.tokens.cpu().tolist(), rows, strict=True)
+                own_texts += [_text(ids, units, unknown[row]) for ids, row in written]
+                if generated.group is not None:
+                    own_groups.append(generated.group)
             bar.advance(len(rows))
     order = np.argsort(np.concatenate(batches))
-    return [texts[i] for i in order], torch.cat(groups).cpu().numpy()[order] if groups else None
+    return [
+        ([own_texts[i] for i in order], torch.cat(own_groups).cpu().numpy()[order] if own_groups else None)
+        for own_texts, own_groups in zip(texts, groups, strict=True)
+    ]
+
+
+def _drawn(
+    model: System,
+    batch: Batch,
+    strategy: Strategy,
+    selection: str,
+    generators: Sequence[torch.Generator],
+    candidates: int,
+) -> list[Generated]:
+    """Respond to each context with each of the generators."""
+    if candidates == 1:
+        return model.generate_samples(batch, strategy, selection, generators)
+    return [_chosen(model, batch, strategy, selection, generator, candidates) for generator in generators]
 
 
 def _chosen(
-    model: System, batch: Batch, decode: Decode, selection: str, generator: torch.Generator, candidates: int
+    model: System, batch: Batch, strategy: Strategy, selection: str, generator: torch.Generator, candidates: int
 ) -> Generated:
     """Draw so many responses to each context, and take the one closest to it."""
+    decode = strategy([generator])
     drawn = [model.generate(batch, decode, selection, generator) for _ in range(candidates)]
-    if candidates == 1:
-        return drawn[0]
     longest = max(each.tokens.shape[1] for each in drawn)
     tokens = torch.stack(
         [F.pad(each.tokens, (0, longest - each.tokens.shape[1]), value=model.ids.pad) for each in drawn], 1

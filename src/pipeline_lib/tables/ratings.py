@@ -12,9 +12,10 @@ import numpy as np
 
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import RatingTable
+from pipeline_lib.config.ratings import Questions, Scale
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.base import Better
-from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
+from pipeline_lib.ratings.agreement import correlation, fleiss_kappa, krippendorff_alpha
 from pipeline_lib.ratings.draw import Draw
 from pipeline_lib.ratings.filled import Ratings
 from pipeline_lib.significance.families import holm
@@ -40,6 +41,7 @@ AGREEMENT = {
     "Spearman": "Spearman between raters",
     "alpha": "Krippendorff's alpha",
 }
+KAPPA = {"kappa": "Fleiss' kappa"}  # of answers that are values; ranks of several systems depend on one another
 
 
 def make(
@@ -61,8 +63,10 @@ def make(
     Raises:
         PipelineError: the sheets asked for other aspects, or on another scale, than the table names.
     """
-    ranked = spec.scale.kind == "rank"
-    columns = [*spec.aspects, *(AVERAGE.format(aspect) for aspect in spec.aspects if ranked)]
+    ranked = [aspect for aspect in spec.aspects if spec.scale_of(aspect).kind == "rank"]
+    better = {aspect: _better(spec, aspect) for aspect in spec.aspects}
+    better |= {AVERAGE.format(aspect): better[aspect] for aspect in ranked}
+    columns = list(better)
     rows = []
     for corpus in layout.corpora:
         if corpus in ratings:
@@ -70,7 +74,7 @@ def make(
             rows += _collected(corpus, ratings[corpus], layout, spec, level, published)
         else:
             rows += _not_collected(corpus, layout, spec, columns, published)
-    shown = [Column(column, spec.digits, better=_better(spec)) for column in columns]
+    shown = [Column(column, spec.digits, better=better[column]) for column in columns]
     notes = [*_notes(rows, draws, ratings, layout, spec, level), *notes_of_spec(spec, rows)]
     return Table(**of_spec(name, spec), columns=shown, rows=rows, notes=notes)
 
@@ -126,8 +130,8 @@ def paired_tests(items: np.ndarray, better: Better, level: float) -> tuple[int, 
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
-def _better(spec: RatingTable) -> Better:
-    return "lower" if spec.scale.kind == "rank" else "higher"
+def _better(spec: RatingTable, aspect: str) -> Better:
+    return "lower" if spec.scale_of(aspect).kind == "rank" else "higher"
 
 
 def _collected(
@@ -135,13 +139,15 @@ def _collected(
 ) -> list[Row]:
     judged = [name for name in layout.systems if name in given.systems]
     judged += [name for name in given.systems if name not in judged]  # of a kept key: no longer in the configuration
-    cells: dict[str, dict[str, Cell]] = {name: {} for name in [*judged, *AGREEMENT]}
-    ranked = spec.scale.kind == "rank"
+    blank = dict.fromkeys([*spec.aspects, *map(AVERAGE.format, spec.aspects)], BLANK)
+    cells: dict[str, dict[str, Cell]] = {name: {} for name in judged}
+    cells |= {name: dict(blank) for name in _agreements(spec)}
     for aspect, values in given.values.items():
+        kind = spec.scale_of(aspect).kind
         typed = values[:, :, [given.systems.index(name) for name in judged]]
-        tested = ranks(typed, "average") if ranked else typed
-        shown = _with_tests(over_raters(tested), judged, layout, _better(spec), level)
-        if ranked:
+        tested = ranks(typed, "average") if kind == "rank" else typed
+        shown = _with_tests(over_raters(tested), judged, layout, _better(spec, aspect), level)
+        if kind == "rank":
             as_printed = over_raters(ranks(typed, "min"))
             for i, name in enumerate(judged):
                 cells[name][aspect] = over_seeds(as_printed[:, i].tolist())
@@ -149,7 +155,7 @@ def _collected(
         else:
             for name in judged:
                 cells[name][aspect] = shown[name]
-        for name, cell in _agreement(tested, spec.scale.kind).items():
+        for name, cell in _agreement(tested, kind).items():
             cells[name] |= {aspect: cell, AVERAGE.format(aspect): BLANK}
     return _rows(corpus, cells, layout, spec, published)
 
@@ -173,11 +179,18 @@ def _agreement(values: np.ndarray, scale: str) -> dict[str, Cell]:
     pearson, pearson_pairs = correlation(by_rater, "pearson")
     spearman, spearman_pairs = correlation(by_rater, "spearman")
     alpha = krippendorff_alpha(by_rater, "nominal" if scale == "yes_no" else "ordinal")
-    return {
+    found = {
         "Pearson": Cell(pearson, n=pearson_pairs),
         "Spearman": Cell(spearman, n=spearman_pairs),
         "alpha": Cell(alpha, n=len(values)),
     }
+    return found if scale == "rank" else found | {"kappa": Cell(fleiss_kappa(by_rater), n=len(values))}
+
+
+def _agreements(spec: RatingTable) -> dict[str, str]:
+    """Return the rows of agreement and their labels."""
+    ranked = all(spec.scale_of(aspect).kind == "rank" for aspect in spec.aspects)
+    return AGREEMENT if ranked else AGREEMENT | KAPPA
 
 
 def _not_collected(
@@ -185,7 +198,7 @@ def _not_collected(
 ) -> list[Row]:
     empty = dict.fromkeys(columns, Cell(text=NOT_COLLECTED))
     agreement = {column: empty[column] if column in spec.aspects else BLANK for column in columns}
-    cells = {name: dict(empty) for name in layout.systems} | {name: dict(agreement) for name in AGREEMENT}
+    cells = {name: dict(empty) for name in layout.systems} | {name: dict(agreement) for name in _agreements(spec)}
     return _rows(corpus, cells, layout, spec, published)
 
 
@@ -193,9 +206,10 @@ def _rows(
     corpus: str, cells: Mapping[str, dict[str, Cell]], layout: Layout, spec: RatingTable, published: Published
 ) -> list[Row]:
     rows = []
+    labels = _agreements(spec)
     for name, own in cells.items():
-        of_system = name not in AGREEMENT
-        label = AGREEMENT.get(name) or (layout.systems[name].label if name in layout.systems else name)
+        of_system = name not in labels
+        label = labels.get(name) or (layout.systems[name].label if name in layout.systems else name)
         for aspect in spec.aspects:
             own[aspect] = replace(own[aspect], published=_published(corpus, name, aspect, layout, spec, published))
         rows.append(Row(corpus, layout.corpora[corpus], label, own, name if of_system else ""))
@@ -206,23 +220,36 @@ def _published(
     corpus: str, name: str, aspect: str, layout: Layout, spec: RatingTable, published: Published
 ) -> PublishedValue | None:
     """Find the value of the paper's judges: published.csv calls a rank `<aspect> rank`, any other by its aspect."""
-    if name in AGREEMENT:
+    if name in _agreements(spec):
         is_compared = any(_published(corpus, one, aspect, layout, spec, published) for one in layout.systems)
         return published.value(spec.number, f"{name} {aspect}", "annotators") if is_compared else None
     if name not in layout.systems:
         return None
-    column = f"{aspect} rank" if spec.scale.kind == "rank" else aspect
+    column = f"{aspect} rank" if spec.scale_of(aspect).kind == "rank" else aspect
     return published.value(spec.number, column, printed_as(spec, layout, name), layout.corpora[corpus])
 
 
 def _check_alike(draw: Draw, spec: RatingTable) -> None:
-    if draw.aspects.keys() != spec.aspects.keys() or draw.scale != spec.scale:
+    asked, wanted = _asked(draw), _asked(spec)
+    if asked != wanted:
         raise PipelineError(
-            f"{draw.sheet} asked for {', '.join(draw.aspects)} ({draw.scale.kind})",
+            f"{draw.sheet} asked for {_named(asked)}",
             where=f"key of {draw.corpus}",
-            expected=f"{', '.join(spec.aspects)} ({spec.scale.kind}), as the table in paper.yaml",
-            remedy="set `aspects:` and `scale:` of the table to those of the sheet that was rated",
+            expected=f"{_named(wanted)}, as the table in paper.yaml",
+            remedy="set `aspects:`, `scale:` and `scales:` of the table to those of the sheet that was rated",
         )
+
+
+def _asked(questions: Questions) -> dict[str, Scale]:
+    return {aspect: questions.scale_of(aspect) for aspect in questions.aspects}
+
+
+def _named(asked: Mapping[str, Scale]) -> str:
+    return ", ".join(f"{aspect} ({_meaning(scale)})" for aspect, scale in asked.items())
+
+
+def _meaning(scale: Scale) -> str:
+    return " ".join([scale.kind, *([f"{scale.values[0]} to {scale.values[-1]}"] if scale.values else [])])
 
 
 # --- notes ---------------------------------------------------------------------------------------------------------
@@ -237,11 +264,13 @@ def _notes(
     level: float,
 ) -> list[str]:
     compared = any(map(has_published, rows))
-    what = {"rank": "mean rank (1 is best)", "score": "mean score", "yes_no": "share of yes"}[spec.scale.kind]
+    kinds = {aspect: spec.scale_of(aspect).kind for aspect in spec.aspects}
+    meanings = {"rank": "mean rank (1 is best)", "score": "mean score", "yes_no": "share of yes"}
+    what = _each(kinds, meanings)
     notes = []
     if ratings:
         notes.append(f"Each value: {what} ± standard deviation over contexts, each the mean over its raters.")
-        if spec.scale.kind == "rank":
+        if "rank" in kinds.values():
             notes.append(
                 "Ranks are made anew from the order that a rater gave. First columns: ties share the better place "
                 "(1, 2, 2, 4). Average rank: they share the mean place (1, 2.5, 2.5, 4); tests and agreement use it."
@@ -252,7 +281,7 @@ def _notes(
             f"level {level:g}). The test is between these trained models: one run of each system was judged, and "
             "another training may reverse it. The human reference is not compared."
         )
-        level_of = "nominal" if spec.scale.kind == "yes_no" else "ordinal"
+        level_of = _each(kinds, {"rank": "ordinal", "score": "ordinal", "yes_no": "nominal"})
         notes.append(f"Between raters: mean over pairs of raters; Krippendorff's alpha is {level_of}.")
     for corpus, given in ratings.items():
         draw, rated = draws[corpus], given.rated()
@@ -266,3 +295,11 @@ def _notes(
     if len(ratings) < len(layout.corpora):
         notes.append(f"{NOT_COLLECTED}: no filled rating sheet; docs/human-ratings.md says how to collect them.")
     return notes
+
+
+def _each(kinds: Mapping[str, str], words: Mapping[str, str]) -> str:
+    """Say one word of all aspects, or a word of each."""
+    said = {aspect: words[kind] for aspect, kind in kinds.items()}
+    if len(set(said.values())) == 1:
+        return next(iter(said.values()))
+    return ", ".join(f"{word} ({aspect})" for aspect, word in said.items())

@@ -9,9 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline_lib.compute.device import seeded
@@ -20,6 +18,7 @@ from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import Share, holding, mean
 from pipeline_lib.config.training import Training
 from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.system import Objective, System
@@ -166,6 +165,7 @@ class Trainer:
         epoch = self.progress.drawn / self.order.steps_per_epoch
         values: dict[str, float] = {}
         targets = 0
+        batch: Batch | None = None  # one object where phases share a batch: a system may keep what it found
         for phase in self.phases:
             if not phase.takes_part(number):
                 continue
@@ -173,9 +173,11 @@ class Trainer:
             for update in itertools.count():
                 if phase.fresh or update:
                     self.progress.drawn += 1
-                rows = self.order.rows(max(0, self.progress.drawn - 1))
-                share = self.ranks.share(len(rows))
-                objective, norm = self._update(phase, rows, share, weight, epoch)
+                if batch is None or phase.fresh or update:
+                    rows = self.order.rows(max(0, self.progress.drawn - 1))
+                    share = self.ranks.share(len(rows))
+                    batch = self.train_set.batch(rows, share).to(self.device)
+                objective, norm = self._update(phase, batch, share, weight, epoch)
                 tokens = self.train_set.targets(rows)
                 targets += tokens
                 if not (repetition(objective, len(rows), tokens) if repetition else update + 1 < phase.updates):
@@ -196,9 +198,8 @@ class Trainer:
             self._save()
 
     def _update(
-        self, phase: TrainedPhase, rows: NDArray[np.int64], share: Share | None, weight: float, epoch: float
+        self, phase: TrainedPhase, batch: Batch, share: Share | None, weight: float, epoch: float
     ) -> tuple[Objective, Tensor]:
-        batch = self.train_set.batch(rows, share).to(self.device)
         noise = seeded(self.device, self.seed, self.progress.updates)
         with holding(share), precise(self.device, self.settings.precision):
             objective = phase.objective(batch, weight, noise)

@@ -1,6 +1,7 @@
 """The phases of a training job at work: who owns which parameter, when a phase takes part, how it makes an update."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -27,8 +28,10 @@ class TrainedPhase:
         self.name, self.objective, self.fresh, self.updates = phase.name, phase.objective, phase.fresh, updates
         self.repeated = phase.repeated
         self.since, self.until = phase.since, phase.until
-        self.parameters = [p for p in (*phase.parameters, *phase.shared) if p.requires_grad]
-        self.optimiser = _KINDS[settings.kind](self.parameters, lr=settings.learning_rate)
+        self.parameters = [p for p in (*phase.parameters, *phase.shared, *phase.twice) if p.requires_grad]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "optimizer contains a parameter group with duplicate parameters")
+            self.optimiser = _KINDS[settings.kind](self.parameters, lr=settings.learning_rate)
         self._settings = settings
 
     def takes_part(self, number: int) -> bool:

@@ -363,3 +363,20 @@ def test_the_schema_accepts_and_refuses_what_the_code_does():
     assert validator.is_valid(values())
     for wrong in ({"trainig": {}}, system(trainng={}), {"seeds": []}, table(kind="score"), table(colums=[])):
         assert not validator.is_valid(values(**wrong))
+
+
+def test_systems_that_differ_in_label_and_decoding_alone_are_trained_as_one():
+    own = system()["systems"]["seq2seq"]
+    config = read(
+        values(
+            systems={
+                "first": own,
+                "sampled": own | {"label": "Sampled", "decoding": {"kind": "sampling"}},
+                "longer": own | {"label": "Longer", "training": {"epochs": 3}},
+                "wider": own | {"label": "Wider", "network": {"hidden": 9}},
+            }
+        )
+    )
+    corpus = config.corpora[0]
+    found = {name: config.trained_as(corpus, name) for name in config.trainable}
+    assert found == {"first": "first", "sampled": "first", "longer": "longer", "wider": "wider"}

@@ -323,7 +323,7 @@ def test_every_hypothesis_has_the_score_of_its_sentence_and_obeys_the_limits(
 def test_sampled_words_are_as_frequent_as_the_model_says(temperature):
     rows, vocabulary = 40_000, 6  # four words can be drawn: unknown, end, A, B
     logits = torch.randn(vocabulary, vocabulary, generator=torch.Generator().manual_seed(1))
-    drawn = Sampling(IDS, 2, temperature, torch.Generator().manual_seed(2))(TableSteps(logits, rows))
+    drawn = Sampling(IDS, 2, temperature, (torch.Generator().manual_seed(2),))(TableSteps(logits, rows))
     possible = logits.double() / temperature
     possible[:, [PAD, START]] = -torch.inf
     first, after = possible[START].softmax(-1), possible.softmax(-1)
@@ -342,7 +342,7 @@ def test_sampled_words_are_as_frequent_as_the_model_says(temperature):
 
 def test_a_generator_of_the_same_seed_draws_the_same_words():
     toy = Toy(contexts=50)
-    drawn = [Sampling(IDS, 8, 1.0, torch.Generator().manual_seed(s))(CachedSteps(toy)) for s in (1, 1, 2)]
+    drawn = [Sampling(IDS, 8, 1.0, (torch.Generator().manual_seed(s),))(CachedSteps(toy)) for s in (1, 1, 2)]
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
 
@@ -351,9 +351,18 @@ def test_a_call_draws_the_same_amount_however_soon_the_responses_end():
     logits = torch.zeros(8, 8)
     logits[:, END] = 100.0
     ending, going_on = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
-    assert Sampling(IDS, 9, 1.0, ending)(TableSteps(logits, 4)).shape == (4, 1)
-    assert Sampling(IDS, 9, 1.0, going_on)(TableSteps(-logits, 4)).shape == (4, 9)
+    assert Sampling(IDS, 9, 1.0, (ending,))(TableSteps(logits, 4)).shape == (4, 1)
+    assert Sampling(IDS, 9, 1.0, (going_on,))(TableSteps(-logits, 4)).shape == (4, 9)
     assert torch.equal(ending.get_state(), going_on.get_state())
+
+
+def test_rows_of_several_generators_are_drawn_as_each_generator_draws_them_alone():
+    toy = Toy(seed=2, contexts=15)
+    generators = [torch.Generator().manual_seed(seed) for seed in (4, 5, 6)]
+    together = Sampling(IDS, 8, 1.0, tuple(generators))(CachedSteps(toy, [*range(15)] * 3))
+    alone = [Sampling(IDS, 8, 1.0, (torch.Generator().manual_seed(seed),))(CachedSteps(toy)) for seed in (4, 5, 6)]
+    for one, other in zip(together.chunk(3), alone, strict=True):
+        assert [sentence(row) for row in one] == [sentence(row) for row in other]
 
 
 # All strategies
@@ -361,7 +370,7 @@ def test_a_call_draws_the_same_amount_however_soon_the_responses_end():
 
 STRATEGIES = {
     "greedy": lambda generator: Greedy(IDS, 9),
-    "sampling": lambda generator: Sampling(IDS, 9, 1.0, generator),
+    "sampling": lambda generator: Sampling(IDS, 9, 1.0, (generator,)),
     "beam": lambda generator: Beam(IDS, 3, max_length=9),
     "beam, forced": lambda generator: partial(Beam(IDS, 3, 9, length_penalty=0.0), forced=torch.tensor([[FREE, A, C]])),
 }
@@ -400,13 +409,13 @@ def test_after_the_end_there_is_only_padding(kind):
 )
 def test_settings_name_the_strategy(written, expected):
     read = TypeAdapter(settings_of.Decoding).validate_python(written)
-    assert load(DECODING, read.kind, "strategy").strategy(read, IDS, torch.Generator()) == expected
+    assert load(DECODING, read.kind, "strategy").strategy(read, IDS, [torch.Generator()]) == expected
 
 
 def test_sampling_draws_from_the_generator_of_the_caller():
     generator = torch.Generator()
     read = TypeAdapter(settings_of.Decoding).validate_python({"kind": "sampling", "temperature": 0.5, "max_length": 3})
-    assert load(DECODING, read.kind, "strategy").strategy(read, IDS, generator) == Sampling(IDS, 3, 0.5, generator)
+    assert load(DECODING, read.kind, "strategy").strategy(read, IDS, [generator]) == Sampling(IDS, 3, 0.5, (generator,))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import Share, holding
-from pipeline_lib.config.decoding import GreedySettings
+from pipeline_lib.config.decoding import GreedySettings, SamplingSettings
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.training import Optimiser, PhaseSettings, Training
 from pipeline_lib.decoding.greedy import strategy
+from pipeline_lib.decoding.sampling import strategy as sampled
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.layers.critic import Critic, critic_loss
@@ -258,7 +261,7 @@ def test_the_gated_decoder_computes_equations_13_and_14_step_by_step():
 def test_what_is_decoded_greedily_is_the_likeliest_word_under_teacher_forcing(name):
     model, given = made(name).eval(), batch(3)
     with torch.no_grad():
-        decode = strategy(GreedySettings(max_length=4), model.ids, generator())
+        decode = strategy(GreedySettings(max_length=4), model.ids, [generator()])
         tokens = model.generate(given, decode, "none", generator()).tokens
         forced = torch.cat([torch.full((3, 1), 2), tokens[:, :-1]], 1)
         response = Response(forced, tokens, torch.full((3,), tokens.shape[1]))
@@ -267,6 +270,19 @@ def test_what_is_decoded_greedily_is_the_likeliest_word_under_teacher_forcing(na
     logits[..., [0, 2]] = -torch.inf
     inside = (tokens != 0) & (tokens != 3)
     assert (logits.argmax(-1) == tokens)[inside].all()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_samples_decoded_together_are_those_decoded_one_after_the_other(name):
+    model, given = made(name).eval(), batch(5)
+    decoding = partial(sampled, SamplingSettings(kind="sampling", max_length=6), model.ids)
+    with torch.no_grad():
+        together = model.generate_samples(given, decoding, "none", [generator(seed) for seed in (1, 2, 3)])
+        alone = System.generate_samples(model, given, decoding, "none", [generator(seed) for seed in (1, 2, 3)])
+    for one, other in zip(together, alone, strict=True):
+        width = other.tokens.shape[1]
+        assert torch.equal(one.tokens[:, :width], other.tokens)
+        assert not one.tokens[:, width:].any()
 
 
 def teacher_forced(model: Any, given: Batch) -> Tensor:
@@ -416,6 +432,26 @@ def test_the_frozen_mixture_of_the_released_code_is_in_no_optimiser():
     assert not trained & {id(p) for n, p in model.named_parameters() if n in frozen}
     # means, log-variances and logits of both mixtures, their trunks, and the weights of the fusion
     assert len(frozen) == 18
+
+
+def test_words_that_are_listed_twice_are_moved_twice_and_count_twice_in_clipping():
+    """SGD at rate 0.5, whose gradient is clipped at 1e-3: the words' is scaled twice, by a coefficient of a norm
+    in which they count twice."""
+    model = made("persona_wae", released=["embedding_twice"])
+    settings = SETTINGS.model_copy(update={"optimiser": Optimiser(kind="sgd", learning_rate=0.5, clip=1e-3)})
+    autoencoder = trained_phases(model, settings)[0]
+    loss = autoencoder.objective(batch(), 1.0, generator()).loss
+    owned = list(dict.fromkeys(autoencoder.parameters))
+    gradients = torch.autograd.grad(loss, owned, retain_graph=True)
+    squares = sum((own**2).sum() for own in gradients) + (gradients[0] ** 2).sum()
+    scale = 1e-3 / (squares.sqrt() + 1e-6)
+    before = [parameter.detach().clone() for parameter in owned]
+    norm = autoencoder.update(loss, 0.0, Ranks())
+    torch.testing.assert_close(norm, squares.sqrt())
+    assert owned[0] is model.words.weight
+    for number, (old, parameter, own) in enumerate(zip(before, owned, gradients, strict=True)):
+        moved = 2 * scale**2 * own if number == 0 else scale * own
+        torch.testing.assert_close(parameter.detach(), old - 0.5 * moved, rtol=1e-9, atol=1e-12)
 
 
 def test_the_generators_phase_moves_neither_words_nor_encoders():

@@ -6,6 +6,8 @@ import math
 import pytest
 import torch
 
+from pipeline_lib.config.decoding import GreedySettings
+from pipeline_lib.decoding.greedy import strategy
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.persona_policy import drawn_word, policy_loss
 from unit.model_fixtures import generator
@@ -59,7 +61,7 @@ def test_samples_follow_the_model_and_end_where_they_end():
     one = batch(1)
     many = tiled(one, 6000)
     with torch.no_grad():
-        sampled = model.respond(many, generator(), sample=True)
+        sampled, greedy = model.respond(model._begin(many, generator()), generator())
         log_p = -model._nll(Batch(sampled, many.context, profile=many.profile), generator())
         first, context = model._encode(one.context, generator())
         _, told = model.decoder.step(model.words.weight[[2]], first, model._beside(one, generator()), context)
@@ -69,6 +71,10 @@ def test_samples_follow_the_model_and_end_where_they_end():
     counts = torch.bincount(sampled.targets[:, 0], minlength=20) / 6000
     assert ((counts - shares).abs() < 4.5 * (shares * (1 - shares) / 6000).sqrt() + 1e-9).all()
     assert torch.isfinite(log_p).all()
+    decode = strategy(GreedySettings(max_length=model.longest), model.ids, [generator()])
+    expected = model.generate(one, decode, "none", generator()).tokens[0].tolist()
+    assert greedy.targets[0, : len(expected)].tolist() == expected
+    assert (greedy.targets == greedy.targets[0]).all()
     for row, length in zip(sampled.targets[:200].tolist(), sampled.lengths[:200].tolist(), strict=True):
         assert all(word == 0 for word in row[length:])
         assert 3 not in row[: length - 1]

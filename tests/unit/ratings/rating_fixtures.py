@@ -34,12 +34,14 @@ def write_responses(path: Path, system: str, contexts: list[str], texts: list[st
     return path
 
 
-def small_draw(folder: Path, n: int = 4, systems=SYSTEMS, corpus="small", texts=None, **settings) -> Draw:
+def small_draw(
+    folder: Path, n: int = 4, systems=SYSTEMS, corpus="small", texts=None, histories=None, **settings
+) -> Draw:
     contexts = [f"context {i}" for i in range(n)]
     files = {s: write_responses(folder / f"{s}.parquet", s, contexts, (texts or {}).get(s)) for s in systems}
     questions = {"aspects": ASPECTS} | {key: value for key, value in settings.items() if key in Questions.model_fields}
     study = {key: value for key, value in settings.items() if key in Study.model_fields}
-    return draw(corpus, files, run=1, study=Study(**study), questions=Questions(**questions))
+    return draw(corpus, files, run=1, study=Study(**study), questions=Questions(**questions), histories=histories)
 
 
 def rows_of(draw_: Draw) -> list[dict[str, str]]:

@@ -175,7 +175,7 @@ def test_a_judged_system_has_the_name_that_the_paper_uses():
     [
         ({"systems": ["cvea"]}, "tables.table4.systems: no system 'cvea'; did you mean 'cvae'"),
         ({"run": 7}, "ratings.run: there is no run with seed 7"),
-        ({"aspects": {"context": "?"}}, "'context' is a column of every rating sheet"),
+        ({"aspects": {"context": "?"}}, "'context' is a column of rating sheets"),
         ({"scale": {"kind": "score"}}, "needs `values:`"),
         ({"scale": {"kind": "score", "values": [1, 10]}}, "less than or equal to 9"),
         ({"scale": {"kind": "rank", "values": [1, 2]}}, "the other kinds have none"),

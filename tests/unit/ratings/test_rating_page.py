@@ -299,6 +299,29 @@ def test_other_scales_have_their_own_keys(opened, tmp_path, scale, keys, typed):
     assert [values["fluency"][0, 0, drawn.systems.index(r.system)] for r in drawn.items[0].responses] == typed
 
 
+def test_each_aspect_has_the_keys_of_its_own_scale_and_the_history_is_shown(opened, tmp_path):
+    scales = {"wit": {"kind": "yes_no"}}
+    aspects = {"ease": "?", "wit": "?"}
+    histories = {100: ["I like <b>tea</b>", "no way"]}
+    drawn = small_draw(
+        tmp_path, 1, aspects=aspects, scale={"kind": "score", "values": [1, 2, 3]}, scales=scales, histories=histories
+    )
+    with opened(drawn) as rater:
+        rater.begin("anna")
+        assert rater.shown("#history").split("\n") == ["I like <b>tea</b>", "no way"]
+        rater.type("y2")  # yes is no value of the first aspect
+        rater.type("13")
+        rater.type("yn1")
+        file = rater.export(tmp_path / "export.csv")
+        assert "1–3, Y N" in rater.shown("#shortcuts")
+    _, values = values_of(drawn, file)
+    shown = [drawn.systems.index(response.system) for response in drawn.items[0].responses]
+    assert values["ease"][0, 0, shown].tolist() == [2, 1, 3]
+    assert values["wit"][0, 0, shown].tolist() == [1, 0, 1]
+    with open(file, encoding="utf-8-sig", newline="") as exported:
+        assert next(csv.DictReader(exported))["history"] == "I like <b>tea</b>\nno way"
+
+
 def test_a_click_answers_and_a_second_one_takes_it_back(opened, tmp_path):
     with opened(small_draw(tmp_path)) as rater:
         rater.begin("anna")

@@ -145,6 +145,19 @@ def test_an_empty_file_is_named(tmp_path, drawn):
         read_ratings([tmp_path / "sheet.csv"], [drawn])
 
 
+def test_a_value_is_checked_against_the_scale_of_its_own_aspect(tmp_path):
+    scales = {"fluency": {"kind": "yes_no"}}
+    drawn = small_draw(tmp_path, scale={"kind": "score", "values": [1, 2, 3]}, scales=scales)
+    rows = filled(drawn, "anna", lambda i, system, aspect: 0 if aspect == "fluency" else 3)
+    values = read(tmp_path, drawn, rows).values
+    assert (values["relevance"].min(), values["fluency"].max()) == (3, 0)
+    for aspect, wrong, expected in (("fluency", "2", "one of 0, 1"), ("relevance", "0", "one of 1, 2, 3")):
+        with pytest.raises(PipelineError, match=f"{wrong} is out of range") as caught:
+            read(tmp_path, drawn, change(0, aspect, wrong)(rows))
+        assert caught.value.where.endswith(f"row 2, column {aspect}")
+        assert caught.value.expected == expected
+
+
 @pytest.mark.parametrize(
     ("scale", "right", "wrong"),
     [({"kind": "score", "values": [1, 2, 3]}, "3", "4"), ({"kind": "yes_no"}, "0", "2")],

@@ -123,7 +123,7 @@ def test_of_several_candidates_the_one_closest_to_the_context_is_given(system):
     with torch.no_grad():
         one_by_one = generator()
         drawn = [model.generate(batch, decode, "none", one_by_one) for _ in range(3)]
-        chosen = _chosen(model, batch, decode, "none", generator(), 3)
+        chosen = _chosen(model, batch, lambda generators: decode, "none", generator(), 3)
         close = torch.cat([model.closeness(batch, each.tokens) for each in drawn], 1)
     for i in range(8):
         best = drawn[int(close[i].argmax())].tokens[i]
@@ -132,5 +132,6 @@ def test_of_several_candidates_the_one_closest_to_the_context_is_given(system):
 
 
 def test_a_system_without_a_measure_of_closeness_says_so():
+    model = make_model("seq2seq")
     with pytest.raises(PipelineError, match="closest to its context"):
-        _chosen(make_model("seq2seq"), make_batch(4), Greedy(make_model("seq2seq").ids, 5), "none", generator(), 2)
+        _chosen(model, make_batch(4), lambda generators: Greedy(model.ids, 5), "none", generator(), 2)

@@ -11,7 +11,7 @@ from scipy import stats
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import RatingTable
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.ratings.agreement import correlation, krippendorff_alpha
+from pipeline_lib.ratings.agreement import correlation, fleiss_kappa, krippendorff_alpha
 from pipeline_lib.ratings.filled import Ratings, read_ratings
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
@@ -28,10 +28,10 @@ LAYOUT = Layout(corpora={"small": "DailyDialog"}, systems=SYSTEMS, seeds=[])
 NAN = float("nan")
 
 
-def spec_of(aspects=ASPECTS, scale=None):
+def spec_of(aspects=ASPECTS, scale=None, **further):
     named = {"number": "4", "as": {"human": "Ground-truth"}, "digits": 2}
     plain = {"kind": "ratings", "title": "Human judgement", "aspects": aspects, "scale": scale or {}}
-    return RatingTable.model_validate(plain | named)
+    return RatingTable.model_validate(plain | named | further)
 
 
 def made(draws, ratings, layout=LAYOUT, spec=None):
@@ -211,6 +211,50 @@ def test_the_best_system_leads_the_others_and_the_human_reference_competes_with_
     assert "**2.00±0.00**◇" in markdown(table)
 
 
+def test_kappa_gives_the_textbook_value_of_fleiss():
+    """Ten subjects that fourteen raters put into five categories (Fleiss 1971, as commonly reprinted): 0.210."""
+    counts = [
+        [0, 0, 0, 0, 14],
+        [0, 2, 6, 4, 2],
+        [0, 0, 3, 5, 6],
+        [0, 3, 9, 2, 0],
+        [2, 2, 8, 1, 1],
+        [7, 7, 0, 0, 0],
+        [3, 2, 6, 3, 0],
+        [2, 5, 3, 2, 2],
+        [6, 5, 2, 1, 0],
+        [0, 2, 2, 3, 7],
+    ]
+    values = np.array([np.repeat(np.arange(5.0), row) for row in counts]).T
+    assert fleiss_kappa(values) == pytest.approx(0.20993, abs=1e-4)
+    assert fleiss_kappa(values[:1]) is None
+    assert fleiss_kappa(np.ones((3, 4))) is None
+    assert fleiss_kappa(np.array([[1, 2, NAN], [1, 2, 2]])) == pytest.approx(1)
+
+
+def test_each_aspect_is_shown_and_agreed_upon_by_its_own_scale(tmp_path):
+    scales = {"wit": {"kind": "yes_no"}, "order": {"kind": "rank"}}
+    spec = spec_of({"ease": "?", "wit": "?", "order": "?"}, {"kind": "score", "values": [1, 2, 3]}, scales=scales)
+    ease = np.array([[[3, 1], [2, 2], [1, 2]], [[3, 2], [2, 1], [1, 2]]], float)
+    wit = np.array([[[1, 0], [1, 0], [0, 0]], [[1, 0], [0, 0], [1, 0]]], float)
+    order = np.array([[[1, 2], [1, 1], [2, 1]], [[1, 2], [2, 1], [2, 1]]], float)
+    systems = ["seq2seq", "sepacvae"]
+    ratings = Ratings(["r0", "r1"], systems, {"ease": ease, "wit": wit, "order": order})
+    asked = {"aspects": spec.aspects, "scale": spec.scale, "scales": spec.scales}
+    table = made({"small": small_draw(tmp_path, 3, systems, **asked)}, {"small": ratings}, spec=spec)
+    names = [column.name for column in table.columns]
+    assert [column.better for column in table.columns] == ["higher", "higher", "lower", "lower"]
+    assert names == ["ease", "wit", "order", "average rank: order"]
+    alpha, kappa = (row_of(table, label) for label in ("Krippendorff's alpha", "Fleiss' kappa"))
+    for name, values, level in (("ease", ease, "ordinal"), ("wit", wit, "nominal")):
+        flat = values.reshape(2, -1)
+        assert float(alpha[name]) == pytest.approx(krippendorff_alpha(flat, level))
+        assert float(kappa[name]) == pytest.approx(fleiss_kappa(flat))
+    assert kappa["order"] == ""
+    assert float(row_of(table, "Seq2Seq")["wit"]) == pytest.approx(2 / 3)
+    assert "mean score (ease), share of yes (wit), mean rank (1 is best) (order)" in table.notes[0]
+
+
 @pytest.mark.parametrize(
     ("scale", "values", "mean", "what"),
     [
@@ -265,7 +309,7 @@ def test_a_system_that_the_configuration_no_longer_has_is_shown_by_its_name(tmp_
 def test_ratings_of_other_aspects_or_another_scale_are_refused(tmp_path):
     spec, ratings = collected([[[1, 2]]], ["seq2seq", "sepacvae"])
     drawn = small_draw(tmp_path, 1, ("seq2seq", "sepacvae"))
-    with pytest.raises(PipelineError, match="asked for relevance, fluency") as caught:
+    with pytest.raises(PipelineError, match=r"asked for relevance \(rank\), fluency \(rank\)") as caught:
         made({"small": drawn}, {"small": ratings}, spec=spec)
     assert caught.value.where
     assert "aspects" in caught.value.remedy

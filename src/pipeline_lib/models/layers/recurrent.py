@@ -3,6 +3,8 @@
 B examples, T tokens, E embedding size, H hidden units, Z latent size, V vocabulary size.
 """
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,9 +17,11 @@ from pipeline_lib.models.layers.gru import GRU
 class Encoder(nn.Module):
     """Bidirectional GRU; a text is the concatenation of the two directions' last states."""
 
+    Recurrent: ClassVar[type[GRU]] = GRU
+
     def __init__(self, embedding_size: int, hidden: int) -> None:
         super().__init__()
-        self.gru = GRU(embedding_size, hidden, bidirectional=True)
+        self.gru = self.Recurrent(embedding_size, hidden, bidirectional=True)
         self.size = 2 * hidden
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from pipeline_lib.examples.batch import Tokens
 from pipeline_lib.models.layers.dropping import dropout
-from pipeline_lib.models.layers.recurrent import Encoder, valid_positions
+from pipeline_lib.models.layers.recurrent import valid_positions
+from pipeline_lib.models.layers.scan import ScannedEncoder
 
 
 def by_turn(context: Tokens, turn: int, pad: int) -> Tokens:
@@ -39,12 +40,12 @@ class TurnEncoder(nn.Module):
 
     def __init__(self, embedding_size: int, hidden: int) -> None:
         super().__init__()
-        self.turn = Encoder(embedding_size, hidden)
-        self.context = Encoder(2 * hidden + 2, hidden)
+        self.turn = ScannedEncoder(embedding_size, hidden)
+        self.context = ScannedEncoder(2 * hidden + 2, hidden)
         self.size = 2 * hidden
 
     def forward(
-        self, embedded: Tensor, lengths: Tensor, floors: Tensor | None, rate: float, noise: torch.Generator
+        self, embedded: Tensor, lengths: Tensor, floors: Tensor | None, rate: float, noise: torch.Generator | None
     ) -> Tensor:
         """Encode contexts.
 
@@ -52,13 +53,14 @@ class TurnEncoder(nn.Module):
             embedded: (B, K, L, E) words of each turn.
             lengths: (B, K); a turn without words is read as one of padding.
             floors: (B, K) int64, 1: spoken by the one who responds; None: the two speakers take turns.
-            rate: share of the components of encoded turns that are dropped.
+            rate: share of the components of encoded turns that are dropped; without noise, none is.
         Returns:
             (B, 2H).
         """
         turns = lengths.shape[1]
         encoded = self.turn(embedded.flatten(0, 1), lengths.flatten().clamp(min=1)).unflatten(0, (-1, turns))
-        encoded = dropout(encoded, rate, noise)
+        if noise is not None:
+            encoded = dropout(encoded, rate, noise)
         if floors is None:
             floors = (torch.arange(turns, 0, -1, device=lengths.device) % 2 == 0).long().expand(len(lengths), -1)
         marks = F.one_hot(floors, 2).to(encoded.dtype)

@@ -5,7 +5,9 @@ function csvOf(answers) {
   for (const item of sheet.items) {
     for (const response of item.responses) {
       const given = aspects.map((aspect) => answers.get(item, response, aspect) ?? "");
-      lines.push([sheet.sheet, inert(answers.rater), item.id, response.id, inert(item.context), inert(response.text), ...given]);
+      const shown = [inert(item.context), inert(response.text)];
+      if (sheet.hasHistory) shown.push(inert(item.history.join("\n")));
+      lines.push([sheet.sheet, inert(answers.rater), item.id, response.id, ...shown, ...given]);
     }
   }
   return "\ufeff" + lines.map((line) => line.map(quoted).join(",") + "\r\n").join("");
@@ -41,12 +43,13 @@ function answersOf(text) {
     const response = items.get(cell("item"))?.responses.find((one) => one.id === cell("response_id"));
     if (!response) throw new Error(`${where}: no such item or response on this sheet.`);
     if (cell("rater")) raters.add(plain(cell("rater")));
-    for (const aspect of aspects) {
-      if (cell(aspect) === "") continue;
+    aspects.forEach((aspect, column) => {
+      if (cell(aspect) === "") return;
       const value = Number(cell(aspect));
-      if (!choices.includes(value)) throw new Error(`${where}, ${aspect}: ${cell(aspect)} is none of ${choices.join(", ")}.`);
+      const may = choices[column];
+      if (!may.includes(value)) throw new Error(`${where}, ${aspect}: ${cell(aspect)} is none of ${may.join(", ")}.`);
       ((values[cell("item")] ??= {})[response.id] ??= {})[aspect] = value;
-    }
+    });
   });
   if (raters.size > 1) throw new Error("The file holds the answers of several raters.");
   return new Answers([...raters][0] ?? "", values);

@@ -5,10 +5,10 @@ class Grid {
     this.onAnswer = onAnswer; // (response, aspect, value or undefined)
     this.body = document.getElementById("body");
     const head = document.getElementById("head");
-    document.getElementById("grid").classList.toggle("many", choices.length > 6); // narrower, to stay on one line
+    document.getElementById("grid").classList.toggle("many", choices.some((values) => values.length > 6)); // narrower, to stay on one line
     head.append(element("th", { role: "columnheader" }, "Response"));
-    this.headers = sheet.aspects.map(({ name, criterion }) => {
-      const scale = element("span", { class: "anchors" }, anchors());
+    this.headers = sheet.aspects.map(({ name, criterion }, column) => {
+      const scale = element("span", { class: "anchors" }, anchors(column));
       return element("th", { role: "columnheader" }, name, element("span", {}, criterion), scale);
     });
     head.append(...this.headers);
@@ -35,8 +35,8 @@ class Grid {
   }
 
   cell(row, column) {
-    const buttons = choices.map((value) =>
-      element("button", { type: "button", tabindex: "-1", "data-value": value }, nameOf(value)),
+    const buttons = choices[column].map((value) =>
+      element("button", { type: "button", tabindex: "-1", "data-value": value }, nameOf(value, column)),
     );
     const name = element("span", { class: "aspect", "aria-hidden": "true" }, aspects[column]);
     const place = { role: "gridcell", tabindex: "-1", "data-row": row, "data-column": column };
@@ -48,7 +48,7 @@ class Grid {
       cells.forEach((cell, column) => {
         const value = this.answers.get(this.item, this.item.responses[row], aspects[column]);
         cell.classList.toggle("answered", value !== undefined);
-        const said = value === undefined ? "empty" : nameOf(value);
+        const said = value === undefined ? "empty" : nameOf(value, column);
         cell.setAttribute("aria-label", `${letter(row)}, ${aspects[column]}: ${said}`);
         for (const button of cell.querySelectorAll("button")) {
           button.setAttribute("aria-pressed", String(Number(button.dataset.value) === value));
@@ -110,8 +110,8 @@ class Grid {
     else if (key === "Backspace" || key === "Delete") {
       this.typed = "";
       this.answer(undefined);
-    } else if (key in keysOfValues) {
-      this.answer(keysOfValues[key]);
+    } else if (key in keysOfValues[this.column]) {
+      this.answer(keysOfValues[this.column][key]);
       this.advance();
     } else if (/^[0-9]$/.test(key)) this.digit(key);
     else return false;
@@ -120,11 +120,12 @@ class Grid {
 
   // Places above 9 have two digits: after one that may be the first of two, the cell keeps the focus.
   digit(key) {
-    const value = [Number(this.typed + key), Number(key)].find((number) => choices.includes(number));
+    const values = choices[this.column];
+    const value = [Number(this.typed + key), Number(key)].find((number) => values.includes(number));
     if (value === undefined) return;
     this.typed = String(value);
     this.answer(value);
-    const mayGoOn = choices.some((choice) => choice !== value && String(choice).startsWith(this.typed));
+    const mayGoOn = values.some((choice) => choice !== value && String(choice).startsWith(this.typed));
     if (!mayGoOn) this.advance();
   }
 }

@@ -65,6 +65,8 @@ function show(index) {
   position = Math.max(0, Math.min(index, sheet.items.length - 1));
   const item = sheet.items[position];
   at("context").textContent = item.context;
+  at("history").replaceChildren(...item.history.map((text) => element("li", {}, text)));
+  at("history-section").hidden = !item.history.length;
   at("position").textContent = `Context ${position + 1} of ${sheet.items.length}`;
   at("previous").disabled = position === 0;
   at("next").disabled = position === sheet.items.length - 1;
@@ -158,10 +160,15 @@ at("task").textContent = task();
 for (const list of [at("criteria"), at("reminder")]) {
   for (const { name, criterion } of sheet.aspects) list.append(element("dt", {}, name), element("dd", {}, criterion));
 }
-at("reminder").append(element("dt", {}, "scale"), element("dd", {}, anchors()));
-const values = sheet.scale.kind === "yes_no" ? "Y N" : `${choices[0]}–${choices[choices.length - 1]}`;
+const answersTo = oneScale ? [0] : aspects.map((_, column) => column);
+for (const column of answersTo) {
+  const what = oneScale ? "scale" : `scale of ${aspects[column]}`;
+  at("reminder").append(element("dt", {}, what), element("dd", {}, anchors(column)));
+}
+const keysOf = (column) =>
+  scales[column].kind === "yes_no" ? "Y N" : `${choices[column][0]}–${choices[column][choices[column].length - 1]}`;
 const shortcuts = [
-  [values, sheet.scale.kind === "rank" ? "give the place" : "answer"],
+  [[...new Set(answersTo.map(keysOf))].join(", "), oneScale && scales[0].kind === "rank" ? "give the place" : "answer"],
   ["← ↑ ↓ →", "move"],
   ["Backspace", "clear"],
   ["Enter", "next empty cell, next context"],
