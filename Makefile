@@ -19,6 +19,8 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && ech
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 SLURM := slurm-wlm slurmdbd munge mariadb-server
+# what a paper's systems need beside the workflow itself
+READY = $(if $(filter keywords_and_instances,$(PAPER)),.venv/pretrained,.venv/ready)
 RUN = $(if $(PAPER),paper=$(PAPER)) $(if $(PRESET),preset=$(PRESET)) $(if $(MIRROR),mirror=$(MIRROR))
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --quiet host reason $(if $(strip $(RUN)),--config $(RUN)) --
 PAPERS = $(patsubst papers/%/paper.yaml,%,$(wildcard papers/*/paper.yaml))
@@ -29,22 +31,22 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := table2
 
 # every table of one paper, and of all papers in turn
-tables: .venv/ready
+tables: $(READY)
 	$(SNAKEMAKE) all
 
 papers: .venv/ready
 	@for paper in $(PAPERS); do echo "## $$paper"; $(MAKE) --no-print-directory tables PAPER=$$paper || exit 1; done
 
-figures: .venv/ready
+figures: $(READY)
 	$(SNAKEMAKE) figures
 
-report: .venv/ready
+report: $(READY)
 	@page=$$($(BIN)/python -m pipeline_lib target report $(RUN)) && $(SNAKEMAKE) "$$page" \
 	&& echo && echo "Report: $(CURDIR)/$$page (open it in a browser; to pass it on, take the whole folder)"
 
 # a table or a figure, by its name in paper.yaml
 .DEFAULT:
-	@$(MAKE) --no-print-directory --silent .venv/ready
+	@$(MAKE) --no-print-directory --silent $(READY)
 	@files=$$($(BIN)/python -m pipeline_lib target $@ $(RUN)) && $(SNAKEMAKE) $$files && for file in $$files; do case $$file in \
 		*.csv) cat "$${file%.csv}.md"; echo; echo "Table:  $$file, .md, .tex, .json";; \
 		*manifest.json) echo "Run:    $$file says what it was";; \
