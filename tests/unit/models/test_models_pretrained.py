@@ -178,6 +178,21 @@ def test_pieces_of_a_tokenizer_file_are_read_without_the_package(tmp_path):
     assert read.id_of("##b") == 5
 
 
+@needs_transformers
+def test_a_tokeniser_that_is_not_wordpiece_cuts_units_as_words_within_a_text(tmp_path):
+    import tokenizers
+
+    folder = bert_folder(tmp_path / "bert")
+    (folder / "vocab.txt").unlink()
+    pairs = tokenizers.models.BPE({"Ġ": 0, "a": 1, "b": 2, "Ġa": 3}, [("Ġ", "a")])
+    whole = tokenizers.Tokenizer(pairs)
+    whole.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    whole.save(str(folder / "tokenizer.json"))
+    read = pretrained.read_folder(Pretrained(weights=str(folder)), "bert")
+    assert read.cut(["a", "b", "ab"]) == [[3], [0, 2], [3, 2]]
+    assert (read.id_of("b"), read.id_of("c")) == (2, None)
+
+
 # --- BERT ------------------------------------------------------------------------------------------------------------
 
 
