@@ -24,6 +24,11 @@ class Pretrained(Settings):
         description="checksum of the folder's model.safetensors; a file with another one is refused",
     )
 
+    seen: bool = Field(
+        default=False,
+        description="true: the weights were trained on the corpus, perhaps on its test examples; the row says so",
+    )
+
     @field_validator("weights")
     @classmethod
     def _is_a_model(cls, value: str | None) -> str | None:

@@ -130,7 +130,7 @@ class System(nn.Module, ABC):
 
     Network: ClassVar[type[Sizes]] = Recurrent  # the sizes that the system is built from
     selections: ClassVar[tuple[str, ...]] = ("none",)
-    random_start = False  # true: weights that the system is known for, trained elsewhere, were drawn at random
+    apart = ""  # of `schemas.responses.APART`: why the system competes with no other; empty: it does
 
     def __init__(self, units: Units, network: Sizes, options: Settings) -> None:
         super().__init__()

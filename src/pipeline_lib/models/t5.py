@@ -63,6 +63,8 @@ class T5(PretrainedSystem):
         config, weights = folder.config, folder.weights
         if config.get("tie_word_embeddings") is False:
             raise unfit(folder.path, "its output is not its words, as in T5 1.1", "T5 as it was first published")
+        if "shared.weight" not in weights:
+            raise unfit(folder.path, "it has no words (shared.weight)", "the weights of T5")
         start = config.get("decoder_start_token_id", config.get("pad_token_id", 0))
         same = {units.ids.start: start, units.ids.end: config.get("eos_token_id", 1), units.ids.pad: start}
         self.output.weight.data.copy_(folder.fitted(weights["shared.weight"], units, same))
