@@ -19,32 +19,34 @@ PYTHON ?= $(shell for v in 3.11 3.12 3.13; do python$$v -c '' 2>/dev/null && ech
 BIN := .venv/bin
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 SLURM := slurm-wlm slurmdbd munge mariadb-server
+# what a paper's systems need beside the workflow itself
+READY = $(if $(filter keywords_and_instances,$(PAPER)),.venv/pretrained,.venv/ready)
 RUN = $(if $(PAPER),paper=$(PAPER)) $(if $(PRESET),preset=$(PRESET)) $(if $(MIRROR),mirror=$(MIRROR))
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --quiet host reason $(if $(strip $(RUN)),--config $(RUN)) --
 PAPERS = $(patsubst papers/%/paper.yaml,%,$(wildcard papers/*/paper.yaml))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: tables papers figures report test test-cluster check mutation audit bench cluster lock clean
+.PHONY: tables papers figures report test test-cluster check mutation audit bench cluster pretrained lock clean
 
 .DEFAULT_GOAL := table2
 
 # every table of one paper, and of all papers in turn
-tables: .venv/ready
+tables: $(READY)
 	$(SNAKEMAKE) all
 
 papers: .venv/ready
 	@for paper in $(PAPERS); do echo "## $$paper"; $(MAKE) --no-print-directory tables PAPER=$$paper || exit 1; done
 
-figures: .venv/ready
+figures: $(READY)
 	$(SNAKEMAKE) figures
 
-report: .venv/ready
+report: $(READY)
 	@page=$$($(BIN)/python -m pipeline_lib target report $(RUN)) && $(SNAKEMAKE) "$$page" \
 	&& echo && echo "Report: $(CURDIR)/$$page (open it in a browser; to pass it on, take the whole folder)"
 
 # a table or a figure, by its name in paper.yaml
 .DEFAULT:
-	@$(MAKE) --no-print-directory --silent .venv/ready
+	@$(MAKE) --no-print-directory --silent $(READY)
 	@files=$$($(BIN)/python -m pipeline_lib target $@ $(RUN)) && $(SNAKEMAKE) $$files && for file in $$files; do case $$file in \
 		*.csv) cat "$${file%.csv}.md"; echo; echo "Table:  $$file, .md, .tex, .json";; \
 		*manifest.json) echo "Run:    $$file says what it was";; \
@@ -65,6 +67,9 @@ test-cluster: .venv/cluster
 
 # Snakemake's executors for SLURM, Kubernetes and others, and storage in S3 (docs/operations/clusters.md).
 cluster: .venv/cluster
+
+# the package transformers, for T5, T5-CLAPS and DialoGPT; their weights come from a local folder (docs/running.md)
+pretrained: .venv/pretrained
 
 check: .venv/ready
 	$(BIN)/ruff check .
@@ -88,7 +93,7 @@ mutation: .venv/ready
 audit:
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
-	for lock in requirements requirements-cluster; do \
+	for lock in requirements requirements-cluster requirements-pretrained; do \
 		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock.lock || exit 1; done
 
 bench: .venv/ready
@@ -106,11 +111,16 @@ bench: .venv/ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-cluster.lock
 	@touch $@
 
-# the second lock starts from the first, so that what both name is of one version where that can be
+.venv/pretrained: .venv/ready requirements-pretrained.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-pretrained.lock
+	@touch $@
+
+# the other locks start from the first, so that what they all name is of one version where that can be
 lock:
 	$(LOCK) requirements.in -o requirements.lock
-	cp requirements.lock requirements-cluster.lock
-	$(LOCK) requirements-cluster.in -o requirements-cluster.lock
+	for extra in cluster pretrained; do \
+		cp requirements.lock requirements-$$extra.lock; \
+		$(LOCK) requirements-$$extra.in -o requirements-$$extra.lock || exit 1; done
 
 clean:
 	rm -rf .venv .venv-glove .venv-mutation .snakemake

@@ -256,6 +256,37 @@ rule make_keyword_table:
         "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
 
 
+def of_split_of(table, stage):
+    """Return the files of a stage for the split of a table, one for each of its corpora."""
+    path = RESULTS / f"{stage}/{{corpus}}/{CONFIG.tables[table].split}.parquet"
+    return expand(path, corpus=CONFIG.corpora_of(table))
+
+
+rule make_negative_table:
+    """Make the table of negatives, and the sheet by which to audit them."""
+    input:
+        negatives=lambda wildcards: of_split_of(wildcards.table, "negatives"),
+        examples=lambda wildcards: of_split_of(wildcards.table, "filtered"),
+    output:
+        csv=shown("csv"),
+        md=shown("md"),
+        tex=shown("tex"),
+        json=RESULTS / "tables/{table}.json",
+    log:
+        LOGS / "tables/{table}.log",
+    wildcard_constraints:
+        table=one_of(CONFIG.tables_of("negatives")),
+    params:
+        spec=spec_of,
+        layout=layout_of,
+        caption=caption_of,
+        code=code_of("make_negative_table"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_negative_table.py --name {wildcards.table} --spec {params.spec:q} "
+        "--layout {params.layout:q} --negatives {input.negatives:q} --examples {input.examples:q} "
+        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
 # --- what analyses of systems measured, and the endings that systems imputed ---
 
 

@@ -149,7 +149,10 @@ class _users_are:  # noqa: N801 -- used as a context manager
         self._table, self._vectors = table, vectors
 
     def __enter__(self) -> None:
-        self._table.forward = lambda numbers: self._vectors[numbers]  # type: ignore[method-assign]
+        self._table.forward = self._looked_up  # type: ignore[method-assign]
+
+    def _looked_up(self, input: "Tensor") -> "Tensor":  # noqa: A002 -- as torch names it
+        return self._vectors[input]
 
     def __exit__(self, *error: object) -> None:
         del self._table.forward  # the class's own again

@@ -150,6 +150,16 @@ class KeywordTable(TableSpec):
     seed: Seed = Field(default=1, description="seed of the draw")
 
 
+class NegativeTable(TableSpec):
+    """Negatives of examples, as a sheet by which to audit them."""
+
+    kind: Literal["negatives"] = Field(description="negatives: texts that examples are contrasted with")
+    split: Split = Field(default="test", description="split that the examples are of")
+    shown: Positive = Field(default=5, description="negatives that are printed")
+    sheet: Positive = Field(default=100, description="negatives in the CSV, with a column for a verdict")
+    seed: Seed = Field(default=1, description="seed of the draw")
+
+
 class RatingTable(TableSpec, Questions):
     """The answers of human judges."""
 
@@ -222,6 +232,7 @@ AnyTable = Annotated[
     | ResponseTable
     | TransferTable
     | KeywordTable
+    | NegativeTable
     | RatingTable
     | SettingTable
     | MeasureTable

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.ngrams import Matches, count_matches
 from pipeline_lib.metrics.spoken import Spoken
-from pipeline_lib.schemas.responses import NO_GROUPS
+from pipeline_lib.schemas.responses import NO_GROUPS, RANDOM_START
 from pipeline_lib.text.ragged import Ragged
 
 Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
@@ -89,6 +89,7 @@ class Items:
     user: np.ndarray | None = None  # (B,) int64, who responds; 0 for an unknown user
     spoken: Spoken | None = None  # what users said in training
     converged: bool | None = None  # whether the training of the system had come to rest
+    random_start: bool = False  # weights that the system is known for were drawn at random
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -106,7 +107,6 @@ class Items:
 
         Args:
             further: `schemas.references`, beside the reference that each row has.
-
         Raises:
             PipelineError: a likelihood is null, NaN or infinite in some rows, or a response null in some rows.
         """
@@ -130,7 +130,14 @@ class Items:
         references = table["reference"] if further is None else _with_further(table, further)
         plain = cls.of(table["context"], references, table["response"].fill_null(""))
         groups, labels = _groups(table["group"]), _groups(table["label"])
-        known = replace(plain, likelihood=likelihood, group=groups, label=labels, example=_examples(table))
+        known = replace(
+            plain,
+            likelihood=likelihood,
+            group=groups,
+            label=labels,
+            example=_examples(table),
+            random_start=RANDOM_START in table.column_names,
+        )
         return replace(known, answered=_answered(table))
 
     def __len__(self) -> int:

@@ -21,7 +21,7 @@ from pipeline_lib.metrics.user import UserMetric
 from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.references import REFERENCES
-from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.schemas.responses import RANDOM_START, RESPONSES
 from pipeline_lib.vectors.space import VectorSpace
 
 
@@ -80,8 +80,8 @@ def score_file(
     """Score each ``selection`` of a file of responses separately.
 
     Args:
-        responses: a file of `schemas.responses`; its metadata ``active_units`` and ``converged`` are values of the
-            whole file.
+        responses: a file of `schemas.responses`; its metadata ``active_units``, ``converged`` and ``random_start``
+            are values of the whole file.
         vectors: a file of `schemas.vectors`; None where the corpus has none.
         names: metrics of the run's tables.
         seed: seed of the bootstrap.
@@ -98,13 +98,15 @@ def score_file(
     Raises:
         PipelineError: no responses, one of them twice, likelihoods in only some rows, or no such metric.
     """
-    metrics = make_metrics(recorded(names), settings, vectors, language)
     table = read_parquet(responses, RESPONSES)
     if not len(table):
         raise PipelineError(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
     metadata = parquet_metadata(responses)
+    random_start = metadata.get("random_start") == "true"
+    kinds = [*recorded(names), RANDOM_START] if random_start else recorded(names)
+    metrics = make_metrics(kinds, settings, vectors, language)
     units = int(metadata["active_units"]) if only is None and "active_units" in metadata else None
     converged = {"true": True, "false": False}.get(metadata.get("converged", ""))
     if only is not None:
@@ -116,7 +118,9 @@ def score_file(
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
         _check_examples(chosen, responses)
-        items = replace(Items.from_table(chosen, further), active_units=units, converged=converged)
+        items = replace(
+            Items.from_table(chosen, further), active_units=units, converged=converged, random_start=random_start
+        )
         if spoken:
             items = replace(items, spoken=spoken, user=spoken.of(chosen["example_id"]))
         scores = [_score(metric, items) for metric in metrics]

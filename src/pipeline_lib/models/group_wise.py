@@ -132,13 +132,12 @@ class GroupWise(Transformer):
         return F.normalize(both - both.flatten(0, 1).mean(0), dim=-1)
 
     def _pairs(self, model: Transformer, contexts: Tokens, responses: Response, group: Group, drop: Drop) -> Tensor:
-        """Return -log p(response | context) of every pair, nats, (B, K); every context is encoded once."""
+        """Return -log p(response | context) of every pair, nats, (B, K); every context is read once."""
         with holding(None):  # every process encodes the whole batch, with the same noise
-            memory = model.encode(contexts, drop)
-        context, response = group.contexts.flatten(), group.responses.flatten()
+            memory = model.decoder.start(model.encode(contexts, drop), contexts.lengths)
+        response = group.responses.flatten()
         paired = Response(*(part[response] for part in (responses.inputs, responses.targets, responses.lengths)))
-        cache = model.decoder.start(memory[context], contexts.lengths[context])
-        return model.read(paired, cache, drop).unflatten(0, group.contexts.shape)
+        return model.read(paired, memory.take(group.contexts.flatten()), drop).unflatten(0, group.contexts.shape)
 
 
 def group_loss(gains: Tensor, scores: Tensor) -> Tensor:

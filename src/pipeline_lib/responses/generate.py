@@ -50,7 +50,7 @@ def respond(
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
     Returns:
         (`RESPONSES`, one sample after the other, each in the order of ``texts``; metadata with `active_units` where
-        the model has a latent variable).
+        the model has a latent variable, and `random_start` where weights that it is known for were drawn).
     Raises:
         PipelineError: several samples of a system that draws nothing.
     """
@@ -67,8 +67,8 @@ def respond(
                 _generate(model, units, dataset, unknown, rows, selection, settings, seed, measured.group)
             )
         ]
-    units_in_use = measured.active_units
-    return pa.concat_tables(tables), {} if units_in_use is None else {"active_units": str(units_in_use)}
+    metadata = {} if measured.active_units is None else {"active_units": str(measured.active_units)}
+    return pa.concat_tables(tables), metadata | ({"random_start": "true"} if model.random_start else {})
 
 
 def _check_samples(model: System, settings: Decoding) -> None:

@@ -42,5 +42,8 @@ MEASURED = (
 )
 
 
+# of each item of a system whose pretrained weights were drawn at random; other systems have no such column
+RANDOM_START = "random-start"
+
 NO_GROUPS = "none"  # the selection of a system that has no groups to choose from
 ORACLE = "oracle"  # a selection that has seen the reference: it competes in no column

@@ -252,6 +252,16 @@ def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(file
     }
 
 
+def test_a_system_whose_pretrained_weights_were_drawn_is_recorded_as_such_with_every_item_and_no_other_is(files):
+    write, vectors = files
+    rows, items = score_file(write(responses(), metadata={"random_start": "true"}), vectors, ["length"], SETTINGS, 1)
+    assert scores_of(rows)["random-start"]["value"] == 1
+    assert Items.from_table(items).random_start
+    rows, items = score_file(write(responses()), vectors, ["length"], SETTINGS, 1)
+    assert "random-start" not in scores_of(rows)
+    assert not Items.from_table(items).random_start
+
+
 def test_a_corpus_without_vectors_has_every_metric_that_needs_none(files):
     write, vectors = files
     path = write(responses(likelihood=LATENT))

@@ -188,6 +188,22 @@ def test_oracle_outputs_and_baselines_do_not_compete(tmp_path):
     assert [s.system for s in read_outputs(files, ["a", "b"], [])] == ["a"]
 
 
+def test_a_system_whose_pretrained_weights_were_drawn_competes_in_no_column(tmp_path):
+    files = [responses_file(tmp_path / name, name, 1, kl=1.0) for name in ("a", "b", "drawn")]
+    table = pq.read_table(files[2])
+    drawn = table.append_column("random-start", pa.array(np.ones(len(table))))
+    write_parquet(files[2], drawn, drawn.schema, {"corpus": "c", "split": "test", "system": "drawn", "seed": "1"})
+    metrics = ["coherence", "ppl", "ppl-bound", "BLEU-1", "distinct-1", "corpus-BLEU"]
+    systems = read_outputs(files, ["a", "b", "drawn"], ["coherence"])
+    for metric in metrics:
+        assert not competes(systems[2], metric), metric
+    compared = {
+        name for row in compare(systems, Significance(trials=10), metrics) for name in (row["best"], row["other"])
+    }
+    assert compared == {"a", "b"}
+    assert compare_with(systems[2], systems[:2], Significance(trials=10), metrics) == []
+
+
 def test_reconstruction_perplexity_is_compared_among_latent_systems_alone(tmp_path):
     files = [
         responses_file(tmp_path / "seq2seq", "seq2seq", 1),

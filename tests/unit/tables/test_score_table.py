@@ -99,6 +99,20 @@ def test_one_seed_has_no_spread_and_no_interval():
     assert (cell.mean, cell.sd, cell.low, cell.n) == (0.5, None, None, 1)
 
 
+def test_a_row_whose_pretrained_weights_were_drawn_says_so_and_has_no_difference(make_table, tmp_path):
+    drawn = [score("seq2seq", seed, "random-start", 1.0) for seed in (1, 2)]
+    table = make_table(scored=scores(drawn))
+    row = next(row for row in table.rows if row.system == "seq2seq")
+    assert row.label == "Seq2Seq (random initialisation)"
+    assert row.cells["ppl"].published == PublishedValue(None, "42.9±0.18")
+    assert row.cells["ppl"].difference is None
+    [note] = [note for note in table.notes if note.startswith("(random initialisation)")]
+    assert "not compared" in note
+    records, _ = save(table, tmp_path)
+    own = next(record for record in records if record["label"] == "Seq2Seq (random initialisation)")
+    assert {value for name, value in own.items() if "difference" in name} == {""}
+
+
 def test_the_published_value_is_beside_the_oracle_on_validation(table):
     oracle, rule = (row for row in table.rows if row.system == "sepacvae")
     assert (oracle.label, rule.label) == ("SepaCVAE (oracle)", "SepaCVAE (test rule)")

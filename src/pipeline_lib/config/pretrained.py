@@ -1,0 +1,48 @@
+"""Weights that were trained elsewhere."""
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+
+from pipeline_lib.config.settings import AnyPath, Settings
+
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+TOKENISERS = ("vocab.txt", "tokenizer.json")  # either is enough
+
+
+class Pretrained(Settings):
+    """Options of a system whose weights may come from elsewhere."""
+
+    weights: AnyPath | None = Field(
+        default=None,
+        description="local folder of a model that was trained elsewhere: config.json, model.safetensors, and vocab.txt "
+        "or tokenizer.json; null: its weights are drawn, in the sizes of `network:`, and its row says so",
+    )
+    sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="checksum of the folder's model.safetensors; a file with another one is refused",
+    )
+
+    @field_validator("weights")
+    @classmethod
+    def _is_a_model(cls, value: str | None) -> str | None:
+        if value is not None and (fault := fault_of(Path(value))):
+            raise ValueError(f"{fault}; nothing is downloaded: put such a model there, or leave the option out")
+        return value
+
+
+def fault_of(folder: Path) -> str | None:
+    """Tell why a folder cannot be read as a model; None: it can, as far as its list of files tells."""
+    if not folder.is_dir():
+        return f"no folder {str(folder)!r}"
+    if not (folder / WEIGHTS).is_file():
+        pickled = sorted(path.name for path in folder.iterdir() if path.suffix in (".bin", ".pt", ".pth", ".ckpt"))
+        if pickled:
+            return f"{pickled[0]} in {str(folder)!r} is pickled and could run code; {WEIGHTS} is needed instead"
+        return f"no {WEIGHTS} in {str(folder)!r}"
+    if not (folder / CONFIG).is_file():
+        return f"no {CONFIG} in {str(folder)!r}"
+    if not any((folder / name).is_file() for name in TOKENISERS):
+        return f"neither {' nor '.join(TOKENISERS)} in {str(folder)!r}"
+    return None

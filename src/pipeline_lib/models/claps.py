@@ -1,0 +1,150 @@
+"""CLAPS (Lee et al. 2021): T5 that tells its response from others, and from adversarial perturbations of its own.
+
+A perturbation moves what each word is told from, and goes through the output layer alone. B examples of a process, W
+of the whole batch, T tokens of a response, M of all responses, d width.
+"""
+
+from typing import NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline_lib.compute.precision import at_least_float32
+from pipeline_lib.compute.sharing import in_order
+from pipeline_lib.config.networks import Transformer
+from pipeline_lib.config.pretrained import Pretrained
+from pipeline_lib.examples.batch import Batch
+from pipeline_lib.models.dialogue import token_mean
+from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
+from pipeline_lib.models.layers.transformer import masked_mean
+from pipeline_lib.models.pretrained import noise_of
+from pipeline_lib.models.system import Objective, given
+from pipeline_lib.models.t5 import T5
+from pipeline_lib.text.units import Units
+
+
+class Compared(NamedTuple):
+    """Projected means of texts, (W, d) each: contexts, responses, and the two perturbations of the responses."""
+
+    contexts: Tensor
+    responses: Tensor
+    negative: Tensor
+    positive: Tensor
+
+
+class T5Claps(T5):
+    """The loss is the likelihood's, a token, and half the sum of the two contrasts (equations 4 and 8)."""
+
+    class Options(Pretrained):
+        temperature: float = Field(default=0.1, gt=0, description="divides the cosines of a contrast")
+        negative_norm: float = Field(default=1.0, gt=0, description="norm of the perturbation that lowers likelihood")
+        positive_norm: float = Field(
+            default=3.0, gt=0, description="norm of each of the two perturbations of which the distant positive is made"
+        )
+        faithful: bool = Field(
+            default=False, description="true: the second contrast has no temperature, as in the released code"
+        )
+
+    def __init__(self, units: Units, network: Transformer, options: Options) -> None:
+        super().__init__(units, network, options)
+        width = self.output.in_features
+        self.projection = nn.Sequential(nn.Linear(width, width), nn.ReLU())
+        self.temperature, self.faithful = options.temperature, options.faithful
+        self.negative_norm, self.positive_norm = options.negative_norm, options.positive_norm
+
+    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
+        response, context = batch.response, given(batch.context)
+        with noise_of(generator):
+            memory = self.read(context)
+            states = self.states(response, memory)
+        nll = response_nll(states, self.output, response.targets, response.lengths)
+        inside = valid_positions(response.lengths, states.shape[1])
+        encoded = self._mean(memory.states, context.lengths)
+        compared = Compared(
+            in_order(encoded),
+            in_order(self._mean(states, response.lengths)),
+            in_order(self._mean(self.negative(states, inside, response.targets), response.lengths)),
+            in_order(self._mean(self.positive(states, inside, encoded, response.lengths), response.lengths)),
+        )
+        contrast = contrasts(compared, self.temperature, 1.0 if self.faithful else self.temperature)
+        loss = token_mean(nll, response) + contrast
+        return Objective(loss, {"nll": nll.detach(), "contrast": contrast.detach()})
+
+    def negative(self, states: Tensor, inside: Tensor, targets: Tensor) -> Tensor:
+        """Move each state to where its word is less likely (equation 5): (B, T, d), without a path to the weights.
+
+        Args:
+            states: (B, T, d), what the words are told from.
+            inside: (B, T) bool, false for padding, which stays.
+        """
+        words = states.detach()[inside].requires_grad_()
+        with torch.enable_grad():
+            nll = F.cross_entropy(self._logits(words), targets[inside], reduction="sum")
+            [slope] = torch.autograd.grad(nll, words)
+        return _put(states, inside, words.detach() + self.negative_norm * _unit(slope))
+
+    def positive(self, states: Tensor, inside: Tensor, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """Move each state away from its context, and then back to where it tells the same words (equations 6, 7).
+
+        Args:
+            encoded: (B, d), the projected means of the contexts.
+            lengths: (B,), of the responses.
+        Returns:
+            (B, T, d), without a path to the weights.
+        """
+        words = states.detach()[inside].requires_grad_()
+        with torch.enable_grad():
+            contexts = in_order(encoded.detach())
+            responses = in_order(self._mean(_put(states.detach(), inside, words), lengths))
+            rows = torch.arange(len(contexts), device=contexts.device)
+            loss = F.cross_entropy(_cosines(contexts, responses) / self.temperature, rows)
+            [away] = torch.autograd.grad(loss, words)
+        far = (words.detach() + self.positive_norm * _unit(away)).requires_grad_()
+        with torch.enable_grad():
+            true = self._logits(words.detach()).softmax(-1).detach()
+            divergence = F.kl_div(self._logits(far).log_softmax(-1), true, reduction="sum")
+            [back] = torch.autograd.grad(divergence, far)
+        return _put(states, inside, far.detach() - self.positive_norm * _unit(back))
+
+    def _logits(self, words: Tensor) -> Tensor:
+        # not through the module: the counter of operations cannot follow a gradient to what a module was given
+        return at_least_float32(F.linear(words, self.output.weight, self.output.bias))
+
+    def _mean(self, states: Tensor, lengths: Tensor) -> Tensor:
+        """Project (B, T, d) states and average them over the words of each text: (B, d)."""
+        return masked_mean(self.projection(states), lengths)
+
+
+def contrasts(compared: Compared, temperature: float, second: float) -> Tensor:
+    """Return half the sum of two contrasts, nats, a scalar: of the response, and of its distant positive.
+
+    Each context shall be nearer to its own than to the responses to other contexts, and than to the perturbation of
+    its own response that lowers likelihood.
+
+    Args:
+        temperature: of the first contrast.
+        second: temperature of the second.
+    """
+    own = torch.arange(len(compared.contexts), device=compared.contexts.device)
+    cosines = _cosines(compared.contexts, compared.responses)
+    negative = F.cosine_similarity(compared.contexts, compared.negative, dim=-1).unsqueeze(1)
+    positive = F.cosine_similarity(compared.contexts, compared.positive, dim=-1)
+    distant = cosines.diagonal_scatter(positive)
+    first = F.cross_entropy(torch.cat([cosines, negative], 1) / temperature, own)
+    return (first + F.cross_entropy(torch.cat([distant, negative], 1) / second, own)) / 2
+
+
+def _cosines(contexts: Tensor, responses: Tensor) -> Tensor:
+    return F.cosine_similarity(contexts.unsqueeze(1), responses.unsqueeze(0), dim=-1)
+
+
+def _unit(slopes: Tensor) -> Tensor:
+    """Give each of (M, d) gradients the norm 1."""
+    return F.normalize(slopes, dim=-1, eps=torch.finfo(slopes.dtype).tiny)
+
+
+def _put(states: Tensor, inside: Tensor, words: Tensor) -> Tensor:
+    """Put (M, d) words in the places of (B, T, d) states that ``inside`` marks; the others become 0."""
+    return states.new_zeros(states.shape).masked_scatter(inside.unsqueeze(-1), words)
