@@ -151,7 +151,7 @@ class _users_are:  # noqa: N801 -- used as a context manager
     def __enter__(self) -> None:
         self._table.forward = self._looked_up  # type: ignore[method-assign]
 
-    def _looked_up(self, input: "Tensor") -> "Tensor":  # noqa: A002 -- as torch names it
+    def _looked_up(self, input: "Tensor") -> "Tensor":
         return self._vectors[input]
 
     def __exit__(self, *error: object) -> None:
