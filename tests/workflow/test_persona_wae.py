@@ -48,7 +48,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
         "significance": {"trials": 50},
         "systems": {"adaptation": {"options": {"general": 4}}},
     }
-    targets = [f"{FOLDER}/{table}.csv" for table in ("table2", "table5", "table6")]
+    targets = [f"{FOLDER}/{table}.csv" for table in ("table2", "table5", "table6", "distances")]
+    targets.append("results/persona_wae/figures/mine/users.csv")
     done = workflow.run("--config", "paper=persona_wae", "--", *targets, changes=changes)
     assert done.returncode == 0, done.stdout
     return workflow
@@ -94,6 +95,16 @@ def test_table_5_shows_responses_of_the_files(run):
     shown = [row["text"] for row in _rows(run, "table5") if row["system"] == "persona_wae"]
     assert len(shown) == 2
     assert all(text in texts or text == "(empty)" for text in shown)
+
+
+def test_distances_and_the_map_of_users_are_of_the_trained_system_and_its_known_users(run):
+    [distances] = _rows(run, "distances")
+    assert float(distances["prior to posterior"]) > 0
+    with open(run.folder / "results/persona_wae/figures/mine/users.csv", newline="", encoding="utf-8") as file:
+        points = list(csv.DictReader(file))
+    users = read_parquet(run.folder / "results/persona_wae/users/mine/responding.parquet")["user"].to_pylist()
+    assert [int(point["example_id"]) for point in points] == sorted(set(users) - {0})
+    assert (run.folder / "results/persona_wae/figures/mine/users.svg").stat().st_size
 
 
 def test_table_6_answers_each_context_as_every_known_user(run):

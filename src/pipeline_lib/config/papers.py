@@ -189,7 +189,7 @@ class MeasureTable(TableOfSystems):
     """Values that an analysis measured: rows of systems, then what it compares them with."""
 
     kind: Literal["measures"] = Field(
-        description="measures: values that an analysis of kind adversarial, sentence_probe or pair_probe measured"
+        description="measures: values that an analysis measured, such as one of kind adversarial or adaptation"
     )
     columns: Annotated[list[str], Distinct] = Field(min_length=1, description="values of the published shape, in order")
     extra: Annotated[list[str], Distinct] = Field(

@@ -72,6 +72,7 @@ class Language:
     Attributes:
         slots: slot of style -> its variants.
         facts: fact -> its values.
+        of_groups: for each group, the variant of each slot that it prefers.
         style: (U, S, V) float64, p(variant | user, slot).
         groups: (U,) int64, the group of each user.
         own_facts: for each user, fact -> value.
@@ -95,20 +96,22 @@ class Language:
         }
         rng = random.Random(_SEED)
         self.groups = np.arange(USERS) % GROUPS
-        self.style = self._drawn_styles(rng)
+        variants = len(next(iter(self.slots.values())))
+        self.of_groups = [[int(rng.random() * variants) for _ in self.slots] for _ in range(GROUPS)]
+        self.style = self.drawn_styles(self.groups, rng)
         self.own_facts = [{fact: _pick(rng, values) for fact, values in self.facts.items()} for _ in range(USERS)]
         weights = np.arange(1, USERS + 1) ** -0.5
         self.activity: NDArray[np.float64] = weights / weights.sum()
         self._allowed = self._words_of_gaps()
 
-    def _drawn_styles(self, rng: random.Random) -> NDArray[np.float64]:
+    def drawn_styles(self, groups: NDArray[np.int64], rng: random.Random) -> NDArray[np.float64]:
+        """Draw p(variant | user, slot) of users (U,) of these groups, (U, S, V)."""
         variants = len(next(iter(self.slots.values())))
-        of_groups = [[int(rng.random() * variants) for _ in self.slots] for _ in range(GROUPS)]
-        style = np.full((USERS, len(self.slots), variants), (1 - PREFERRED) / (variants - 1))
-        for user, group in enumerate(self.groups):
+        style = np.full((len(groups), len(self.slots), variants), (1 - PREFERRED) / (variants - 1))
+        for user, group in enumerate(groups):
             for slot in range(len(self.slots)):
                 follows, own = rng.random() < FOLLOWED, int(rng.random() * variants)
-                style[user, slot, of_groups[group][slot] if follows else own] = PREFERRED
+                style[user, slot, self.of_groups[group][slot] if follows else own] = PREFERRED
         return style
 
     def _words_of_gaps(self) -> dict[str, frozenset[str]]:

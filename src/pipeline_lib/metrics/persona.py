@@ -121,6 +121,33 @@ class Nats(_OfPersonas):
         return own - (np.logaddexp.reduce(personal.log_p, axis=1) - np.log(USERS))
 
 
+class Consistency(_OfPersonas):
+    """How often two responses to one context are likeliest under the same user; ties are shared."""
+
+    name = "persona-consistency"
+    signature = "persona-consistency|pairs of responses to a context|same likeliest user|ties:shared|v:1"
+    meaning = "Share of pairs of responses to one context whose style is likeliest to be the same user's"
+    caution = "undefined for a system with one response to each context"
+
+    def __call__(self, items: Items) -> Score:
+        if items.example is None:
+            return Score(None, None, items.n_examples)
+        return super().__call__(items)
+
+    def values(self, personal: Personal, items: Items) -> NDArray[np.float64]:
+        log_p = personal.log_p
+        best = np.isclose(log_p, log_p.max(1, keepdims=True), rtol=0, atol=1e-9)
+        shares = best / best.sum(1, keepdims=True)
+        example = items.example
+        assert example is not None
+        total, own = np.zeros((items.n_examples, USERS)), np.zeros(items.n_examples)
+        np.add.at(total, example, shares)
+        np.add.at(own, example, np.square(shares).sum(1))
+        number = np.bincount(example)
+        pairs = np.maximum(number * (number - 1), 1)
+        return ((np.square(total).sum(1) - own) / pairs)[example]
+
+
 class Style(Metric):
     """Total variation between a user's markers in the responses and the user's own distribution, by slot.
 

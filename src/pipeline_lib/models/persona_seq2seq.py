@@ -43,6 +43,8 @@ class Beginning(NamedTuple):
 class AttentiveSeq2Seq(DialogueSystem):
     """A bidirectional GRU over all words of the context, marks of turns included, and a decoder that attends to it."""
 
+    draws = False
+
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)
         self.encoder = ScannedGRU(self.embedding_size, network.hidden, bidirectional=True)

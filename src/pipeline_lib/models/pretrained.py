@@ -68,6 +68,7 @@ class PretrainedSystem(System):
     """A system that is built from a folder's settings, or of random weights in the sizes of its network."""
 
     Network: ClassVar[type[Sizes]] = Transformer
+    draws = False
 
     def __init__(self, units: Units, network: Transformer, options: Pretrained) -> None:
         super().__init__(units, network, options)

@@ -1,5 +1,6 @@
 """Seq2Seq: the response depends on the encoded context alone (no latent variable, no attention)."""
 
+
 import torch
 from torch import Tensor
 
@@ -15,6 +16,8 @@ from pipeline_lib.text.units import Units
 
 class Seq2Seq(WordVectorSystem):
     """Bidirectional GRU encoder, GRU decoder started from a linear map of the context's encoding."""
+
+    draws = False
 
     def __init__(self, units: Units, network: Recurrent, options: Settings) -> None:
         super().__init__(units, network, options)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.decoding.steps import Strategy
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.models.system import Generated, System
@@ -50,7 +51,10 @@ def respond(
     Returns:
         (`RESPONSES`, one sample after the other, each in the order of ``texts``; metadata with `active_units` where
         the model has a latent variable, and `apart` where its row stands apart).
+    Raises:
+        PipelineError: several samples of a system that draws nothing.
     """
+    _check_samples(model, settings)
     rows = list(dataset.by_length(settings.batch_size))
     unknown = UnknownWords(texts["context"], units)
     model.eval()
@@ -65,6 +69,16 @@ def respond(
         ]
     metadata = {} if measured.active_units is None else {"active_units": str(measured.active_units)}
     return pa.concat_tables(tables), metadata | ({"apart": model.apart} if model.apart else {})
+
+
+def _check_samples(model: System, settings: Decoding) -> None:
+    if settings.samples > 1 and not model.draws and settings.kind != "sampling":
+        raise PipelineError(
+            f"{settings.samples} samples of {type(model).__name__}, which would all be the same",
+            where="decoding.samples, of the run or of the system",
+            expected="1 for a system without a latent variable, or words that are drawn",
+            remedy="set `decoding: {samples: 1}` for the system, or `decoding: {kind: sampling}`",
+        )
 
 
 def _generate(

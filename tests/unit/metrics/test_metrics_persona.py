@@ -9,7 +9,16 @@ import pytest
 from pipeline_lib.corpora.persona_language import USERS, language
 from pipeline_lib.corpora.persona_truth import PersonaTruth
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.persona import Accuracy, Facts, Grammatical, GroupAccuracy, Nats, Relevance, Style
+from pipeline_lib.metrics.persona import (
+    Accuracy,
+    Consistency,
+    Facts,
+    Grammatical,
+    GroupAccuracy,
+    Nats,
+    Relevance,
+    Style,
+)
 
 METRICS = [Accuracy, GroupAccuracy, Nats, Style, Facts, Relevance, Grammatical]
 BEFORE = [
@@ -77,6 +86,20 @@ def test_another_user_is_told_apart_by_style_and_by_facts():
     assert Facts()(other).mean == pytest.approx(np.mean(right))
     two = "well my own pet was always cat dog"
     assert Facts()(items([two], [BEFORE[1]], [0])).mean == 0
+
+
+def test_consistency_is_the_share_of_pairs_that_one_user_is_likeliest_for():
+    texts, contexts, users = said(60, speaker=4)
+    other, _, _ = said(60, speaker=9)
+    mixed = [texts[0], texts[1], other[0], texts[2], "nothing", "to see"]
+    six = replace(items(mixed, contexts[:6], users[:6]), example=np.array([0, 0, 0, 1, 1, 1]))
+    found = Consistency()(six).per_item
+    likeliest = [language().shown(text.split(" ")) for text in mixed]
+    shares = [(own > own.max() - 1e-9) / (own > own.max() - 1e-9).sum() for own in likeliest]
+    for example, rows in ((0, (0, 1, 2)), (1, (3, 4, 5))):
+        pairs = [shares[a] @ shares[b] for a in rows for b in rows if a < b]
+        assert found[3 * example : 3 * example + 3] == pytest.approx([np.mean(pairs)] * 3)
+    assert Consistency()(items(texts, contexts, users)).mean is None
 
 
 def test_responses_to_other_corpora_have_no_such_value():

@@ -356,6 +356,37 @@ def test_a_critic_with_batch_norm_sees_no_shift_that_is_common_to_a_batch():
     assert abs(trained_gap("batch", 5, 1, steps=150)) < 0.05
 
 
+def generator_taught(norm: str, steps: int) -> tuple[Tensor, Tensor]:
+    """Mean and deviation, (8,) each, that a critic teaches a generator from 0 and 0.5; the target has 2 and 1."""
+    torch.manual_seed(0)
+    critic, noise = Critic(8 + 2, 24, norm), generator(3)
+    mean, deviation = torch.zeros(8, requires_grad=True), torch.full((8,), 0.5, requires_grad=True)
+    own = torch.optim.Adam([mean, deviation], 0.02, betas=(0.5, 0.9))
+    of_critic = torch.optim.Adam(critic.parameters(), 0.01, betas=(0.5, 0.9))
+    for step in range(steps):
+        own.param_groups[0]["lr"] = 0.02 if step < 0.7 * steps else 0.004
+        for update in range(6):
+            target, draw, context = (torch.randn(64, size, generator=noise) for size in (8, 8, 2))
+            imitated = mean + deviation * draw
+            if update < 5:
+                loss, _ = critic_loss(critic, 2 + target, imitated.detach(), context, noise)
+                of_critic.zero_grad()
+                loss.backward()
+                of_critic.step()
+        gap = critic(torch.cat([imitated, context], -1)) - critic(torch.cat([2 + target, context], -1))
+        own.zero_grad()
+        gap.mean().backward()
+        own.step()
+    return mean.detach(), deviation.detach().abs()
+
+
+def test_a_critic_teaches_a_generator_in_eight_dimensions_where_the_target_is_and_one_with_batch_norm_does_not():
+    mean, deviation = generator_taught("layer", 300)
+    assert (mean - 2).abs().max() < 0.15
+    assert (deviation - 1).abs().max() < 0.25
+    assert generator_taught("batch", 150)[0].mean() < 0.5
+
+
 def test_the_released_penalty_asks_each_example_for_a_slope_of_the_batch_size():
     line = nn.Linear(2, 1, bias=False)
     with torch.no_grad():

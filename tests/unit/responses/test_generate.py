@@ -82,6 +82,33 @@ def responded(model, corpus, settings, selections, importance_samples):
     return respond(model, vocabulary, dataset, texts, settings, 1, selections, importance_samples)
 
 
+def test_several_samples_of_a_system_that_draws_nothing_are_an_error_unless_its_words_are_drawn(corpus):
+    model = built("seq2seq", Words.read(corpus / "words.parquet"))
+    with pytest.raises(PipelineError, match="10 samples of Seq2Seq, which would all be the same") as caught:
+        responded(model, corpus, GreedySettings(max_length=6, samples=10), ["none"], importance_samples=0)
+    assert "samples: 1" in caught.value.remedy
+    drawn, _ = responded(model, corpus, SamplingSettings(kind="sampling", max_length=6, samples=3), ["none"], 0)
+    assert drawn["sample"].to_pylist() == [0] * 19 + [1] * 19 + [2] * 19
+
+
+def test_a_sample_is_the_same_however_many_others_there_are_and_however_many_contexts_are_decoded_together(corpus):
+    model = built("cvae_bow", Words.read(corpus / "words.parquet"))
+
+    def samples(samples, batch_size):
+        settings = GreedySettings(max_length=6, samples=samples, batch_size=batch_size)
+        return responded(model, corpus, settings, ["none"], importance_samples=0)[0]["response"].to_pylist()
+
+    assert samples(3, 4)[: 2 * 19] == samples(2, 4)
+    assert len(set(samples(3, 4))) > 19
+    words = SamplingSettings(kind="sampling", max_length=6, samples=2)
+    plain = built("seq2seq", Words.read(corpus / "words.parquet"))
+    one, other = (
+        responded(plain, corpus, words.model_copy(update={"batch_size": size}), ["none"], importance_samples=0)[0]
+        for size in (4, 19)
+    )
+    assert one["response"].to_pylist() == other["response"].to_pylist()
+
+
 def test_rows_stand_in_the_order_of_the_pairs_whatever_the_batches(corpus):
     examples = read_parquet(corpus / "examples.parquet")
     alone, metadata = answers(corpus, "seq2seq", ["none"], batch_size=1)
