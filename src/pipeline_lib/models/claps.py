@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import in_order
 from pipeline_lib.config.networks import Transformer
-from pipeline_lib.config.pretrained import Pretrained
+from pipeline_lib.config.pretrained import OfTransformers
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
@@ -37,7 +37,7 @@ class Compared(NamedTuple):
 class T5Claps(T5):
     """The loss is the likelihood's, a token, and half the sum of the two contrasts, as in the released code."""
 
-    class Options(Pretrained):
+    class Options(OfTransformers):
         temperature: float = Field(default=0.1, gt=0, description="divides the cosines of a contrast")
         negative_norm: float = Field(default=1.0, gt=0, description="norm of the perturbation that lowers likelihood")
         positive_norm: float = Field(

@@ -1,6 +1,5 @@
 """Seq2Seq: the response depends on the encoded context alone (no latent variable, no attention)."""
 
-
 import torch
 from torch import Tensor
 
