@@ -1,6 +1,7 @@
 """Weights that were trained elsewhere."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 
@@ -35,6 +36,12 @@ class Pretrained(Settings):
         if value is not None and (fault := fault_of(Path(value))):
             raise ValueError(f"{fault}; nothing is downloaded: put such a model there, or leave the option out")
         return value
+
+
+class OfTransformers(Pretrained):
+    """Options of a system that is made of classes of the package `transformers`."""
+
+    package: ClassVar[str] = "transformers"  # that has to be installed, which `make pretrained` does
 
 
 def fault_of(folder: Path) -> str | None:
