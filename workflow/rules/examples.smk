@@ -78,6 +78,7 @@ rule select_unseen:
         LOGS / "unseen/{corpus}/{split}_{part}.log",
     wildcard_constraints:
         split=one_of(HELD_OUT),
+        part="unseen_pairs|unseen_contexts",
     threads: 2
     resources:
         mem_mb=attempts_of(4_000),
@@ -86,6 +87,24 @@ rule select_unseen:
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/select_unseen.py --examples {input.examples:q} --train {input.train:q} "
         "--part {wildcards.part:q} --out {output:q} &> {log:q}"
+
+
+rule select_unknown_users:
+    """Keep the held-out examples whose responder says too little in training to be known."""
+    input:
+        examples=RESULTS / "filtered/{corpus}/{split}.parquet",
+        users=RESULTS / "users/{corpus}/responding.parquet",
+    output:
+        RESULTS / "filtered/{corpus}/{split}_unknown_users.parquet",
+    log:
+        LOGS / "unknown_users/{corpus}/{split}.log",
+    wildcard_constraints:
+        split=one_of(HELD_OUT),
+    params:
+        code=code_of("select_unknown_users"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/select_unknown_users.py --examples {input.examples:q} --users {input.users:q} "
+        "--out {output:q} &> {log:q}"
 
 
 rule count_examples:

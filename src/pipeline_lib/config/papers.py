@@ -13,9 +13,16 @@ from pipeline_lib.config.settings import Distinct, Name, Positive, Seed, Setting
 from pipeline_lib.config.systems import SystemSettings
 
 Split = Literal["train", "validation", "test"]
-Part = Literal["unseen_pairs", "unseen_contexts"]  # of a held-out split: the examples that training lacks
+# of a held-out split: the examples that training lacks, and those of users who say too little there to be known
+Part = Literal["unseen_pairs", "unseen_contexts", "unknown_users"]
 ScoredSplit = Literal[
-    Split, "validation_unseen_pairs", "validation_unseen_contexts", "test_unseen_pairs", "test_unseen_contexts"
+    Split,
+    "validation_unseen_pairs",
+    "validation_unseen_contexts",
+    "validation_unknown_users",
+    "test_unseen_pairs",
+    "test_unseen_contexts",
+    "test_unknown_users",
 ]
 ORACLE_SPLIT: Split = "validation"  # the one split on which a group may be chosen with the reference
 
@@ -67,7 +74,8 @@ class ScoreTable(TableSpec):
     splits: Annotated[list[ScoredSplit], Distinct] = Field(
         min_length=1,
         description="splits whose responses are scored, side by side; test_unseen_pairs: the test examples whose "
-        "context and response no training example has word for word; test_unseen_contexts: whose context none has",
+        "context and response no training example has word for word; test_unseen_contexts: whose context none has; "
+        "test_unknown_users: whose responder says too little in training to be known",
     )
     columns: Annotated[list[str], Distinct] = Field(
         min_length=1, description="metrics of the published shape, in its order"

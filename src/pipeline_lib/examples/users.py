@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config.users import Users
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.users import UNKNOWN_USER, user_words_schema, users_schema
@@ -114,6 +114,28 @@ def best_words(texts: Ragged, speaker: NDArray[np.int64], users: int, words: int
     order = np.argsort(-scores, axis=1, kind="stable")[:, :WORDS]
     best = np.where(np.take_along_axis(scores, order, 1) > 0, order, pad)
     return np.pad(best, ((0, 0), (0, WORDS - best.shape[1])), constant_values=pad)
+
+
+def select_unknown(examples: Path, users: Path, out: Path) -> None:
+    """Copy the examples whose responder is unknown.
+
+    Args:
+        examples: a file of `EXAMPLES`; ``users``: one of `users_schema`; ``out``: where the examples go.
+    Raises:
+        PipelineError: everybody is known.
+    """
+    table = read_parquet(examples, EXAMPLES)
+    numbers = read_parquet(users, columns=["example_id", "user"])
+    unknown = numbers.filter(pc.equal(numbers["user"], UNKNOWN_USER))["example_id"].combine_chunks()
+    own = table.filter(pc.is_in(table["example_id"], value_set=unknown))
+    if not len(own):
+        raise PipelineError(
+            "every responder is a known user",
+            where=examples,
+            expected="an example of an unknown user, for the tables that show these alone",
+            remedy="take `…_unknown_users` out of `splits:` of the tables, or raise `users: {least: …}`",
+        )
+    write_parquet(out, own, EXAMPLES)
 
 
 def _of_split(said: pa.Table, examples: Path, turns: int, known: pa.Array) -> pa.Table:

@@ -11,7 +11,7 @@ from pipeline_lib.config.corpora import Division, Window
 from pipeline_lib.config.users import Users
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.dataset import joined
-from pipeline_lib.examples.users import best_words, list_users
+from pipeline_lib.examples.users import best_words, list_users, select_unknown
 from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
@@ -75,6 +75,17 @@ def test_a_corpus_without_speakers_or_without_known_users_is_an_error(tmp_path: 
         listed(tmp_path, nobody, Users())
     with pytest.raises(PipelineError, match="no user has 15 training utterances"):
         listed(tmp_path, dialogue("d", "train", ["ann"] * 14) + HELD_OUT, Users())
+
+
+def test_the_part_of_unknown_users_has_their_examples_and_where_there_are_none_says_so(tmp_path: Path) -> None:
+    rows = dialogue("d", "train", ["ann", "bob"] * 14 + ["ann"]) + HELD_OUT
+    users = listed(tmp_path, rows, Users(least=15))
+    write_parquet(tmp_path / "users.parquet", users, users_schema(2))
+    select_unknown(tmp_path / "validation.parquet", tmp_path / "users.parquet", tmp_path / "part.parquet")
+    assert read_parquet(tmp_path / "part.parquet")["user"].to_pylist() == ["eve"]
+    with pytest.raises(PipelineError, match="every responder is a known user") as caught:
+        select_unknown(tmp_path / "test.parquet", tmp_path / "users.parquet", tmp_path / "part.parquet")
+    assert "unknown_users" in caught.value.remedy
 
 
 def test_the_words_of_a_user_have_the_greatest_tf_idf_counted_by_hand() -> None:

@@ -1,13 +1,17 @@
 """Metrics of persona on generated responses: users' own, others', and responses that show nothing."""
 
+import itertools
+import math
 import random
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from pipeline_lib.config.personas import Personas
 from pipeline_lib.corpora.persona_language import USERS, language
 from pipeline_lib.corpora.persona_truth import PersonaTruth
+from pipeline_lib.corpora.personas import generate
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.persona import (
     Accuracy,
@@ -61,6 +65,30 @@ def test_accuracy_groups_and_nats_are_those_of_bayes_rule_written_out():
     np.testing.assert_allclose(Accuracy()(found).per_item, accuracy)
     np.testing.assert_allclose(GroupAccuracy()(found).per_item, groups)
     np.testing.assert_allclose(Nats()(found).per_item, nats)
+
+
+def enumerated(slots: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Expected accuracy and nats of each user's utterances with these slots, over all strings of their markers."""
+    style = np.log(language().style)
+    strings = np.array(list(itertools.product(range(style.shape[2]), repeat=len(slots))))
+    log_p = sum(style[:, slot, strings[:, place]] for place, slot in enumerate(slots)).T  # (strings, users)
+    best = np.isclose(log_p, log_p.max(1, keepdims=True), rtol=0, atol=1e-9)
+    nats = log_p - np.logaddexp.reduce(log_p, 1)[:, None] + math.log(USERS)
+    p = np.exp(log_p)
+    return (p * best / best.sum(1, keepdims=True)).sum(0), (p * nats).sum(0)
+
+
+def test_references_have_the_accuracy_and_nats_that_enumeration_of_all_marker_strings_expects():
+    rows = [row for row in generate(Personas(dialogues=250)).to_pylist() if row["turn"]]
+    texts, users = [row["text"] for row in rows], np.array([row["label"] for row in rows])
+    before = "ahem mate the lamp looks quite rusty still maybe"
+    found = items(texts, [before] * len(texts), users.tolist())
+    slots = [tuple(language().marker[word][0] for word in text.split() if word in language().marker) for text in texts]
+    expected = {each: enumerated(each) for each in set(slots)}
+    for number, metric in enumerate((Accuracy(), Nats())):
+        values = metric(found).per_item
+        difference = values - [expected[each][number][user] for each, user in zip(slots, users, strict=True)]
+        assert abs(difference.mean()) < 4 * difference.std() / math.sqrt(len(difference))
 
 
 def test_a_response_that_shows_nothing_is_as_good_as_chance():
