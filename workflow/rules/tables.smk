@@ -244,7 +244,7 @@ rule make_keyword_table:
     log:
         LOGS / "tables/{table}.log",
     wildcard_constraints:
-        table=one_of(CONFIG.tables_of("keywords")),
+        table=one_of(CONFIG.tables_of("keyword_choice")),
     params:
         spec=spec_of,
         layout=layout_of,

@@ -152,7 +152,7 @@ class TransferTable(TableSpec):
 class KeywordTable(TableSpec):
     """Contexts that systems answer when they are told one keyword or another."""
 
-    kind: Literal["keywords"] = Field(description="keywords: one context, answered with several keywords")
+    kind: Literal["keyword_choice"] = Field(description="keyword_choice: one context, answered with several keywords")
     from_: Name = Field(alias="from", description="the analysis of kind `keyword_choice` that makes the responses")
     contexts: Positive = Field(default=3, description="contexts that are printed; the CSV has all of the analysis")
     seed: Seed = Field(default=1, description="seed of the draw")

@@ -29,6 +29,7 @@ class UserMetric(RatioMetric):
     """A mean over the examples of known users; undefined where nobody is known."""
 
     better = "higher"
+    of_users = True
 
     def parts(self, items: Items) -> NDArray[np.float64] | None:
         """Give (n, 2) float64: the value of each example of a known user, averaged over its responses, and 1."""

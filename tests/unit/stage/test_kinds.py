@@ -17,6 +17,8 @@ TABLES = {
     "texts": "text",
     "responses": "response",
     "transfer": "transfer",
+    "keyword_choice": "keyword",
+    "negatives": "negative",
     "ratings": "rating",
     "settings": "setting",
     "measures": "measure",
