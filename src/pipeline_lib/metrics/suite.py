@@ -16,8 +16,8 @@ from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import known_metric, metric_class
+from pipeline_lib.metrics.of_users import UserMetric
 from pipeline_lib.metrics.spoken import Spoken
-from pipeline_lib.metrics.user import UserMetric
 from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.references import REFERENCES
