@@ -120,7 +120,7 @@ def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
     known = {"tokens": tokens, "windows": windows, "vectors": vectors, "settings": Filtering(), "report": report}
     outputs = {f"out-{split}": path for split, path in kept.items()}
     yield before, "filter_examples", [command("filter_examples", examples | known | outputs)]
-    numbered = {"train": kept["train"], "vectors": vectors, "out": vocabulary}
+    numbered = {"train": kept["train"], "tokens": [], "vectors": vectors, "settings": Filtering(), "out": vocabulary}
     yield before, "build_vocabulary", [command("build_vocabulary", numbered)]
     counted = {"corpus": "benchmark", "examples": [*kept.values()], "vocabulary": vocabulary, "report": report}
     yield before, "count_examples", [command("count_examples", counted | {"out": folder / "counts.json"})]

@@ -65,7 +65,9 @@ def test_a_glove_file_is_fetched_selected_and_becomes_a_vocabulary_and_keywords(
         _run(
             "build_vocabulary",
             train=corpus / "train.parquet",
+            tokens=None,
             vectors=corpus / "v.parquet",
+            settings="{}",
             out=corpus / "words.parquet",
         ),
         _run(
@@ -156,7 +158,7 @@ def test_sentences_and_several_turns_become_batches_without_any_word_vectors(
             **examples,
             **{f"out_{split}": file for split, file in kept.items()},
         ),
-        _run("build_vocabulary", train=kept["train"], vectors=None, out=path["words"]),
+        _run("build_vocabulary", train=kept["train"], tokens=None, vectors=None, settings="{}", out=path["words"]),
         _run(
             "encode_examples",
             examples=kept["test"],

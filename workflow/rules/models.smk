@@ -19,7 +19,16 @@ def tensorboard_of(wildcards):
 
 
 def start_of(wildcards):
-    """Return the trained model whose weights a system begins with, of the same corpus and seed."""
+    """Return the trained model whose weights a system begins with, of the same corpus and seed.
+
+    A system that is still to be trained and lacks a package is an error before anything runs.
+    """
+    trained = RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors".format(**wildcards)
+    if not (workflow.dryrun or trained.exists()):
+        try:
+            check_package(CONFIG, LAYERS, wildcards.system)
+        except PipelineError as error:
+            raise WorkflowError(str(error)) from None
     first = SYSTEMS[wildcards.system].starts_from
     return [RESULTS / f"models/{wildcards.corpus}/{first}/seed{wildcards.seed}/model.safetensors"] if first else []
 

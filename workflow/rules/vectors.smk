@@ -109,10 +109,24 @@ rule train_vectors_with_package:
         "--settings {params.settings:q} --tokeniser {params.tokeniser:q} --environment .venv-glove --out {output:q} &> {log:q}"
 
 
+def keeps_unknown(wildcards):
+    return config_of(wildcards.corpus).filtering.unknown == "keep"
+
+
+def counts_if_kept(wildcards):
+    """Return the counts of tokens by which those are known again that filtering kept beside others."""
+    return [RESULTS / f"examples/{wildcards.corpus}/tokens.parquet"] if keeps_unknown(wildcards) else []
+
+
+def filtering_if_kept(wildcards):
+    return config_of(wildcards.corpus).filtering.model_dump_json() if keeps_unknown(wildcards) else "{}"
+
+
 rule build_vocabulary:
     """Number the tokens of the filtered training split and join their embeddings, if the corpus has word vectors."""
     input:
         train=RESULTS / "filtered/{corpus}/train.parquet",
+        tokens=counts_if_kept,
         vectors=vectors_if_any,
     output:
         RESULTS / "vocabulary/{corpus}/words.parquet",
@@ -121,10 +135,11 @@ rule build_vocabulary:
     resources:
         mem_mb=attempts_of(2_000),
     params:
+        settings=filtering_if_kept,
         code=code_of("build_vocabulary"),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/build_vocabulary.py --train {input.train:q} --vectors {input.vectors:q} --out {output:q} "
-        "&> {log:q}"
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/build_vocabulary.py --train {input.train:q} --tokens {input.tokens:q} "
+        "--vectors {input.vectors:q} --settings {params.settings:q} --out {output:q} &> {log:q}"
 
 
 rule list_pieces:

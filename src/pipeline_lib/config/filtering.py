@@ -7,7 +7,8 @@ from pydantic import Field, field_validator, model_validator
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 
 Length = Annotated[int, Field(ge=0, lt=2**31)]
-Treatment = Literal["drop_example", "drop_token", "unk"]
+Treatment = Literal["drop_example", "drop_token", "unk", "keep"]
+OPEN: tuple[Treatment, ...] = ("unk", "keep")  # held-out texts may have words that the vocabulary lacks
 
 
 class Filtering(Settings):
@@ -30,7 +31,7 @@ class Filtering(Settings):
     )
     min_count: Positive | None = Field(
         default=None,
-        description="training count below which a token counts as unknown; null: 2 where such tokens become `<unk>`, "
+        description="training count below which a token counts as unknown; null: 2 where such tokens are `<unk>`, "
         "so that training contains it, and 1 elsewhere. At least 1: a token that training lacks is never "
         "known, so that `unknown: drop_example` drops the held-out examples that have one",
     )
@@ -49,7 +50,7 @@ class Filtering(Settings):
         """Return these settings with the corpus's own treatment, and the count that suits it, where none is given."""
         unknown = self.unknown or treatment
         return self.model_copy(
-            update={"unknown": unknown, "min_count": self.min_count or (2 if unknown == "unk" else 1)}
+            update={"unknown": unknown, "min_count": self.min_count or (2 if unknown in OPEN else 1)}
         )
 
     @field_validator("context_length", "response_length")

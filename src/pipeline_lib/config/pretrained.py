@@ -1,6 +1,7 @@
 """Weights that were trained elsewhere."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, field_validator
 
@@ -24,12 +25,23 @@ class Pretrained(Settings):
         description="checksum of the folder's model.safetensors; a file with another one is refused",
     )
 
+    seen: bool = Field(
+        default=False,
+        description="true: the weights were trained on the corpus, perhaps on its test examples; the row says so",
+    )
+
     @field_validator("weights")
     @classmethod
     def _is_a_model(cls, value: str | None) -> str | None:
         if value is not None and (fault := fault_of(Path(value))):
             raise ValueError(f"{fault}; nothing is downloaded: put such a model there, or leave the option out")
         return value
+
+
+class OfTransformers(Pretrained):
+    """Options of a system that is made of classes of the package `transformers`."""
+
+    package: ClassVar[str] = "transformers"  # that has to be installed, which `make pretrained` does
 
 
 def fault_of(folder: Path) -> str | None:

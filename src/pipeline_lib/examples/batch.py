@@ -101,3 +101,10 @@ class Batch(_Moved):
 
     def __len__(self) -> int:
         return len(self.response.lengths)
+
+    def after(self, others: "Batch") -> "Batch":
+        """Return the same responses, each to another example's context, with what is known of that context alone."""
+        nodes = self.nodes
+        if nodes is not None and others.nodes is not None:
+            nodes = torch.cat([others.nodes[:, :1], nodes[:, 1:]], 1)
+        return replace(self, context=others.context, keywords=others.keywords, nodes=nodes)

@@ -4,8 +4,8 @@ The training split is filtered first. Where examples or tokens are dropped, held
 kept examples have. These are the vocabulary of the systems, so no word of a reference is `<unk>`.
 
 A dropped example is counted under the first rule that drops it, in the order of `RULES`. Lengths are those of the text
-after unknown tokens were dropped or replaced; the marks between the turns of a context do not count, here or among the
-tokens that are counted.
+after unknown tokens were dropped or replaced, if they are; the marks between the turns of a context do not count, here
+or among the tokens that are counted.
 """
 
 import logging
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.config.filtering import Filtering
+from pipeline_lib.config.filtering import OPEN, Filtering
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.overlap import TrainingTexts, training_texts
 from pipeline_lib.files.formats import iter_parquet, parquet_writer, read_parquet
@@ -56,7 +56,7 @@ class Known(NamedTuple):
 class Kept(NamedTuple):
     """The training examples that are kept, which held-out examples are compared with."""
 
-    tokens: pa.Array | None  # (V) string; None where any token may stand, as `<unk>` takes its place
+    tokens: pa.Array | None  # (V) string; None where any token may stand, which systems of words read as `<unk>`
     texts: TrainingTexts | None  # None where every held-out example is kept
 
 
@@ -101,7 +101,7 @@ def filter_splits(
 
 @contextmanager
 def _kept(train: Path, settings: Filtering) -> Iterator[Kept]:
-    tokens = None if settings.unknown == "unk" else _tokens(train)
+    tokens = None if settings.unknown in OPEN else _tokens(train)
     if settings.held_out == "all":
         yield Kept(tokens, None)
         return
@@ -205,6 +205,8 @@ class _Rules:
             if self._kept is not None:
                 broken["unseen_token"] = _lacks(self._kept, tokens, offsets)
             return _Treated(texts, broken, length, *numbers)
+        if self._treatment == "keep":
+            return _Treated(texts, {}, length, *numbers)
         if self._treatment == "unk":
             return _Treated(join(pc.if_else(missing, UNKNOWN, tokens), offsets), {}, length, *numbers)
         return _Treated(keep_tokens(texts, self._known), {}, length - number_missing, *numbers)

@@ -9,6 +9,7 @@ often a paraphrase that nobody has labelled.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +19,9 @@ from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.schemas.contrasts import CONTRASTS
 from pipeline_lib.text.keywords import stem_of
 
-_ROWS_AT_ONCE = 256  # bounds memory: cosines with all texts
+_COSINES_AT_ONCE = 1 << 24  # bounds memory: 64 MiB
 _NEAREST = 64  # candidates of an example, before all texts are looked at
+_DRAWS = 100  # until a text is of another cluster
 
 LABELLED, MINED, DRAWN = "labelled", "mined", "drawn"
 
@@ -54,27 +56,27 @@ def choose_negatives(examples: Examples, labelled: Labelled, language: str | Non
     """
     texts = _Texts(examples)
     generator = np.random.default_rng(settings.seed)
-    found: dict[str, list[object]] = {name: [] for name in ("negative", "source", "similarity", "keyword_negative")}
-    for row, cosines in enumerate(texts.cosines(examples.contexts)):
-        key = int(examples.example_id[row])
-        if key in labelled:
+    found: list[tuple[str, str, str]] = []  # negative, source and keyword
+    nearest = texts.nearest(language) if settings.negatives == "nearest" else repeat(None)
+    for row, number in zip(range(len(examples.example_id)), nearest, strict=False):
+        if (key := int(examples.example_id[row])) in labelled:
             text, keyword = labelled[key]
-            chosen, source, similarity = (text, keyword), LABELLED, texts.cosine(examples.contexts[row], text)
-        else:
-            number, source = None, MINED
-            if settings.negatives == "nearest":
-                number = texts.nearest(row, cosines, language)
-            if number is None:
-                number, source = int(generator.choice(texts.of_other_clusters(row))), DRAWN
-            chosen, similarity = (texts.texts[number], texts.keywords[number]), float(cosines[number])
-        for name, value in zip(found, (chosen[0], source, similarity, chosen[1]), strict=True):
-            found[name].append(value)
-    columns = found | {
+            found.append((text, LABELLED, keyword))
+            continue
+        source = DRAWN if number is None else MINED
+        chosen = texts.drawn(row, generator) if number is None else number
+        found.append((texts.texts[chosen], source, texts.keywords[chosen]))
+    negatives, sources, keywords = zip(*found, strict=True)
+    columns = {
         "example_id": examples.example_id,
+        "negative": negatives,
+        "source": sources,
+        "similarity": texts.similarities(examples.contexts, negatives),
         "keyword_in": examples.keywords_in,
         "keyword_out": examples.keywords_out,
+        "keyword_negative": keywords,
     }
-    return pa.table({name: columns[name] for name in CONTRASTS.names}, schema=CONTRASTS)
+    return pa.table(columns, schema=CONTRASTS)
 
 
 class _Texts:
@@ -99,24 +101,26 @@ class _Texts:
         self._vectoriser = TfidfVectorizer(tokenizer=str.split, token_pattern=None, lowercase=False, dtype=np.float32)
         self._vectors = self._vectoriser.fit_transform(self.texts)
 
-    def cosines(self, contexts: Sequence[str]) -> Iterator[NDArray[np.float32]]:
-        """Yield the cosines of each context with all texts, (T,) float32."""
-        transposed = self._vectors.T.tocsr()
-        for start in range(0, len(contexts), _ROWS_AT_ONCE):
-            block = self._vectoriser.transform(contexts[start : start + _ROWS_AT_ONCE])
-            yield from (block @ transposed).toarray()
+    def similarities(self, left: Sequence[str], right: Sequence[str]) -> NDArray[np.float32]:
+        """Return the cosine of each pair of texts, (n,) float32."""
+        vectors = self._vectoriser.transform(left).multiply(self._vectoriser.transform(right))
+        return np.asarray(vectors.sum(1), np.float32).ravel()
 
-    def cosine(self, left: str, right: str) -> float:
-        """Return the cosine of two texts."""
-        vectors = self._vectoriser.transform([left, right])
-        return float((vectors[0] @ vectors[1].T).toarray()[0, 0])
+    def nearest(self, language: str | None) -> Iterator[int | None]:
+        """Yield for each example the number of the text most like its context that fulfils the rule; None: none does.
 
-    def nearest(self, row: int, cosines: NDArray[np.float32], language: str | None) -> int | None:
-        """Return the number of the most similar text that fulfils the rule; None if none does; ties: the first."""
-        examples = self._examples
-        stems = {
-            stem_of(word, language) for side in (examples.contexts, examples.responses) for word in side[row].split()
-        }
+        Of equals, the first.
+        """
+        examples, transposed = self._examples, self._vectors.T.tocsr()
+        at_once = max(1, _COSINES_AT_ONCE // len(self.texts))
+        for start in range(0, len(examples.contexts), at_once):
+            block = self._vectoriser.transform(examples.contexts[start : start + at_once])
+            for row, cosines in enumerate((block @ transposed).toarray(), start):
+                sides = (examples.contexts[row], examples.responses[row])
+                stems = {stem_of(word, language) for side in sides for word in side.split()}
+                yield self._best(row, cosines, stems, language)
+
+    def _best(self, row: int, cosines: NDArray[np.float32], stems: set[str], language: str | None) -> int | None:
         first = np.argpartition(-cosines, min(_NEAREST, len(cosines) - 1))[:_NEAREST]
         for candidates in (first, np.arange(len(cosines))):
             least = cosines[candidates].min()
@@ -131,7 +135,11 @@ class _Texts:
         own = self._examples.cluster[row]
         return own not in self._clusters[number] and stem_of(self.keywords[number], language) not in stems
 
-    def of_other_clusters(self, row: int) -> NDArray[np.int64]:
-        """List the texts that are not of the example's cluster, or all where there are no others."""
-        others = [number for number, own in enumerate(self._clusters) if self._examples.cluster[row] not in own]
-        return np.array(others or range(len(self.texts)))
+    def drawn(self, row: int, generator: np.random.Generator) -> int:
+        """Draw a text of another cluster; any text where hardly any is of another."""
+        own = self._examples.cluster[row]
+        for _ in range(_DRAWS):
+            number = int(generator.integers(len(self.texts)))
+            if own not in self._clusters[number]:
+                break
+        return number

@@ -88,7 +88,7 @@ class Metric(ABC):
     @classmethod
     def competes(cls, items: Items) -> bool:
         """Tell whether a system with these items may be compared with others by this metric."""
-        return not items.random_start and (items.answered or not cls.of_responses)
+        return not items.apart and (items.answered or not cls.of_responses)
 
 
 class MeanNats(Metric):

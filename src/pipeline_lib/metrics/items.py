@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.metrics.ngrams import Matches, count_matches
 from pipeline_lib.metrics.spoken import Spoken
-from pipeline_lib.schemas.responses import NO_GROUPS, RANDOM_START
+from pipeline_lib.schemas.responses import APART, NO_GROUPS
 from pipeline_lib.text.ragged import Ragged
 
 Texts: TypeAlias = Sequence[str] | pa.Array | pa.ChunkedArray
@@ -89,7 +89,7 @@ class Items:
     user: np.ndarray | None = None  # (B,) int64, who responds; 0 for an unknown user
     spoken: Spoken | None = None  # what users said in training
     converged: bool | None = None  # whether the training of the system had come to rest
-    random_start: bool = False  # weights that the system is known for were drawn at random
+    apart: str = ""  # of `schemas.responses.APART`: why the system competes with no other; empty: it does
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -136,7 +136,7 @@ class Items:
             group=groups,
             label=labels,
             example=_examples(table),
-            random_start=RANDOM_START in table.column_names,
+            apart=next((name for name in APART if name in table.column_names), ""),
         )
         return replace(known, answered=_answered(table))
 

@@ -21,7 +21,7 @@ from pipeline_lib.metrics.spoken import Spoken
 from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.references import REFERENCES
-from pipeline_lib.schemas.responses import RANDOM_START, RESPONSES
+from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.vectors.space import VectorSpace
 
 
@@ -80,7 +80,7 @@ def score_file(
     """Score each ``selection`` of a file of responses separately.
 
     Args:
-        responses: a file of `schemas.responses`; its metadata ``active_units``, ``converged`` and ``random_start``
+        responses: a file of `schemas.responses`; its metadata ``active_units``, ``converged`` and ``apart``
             are values of the whole file.
         vectors: a file of `schemas.vectors`; None where the corpus has none.
         names: metrics of the run's tables.
@@ -104,9 +104,8 @@ def score_file(
             "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
         )
     metadata = parquet_metadata(responses)
-    random_start = metadata.get("random_start") == "true"
-    kinds = [*recorded(names), RANDOM_START] if random_start else recorded(names)
-    metrics = make_metrics(kinds, settings, vectors, language)
+    apart = metadata.get("apart", "")
+    metrics = make_metrics([*recorded(names), *filter(None, [apart])], settings, vectors, language)
     units = int(metadata["active_units"]) if only is None and "active_units" in metadata else None
     converged = {"true": True, "false": False}.get(metadata.get("converged", ""))
     if only is not None:
@@ -118,9 +117,7 @@ def score_file(
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
         _check_examples(chosen, responses)
-        items = replace(
-            Items.from_table(chosen, further), active_units=units, converged=converged, random_start=random_start
-        )
+        items = replace(Items.from_table(chosen, further), active_units=units, converged=converged, apart=apart)
         if spoken:
             items = replace(items, spoken=spoken, user=spoken.of(chosen["example_id"]))
         scores = [_score(metric, items) for metric in metrics]

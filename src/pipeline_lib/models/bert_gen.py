@@ -11,9 +11,10 @@ from pipeline_lib.config.pretrained import Pretrained
 from pipeline_lib.examples.batch import Batch, Tokens
 from pipeline_lib.models.layers.bert import BertEncoder, BertSizes, renamed
 from pipeline_lib.models.layers.transformer import Drop
-from pipeline_lib.models.pretrained import Folder, below, load_part, read_folder, unfit
+from pipeline_lib.models.pretrained import Folder, apart, below, load_part, read_folder, unfit
 from pipeline_lib.models.system import given
 from pipeline_lib.models.transformer import Transformer
+from pipeline_lib.schemas.responses import RANDOM_START
 from pipeline_lib.text.units import Units
 
 
@@ -25,7 +26,7 @@ class BertGen(Transformer):
 
     def __init__(self, units: Units, network: TransformerSizes, options: Pretrained) -> None:
         super().__init__(units, network, Transformer.Options())
-        self.random_start = options.weights is None
+        self.apart = apart(options)
         folder = read_folder(options, "bert")
         sizes = (
             _sizes_of(folder)
@@ -37,7 +38,7 @@ class BertGen(Transformer):
 
     def initialise(self, spread: float) -> None:
         """Draw every parameter from U(-spread, spread), but an encoder whose weights were given."""
-        given_ones = set() if self.random_start else {id(parameter) for parameter in self.encoder.parameters()}
+        given_ones = set() if self.apart == RANDOM_START else {id(parameter) for parameter in self.encoder.parameters()}
         for parameter in self.parameters():
             if id(parameter) not in given_ones:
                 nn.init.uniform_(parameter, -spread, spread)

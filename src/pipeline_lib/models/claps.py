@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from pipeline_lib.compute.precision import at_least_float32
 from pipeline_lib.compute.sharing import in_order
 from pipeline_lib.config.networks import Transformer
-from pipeline_lib.config.pretrained import Pretrained
+from pipeline_lib.config.pretrained import OfTransformers
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
@@ -35,9 +35,9 @@ class Compared(NamedTuple):
 
 
 class T5Claps(T5):
-    """The loss is the likelihood's, a token, and half the sum of the two contrasts (equations 4 and 8)."""
+    """The loss is the likelihood's, a token, and half the sum of the two contrasts, as in the released code."""
 
-    class Options(Pretrained):
+    class Options(OfTransformers):
         temperature: float = Field(default=0.1, gt=0, description="divides the cosines of a contrast")
         negative_norm: float = Field(default=1.0, gt=0, description="norm of the perturbation that lowers likelihood")
         positive_norm: float = Field(
@@ -61,32 +61,36 @@ class T5Claps(T5):
             states = self.states(response, memory)
         nll = response_nll(states, self.output, response.targets, response.lengths)
         inside = valid_positions(response.lengths, states.shape[1])
-        encoded = self._mean(memory.states, context.lengths)
+        encoded, told = self._mean(memory.states, context.lengths), self.told(states.detach()[inside])
+        negative = self.negative(states, inside, told, response.targets)
+        positive = self.positive(states, inside, told, encoded, response.lengths)
         compared = Compared(
             in_order(encoded),
-            in_order(self._mean(states, response.lengths)),
-            in_order(self._mean(self.negative(states, inside, response.targets), response.lengths)),
-            in_order(self._mean(self.positive(states, inside, encoded, response.lengths), response.lengths)),
+            *(in_order(self._mean(one, response.lengths)) for one in (states, negative, positive)),
         )
         contrast = contrasts(compared, self.temperature, 1.0 if self.faithful else self.temperature)
         loss = token_mean(nll, response) + contrast
         return Objective(loss, {"nll": nll.detach(), "contrast": contrast.detach()})
 
-    def negative(self, states: Tensor, inside: Tensor, targets: Tensor) -> Tensor:
-        """Move each state to where its word is less likely (equation 5): (B, T, d), without a path to the weights.
+    @torch.no_grad()
+    def told(self, words: Tensor) -> Tensor:
+        """Return the probabilities (M, V) of the words that (M, d) states tell."""
+        return at_least_float32(self.output(words)).softmax(-1)
+
+    @torch.no_grad()
+    def negative(self, states: Tensor, inside: Tensor, told: Tensor, targets: Tensor) -> Tensor:
+        """Move each state to where its word is less likely: (B, T, d), without a path to the weights.
 
         Args:
             states: (B, T, d), what the words are told from.
-            inside: (B, T) bool, false for padding, which stays.
+            inside: (B, T) bool, false for padding, which becomes 0.
+            told: (M, V), what the states within tell.
         """
-        words = states.detach()[inside].requires_grad_()
-        with torch.enable_grad():
-            nll = F.cross_entropy(self._logits(words), targets[inside], reduction="sum")
-            [slope] = torch.autograd.grad(nll, words)
-        return _put(states, inside, words.detach() + self.negative_norm * _unit(slope))
+        wrong = told.scatter_add(1, targets[inside].unsqueeze(1), told.new_full((len(told), 1), -1.0))
+        return _put(states, inside, states[inside] + self.negative_norm * _unit(wrong @ self.output.weight))
 
-    def positive(self, states: Tensor, inside: Tensor, encoded: Tensor, lengths: Tensor) -> Tensor:
-        """Move each state away from its context, and then back to where it tells the same words (equations 6, 7).
+    def positive(self, states: Tensor, inside: Tensor, told: Tensor, encoded: Tensor, lengths: Tensor) -> Tensor:
+        """Move each state away from its context, and then back to where it tells the same words.
 
         Args:
             encoded: (B, d), the projected means of the contexts.
@@ -101,16 +105,10 @@ class T5Claps(T5):
             rows = torch.arange(len(contexts), device=contexts.device)
             loss = F.cross_entropy(_cosines(contexts, responses) / self.temperature, rows)
             [away] = torch.autograd.grad(loss, words)
-        far = (words.detach() + self.positive_norm * _unit(away)).requires_grad_()
-        with torch.enable_grad():
-            true = self._logits(words.detach()).softmax(-1).detach()
-            divergence = F.kl_div(self._logits(far).log_softmax(-1), true, reduction="sum")
-            [back] = torch.autograd.grad(divergence, far)
-        return _put(states, inside, far.detach() - self.positive_norm * _unit(back))
-
-    def _logits(self, words: Tensor) -> Tensor:
-        # not through the module: the counter of operations cannot follow a gradient to what a module was given
-        return at_least_float32(F.linear(words, self.output.weight, self.output.bias))
+        with torch.no_grad():
+            far = words + self.positive_norm * _unit(away)
+            back = (self.told(far) - told) @ self.output.weight  # the gradient of KL(told | told from far)
+            return _put(states, inside, far - self.positive_norm * _unit(back))
 
     def _mean(self, states: Tensor, lengths: Tensor) -> Tensor:
         """Project (B, T, d) states and average them over the words of each text: (B, d)."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline_lib.config.networks import Transformer
-from pipeline_lib.config.pretrained import Pretrained
+from pipeline_lib.config.pretrained import OfTransformers
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Tokens
@@ -34,10 +34,10 @@ _POSITIONS = 512  # of random weights
 class DialoGPT(PretrainedSystem):
     """A decoder whose words are those that it projects onto, without a bias."""
 
-    class Options(Pretrained):
+    class Options(OfTransformers):
         """Those of the weights."""
 
-    def __init__(self, units: Units, network: Transformer, options: Pretrained) -> None:
+    def __init__(self, units: Units, network: Transformer, options: OfTransformers) -> None:
         super().__init__(units, network, options)
         folder = read_folder(options, "gpt2")
         config = library().GPT2Config(**(_sizes(network) if folder is None else folder.config))

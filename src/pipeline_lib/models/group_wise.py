@@ -141,7 +141,7 @@ class GroupWise(Transformer):
 
 
 def group_loss(gains: Tensor, scores: Tensor) -> Tensor:
-    """Return -log(1/2 - s (1/2 - sigmoid(gain))) with s = 2 score - 1, averaged over each group (equation 3).
+    """Return -log(1/2 - s (1/2 - sigmoid(gain))) with s = 2 score - 1, averaged over each group, as released.
 
     It equals -log of the mean of sigmoid(gain) and sigmoid(-gain), weighted by the score and its complement; so
     computed, it cannot overflow.

@@ -89,7 +89,7 @@ class KeywordsAndInstances(TransformerSystem):
 
     def __init__(self, units: Units, network: TransformerSizes, options: Options) -> None:
         super().__init__(units, network, options)
-        self.options, width = options, network.width
+        self.options, self.draws, width = options, options.drawn, network.width
         if options.keyword_size is None and options.keywords != "none":
             raise PipelineError(
                 "keywords are known by word vectors, of which the corpus has none, or of an unknown size",

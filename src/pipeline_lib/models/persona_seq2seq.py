@@ -7,7 +7,7 @@ B examples, H hidden units, X values beside each word.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import torch
 from pydantic import Field
@@ -43,7 +43,7 @@ class Beginning(NamedTuple):
 class AttentiveSeq2Seq(DialogueSystem):
     """A bidirectional GRU over all words of the context, marks of turns included, and a decoder that attends to it."""
 
-    draws: ClassVar[bool] = False
+    draws = False
 
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)

@@ -28,6 +28,7 @@ class PointerSeq2Seq(System):
     """
 
     Network: ClassVar[type[Sizes]] = Dialogue
+    draws = False
 
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)

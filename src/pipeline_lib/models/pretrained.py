@@ -29,6 +29,7 @@ from pipeline_lib.examples.batch import Batch
 from pipeline_lib.files.checksums import sha256
 from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.system import Likelihood, Objective, System
+from pipeline_lib.schemas.responses import RANDOM_START, SEEN_CORPUS
 from pipeline_lib.text.pieces import Pieces
 from pipeline_lib.text.units import Units
 
@@ -53,6 +54,7 @@ class Folder(NamedTuple):
         """
         names = units.pieces if isinstance(units, Pieces) else [units.decode([i]) for i in range(len(units))]
         parts = self.cut([units.decode([i]) for i in range(len(units))])
+        vectors = vectors.float()
         found = vectors.mean(0).repeat(len(units), 1)  # of what cannot be cut
         for unit, name in enumerate(names):
             piece = same.get(unit, self.id_of(name))
@@ -66,14 +68,15 @@ class PretrainedSystem(System):
     """A system that is built from a folder's settings, or of random weights in the sizes of its network."""
 
     Network: ClassVar[type[Sizes]] = Transformer
+    draws = False
 
     def __init__(self, units: Units, network: Transformer, options: Pretrained) -> None:
         super().__init__(units, network, options)
-        self.random_start = options.weights is None
+        self.apart = apart(options)
 
     def initialise(self, spread: float) -> None:
         """Draw every parameter from U(-spread, spread), unless the weights were given."""
-        if self.random_start:
+        if self.apart == RANDOM_START:
             super().initialise(spread)
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
@@ -90,6 +93,13 @@ class PretrainedSystem(System):
     @abstractmethod
     def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
         """Return -log p(response | context), nats, (B,)."""
+
+
+def apart(options: Pretrained) -> str:
+    """Return why a system with these weights competes with no other; empty: it does."""
+    if options.weights is None:
+        return RANDOM_START
+    return SEEN_CORPUS if options.seen else ""
 
 
 @contextmanager

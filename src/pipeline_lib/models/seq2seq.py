@@ -1,7 +1,5 @@
 """Seq2Seq: the response depends on the encoded context alone (no latent variable, no attention)."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -18,7 +16,7 @@ from pipeline_lib.text.units import Units
 class Seq2Seq(WordVectorSystem):
     """Bidirectional GRU encoder, GRU decoder started from a linear map of the context's encoding."""
 
-    draws: ClassVar[bool] = False
+    draws = False
 
     def __init__(self, units: Units, network: Recurrent, options: Settings) -> None:
         super().__init__(units, network, options)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline_lib.config.networks import Transformer
-from pipeline_lib.config.pretrained import Pretrained
+from pipeline_lib.config.pretrained import OfTransformers
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
@@ -40,10 +40,10 @@ class Memory:
 class T5(PretrainedSystem):
     """Encoder and decoder share the words, onto which the decoder projects without a bias."""
 
-    class Options(Pretrained):
+    class Options(OfTransformers):
         """Those of the weights."""
 
-    def __init__(self, units: Units, network: Transformer, options: Pretrained) -> None:
+    def __init__(self, units: Units, network: Transformer, options: OfTransformers) -> None:
         super().__init__(units, network, options)
         folder = read_folder(options, "t5")
         config = library().T5Config(**(_sizes(network) if folder is None else folder.config))
@@ -63,6 +63,8 @@ class T5(PretrainedSystem):
         config, weights = folder.config, folder.weights
         if config.get("tie_word_embeddings") is False:
             raise unfit(folder.path, "its output is not its words, as in T5 1.1", "T5 as it was first published")
+        if "shared.weight" not in weights:
+            raise unfit(folder.path, "it has no words (shared.weight)", "the weights of T5")
         start = config.get("decoder_start_token_id", config.get("pad_token_id", 0))
         same = {units.ids.start: start, units.ids.end: config.get("eos_token_id", 1), units.ids.pad: start}
         self.output.weight.data.copy_(folder.fitted(weights["shared.weight"], units, same))

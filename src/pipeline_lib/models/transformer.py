@@ -77,6 +77,8 @@ class TransformerSystem(System):
 class Transformer(TransformerSystem):
     """The plain encoder and decoder."""
 
+    draws = False
+
     class Options(Settings):
         keyword: bool = Field(
             default=False, description="true: the best keyword of the context is read after it, once more"

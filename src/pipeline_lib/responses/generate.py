@@ -50,7 +50,7 @@ def respond(
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
     Returns:
         (`RESPONSES`, one sample after the other, each in the order of ``texts``; metadata with `active_units` where
-        the model has a latent variable, and `random_start` where weights that it is known for were drawn).
+        the model has a latent variable, and `apart` where its row stands apart).
     Raises:
         PipelineError: several samples of a system that draws nothing.
     """
@@ -68,7 +68,7 @@ def respond(
             )
         ]
     metadata = {} if measured.active_units is None else {"active_units": str(measured.active_units)}
-    return pa.concat_tables(tables), metadata | ({"random_start": "true"} if model.random_start else {})
+    return pa.concat_tables(tables), metadata | ({"apart": model.apart} if model.apart else {})
 
 
 def _check_samples(model: System, settings: Decoding) -> None:

@@ -1,7 +1,7 @@
 """What is measured of a trained model on a split: likelihoods of the references, and use of context and z."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -115,8 +115,7 @@ class _Split:
         generator, others = self._noise(_LIKELIHOOD), self._others()
 
         def with_other_context(batch: Batch, rows: NDArray[np.int64]) -> Tensor | None:
-            other = self._batch(others[rows]).context
-            return self.model.likelihood(replace(batch, context=other), generator).bound
+            return self.model.likelihood(batch.after(self._batch(others[rows])), generator).bound
 
         permuted = self._every("context use", with_other_context)
         return None if permuted is None else permuted - bound

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline_lib.config.checking import validated
@@ -106,6 +107,23 @@ def check_models(config: Config, place: Place) -> None:
                     expected=f"`network:` with the keys of {kind.Network.__name__} (config/README.md)",
                     remedy="give the system a `network:` of its own, with a `kind:`",
                 )
+
+
+def check_package(config: Config, layers: Sequence[Layer], system: str) -> None:
+    """Check that the package is installed of whose classes a system is made, when it is to be trained.
+
+    Raises:
+        PipelineError: it is not.
+    """
+    model = str(config.systems[system].model)
+    package = getattr(declared(model).Options, "package", None)
+    if package is not None and find_spec(package) is None:
+        raise PipelineError(
+            f"{model} needs the package {package}, which is not installed",
+            where=f"{place_of(layers, ('systems', system))}, systems.{system}",
+            expected="the packages of requirements-pretrained.lock",
+            remedy="make pretrained, or leave the system out (`rows:`)",
+        )
 
 
 def check_functions(config: Config, place: Place) -> None:

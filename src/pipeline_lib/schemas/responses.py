@@ -42,8 +42,10 @@ MEASURED = (
 )
 
 
-# of each item of a system whose pretrained weights were drawn at random; other systems have no such column
-RANDOM_START = "random-start"
+# why a row stands apart, as a column of its items; other systems have none of them
+RANDOM_START = "apart-random"  # pretrained weights were not given: they were drawn
+SEEN_CORPUS = "apart-seen"  # pretrained weights were trained on the corpus
+APART = (RANDOM_START, SEEN_CORPUS)
 
 NO_GROUPS = "none"  # the selection of a system that has no groups to choose from
 ORACLE = "oracle"  # a selection that has seen the reference: it competes in no column

@@ -17,7 +17,7 @@ from pipeline_lib.metrics.context_use import IGNORED
 from pipeline_lib.metrics.intervals import standard_error
 from pipeline_lib.metrics.latent import COLLAPSED
 from pipeline_lib.metrics.named import metric_class
-from pipeline_lib.schemas.responses import ORACLE, RANDOM_START
+from pipeline_lib.schemas.responses import ORACLE, RANDOM_START, SEEN_CORPUS
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.significance import SIGNIFICANCE
 from pipeline_lib.significance.comparisons import Comparison, compare_with
@@ -40,7 +40,11 @@ from pipeline_lib.tables.cells import (
 from pipeline_lib.tables.marks import Tested, notes_of_changes, notes_of_leads
 from pipeline_lib.tables.published import Published, PublishedValue
 
-RANDOM = " (random initialisation)"  # behind the label of a system whose pretrained weights were not given
+# behind the label of a row that stands apart, and what it means
+APART = {
+    RANDOM_START: ("(random initialisation)", "no pretrained weights were given"),
+    SEEN_CORPUS: ("(saw this corpus)", "the pretrained weights were trained on it, perhaps on its test examples"),
+}
 
 
 def make(
@@ -144,7 +148,7 @@ def _published_rows(
             selections = found.selections(corpus, system, spec.splits, layout)
             for selection in selections:
                 is_published = len(selections) == 1 or selection == ORACLE  # papers choose by the reference
-                is_random = found.is_random(corpus, system)
+                apart = found.apart(corpus, system)
                 cells = {}
                 for column in columns:
                     own = ORACLE if _is_oracle(column) else selection
@@ -155,8 +159,8 @@ def _published_rows(
                     name = spec.as_.get(column.metric, column.metric)
                     place = (spec.number, name, printed_as(spec, layout, system), corpus_label, column.split)
                     printed = published.value(*place) if is_published else None
-                    cells[column.name] = replace(cell, published=_not_compared(printed) if is_random else printed)
-                label = settings.label + _suffix(selection, len(selections) > 1) + (RANDOM if is_random else "")
+                    cells[column.name] = replace(cell, published=_not_compared(printed) if apart else printed)
+                label = settings.label + _suffix(selection, len(selections) > 1) + apart
                 caveats = found.caveats(corpus, system, selection, spec.splits)
                 rows.append(Row(corpus, corpus_label, label, cells, system, selection, caveats))
     return rows
@@ -205,7 +209,7 @@ def _compared_rows(
             splits = {column.split for column in columns if not _is_oracle(column)}
             own = [one for one in found.selections(corpus, name, splits, layout) if one != ORACLE]
             caveats = found.caveats(corpus, name, own[0], splits) if own else {}
-            label = layout.systems[name].label + (RANDOM if found.is_random(corpus, name) else "")
+            label = layout.systems[name].label + found.apart(corpus, name)
             rows.append(Row(corpus, corpus_label, label, cells[name], name, caveats=caveats))
     return rows
 
@@ -331,9 +335,10 @@ class Scores:
             runs["not_converged"] |= _below(self.values.get((*place, "converged"), {}), 1)
         return {name: len(seeds) for name, seeds in runs.items() if seeds}
 
-    def is_random(self, corpus: str, system: str) -> bool:
-        """Tell whether weights that a system is known for were drawn at random."""
-        return any(key[0] == corpus and key[2] == system and key[4] == RANDOM_START for key in self.values)
+    def apart(self, corpus: str, system: str) -> str:
+        """Return what stands behind the label of a row that stands apart; empty for other rows."""
+        scored = {key[4] for key in self.values if (key[0], key[2]) == (corpus, system)}
+        return next((f" {mark}" for name, (mark, _) in APART.items() if name in scored), "")
 
     def signatures(self, metric: str, split: str) -> dict[str, str]:
         """Give the signature of a metric on each corpus.
@@ -405,8 +410,9 @@ def _notes_of_metrics(columns: Sequence[Column]) -> list[str]:
 
 def _notes_of_marks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
     notes = notes_of_caveats([row.caveats for row in rows])
-    if any(row.label.endswith(RANDOM) for row in rows):
-        notes.append(f"{RANDOM.strip()}: no pretrained weights were given. Such a row is not compared with others.")
+    for mark, meaning in APART.values():
+        if any(row.label.endswith(mark) for row in rows):
+            notes.append(f"{mark}: {meaning}. Such a row is not compared with others.")
     if any(row.cells[column.name].mean is None for row in rows for column in columns):
         notes.append("–: not defined for this system.")
     return notes

@@ -7,9 +7,11 @@ arithmetic of these networks.
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.precision import precise
@@ -39,12 +41,30 @@ def operations_per_token(model: System, examples: ExampleDataset, settings: Trai
 def _of_step(model: System, phases: Sequence[TrainedPhase], batch: Batch, settings: Training, seed: int) -> int:
     total = 0
     for phase in phases:
-        with _plain_layers(), FlopCounterMode(display=False) as counter:
+        with _plain_layers(), _Counter() as counter:
             with precise(model.device, settings.precision):
                 loss = phase.objective(batch, 1.0, seeded(model.device, seed)).loss
             torch.autograd.grad(loss, phase.parameters, allow_unused=True)
-        total += phase.updates * counter.get_total_flops()
+        total += phase.updates * counter.operations
     return total
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the operations of matrix products by torch's formulas; torch's own counter would load its compiler."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if (formula := flop_registry.get(func._overloadpacket)) is not None:
+            self.operations += formula(*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +11,7 @@ from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.training import Optimiser, PhaseSettings, Training
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.models.system import Phase, System
-
-_KINDS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "adam": partial(torch.optim.Adam, foreach=True),
-    "fused_adam": partial(torch.optim.Adam, fused=True),
-    "sgd": partial(torch.optim.SGD, foreach=True),
-    "rmsprop": partial(torch.optim.RMSprop, foreach=True),
-}
+from pipeline_lib.training.optimisers import optimiser, step
 
 
 class TrainedPhase:
@@ -31,7 +24,7 @@ class TrainedPhase:
         self.parameters = [p for p in (*phase.parameters, *phase.shared, *phase.twice) if p.requires_grad]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "optimizer contains a parameter group with duplicate parameters")
-            self.optimiser = _KINDS[settings.kind](self.parameters, lr=settings.learning_rate)
+            self.optimiser = optimiser(settings, self.parameters)
         self._settings = settings
 
     def takes_part(self, number: int) -> bool:
@@ -65,7 +58,7 @@ class TrainedPhase:
         norm = nn.utils.clip_grad_norm_(self.parameters, clip)
         for group in self.optimiser.param_groups:
             group["lr"] = self.rate(epoch)
-        self.optimiser.step()
+        step(self.optimiser)
         return norm
 
 

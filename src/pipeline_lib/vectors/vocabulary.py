@@ -15,12 +15,13 @@ from pipeline_lib.text.ragged import count_tokens, flatten
 from pipeline_lib.vectors.space import VectorSpace
 
 
-def build(train: Path, vectors: Path | None = None) -> pa.Table:
+def build(train: Path, vectors: Path | None = None, known_tokens: pa.Array | None = None) -> pa.Table:
     """Number the tokens of the filtered training split and join their vectors, if there are any.
 
     Args:
         train: examples (`EXAMPLES`) that filtering kept.
         vectors: word vectors (`vectors_schema`); None: systems learn their own embeddings.
+        known_tokens: (K) string, where filtering kept others too, which count as `<unk>`; None: all tokens are known.
     Returns:
         `vocabulary_schema`: the specials, `TURN` where contexts have several turns, then tokens by falling count in
         ``train``, equal counts alphabetically. ``known`` is false for these reserved tokens and, if there are vectors,
@@ -30,6 +31,9 @@ def build(train: Path, vectors: Path | None = None) -> pa.Table:
     unknown = counts.pop(UNKNOWN, 0)  # the filter may have put it in
     for special in SPECIALS:
         counts.pop(special, None)
+    if known_tokens is not None:
+        rare = counts.keys() - {TURN, *known_tokens.to_pylist()}
+        unknown += sum(counts.pop(token) for token in rare)
     turns = [TURN] if TURN in counts else []
     words = sorted(counts.keys() - {TURN}, key=lambda token: (-counts[token], token))
     tokens = pa.array([*SPECIALS, *turns, *words], pa.string())

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline_lib.config.filtering import Filtering
+from pipeline_lib.config.filtering import OPEN, Filtering
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.filtering import Known, filter_examples, filter_splits, known_tokens
 from pipeline_lib.files.formats import read_json, read_parquet, write_json, write_parquet
@@ -100,7 +100,7 @@ def _plain_filter(
 
 @given(
     st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20),
-    st.sampled_from(["drop_example", "drop_token", "unk"]),
+    st.sampled_from(["drop_example", "drop_token", "unk", "keep"]),
     st.tuples(st.integers(0, 3), st.integers(3, 5)),
 )
 @settings(max_examples=60, deadline=None)
@@ -121,7 +121,7 @@ def test_filtering_equals_a_plain_loop(tmp_path_factory, rows, policy, length) -
 @given(
     st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20),
     st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=20),
-    st.sampled_from(["drop_example", "drop_token", "unk"]),
+    st.sampled_from(["drop_example", "drop_token", "unk", "keep"]),
     st.sampled_from(["all", "unseen_pairs", "unseen_contexts"]),
 )
 @settings(max_examples=60, deadline=None)
@@ -143,7 +143,7 @@ def test_held_out_splits_are_filtered_by_what_is_left_of_training_as_a_plain_loo
     assert {split: _texts(path) for split, path in outputs.items()} == expected
     for split in SPLITS:
         assert {name: n for name, n in found[split].items() if n} == {name: n for name, n in counts[split].items() if n}
-    if policy != "unk":
+    if policy not in OPEN:
         words = {
             split: {word for row in rows for text in row for word in text.split()} for split, rows in expected.items()
         }
@@ -262,8 +262,9 @@ def test_the_vocabulary_is_ordered_by_count_then_alphabetically_and_joined_with_
 
 def test_a_vocabulary_without_vectors_has_no_such_column_and_every_word_is_known(tmp_path: Path) -> None:
     train = _examples(tmp_path / "kept.parquet", [("b <turn> b <unk>", "z"), ("a <turn> b", "z <unk>")])
-    command = [sys.executable, str(ROOT / "workflow/scripts/build_vocabulary.py"), "--train", str(train), "--vectors"]
-    subprocess.run([*command, "--out", str(tmp_path / "words.parquet")], check=True, capture_output=True)
+    command = [sys.executable, str(ROOT / "workflow/scripts/build_vocabulary.py"), "--train", str(train), "--tokens"]
+    command += ["--vectors", "--settings", "{}", "--out", str(tmp_path / "words.parquet")]
+    subprocess.run(command, check=True, capture_output=True)
     table = read_parquet(tmp_path / "words.parquet", vocabulary_schema(None))
     assert table.column_names == ["token_id", "token", "count", "known"]
     assert table["token"].to_pylist() == [*SPECIALS, "<turn>", "b", "z", "a"]
@@ -303,3 +304,10 @@ def test_a_file_that_is_no_vocabulary_is_named(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="not a vocabulary") as caught:
         Words.read(examples)
     assert caught.value.where == str(examples)
+
+
+def test_of_the_tokens_that_filtering_kept_the_vocabulary_has_those_that_are_known(tmp_path: Path) -> None:
+    train = _examples(tmp_path / "kept.parquet", [("c b q", "z"), ("a b <turn> a", "a <unk>")])
+    table = build(train, known_tokens=pa.array(["a", "b", "absent"]))
+    assert table["token"].to_pylist() == [*SPECIALS, "<turn>", "a", "b"]
+    assert table["count"].to_pylist() == [0, 4, 0, 0, 1, 3, 2]  # c, q, z and one that was written so

@@ -252,14 +252,15 @@ def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(file
     }
 
 
-def test_a_system_whose_pretrained_weights_were_drawn_is_recorded_as_such_with_every_item_and_no_other_is(files):
+@pytest.mark.parametrize("apart", ["apart-random", "apart-seen"])
+def test_a_system_that_stands_apart_is_recorded_as_such_with_every_item_and_no_other_is(files, apart):
     write, vectors = files
-    rows, items = score_file(write(responses(), metadata={"random_start": "true"}), vectors, ["length"], SETTINGS, 1)
-    assert scores_of(rows)["random-start"]["value"] == 1
-    assert Items.from_table(items).random_start
+    rows, items = score_file(write(responses(), metadata={"apart": apart}), vectors, ["length"], SETTINGS, 1)
+    assert scores_of(rows)[apart]["value"] == 1
+    assert Items.from_table(items).apart == apart
     rows, items = score_file(write(responses()), vectors, ["length"], SETTINGS, 1)
-    assert "random-start" not in scores_of(rows)
-    assert not Items.from_table(items).random_start
+    assert not any(row["metric"].startswith("apart") for row in rows)
+    assert Items.from_table(items).apart == ""
 
 
 def test_a_corpus_without_vectors_has_every_metric_that_needs_none(files):

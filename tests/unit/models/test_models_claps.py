@@ -64,7 +64,7 @@ def told(model, batch):
 def test_the_negative_follows_the_gradient_of_each_words_likelihood_by_exactly_its_norm(claps):
     batch = make_batch(5)
     states, _, inside = told(claps, batch)
-    moved = claps.negative(states, inside, batch.response.targets) - states
+    moved = claps.negative(states, inside, claps.told(states[inside]), batch.response.targets) - states
     assert_close(moved[inside].norm(dim=1), torch.full((int(inside.sum()),), 1.0, dtype=torch.float64))
     for row, step in inside.nonzero().tolist():
         state = states[row, step].clone().requires_grad_()
@@ -77,7 +77,7 @@ def test_the_positive_moves_away_from_its_context_and_back_to_its_words_by_exact
     batch = make_batch(4)
     states, memory, inside = told(claps, batch)
     encoded = claps._mean(memory, batch.context.lengths).detach()
-    moved = claps.positive(states, inside, encoded, batch.response.lengths)
+    moved = claps.positive(states, inside, claps.told(states[inside]), encoded, batch.response.lengths)
     lengths = batch.response.lengths.tolist()
     words = [states[row, :n].clone().requires_grad_() for row, n in enumerate(lengths)]
     means = [claps.projection(own).mean(0) for own in words]
@@ -101,8 +101,9 @@ def test_the_gradient_is_that_of_t5_and_of_contrasts_whose_perturbations_are_con
     states, memory, inside = told(claps, batch)
     lengths, of_contexts = batch.response.lengths, batch.context.lengths
     claps.zero_grad()
-    negative = claps.negative(states, inside, batch.response.targets)
-    positive = claps.positive(states, inside, claps._mean(memory, of_contexts).detach(), lengths)
+    probabilities = claps.told(states[inside])
+    negative = claps.negative(states, inside, probabilities, batch.response.targets)
+    positive = claps.positive(states, inside, probabilities, claps._mean(memory, of_contexts).detach(), lengths)
     assert all(parameter.grad is None for parameter in claps.parameters())
     read = claps.read(batch.context)
     texts = ((read.states, of_contexts), (claps.states(batch.response, read), lengths))

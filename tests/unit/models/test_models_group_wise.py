@@ -17,6 +17,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.group_wise import GroupWise, group_loss
 from pipeline_lib.models.system import create
+from pipeline_lib.models.weights import load_tensors
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.phases import trained_phases
 from unit.compute.test_sharing import Processes, gradients, rows_of
@@ -213,6 +214,9 @@ def test_a_job_killed_in_each_phase_ends_with_the_same_weights_bit_for_bit(tmp_p
         kill(model, phase, at)
         with pytest.raises(Killed):
             trainer(tmp_path / "killed", model).run()
+    checkpoint, _ = load_tensors(next(tmp_path.glob("killed/**/checkpoint.safetensors")))
+    kept = {name.removeprefix("model/") for name in checkpoint if name.startswith("model/reference.")}
+    assert kept == {name for name in expected if name.startswith("reference.")}
     resumed = trainer(tmp_path / "killed")
     assert resumed.progress.round >= PRETRAINING
     found = resumed.run().weights

@@ -53,7 +53,7 @@ def made(name, units=None, **options):
     model = create(PATHS[name], options, units or SmallUnits(None), SIZES).double().eval()
     with torch.no_grad():  # random weights of a small standard deviation tell little apart
         for parameter in model.parameters():
-            if parameter.requires_grad and model.random_start:
+            if parameter.requires_grad and model.apart == "apart-random":
                 parameter.copy_(torch.randn(parameter.shape, generator=generator(), dtype=torch.float64) / 2)
     return model
 
@@ -176,6 +176,21 @@ def test_pieces_of_a_tokenizer_file_are_read_without_the_package(tmp_path):
     read = pretrained.read_folder(Pretrained(weights=str(folder)), "bert")
     assert read.cut(["ab", "c"]) == [[4, 5], [6]]
     assert read.id_of("##b") == 5
+
+
+@needs_transformers
+def test_a_tokeniser_that_is_not_wordpiece_cuts_units_as_words_within_a_text(tmp_path):
+    import tokenizers
+
+    folder = bert_folder(tmp_path / "bert")
+    (folder / "vocab.txt").unlink()
+    pairs = tokenizers.models.BPE({"Ġ": 0, "a": 1, "b": 2, "Ġa": 3}, [("Ġ", "a")])
+    whole = tokenizers.Tokenizer(pairs)
+    whole.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    whole.save(str(folder / "tokenizer.json"))
+    read = pretrained.read_folder(Pretrained(weights=str(folder)), "bert")
+    assert read.cut(["a", "b", "ab"]) == [[3], [0, 2], [3, 2]]
+    assert (read.id_of("b"), read.id_of("c")) == (2, None)
 
 
 # --- BERT ------------------------------------------------------------------------------------------------------------
@@ -307,7 +322,8 @@ def test_weights_that_transformers_saved_are_loaded_and_words_are_fitted(tmp_pat
     units = Pieces(PIECES)
     model = create(PATHS[name], {"weights": str(tmp_path)}, units, SIZES.model_copy(update={"initial_range": 0.1}))
     words = saved.get_input_embeddings().weight
-    assert not model.random_start
+    assert model.apart == ""
+    assert create(PATHS[name], {"weights": str(tmp_path), "seen": True}, units, SIZES).apart == "apart-seen"
     assert_close(model.output.weight[[1, 4, 5, 6]], words[[1, 4, 5, 6]])
     assert_close(model.output.weight[units.ids.end], words[3])
     other = saved.decoder if name == "t5" else saved.transformer
@@ -363,4 +379,4 @@ def test_weights_are_saved_once_and_dropout_follows_from_the_noise_of_the_step(n
     save_file(model.state_dict(), tmp_path / "model.safetensors")  # refuses tensors that share memory
     losses = [float(model.objective(batch, 1.0, generator(seed)).loss.detach()) for seed in (1, 1, 2)]
     assert losses[0] == losses[1] != losses[2]
-    assert model.random_start
+    assert model.apart == "apart-random"

@@ -42,6 +42,17 @@ def test_context_use_is_what_each_reference_loses_with_the_context_of_another_ex
     assert all(taken != np.arange(9))
 
 
+def test_a_response_to_another_context_has_the_keywords_of_that_context_and_its_own():
+    own, other = make_batch(3), make_batch(3, seed=1)
+    own = replace(own, keywords=torch.tensor([[1], [2], [3]]), nodes=torch.arange(9).view(3, 3))
+    other = replace(other, keywords=torch.tensor([[4], [5], [6]]), nodes=10 + torch.arange(9).view(3, 3))
+    found = own.after(other)
+    assert found.nodes.tolist() == [[10, 1, 2], [13, 4, 5], [16, 7, 8]]
+    assert found.keywords is other.keywords
+    assert found.context is other.context
+    assert found.response is own.response
+
+
 @pytest.mark.parametrize("system", LATENT)
 def test_a_model_that_reads_neither_context_nor_z_uses_neither(system):
     model = make_model(system)

@@ -10,7 +10,8 @@ from pipeline_lib.config.run import Config
 from pipeline_lib.config.training import Optimiser
 from pipeline_lib.config.unusual import USUAL_RATES, unusual
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.runs.checks import check_responses, check_run
+from pipeline_lib.runs import checks
+from pipeline_lib.runs.checks import check_package, check_responses, check_run
 from unit.refusals import refusal
 
 ROOT = Path(__file__).parents[3]
@@ -262,3 +263,18 @@ def test_all_missing_responses_of_a_system_are_named_at_once_with_the_contexts_t
     (tmp_path / "test.csv").unlink()
     with pytest.raises(PipelineError, match=r"no file .*validation\.csv, .*test\.csv"):
         check_responses(config, layers, "mine", "embedded", "validation")
+
+
+def test_a_system_that_is_to_be_trained_needs_the_package_that_it_is_made_of(overlay, monkeypatch):
+    layers = overlay.layers(
+        "systems: {t5: {label: T5, model: 'pipeline_lib.models.t5:T5', network: {kind: transformer}}}"
+    )
+    config = load(layers, ROOT / "papers")
+    monkeypatch.setattr(checks, "find_spec", lambda package: None)
+    error = refusal(lambda: check_package(config, layers, "t5"))
+    assert "transformers" in error.problem
+    assert str(overlay.path) in error.where
+    assert "make pretrained" in error.remedy
+    check_package(config, layers, "cvae")
+    monkeypatch.setattr(checks, "find_spec", lambda package: package)
+    check_package(config, layers, "t5")

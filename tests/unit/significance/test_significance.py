@@ -191,7 +191,7 @@ def test_oracle_outputs_and_baselines_do_not_compete(tmp_path):
 def test_a_system_whose_pretrained_weights_were_drawn_competes_in_no_column(tmp_path):
     files = [responses_file(tmp_path / name, name, 1, kl=1.0) for name in ("a", "b", "drawn")]
     table = pq.read_table(files[2])
-    drawn = table.append_column("random-start", pa.array(np.ones(len(table))))
+    drawn = table.append_column("apart-random", pa.array(np.ones(len(table))))
     write_parquet(files[2], drawn, drawn.schema, {"corpus": "c", "split": "test", "system": "drawn", "seed": "1"})
     metrics = ["coherence", "ppl", "ppl-bound", "BLEU-1", "distinct-1", "corpus-BLEU"]
     systems = read_outputs(files, ["a", "b", "drawn"], ["coherence"])

@@ -100,7 +100,7 @@ def test_one_seed_has_no_spread_and_no_interval():
 
 
 def test_a_row_whose_pretrained_weights_were_drawn_says_so_and_has_no_difference(make_table, tmp_path):
-    drawn = [score("seq2seq", seed, "random-start", 1.0) for seed in (1, 2)]
+    drawn = [score("seq2seq", seed, "apart-random", 1.0) for seed in (1, 2)]
     table = make_table(scored=scores(drawn))
     row = next(row for row in table.rows if row.system == "seq2seq")
     assert row.label == "Seq2Seq (random initialisation)"

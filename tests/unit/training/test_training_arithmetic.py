@@ -1,5 +1,8 @@
 """The arithmetic of a training step, against the sizes of the matrices that it multiplies."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -35,6 +38,25 @@ def test_operations_are_those_of_the_matrices_forward_and_backward(counted):
     forward = steps * 2 * 4 * H * (E + H) + tokens * 2 * H * vocabulary
     first_state = 40 * 2 * 4 * H * H  # zeros, which take no gradient
     assert found == pytest.approx((3 * forward - first_state) / tokens, rel=1e-6)
+
+
+def test_the_compiler_is_not_loaded_by_training_and_counting():
+    """It would take longer than many a test's training."""
+    code = (
+        "import sys, torch\n"
+        "from pipeline_lib.config.training import Optimiser\n"
+        "from pipeline_lib.training import arithmetic, optimisers\n"
+        "weight = torch.ones(2, 2, requires_grad=True)\n"
+        "with arithmetic._Counter() as counter:\n"
+        "    (weight @ weight).sum().backward()\n"
+        "for kind in ('adam', 'fused_adam', 'sgd', 'rmsprop'):\n"
+        "    made = optimisers.optimiser(Optimiser(kind=kind), [weight])\n"
+        "    optimisers.step(made)\n"
+        "    made.load_state_dict(made.state_dict())\n"
+        "print(counter.operations, 'torch._dynamo' in sys.modules)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["48", "False"]
 
 
 def test_the_peak_of_the_machine_is_a_rate_that_processors_have():
