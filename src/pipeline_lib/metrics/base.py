@@ -55,7 +55,6 @@ class Metric(ABC):
             is counted by the page.
         of_responses: false for metrics of likelihoods and latent variables, which need no response.
         of_draws: true for metrics that depend on `decoding.importance_samples`.
-        of_users: true for metrics that compare a response with what its user said in training.
         of_references: true for metrics that compare a response with its references, of which there may be several.
         several: what the signature adds where responses have several references.
         signature: name and settings: ``name|setting:value|…|v:1``.
@@ -69,7 +68,6 @@ class Metric(ABC):
     by_item: str = ""
     of_responses: bool = True
     of_draws: bool = False
-    of_users: bool = False
     of_references: bool = False
     several: str = "references:several"
     signature: str

@@ -16,6 +16,7 @@ from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import known_metric, metric_class
+from pipeline_lib.metrics.of_users import UserMetric
 from pipeline_lib.metrics.spoken import Spoken
 from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -43,7 +44,7 @@ def needs_vectors(names: Sequence[str]) -> bool:
 
 def needs_users(names: Sequence[str]) -> bool:
     """Tell whether any of these metrics compares a response with what its user said in training."""
-    return any(metric_class(name).of_users for name in names)
+    return any([issubclass(metric_class(name), UserMetric) for name in names])
 
 
 def make_metrics(
