@@ -24,7 +24,7 @@ rule choose_negatives:
         code=with_tokeniser("choose_negatives"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/choose_negatives.py --examples {input.examples:q} --keywords {input.keywords:q} "
-        "--train {input.train:q} --dialogues {input.dialogues:q} --turns {params.turns} --tokeniser {params.tokeniser:q} --ranking {params.ranking:q} "
+        "--train {input.train:q} --dialogues {input.dialogues:q} --turns {params.turns:q} --tokeniser {params.tokeniser:q} --ranking {params.ranking:q} "
         "--settings {params.settings:q} --out {output:q} &> {log:q}"
 
 

@@ -41,9 +41,7 @@ def examples_judged(wildcards):
 
 
 def told_of_examples(wildcards, input):
-    return " ".join(
-        f"{option} {path}" for option, path in zip(("--examples", "--train"), map(shlex.quote, input.examples))
-    )
+    return [word for pair in zip(("--examples", "--train"), input.examples) for word in pair]
 
 
 rule draw_rating_items:
@@ -66,7 +64,7 @@ rule draw_rating_items:
         code=code_of("draw_rating_items"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/draw_rating_items.py --corpus {wildcards.corpus} --systems {params.systems:q} "
-        "--responses {input.responses:q} {params.examples} --run {params.run} --study {params.study:q} --questions {params.questions:q} "
+        "--responses {input.responses:q} {params.examples:q} --run {params.run} --study {params.study:q} --questions {params.questions:q} "
         "--keep {params.keep:q} --key {output:q} &> {log:q}"
 
 

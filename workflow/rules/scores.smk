@@ -52,7 +52,7 @@ def spoken_if_any(wildcards):
 
 
 def told_of_users(wildcards, input):
-    return " ".join(f"{option} {path}" for option, path in zip(("--users", "--train"), map(shlex.quote, input.spoken)))
+    return [word for pair in zip(("--users", "--train"), input.spoken) for word in pair]
 
 
 rule score_responses:
@@ -83,7 +83,7 @@ rule score_responses:
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--only {input.only:q} --references {input.references:q} {params.users} "
+        "--only {input.only:q} --references {input.references:q} {params.users:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--importance-samples {params.importance_samples:q} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "

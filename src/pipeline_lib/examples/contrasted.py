@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.corpora.pairs import DIFFERENT, TURNS_TO_DIFFERENT
-from pipeline_lib.errors import REMAKE, PipelineError
-from pipeline_lib.examples.batch import Graph
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.keyword_graph import (
     NEGATIVE,
     POSITIVE,
@@ -26,7 +25,7 @@ from pipeline_lib.examples.keyword_graph import (
 )
 from pipeline_lib.examples.negatives import Examples, Labelled, choose_negatives
 from pipeline_lib.files.formats import read_parquet
-from pipeline_lib.schemas.contrasts import CONTRASTS, GRAPH_LISTS, encoded_contrasts, graph_schema
+from pipeline_lib.schemas.contrasts import CONTRASTS, encoded_contrasts, graph_schema
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keywords import KEYWORDS
@@ -203,28 +202,3 @@ def encoded_for(contrasts: Sequence[Path], keywords: Sequence[Path], graph: Path
         "nodes": _flat(np.stack(nodes, 1).astype(np.int64), pa.int64()),
     }
     return pa.table(columns, schema=encoded_contrasts(columns["negative"].type.list_size, padded.shape[1]))
-
-
-def read_graph(path: Path) -> Graph:
-    """Read a graph of keywords for a network.
-
-    Raises:
-        PipelineError: the file is damaged, or none.
-    """
-    import torch
-
-    table = read_parquet(path)
-    expected = [*GRAPH_LISTS, "vector"]
-    if missing := [name for name in expected if name not in table.column_names]:
-        raise PipelineError(
-            f"no column {missing[0]!r}",
-            where=path,
-            expected=f"a graph of keywords, with {', '.join(expected)}",
-            remedy=REMAKE,
-        )
-    lists = {name: table[name].combine_chunks() for name in expected}
-    arrays = {
-        name: values.flatten().to_numpy().reshape(len(table), values.type.list_size) for name, values in lists.items()
-    }
-    vectors = torch.from_numpy(arrays.pop("vector").copy())
-    return Graph(vectors=vectors, **{name: torch.from_numpy(values.copy()) for name, values in arrays.items()})

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pipeline_lib.compute.sharing import Share
 from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.examples.batch import Batch, Graph, Response, Tokens
-from pipeline_lib.examples.contrasted import read_graph
 from pipeline_lib.examples.encoded import read_encoded
+from pipeline_lib.examples.graphs import read_graph
 from pipeline_lib.files.formats import parquet_schema, read_parquet
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged

@@ -13,9 +13,10 @@ from pipeline_lib.config.paraphrases import Paraphrases
 from pipeline_lib.corpora.pairs import arranged
 from pipeline_lib.corpora.paraphrases import generate
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.contrasted import encoded_for, graph_of, negatives_of, read_graph
+from pipeline_lib.examples.contrasted import encoded_for, graph_of, negatives_of
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.encoded import encode_examples
+from pipeline_lib.examples.graphs import read_graph
 from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.contrasts import CONTRASTS
