@@ -52,9 +52,9 @@ report: $(READY)
 		*manifest.json) echo "Run:    $$file says what it was";; \
 		*.svg) echo "Figure: $$file, .png, and .csv of the plotted values";; esac; done
 
-# two processes: the tests that run the workflow are one group, which shares one finished run (tests/workflow/conftest.py)
+# two processes; the tests of a file share its fixtures, so they stay in one of them
 test: .venv/ready
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # Against a real SLURM, started on loopback for the time of the tests; where none can be installed they are skipped.
 test-cluster: .venv/cluster

@@ -7,13 +7,6 @@ import pytest
 from tiny_workflow import TinyWorkflow
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the workflow in one process, where they share one run; the others have the other process."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("workflow"))
-
-
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
     """The tiny workflow, run to the end. It is shared: dry runs only; `checkout` gives a copy to run in."""
