@@ -19,10 +19,10 @@ from pipeline_lib.models.pretrained import (
     Folder,
     PretrainedSystem,
     below,
-    library,
     load_part,
     noise_of,
     read_folder,
+    transformers_package,
     unfit,
 )
 from pipeline_lib.models.system import Generated, given
@@ -40,9 +40,9 @@ class DialoGPT(PretrainedSystem):
     def __init__(self, units: Units, network: Transformer, options: OfTransformers) -> None:
         super().__init__(units, network, options)
         folder = read_folder(options, "gpt2")
-        config = library().GPT2Config(**(_sizes(network) if folder is None else folder.config))
+        config = transformers_package().GPT2Config(**(_sizes(network) if folder is None else folder.config))
         config.vocab_size, self.positions = len(units), config.n_positions
-        self.decoder = library().GPT2Model(config)
+        self.decoder = transformers_package().GPT2Model(config)
         self.output = nn.Linear(config.n_embd, len(units))  # its weights are the words; GPT-2 has no bias
         self.output.weight.data.copy_(self.decoder.wte.weight)
         nn.init.zeros_(self.output.bias).requires_grad_(False)

@@ -114,7 +114,7 @@ def noise_of(generator: torch.Generator) -> Iterator[None]:
         yield
 
 
-def library() -> Any:
+def transformers_package() -> Any:
     """Import the package `transformers`.
 
     Raises:
@@ -196,7 +196,7 @@ def _tokeniser(path: Path) -> tuple[Callable[[str], int | None], Callable[[Seque
             return [ids.ids[first:last].tolist() for first, last in pairwise(ids.offsets)]
 
         return number.get, cut
-    library()  # which brings tokenizers along
+    transformers_package()  # which brings tokenizers along
     try:
         found = importlib.import_module("tokenizers").Tokenizer.from_file(str(path / "tokenizer.json"))
     except Exception as error:  # the package raises Exception itself

@@ -17,10 +17,10 @@ from pipeline_lib.models.pretrained import (
     Folder,
     PretrainedSystem,
     below,
-    library,
     load_part,
     noise_of,
     read_folder,
+    transformers_package,
     unfit,
 )
 from pipeline_lib.models.system import Generated, given
@@ -46,10 +46,10 @@ class T5(PretrainedSystem):
     def __init__(self, units: Units, network: Transformer, options: OfTransformers) -> None:
         super().__init__(units, network, options)
         folder = read_folder(options, "t5")
-        config = library().T5Config(**(_sizes(network) if folder is None else folder.config))
+        config = transformers_package().T5Config(**(_sizes(network) if folder is None else folder.config))
         config.vocab_size = len(units)
         self.scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
-        whole = library().T5ForConditionalGeneration(config)
+        whole = transformers_package().T5ForConditionalGeneration(config)
         self.encoder, self.decoder = whole.encoder, whole.decoder
         self.output = nn.Linear(config.d_model, len(units))  # its weights are the words; T5 has no bias
         self.output.weight.data.copy_(whole.shared.weight)

@@ -151,7 +151,7 @@ def test_weights_of_other_sizes_than_the_folder_says_are_refused(tmp_path):
 
 def test_without_transformers_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "transformers", None)
-    error = refusal(pretrained.library)
+    error = refusal(pretrained.transformers_package)
     assert "make pretrained" in error.remedy
 
 
