@@ -17,12 +17,13 @@ from torch.nn.utils.rnn import pad_packed_sequence
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 from pipeline_lib.examples.batch import Batch, Response, Tokens
-from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
+from pipeline_lib.models.dialogue import DialogueSystem, UserTable
+from pipeline_lib.models.exact import TokenwiseSystem
 from pipeline_lib.models.layers.attentive import Attended, AttentiveDecoder, AttentiveSteps
 from pipeline_lib.models.layers.gru import packed
 from pipeline_lib.models.layers.recurrent import response_nll
 from pipeline_lib.models.layers.scan import ScannedGRU
-from pipeline_lib.models.system import Likelihood, Objective, Phase, given
+from pipeline_lib.models.system import Objective, Phase, given
 from pipeline_lib.text.units import Units
 
 
@@ -40,10 +41,8 @@ class Beginning(NamedTuple):
         return type(self)(self.state[rows], beside, self.context[rows])
 
 
-class AttentiveSeq2Seq(DialogueSystem):
+class AttentiveSeq2Seq(DialogueSystem, TokenwiseSystem):
     """A bidirectional GRU over all words of the context, marks of turns included, and a decoder that attends to it."""
-
-    draws = False
 
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)
@@ -77,17 +76,6 @@ class AttentiveSeq2Seq(DialogueSystem):
 
     def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
         return self._nll_after(self._begin(batch, noise), batch.response, noise)
-
-    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        nll = self._nll(batch, generator)
-        return Objective(token_mean(nll, batch.response), {"nll": nll.detach()})
-
-    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
-        nll = self._nll(batch, generator)
-        return Likelihood(nll, torch.zeros_like(nll), nll, nll_prior=nll)
-
-    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        return self._nll(batch, generator)  # exact: nothing is integrated out
 
     def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> AttentiveSteps:
         beginning = self._begin(batch, generators[0]).repeated(len(generators))

@@ -11,15 +11,15 @@ from pipeline_lib.config.networks import Dialogue, Sizes
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch, Tokens
-from pipeline_lib.models.dialogue import token_mean
+from pipeline_lib.models.exact import TokenwiseSystem
 from pipeline_lib.models.layers.dropping import dropout
 from pipeline_lib.models.layers.gru import GRU, packed
 from pipeline_lib.models.layers.pointing import PointerDecoder, PointerSteps, Source
-from pipeline_lib.models.system import Generated, Likelihood, Objective, System, given
+from pipeline_lib.models.system import Generated, given
 from pipeline_lib.text.units import Units
 
 
-class PointerSeq2Seq(System):
+class PointerSeq2Seq(TokenwiseSystem):
     """A bidirectional GRU over the context, and a decoder that generates words or copies them from there.
 
     In training and in the likelihood, every word that the vocabulary lacks is `<unk>`, generated or copied, as for the
@@ -28,7 +28,6 @@ class PointerSeq2Seq(System):
     """
 
     Network: ClassVar[type[Sizes]] = Dialogue
-    draws = False
 
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)
@@ -43,17 +42,6 @@ class PointerSeq2Seq(System):
         for parameter in self.parameters():
             if not (self.are_given and parameter is self.words.weight):
                 nn.init.uniform_(parameter, -spread, spread)
-
-    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        nll = self._nll(batch, generator)
-        return Objective(token_mean(nll, batch.response), {"nll": nll.detach()})
-
-    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
-        nll = self._nll(batch, generator)
-        return Likelihood(nll, torch.zeros_like(nll), nll)
-
-    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        return self._nll(batch, generator)  # exact: nothing is integrated out
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         first, source = self._encode(batch, generator)

@@ -9,7 +9,6 @@ V units of the corpus, W pieces of the folder, d width.
 
 import importlib
 import json
-from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -25,10 +24,8 @@ from torch import Tensor, nn
 from pipeline_lib.config.networks import Sizes, Transformer
 from pipeline_lib.config.pretrained import CONFIG, WEIGHTS, Pretrained
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.batch import Batch
 from pipeline_lib.files.checksums import sha256
-from pipeline_lib.models.dialogue import token_mean
-from pipeline_lib.models.system import Likelihood, Objective, System
+from pipeline_lib.models.exact import TokenwiseSystem
 from pipeline_lib.schemas.responses import RANDOM_START, SEEN_CORPUS
 from pipeline_lib.text.pieces import Pieces
 from pipeline_lib.text.units import Units
@@ -64,11 +61,10 @@ class Folder(NamedTuple):
         return found
 
 
-class PretrainedSystem(System):
+class PretrainedSystem(TokenwiseSystem):
     """A system that is built from a folder's settings, or of random weights in the sizes of its network."""
 
     Network: ClassVar[type[Sizes]] = Transformer
-    draws = False
 
     def __init__(self, units: Units, network: Transformer, options: Pretrained) -> None:
         super().__init__(units, network, options)
@@ -78,21 +74,6 @@ class PretrainedSystem(System):
         """Draw every parameter from U(-spread, spread), unless the weights were given."""
         if self.apart == RANDOM_START:
             super().initialise(spread)
-
-    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        nll = self._nll(batch, generator)
-        return Objective(token_mean(nll, batch.response), {"nll": nll.detach()})
-
-    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
-        nll = self._nll(batch, generator)
-        return Likelihood(nll, torch.zeros_like(nll), nll)
-
-    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        return self._nll(batch, generator)  # exact: nothing is integrated out
-
-    @abstractmethod
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        """Return -log p(response | context), nats, (B,)."""
 
 
 def apart(options: Pretrained) -> str:

@@ -10,16 +10,16 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline_lib.compute.sharing import mean
 from pipeline_lib.config.networks import Sizes
 from pipeline_lib.config.networks import Transformer as TransformerSizes
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch, Response, Tokens
+from pipeline_lib.models.exact import ExactSystem
 from pipeline_lib.models.layers.dropping import dropout
 from pipeline_lib.models.layers.recurrent import response_nll
 from pipeline_lib.models.layers.transformer import Cache, Decoder, Drop, Encoder, keep_all, positioned
-from pipeline_lib.models.system import Generated, Likelihood, Objective, System, given
+from pipeline_lib.models.system import Generated, System, given
 from pipeline_lib.text.units import Units
 
 
@@ -74,10 +74,8 @@ class TransformerSystem(System):
         return response_nll(states, self.output, response.targets, response.lengths)
 
 
-class Transformer(TransformerSystem):
+class Transformer(TransformerSystem, ExactSystem):
     """The plain encoder and decoder."""
-
-    draws = False
 
     class Options(Settings):
         keyword: bool = Field(
@@ -103,17 +101,6 @@ class Transformer(TransformerSystem):
     def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
         drop = self.dropping(noise)
         return self.read(batch.response, self._cache(batch, drop), drop)
-
-    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        nll = self._nll(batch, generator)
-        return Objective(mean(nll), {"nll": nll.detach()})
-
-    def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
-        nll = self._nll(batch, generator)
-        return Likelihood(nll, torch.zeros_like(nll), nll, nll_prior=nll)
-
-    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        return self._nll(batch, generator)  # exact: nothing is integrated out
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         return Generated(decode(TransformerSteps(self, self._cache(batch, keep_all))))
