@@ -47,7 +47,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     from pipeline_lib.config.decoding import BeamSettings
     from pipeline_lib.decoding.beam import strategy
     from pipeline_lib.examples.dataset import ExampleDataset
-    from pipeline_lib.text.units import read_units
+    from pipeline_lib.text.units import read_units, written
 
     if not {"nodes", "graph"} <= set(data.reads):
         raise PipelineError(
@@ -74,7 +74,6 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
                 nodes = torch.cat([torch.from_numpy(chosen[own])[:, None], batch.nodes[:, 1:]], 1)  # type: ignore[index]
                 found = model.generate(replace(batch, nodes=nodes).to(model.device), decode, "none", noise)
                 for row, ids in zip(own.tolist(), found.tokens.cpu().tolist(), strict=True):
-                    ends = next((i for i, token in enumerate(ids) if token in (units.ids.end, units.ids.pad)), len(ids))
                     text, number = texts.slice(row, 1).to_pylist()[0], int(chosen[row])
                     rows.append(
                         {
@@ -83,7 +82,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
                             "keyword": None if number == _NONE else words[number],
                             "context": text["context"],
                             "reference": text["response"],
-                            "response": units.decode(ids[:ends]),
+                            "response": units.decode(written(ids, units.ids)),
                         }
                     )
     return pa.Table.from_pylist(rows, KEYWORD_CHOICE)

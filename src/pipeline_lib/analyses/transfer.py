@@ -23,7 +23,6 @@ from pipeline_lib.schemas.transfer import TRANSFER
 if TYPE_CHECKING:
     from pipeline_lib.examples.batch import Batch
     from pipeline_lib.models.system import System
-    from pipeline_lib.text.units import Units
 
 
 class Options(Settings):
@@ -42,7 +41,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
         PipelineError: the system reads no users.
     """
     from pipeline_lib.examples.dataset import ExampleDataset
-    from pipeline_lib.text.units import read_units
+    from pipeline_lib.text.units import read_units, written
 
     if "user" not in data.reads:
         raise PipelineError(
@@ -59,7 +58,9 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     batch = dataset.batch(rows).to(model.device)
     units = read_units(data.vocabulary)
     answers = respond_as(model, batch, users["user"].to_numpy(), options.max_length, seed)
-    return _table(texts.take(rows), users, [[_text(ids, units) for ids in each] for each in answers])
+    return _table(
+        texts.take(rows), users, [[units.decode(written(ids, units.ids)) for ids in each] for each in answers]
+    )
 
 
 def respond_as(
@@ -85,11 +86,6 @@ def respond_as(
             as_user = replace(batch, user=torch.full((len(batch),), user, device=model.device))
             answers.append(model.generate(as_user, decode, "none", noise).tokens.cpu().tolist())
     return answers
-
-
-def _text(ids: list[int], units: "Units") -> str:
-    ends = next((i for i, token in enumerate(ids) if token in (units.ids.end, units.ids.pad)), len(ids))
-    return units.decode(ids[:ends])
 
 
 def _users(data: Data) -> pa.Table:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from pipeline_lib.metrics.base import RatioMetric, Score
 from pipeline_lib.metrics.bleu import MAX_ORDER
 from pipeline_lib.metrics.corpus_bleu import CorpusBleu
 from pipeline_lib.metrics.items import Items
@@ -12,25 +11,18 @@ _SUMS = 2 * MAX_ORDER + 2  # of one BLEU
 _ALPHA = 0.8
 
 
-class IBleu(RatioMetric):
+class IBleu(CorpusBleu):
     """Corpus BLEU that a copy of the context does not win (Sun and Zhou 2012), with 0.8 for alpha."""
 
     name = "iBLEU"
     signature = "iBLEU|alpha:0.8|order:4|level:corpus|smooth:none|tok:given|v:1"
     meaning = "0.8 of corpus BLEU less 0.2 of self-BLEU"
-    better = "higher"
-    by_item = "BLEU-4"
-    of_references = True
-
-    def __call__(self, items: Items) -> Score:
-        value = float(self.value(self.parts(items).sum(axis=0)))
-        return Score(value, None, items.n_examples, n_empty=int((items.responses.lengths == 0).sum()))
 
     def parts(self, items: Items) -> np.ndarray:
         """Give (n, 20) float64: the sums of `CorpusBleu`, then those of `SelfBleu`."""
-        return np.column_stack([CorpusBleu().parts(items), SelfBleu().parts(items)])
+        return np.column_stack([super().parts(items), SelfBleu().parts(items)])
 
     def value(self, sums: np.ndarray) -> np.ndarray:
         """Turn (…, 20) sums into (…) iBLEU, which may be below 0."""
-        own, copied = CorpusBleu().value(sums[..., :_SUMS]), SelfBleu().value(sums[..., _SUMS:])
+        own, copied = super().value(sums[..., :_SUMS]), SelfBleu().value(sums[..., _SUMS:])
         return _ALPHA * own - (1 - _ALPHA) * copied

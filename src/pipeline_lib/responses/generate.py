@@ -25,7 +25,7 @@ from pipeline_lib.schemas.responses import MEASURED, ORACLE, RESPONSES
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.progress import ProgressBar
 from pipeline_lib.text.ragged import flatten
-from pipeline_lib.text.units import Units
+from pipeline_lib.text.units import Units, written
 from pipeline_lib.text.unknown import UnknownWords
 
 DECODING = "pipeline_lib.decoding"
@@ -158,9 +158,8 @@ def _with_unknown(batch: Batch, unknown: UnknownWords, rows: NDArray[np.int64]) 
 
 def _text(ids: list[int], units: Units, unknown: Sequence[str]) -> str:
     """Write the text of ``ids``, of which those beyond the units are copied words of ``unknown``."""
-    ends = next((i for i, token in enumerate(ids) if token in (units.ids.end, units.ids.pad)), len(ids))
     parts: list[str] = []
-    for is_copied, tokens in groupby(ids[:ends], lambda token: token >= len(units)):
+    for is_copied, tokens in groupby(written(ids, units.ids), lambda token: token >= len(units)):
         run = list(tokens)
         parts += [unknown[token - len(units)] for token in run] if is_copied else [units.decode(run)]
     return " ".join(parts)

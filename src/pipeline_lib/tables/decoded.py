@@ -12,9 +12,9 @@ from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.decoded import DECODED
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
 from pipeline_lib.tables.decoded_means import Record, difference, distinct_share, estimate, item_means
+from pipeline_lib.tables.prose import EMPTY
 
 Rows = Sequence[Record]
-EMPTY = "(empty)"
 ITEMS = {"point": "path", "prior": "sample", "input": "sentence"}  # what an item is, by the kind of its first row
 KINDS = {"point": "between the ends", "prior": "z", "stretched": "A z", "mean": "mean", "draw": "draws"}
 

@@ -15,9 +15,8 @@ from pipeline_lib.metrics.bleu import Bleu1
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE, SOURCES
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.text.ids import TURN
+from pipeline_lib.tables.prose import EMPTY, turns_apart
 
-EMPTY = "(empty)"
 _TOLD = {"textrank": "best of the input", "random": "random", "none": "none", "reference": "of the reference"}
 _BLEU = Bleu1("current", "onehot")
 
@@ -88,7 +87,7 @@ def _drawn(table: pa.Table, spec: KeywordTable) -> list[int]:
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    return [row | {"context": row["context"].replace(f" {TURN} ", " / ")} for row in table.to_pylist()]
+    return [row | {"context": turns_apart(row["context"])} for row in table.to_pylist()]
 
 
 def _block(rows: Sequence[dict[str, Any]]) -> Block:

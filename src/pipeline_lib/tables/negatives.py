@@ -15,7 +15,7 @@ from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.contrasts import CONTRASTS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.text.ids import TURN
+from pipeline_lib.tables.prose import turns_apart
 
 _SHOWN = ("context", "response", "negative", "source", "similarity", "keyword_negative")
 _VERDICT = "same meaning as the context?"  # to be filled in
@@ -76,4 +76,4 @@ def _meanings(language: Language, text: str) -> set[Meaning]:
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"context": row["context"].replace(f" {TURN} ", " / "), "similarity": round(row["similarity"], 3)}
+    return row | {"context": turns_apart(row["context"]), "similarity": round(row["similarity"], 3)}

@@ -14,9 +14,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.text.ids import TURN
-
-EMPTY = "(empty)"
+from pipeline_lib.tables.prose import EMPTY, turns_apart
 
 
 def make(name: str, spec: ResponseTable, layout: Layout, responses: Sequence[Path]) -> Table:
@@ -59,7 +57,7 @@ def _rows(spec: ResponseTable, tables: Mapping[str, pa.Table], labels: Mapping[s
     rows: list[dict[str, Any]] = []
     for example in np.random.default_rng(spec.seed).choice(ids, spec.contexts, replace=False).tolist():
         said = _row_of(first, example, labels)
-        own = {"example_id": example, "context": said["context"].replace(f" {TURN} ", " / ")}
+        own = {"example_id": example, "context": turns_apart(said["context"])}
         rows.append(own | {"role": "reference", "system": "", "label": "reference", "text": said["reference"]})
         for system, table in tables.items():
             text = _row_of(table, example, labels)["response"] or EMPTY

@@ -15,9 +15,9 @@ from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.responses import ORACLE
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
+from pipeline_lib.tables.prose import EMPTY
 
 SHOWN = 6  # training responses of a case that are printed; the CSV has them all
-EMPTY = "(empty)"
 # of a row of the CSV; role: response (of train), reference or answer; system to sample: of an answer; similarity: as in
 # schemas.cases; count: examples of train with this context and response
 FIELDS = ("corpus", "case", "split", "context", "similarity", "example_id", "role", "system", "label", "selection")

@@ -15,9 +15,7 @@ from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.persona import Accuracy, Nats, Relevance
 from pipeline_lib.schemas.transfer import TRANSFER
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.text.ids import TURN
-
-EMPTY = "(empty)"
+from pipeline_lib.tables.prose import EMPTY, turns_apart
 
 
 def make(name: str, spec: TransferTable, layout: Layout, transfer: Sequence[Path]) -> Table:
@@ -59,7 +57,7 @@ def fits(table: pa.Table, of: str) -> list[str]:
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
     shown = table.select(["case", "example_id", "context", "reference", "speaker", "user", "name", "response"])
-    return [row | {"context": row["context"].replace(f" {TURN} ", " / ")} for row in shown.to_pylist()]
+    return [row | {"context": turns_apart(row["context"])} for row in shown.to_pylist()]
 
 
 def _block(rows: Sequence[Mapping[str, Any]], users: int) -> Block:

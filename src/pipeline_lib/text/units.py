@@ -5,6 +5,7 @@ of them.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Protocol
 
@@ -39,6 +40,11 @@ class Units(Protocol):
     def decode(self, ids: Sequence[int] | np.ndarray) -> str:
         """Return the text of ``ids``: tokens joined by one space, as metrics read them."""
         ...
+
+
+def written(ids: Sequence[int], special: Ids) -> list[int]:
+    """Return the ids of a decoded text up to its end token, or to padding."""
+    return list(takewhile(lambda token: token not in (special.end, special.pad), ids))
 
 
 def read_units(path: Path) -> Units:
