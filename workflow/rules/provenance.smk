@@ -47,23 +47,24 @@ def plan_of(rule, wildcards):
             if not plan:
                 outside[name_of(path)] = str(path)
         given = settings_of_rule(rule, wildcards, inputs)
-        plan = Plan(script_of(rule), dict(wildcards), given, given.pop("code", ""), digests)
+        plan = Plan(script_of(rule, given), dict(wildcards), given, given.pop("code", ""), digests)
         outputs = [name_of(path) for path in rule.expand_output(wildcards)[0]]
         _plans[key] = plan, outputs, outside
         _in_progress.remove(key)
     return _plans[key]
 
 
-def script_of(rule):
-    """Return the script of a rule: the name of its stage."""
-    return re.search(r"\$SCRIPTS/(\w+)\.py", rule.shellcmd)[1]
+def script_of(rule, given):
+    """Return the script of a job, the name of its stage: from the command, or the parameter that the command names."""
+    named = re.search(r"\$SCRIPTS/(\w+)\.py", rule.shellcmd)
+    return named[1] if named else given.pop("script")
 
 
 def settings_of_rule(rule, wildcards, inputs):
-    """Return the parameters of a rule's job, without its plan and without folders, which change nothing."""
+    """Return the parameters of a rule's job without its plan, its inputs as options, and folders, which change nothing."""
     found = {}
     for name, value in rule.params._allitems():
-        if name == "plan":
+        if name in ("plan", "files"):
             continue
         if is_callable(value):
             value = rule.apply_input_function(value, wildcards, input=inputs)[0]

@@ -1,4 +1,4 @@
-# Tables: a rule for each sort of input. Which tables there are, and what each shows, is data of the paper.
+# Tables. Which there are, and what each shows, is data of the paper; what a table of a kind reads is said here.
 
 
 def shown(kind):
@@ -31,38 +31,27 @@ def caption_of(wildcards):
     return CONFIG.tables[wildcards.table].caption
 
 
-# --- counts of corpora ---
+def script_of_kind(kind):
+    """Return the name of the script, and of the rule, that makes the tables of a kind."""
+    return f"make_{kind.removesuffix('s')}_table"
 
 
-rule make_count_table:
-    """Counts of every corpus."""
-    input:
-        counts=lambda wildcards: expand(
-            RESULTS / "filtered/{corpus}/counts.json",
-            corpus=CONFIG.corpora_of(wildcards.table),
-        ),
-        published=PUBLISHED_VALUES,
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("counts")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        code=code_of("make_count_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_count_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --counts {input.counts:q} --published {input.published:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+def script_of_table(wildcards):
+    return script_of_kind(CONFIG.tables[wildcards.table].kind)
 
 
-# --- scores of systems ---
+def code_of_table(wildcards):
+    """Return the fingerprint of the script of a table, with the metrics of its columns."""
+    metrics = getattr(CONFIG.tables[wildcards.table], "metrics", [])
+    return code_of_metrics(script_of_table(wildcards), metrics)
+
+
+# --- what tables read ---
+
+
+def counts_of(wildcards):
+    """Return the counts of every corpus."""
+    return expand(RESULTS / "filtered/{corpus}/counts.json", corpus=CONFIG.corpora_of(wildcards.table))
 
 
 def scores_of(wildcards):
@@ -91,42 +80,6 @@ def items_of(wildcards):
     return runs_of(wildcards.table, path, split=spec.read_splits)
 
 
-rule make_score_table:
-    """Make the table of systems' metrics; below them the published values or the differences from the first row."""
-    input:
-        scores=scores_of,
-        significance=significance_of,
-        per_item=items_of,
-        published=PUBLISHED_VALUES,
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    benchmark:
-        BENCHMARKS / "tables/{table}.tsv"
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("scores")),
-    resources:
-        mem_mb=attempts_of(4_000),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        test=lambda wildcards: CONFIG.significance.model_dump_json(),
-        code=lambda wildcards: code_of_metrics("make_score_table", CONFIG.tables[wildcards.table].metrics),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_score_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --scores {input.scores:q} --significance {input.significance:q} "
-        "--items {input.per_item:q} --test {params.test:q} --published {input.published:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
-
-
-# --- texts that an analysis picked or made ---
-
-
 def analysis_of(wildcards):
     """Return the analysis that a table of texts shows: of each corpus, or of each system's first run."""
     name, corpora = CONFIG.tables[wildcards.table].from_, CONFIG.corpora_of(wildcards.table)
@@ -144,150 +97,24 @@ def answers_of(wildcards):
     return runs_of(wildcards.table, path, seed=CONFIG.seeds[0], split=["validation", "test"])
 
 
-rule make_text_table:
-    """Make the table of texts that an analysis picked or made, with every system's responses to them."""
-    input:
-        analysis=analysis_of,
-        per_item=answers_of,
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("texts")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        code=code_of("make_text_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_text_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --analysis {input.analysis:q} --items {input.per_item:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+def responses_of(wildcards):
+    """Return what every system of the first run answers."""
+    path = RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet"
+    return runs_of(wildcards.table, path, seed=CONFIG.seeds[0], split=CONFIG.tables[wildcards.table].split)
 
 
-rule make_response_table:
-    """Make the table of contexts drawn at random, with what every system of the first run answers."""
-    input:
-        lambda wildcards: runs_of(
-            wildcards.table,
-            RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
-            seed=CONFIG.seeds[0],
-            split=CONFIG.tables[wildcards.table].split,
-        ),
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("responses")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        code=code_of("make_response_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_response_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --responses {input:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+def first_analyses_of(wildcards):
+    """Return the analysis of the first run of every system of a table."""
+    path = RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet"
+    return runs_of(wildcards.table, path, seed=CONFIG.seeds[0], analysis=CONFIG.tables[wildcards.table].from_)
 
 
-rule make_transfer_table:
-    """Make the table of contexts that each system of the first run answers as several users."""
-    input:
-        lambda wildcards: runs_of(
-            wildcards.table,
-            RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
-            seed=CONFIG.seeds[0],
-            analysis=CONFIG.tables[wildcards.table].from_,
-        ),
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("transfer")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        code=code_of("make_transfer_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_transfer_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --transfer {input:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
-
-
-rule make_keyword_table:
-    """Make the table of contexts that each system of the first run answers with several keywords."""
-    input:
-        lambda wildcards: runs_of(
-            wildcards.table,
-            RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet",
-            seed=CONFIG.seeds[0],
-            analysis=CONFIG.tables[wildcards.table].from_,
-        ),
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("keyword_choice")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        code=code_of("make_keyword_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_keyword_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --choices {input:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
-
-
-def of_split_of(table, stage):
-    """Return the files of a stage for the split of a table, one for each of its corpora."""
-    path = RESULTS / f"{stage}/{{corpus}}/{CONFIG.tables[table].split}.parquet"
-    return expand(path, corpus=CONFIG.corpora_of(table))
-
-
-rule make_negative_table:
-    """Make the table of negatives, and the sheet by which to audit them."""
-    input:
-        negatives=lambda wildcards: of_split_of(wildcards.table, "negatives"),
-        examples=lambda wildcards: of_split_of(wildcards.table, "filtered"),
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("negatives")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        code=code_of("make_negative_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_negative_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --negatives {input.negatives:q} --examples {input.examples:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
-
-
-# --- what analyses of systems measured, and the endings that systems imputed ---
+def split_of(stage):
+    """Make an input: the files of a stage for the split of a table, one for each of its corpora."""
+    path = RESULTS / stage / "{corpus}/{split}.parquet"
+    return lambda wildcards: expand(
+        path, corpus=CONFIG.corpora_of(wildcards.table), split=CONFIG.tables[wildcards.table].split
+    )
 
 
 def analyses_of_table(table):
@@ -301,146 +128,105 @@ def analyses_of_runs(wildcards):
     return analyses_of_table(wildcards.table)
 
 
-rule make_measure_table:
-    """Make the table of values that an analysis measured, beside the published ones."""
-    input:
-        measures=analyses_of_runs,
-        published=PUBLISHED_VALUES,
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("measures")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        code=code_of("make_measure_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_measure_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --measures {input.measures:q} --published {input.published:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
-
-
-rule make_imputation_table:
-    """Make the table of sentences with the endings that each system imputed."""
-    input:
-        imputations=analyses_of_runs,
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("imputations")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        code=code_of("make_imputation_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_imputation_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --imputations {input.imputations:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
-
-
-# --- texts that systems decoded from their latent spaces ---
-
-
 def beside_of(wildcards):
     """Return the table that one of decoded texts is compared with in a list, which is empty without one."""
     beside = CONFIG.tables[wildcards.table].beside
     return [beside] if beside else []
 
 
-rule make_decoded_table:
-    """Make the table of texts that systems decoded, compared with those of another table where it names one."""
-    input:
-        analysis=analyses_of_runs,
-        beside=lambda wildcards: [file for table in beside_of(wildcards) for file in analyses_of_table(table)],
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("decoded")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        others=lambda wildcards: [
-            CONFIG.layout(table).model_dump_json(exclude_defaults=True) for table in beside_of(wildcards)
-        ],
-        caption=caption_of,
-        code=code_of("make_decoded_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_decoded_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --analysis {input.analysis:q} --others {params.others:q} --beside {input.beside:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+def analyses_beside(wildcards):
+    """Return the analysis of every run of the table that a table of decoded texts is compared with."""
+    return [file for table in beside_of(wildcards) for file in analyses_of_table(table)]
 
 
-# --- ratings, settings, costs ---
+def layouts_beside(wildcards):
+    """Return the rows of that table."""
+    return [CONFIG.layout(table).model_dump_json(exclude_defaults=True) for table in beside_of(wildcards)]
 
 
-rule make_rating_table:
-    """Make the table of the filled sheets there are; without any it draws nothing and says that none were collected."""
-    input:
-        ratings=filled_sheets,
-        draws=keys_of_filled_sheets,
-        published=PUBLISHED_VALUES,
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("ratings")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        level=CONFIG.significance.level,
-        code=code_of("make_rating_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_rating_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --ratings {input.ratings:q} --keys {input.draws:q} --level {params.level} "
-        "--published {input.published:q} --csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} "
-        "--json {output.json:q} &> {log:q}"
+# By kind, the files and settings of a table, each under the option of the script that takes it.
+FILES_OF_TABLES = {
+    "counts": {"counts": counts_of, "published": PUBLISHED_VALUES},
+    "scores": {
+        "scores": scores_of,
+        "significance": significance_of,
+        "per_item": items_of,
+        "published": PUBLISHED_VALUES,
+    },
+    "texts": {"analysis": analysis_of, "per_item": answers_of},
+    "responses": {"responses": responses_of},
+    "transfer": {"transfer": first_analyses_of},
+    "keyword_choice": {"choices": first_analyses_of},
+    "negatives": {"negatives": split_of("negatives"), "examples": split_of("filtered")},
+    "measures": {"measures": analyses_of_runs, "published": PUBLISHED_VALUES},
+    "imputations": {"imputations": analyses_of_runs},
+    "decoded": {"analysis": analyses_of_runs, "beside": analyses_beside},
+    "ratings": {"ratings": filled_sheets, "drawn": keys_of_filled_sheets, "published": PUBLISHED_VALUES},
+    "settings": {"published": PUBLISHED_VALUES},
+}
+SETTINGS_OF_TABLES = {
+    "scores": {"test": lambda wildcards: [CONFIG.significance.model_dump_json()]},
+    "decoded": {"others": layouts_beside},
+    "ratings": {"level": lambda wildcards: [CONFIG.significance.level]},
+    "settings": {"settings": lambda wildcards: [json.dumps(CONFIG.settings_of(wildcards.table))]},
+}
 
 
-rule make_setting_table:
-    """Make the table of systems' sizes, options and training settings, beside the published ones."""
-    input:
-        published=PUBLISHED_VALUES,
-    output:
-        csv=shown("csv"),
-        md=shown("md"),
-        tex=shown("tex"),
-        json=RESULTS / "tables/{table}.json",
-    log:
-        LOGS / "tables/{table}.log",
-    wildcard_constraints:
-        table=one_of(CONFIG.tables_of("settings")),
-    params:
-        spec=spec_of,
-        layout=layout_of,
-        caption=caption_of,
-        settings=lambda wildcards: json.dumps(CONFIG.settings_of(wildcards.table)),
-        code=lambda wildcards: code_of("make_setting_table"),
-    shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_setting_table.py --name {wildcards.table} --spec {params.spec:q} "
-        "--layout {params.layout:q} --settings {params.settings:q} --published {input.published:q} "
-        "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+def options_of_files(wildcards, input):
+    """Return the files of a job, those of each input after its option."""
+    return [
+        word
+        for name, files in input.items()
+        for word in [option(name), *([files] if isinstance(files, str) else files)]
+    ]
+
+
+def options_of_settings(wildcards):
+    """Return the settings of a job, each after its option."""
+    settings = SETTINGS_OF_TABLES.get(CONFIG.tables[wildcards.table].kind, {})
+    return [word for name, values in settings.items() for word in [option(name), *values(wildcards)]]
+
+
+def option(name):
+    return f"--{name.replace('_', '-')}"
+
+
+for kind_, files_ in FILES_OF_TABLES.items():
+
+    rule:
+        """Make the table as CSV, Markdown, LaTeX and JSON."""
+        name:
+            script_of_kind(kind_)
+        input:
+            **files_,
+        output:
+            csv=shown("csv"),
+            md=shown("md"),
+            tex=shown("tex"),
+            json=RESULTS / "tables/{table}.json",
+        log:
+            LOGS / "tables/{table}.log",
+        benchmark:
+            BENCHMARKS / "tables/{table}.tsv"
+        wildcard_constraints:
+            table=one_of(CONFIG.tables_of(kind_)),
+        resources:
+            mem_mb=attempts_of(4_000),
+        params:
+            spec=spec_of,
+            layout=layout_of,
+            script=script_of_table,
+            files=options_of_files,
+            settings=options_of_settings,
+            caption=caption_of,
+            code=code_of_table,
+        shell:  # without the names of the loop, which Snakemake would look up when the job runs
+            "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/{params.script}.py --name {wildcards.table} "
+            "--spec {params.spec:q} --layout {params.layout:q} {params.files:q} {params.settings:q} "
+            "--csv {output.csv:q} --md {output.md:q} --tex {output.tex:q} --json {output.json:q} &> {log:q}"
+
+
+# --- costs: of files that no stage of the run may wait for ---
 
 
 def trained_in(path):

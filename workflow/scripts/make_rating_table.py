@@ -17,7 +17,7 @@ def main(
     spec: RatingTable,
     layout: Layout,
     ratings: list[Path],
-    keys: list[Path],
+    drawn: list[Path],
     level: float,
     published: Path,
     csv: Path,
@@ -25,7 +25,7 @@ def main(
     tex: Path,
     json: Path,
 ) -> None:
-    draws = {draw.corpus: draw for draw in map(read_draw, keys)}
+    draws = {draw.corpus: draw for draw in map(read_draw, drawn)}
     given = read_ratings(ratings, list(draws.values()))
     write_table(make(name, spec, layout, draws, given, level, Published.read(published)), csv, md, tex, json)
 

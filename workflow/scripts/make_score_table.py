@@ -17,7 +17,7 @@ def main(
     layout: Layout,
     scores: list[Path],
     significance: list[Path],
-    items: list[Path],
+    per_item: list[Path],
     test: Significance,
     published: Path,
     csv: Path,
@@ -25,7 +25,7 @@ def main(
     tex: Path,
     json: Path,
 ) -> None:
-    table = make(name, spec, layout, scores, significance, items, test, Published.read(published))
+    table = make(name, spec, layout, scores, significance, per_item, test, Published.read(published))
     write_table(table, csv, md, tex, json)
 
 

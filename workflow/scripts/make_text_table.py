@@ -14,13 +14,13 @@ def main(
     spec: TextTable,
     layout: Layout,
     analysis: list[Path],
-    items: list[Path],
+    per_item: list[Path],
     csv: Path,
     md: Path,
     tex: Path,
     json: Path,
 ) -> None:
-    write_table(make(name, spec, layout, analysis, items), csv, md, tex, json)
+    write_table(make(name, spec, layout, analysis, per_item), csv, md, tex, json)
 
 
 if __name__ == "__main__":

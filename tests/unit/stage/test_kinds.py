@@ -17,7 +17,7 @@ TABLES = {
     "texts": "text",
     "responses": "response",
     "transfer": "transfer",
-    "keyword_choice": "keyword",
+    "keyword_choice": "keyword_choice",
     "negatives": "negative",
     "ratings": "rating",
     "settings": "setting",
