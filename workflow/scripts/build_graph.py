@@ -9,7 +9,7 @@ from pipeline_lib.vectors.space import VectorSpace
 
 
 def main(contrasts: list[Path], examples: list[Path], vectors: Path, neighbours: int, out: Path) -> None:
-    table = graph_of(contrasts[0], contrasts, examples, VectorSpace.read(vectors), neighbours)
+    table = graph_of(contrasts, examples, VectorSpace.read(vectors), neighbours)
     write_parquet(out, table, table.schema)
 
 

@@ -4,7 +4,7 @@ A kind's module is imported when a run is planned, to check its options; so it i
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.users import user_table
-from pipeline_lib.config.settings import Positive, Seed, Settings
+from pipeline_lib.config.settings import Distinct, Positive, Seed, Settings
 from pipeline_lib.corpora.newcomers import Newcomers, Told
 from pipeline_lib.corpora.persona_language import language
 from pipeline_lib.errors import PipelineError
@@ -35,7 +35,9 @@ class Options(Settings):
     """New users, the exchanges that each vector is fitted to, and those that it is measured on."""
 
     users: Positive = Field(default=12, description="new users")
-    examples: list[int] = Field(default=[0, 1, 2, 5, 10, 20], description="numbers of exchanges that are fitted")
+    examples: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(
+        default=[0, 1, 2, 5, 10, 20], min_length=1, description="numbers of exchanges that are fitted"
+    )
     measured: Positive = Field(default=20, description="further exchanges of each user, whose likelihood is measured")
     updates: Positive = Field(default=60, description="updates of the vectors")
     draws: Positive = Field(default=4, description="draws of z for an update; five times as many for a measurement")

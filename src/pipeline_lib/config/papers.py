@@ -138,22 +138,32 @@ class ResponseTable(TableSpec):
     seed: Seed = Field(default=1, description="seed of the draw")
 
 
-class TransferTable(TableSpec):
+class TableOfSystems(TableSpec):
+    """A table of what an analysis made of some trained systems, which it names."""
+
+    from_: Name = Field(alias="from", description="the analysis that makes it")
+
+    @model_validator(mode="after")
+    def _names_its_systems(self) -> "TableOfSystems":
+        if self.systems is None:
+            raise ValueError("`systems:` is missing; not every system has such an analysis, so name those that have")
+        return self
+
+
+class TransferTable(TableOfSystems):
     """Contexts that one system answers as several users."""
 
     kind: Literal["transfer"] = Field(description="transfer: one context, answered as each of several users")
-    from_: Name = Field(alias="from", description="the analysis of kind `transfer` that makes the responses")
     contexts: Positive = Field(default=3, description="contexts that are printed; the CSV has all of the analysis")
     users: Positive = Field(
         default=4, description="users that are printed: the most active ones who do not give the reference"
     )
 
 
-class KeywordTable(TableSpec):
+class KeywordTable(TableOfSystems):
     """Contexts that systems answer when they are told one keyword or another."""
 
     kind: Literal["keyword_choice"] = Field(description="keyword_choice: one context, answered with several keywords")
-    from_: Name = Field(alias="from", description="the analysis of kind `keyword_choice` that makes the responses")
     contexts: Positive = Field(default=3, description="contexts that are printed; the CSV has all of the analysis")
     seed: Seed = Field(default=1, description="seed of the draw")
 
@@ -179,18 +189,6 @@ class SettingTable(TableSpec):
 
     kind: Literal["settings"] = Field(description="settings: sizes, options and training settings of systems")
     columns: dict[str, str] = Field(description="column: the setting it shows, such as network.hidden or options.keep")
-
-
-class TableOfSystems(TableSpec):
-    """A table of what an analysis made of some trained systems, which it names."""
-
-    from_: Name = Field(alias="from", description="the analysis that makes it")
-
-    @model_validator(mode="after")
-    def _names_its_systems(self) -> "TableOfSystems":
-        if self.systems is None:
-            raise ValueError("`systems:` is missing; not every system has such an analysis, so name those that have")
-        return self
 
 
 class MeasureTable(TableOfSystems):

@@ -17,9 +17,12 @@ from pipeline_lib.config.layout import Description, Layout, Stages
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
 from pipeline_lib.config.papers import (
+    AnyTable,
     CountTable,
     DecodedTable,
     Judge,
+    KeywordTable,
+    NegativeTable,
     Paper,
     RatingTable,
     ResponseTable,
@@ -100,7 +103,7 @@ class Config(Paper):
         for name, table in self.tables.items():
             _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
             _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
-            if isinstance(table, ScoreTable | TextTable | TransferTable | TableOfSystems) and table.from_ is not None:
+            if isinstance(table, ScoreTable | TextTable | TableOfSystems) and table.from_ is not None:
                 _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
             if isinstance(table, TableOfSystems):
                 _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
@@ -277,13 +280,13 @@ class Config(Paper):
     def systems_of(self, table: str) -> list[str]:
         """List the systems of a table, in the order of its rows."""
         spec = self.tables[table]
-        if isinstance(spec, CountTable):
+        if isinstance(spec, CountTable | NegativeTable):
             return []
         if spec.systems is not None:
             return list(spec.systems)
         if isinstance(spec, SettingTable):
             return [name for name, system in self.row_systems.items() if system.trained]
-        if isinstance(spec, RatingTable | ResponseTable | TextTable | TransferTable):
+        if isinstance(spec, RatingTable | ResponseTable | TextTable):
             # nobody judges the random response; beside every answer of a text table is the reference already
             left_out = "random" if isinstance(spec, RatingTable) else "human"
             answering = {name: system for name, system in self.row_systems.items() if not system.exact}
@@ -305,10 +308,14 @@ class Config(Paper):
         }
         read = self.analyses[spec.from_].corpus if isinstance(spec, TableOfSystems) else None
         corpora = {name: self.sources[read or name].label for name in self.corpora_of(table)}
-        seeds = [] if isinstance(spec, CountTable | RatingTable) else self.seeds
-        return Layout(
-            corpora=corpora, systems=systems, seeds=seeds[:1] if isinstance(spec, ResponseTable | TextTable) else seeds
-        )
+        return Layout(corpora=corpora, systems=systems, seeds=self._seeds_shown(spec))
+
+    def _seeds_shown(self, spec: AnyTable) -> list[int]:
+        if isinstance(spec, CountTable | NegativeTable | RatingTable | SettingTable):
+            return []
+        if isinstance(spec, ResponseTable | TextTable | TransferTable | KeywordTable):
+            return self.seeds[:1]
+        return self.seeds
 
     def settings_of(self, table: str) -> dict[str, dict[str, Any]]:
         """Return the settings of a table's systems on its first corpus: network, options and training of each."""

@@ -41,13 +41,13 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     told: Sequence[str | None] | None = splits_of_files(files, source)
     for path, split in zip(files, told or [None] * len(files), strict=True):
         text = decode_strictly(read_text(path), str(path), skipped)
-        rows = csv.DictReader(io.StringIO(text, newline=""))
-        columns = [name.strip() for name in rows.fieldnames or []]
+        rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns = rows.fieldnames = [name.strip() for name in _header(rows, path)]
         is_cloze = set([*_CLOZE, *_ENDINGS, _RIGHT]) <= set(columns)
         if not is_cloze and not set(_STORY) <= set(columns):
             raise wrong_line(path, 1, f"other columns: {', '.join(columns)}", _FORM)
         turns: list[dict[str, object]] = []
-        for row in rows:
+        for row in _rows(rows, path):
             number = rows.line_num
             story = f"{path.name.partition('.')[0]}-{number:06d}"
             own = split or hashed_split(story, source.splits, source.split_seed)
@@ -58,6 +58,20 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
             if wrong:
                 turns.append(_turn(story, SENTENCES - 1 + TURNS_TO_DIFFERENT, DIFFERENT, wrong, own))
         yield pa.RecordBatch.from_pylist(turns, schema=DIALOGUES)
+
+
+def _header(rows: "csv.DictReader[str]", path: Path) -> Sequence[str]:
+    try:
+        return rows.fieldnames or []
+    except csv.Error as error:
+        raise wrong_line(path, 1, str(error), _FORM) from error
+
+
+def _rows(rows: "csv.DictReader[str]", path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise wrong_line(path, rows.reader.line_num, str(error), _FORM) from error
 
 
 def _cloze(row: dict[str, str], path: Path, number: int) -> tuple[list[str], str]:

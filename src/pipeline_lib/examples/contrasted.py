@@ -60,7 +60,7 @@ def negatives_of(
     Returns:
         `CONTRASTS`, in the order of ``examples``.
     Raises:
-        PipelineError: a file is damaged, or all examples are of one cluster.
+        PipelineError: a file is damaged, all examples are of one cluster, or one of them has an empty text.
     """
     table, found = read_parquet(examples, EXAMPLES), read_parquet(keywords, KEYWORDS)
     clusters = table["dialogue_id"].to_pylist()
@@ -71,6 +71,15 @@ def negatives_of(
             expected="examples of two clusters at least: a negative is a text of another cluster",
             remedy="check the column that names the cluster or dialogue (`columns:` of the source)",
         )
+    for side in ("context_keywords", "response_keywords"):
+        if len(empty := table.filter(pc.equal(pc.list_value_length(found[side]), 0))):
+            text, first = side.removesuffix("_keywords"), empty["example_id"][0]
+            raise PipelineError(
+                f"the {text} of {len(empty)} examples is empty, the first of them {first}",
+                where=examples,
+                expected="texts of one token at least: a negative is found by the keyword of a text",
+                remedy="begin `filtering: {context_length: …, response_length: …}` at 1, and give `window:` a context",
+            )
     extractor = Extractor(InverseDocumentFrequency.count(train), ranking, tokeniser.LANGUAGE)
     given = Examples(
         table["example_id"].to_numpy(),
@@ -114,34 +123,50 @@ def _labelled(examples: pa.Table, dialogues: Path, turns: int, tokeniser: Tokeni
     return dict(zip(found["example_id"].to_pylist(), zip(texts.to_pylist(), keywords, strict=True), strict=True))
 
 
-def graph_of(
-    train: Path, contrasts: Sequence[Path], examples: Sequence[Path], vectors: VectorSpace, most: int
-) -> pa.Table:
+def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: VectorSpace, most: int) -> pa.Table:
     """Build the graph of the keywords of a corpus: its edges are of training examples, its nodes of all splits.
 
     A keyword is known by the mean word vector of the training texts that have it; one that training lacks, by that of
     the other texts that have it, and has no neighbours.
 
     Args:
-        train: `CONTRASTS` of the training split.
         contrasts, examples: `CONTRASTS` and `EXAMPLES` of all splits, training first.
         most: neighbours of each sign at the most.
     Returns:
         `graph_schema`.
+    Raises:
+        PipelineError: the keyword of a response has no other keyword that could pass for it.
     """
     sides = ("keyword_in", "keyword_out", "keyword_negative")
-    graph = keyword_graph(*(read_parquet(train, CONTRASTS)[side].to_pylist() for side in sides))
+    graph = keyword_graph(*(_contrasts(contrasts[0])[side].to_pylist() for side in sides))
     words = [table[side].combine_chunks() for table in map(_contrasts, contrasts) for side in sides]
     strange = pc.unique(pa.concat_arrays(words).filter(pc.invert(pc.is_in(pa.concat_arrays(words), graph.words))))
     every = KeywordGraph(pa.concat_arrays([graph.words, strange]), graph.edges, graph.signs)
+    passing = impostor_candidates(every, most)
+    _check_impostors(every, passing, contrasts)
     columns = {
         "keyword": every.words,
         "vector": _flat(_vectors(every, contrasts, examples, vectors, len(graph.words)), pa.float32()),
         "positive": _flat(neighbours(every, POSITIVE, most), pa.int64()),
         "negative": _flat(neighbours(every, NEGATIVE, most), pa.int64()),
-        "impostors": _flat(impostor_candidates(every, most), pa.int64()),
+        "impostors": _flat(passing, pa.int64()),
     }
     return pa.table(columns, schema=graph_schema(most, vectors.matrix.shape[1]))
+
+
+def _check_impostors(graph: KeywordGraph, passing: NDArray[np.int64], contrasts: Sequence[Path]) -> None:
+    """Every keyword of a response needs two impostors: one is left when the other is the keyword of the context."""
+    said = pc.unique(pa.concat_arrays([_contrasts(path)["keyword_out"].combine_chunks() for path in contrasts]))
+    nodes = node_of(graph, said.to_pylist())
+    few = nodes[(passing[nodes] >= 0).sum(1) < 2]
+    if len(few):
+        raise PipelineError(
+            f"{len(few)} of {len(nodes)} keywords of responses have fewer than two keywords that could pass for them, "
+            f"such as {graph.words[int(few[0])].as_py()!r}",
+            where=contrasts[0],
+            expected="two keywords at least that are not related to it",
+            remedy="take more examples, or systems with `options: {impostors: negative}`",
+        )
 
 
 def _contrasts(path: Path) -> pa.Table:

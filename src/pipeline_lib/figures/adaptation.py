@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.config.settings import Settings
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures import style
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.measures import MEASURES, SYSTEM
@@ -40,7 +41,7 @@ def numbers(systems: dict[str, str], files: list[Path]) -> pa.Table:
         for row in read_parquet(path, MEASURES).to_pylist():
             if row["row"] == SYSTEM or number == len(files) - 1:
                 name = label if row["row"] == SYSTEM else row["row"]
-                k = int(row["column"].removeprefix("k = "))
+                k = _exchanges(row["column"], path)
                 rows.append(
                     {"system": name, "exchanges": k, "nats": row["value"], "error": row["error"], "n": row["n"]}
                 )
@@ -49,23 +50,37 @@ def numbers(systems: dict[str, str], files: list[Path]) -> pa.Table:
     return pa.Table.from_pylist(rows, CURVES)
 
 
-def draw(table: pa.Table) -> "Figure":
+def _exchanges(column: str, path: Path) -> int:
+    number = column.removeprefix("k = ")
+    if not number.isdigit():
+        raise PipelineError(
+            f"a value named {column!r}",
+            where=path,
+            expected="values after k exchanges (`k = 5`), as an analysis of kind `adaptation` measures them",
+            remedy="name such an analysis as `of:` of the figure",
+        )
+    return int(number)
+
+
+def draw(table: pa.Table, systems: dict[str, str]) -> "Figure":
     """Draw a line for each system, with standard errors; the optimum is black.
 
     Args:
-        table: what `numbers` gave.
+        table: what `numbers` gave of the same ``systems``, name -> label.
     """
+    looks = {label: style.look_of(name) for name, label in systems.items()}
+    optimum = style.Look(style.BLACK, style.SOLID, "")
     names = list(dict.fromkeys(table["system"].to_pylist()))
     with style.drawing():
         figure = style.new_figure(style.COLUMN, 2.6)
         axes = figure.subplots()
         places = sorted(set(table["exchanges"].to_pylist()))
-        for number, name in enumerate(names):
+        for name in names:
             own = table.filter(pc.equal(table["system"], name))
             x = [places.index(k) for k in own["exchanges"].to_pylist()]
             error = [value or 0.0 for value in own["error"].to_pylist()]
-            colour = style.BLACK if number == len(names) - 1 else style.PALETTE[number % (len(style.PALETTE) - 1)]
-            axes.errorbar(x, own["nats"].to_pylist(), error, color=colour, marker=style.MARKERS[number], label=name)
+            look = looks.get(name, optimum)
+            axes.errorbar(x, own["nats"].to_pylist(), error, label=name, **look.line(markers=True))
         axes.set(xlabel="exchanges with the new user", ylabel="log p of a response, nats")
         axes.set_xticks(range(len(places)), [str(k) for k in places])
         figure.legend(loc="outside lower center", ncols=2)
@@ -75,4 +90,4 @@ def draw(table: pa.Table) -> "Figure":
 def plot(systems: dict[str, str], files: list[Path], options: Options, svg: Path, png: Path, csv: Path) -> None:
     """Write the figure of these systems (name -> label), whose adaptations are ``files``, and its numbers."""
     table = numbers(systems, files)
-    style.save(draw(table), svg, png, csv, table)
+    style.save(draw(table, systems), svg, png, csv, table)

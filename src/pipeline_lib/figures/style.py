@@ -31,7 +31,7 @@ PALETTE = (VERMILLION, BLUE, GREEN, ORANGE, PURPLE, SKY, YELLOW, BLACK)
 # Colours of systems that a user adds, far from those above: four of Tol's (2021) muted scheme, and two between them.
 ADDED = ("#332288", "#882255", "#999933", "#661100", "#6B6BD6", "#005F56")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_SOLID, _DASHED, _DOTTED, _DASH_DOT = (0, ()), (0, (4, 1.6)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5))
+SOLID, _DASHED, _DOTTED, _DASH_DOT = (0, ()), (0, (4, 1.6)), (0, (1, 1.4)), (0, (5, 1.5, 1, 1.5))
 _LONG, _SHORT, _DASH_DOT_DOT = (0, (8, 2)), (0, (2.2, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5))
 Dashes = tuple[int, tuple[float, ...]]
 
@@ -82,14 +82,14 @@ class Look:
 
 _LOOKS = {
     "random": Look("#A0A0A0", _DASH_DOT, "X"),
-    "human": Look(GREY, _SOLID, "p"),
+    "human": Look(GREY, SOLID, "p"),
     "seq2seq": Look(GREY, _DOTTED, "X"),
     "cvae": Look(SKY, _DASH_DOT, "v"),
     "cvae_bow": Look(BLUE, _DASHED, "s"),
     "k_cvae_bow": Look(GREEN, _LONG, "^"),
     "s_cvae_bow": Look(ORANGE, _DASH_DOT_DOT, "D"),
     "a_cvae_bow": Look(PURPLE, _SHORT, "P"),
-    "sepacvae": Look(VERMILLION, _SOLID, "o"),
+    "sepacvae": Look(VERMILLION, SOLID, "o"),
     "sepacvae_variant": Look(BLACK, _DASHED, "*"),
 }
 
@@ -100,7 +100,7 @@ def look_of(system: str) -> Look:
         return _LOOKS[system]
     number = int.from_bytes(sha256(system.encode()).digest()[:4], "big")
     number, colour = divmod(number, len(ADDED))
-    marker, dashes = number % len(MARKERS), (_SOLID, _DASHED, _DASH_DOT, _DASH_DOT_DOT, _LONG)
+    marker, dashes = number % len(MARKERS), (SOLID, _DASHED, _DASH_DOT, _DASH_DOT_DOT, _LONG)
     return Look(ADDED[colour], dashes[number // len(MARKERS) % len(dashes)], MARKERS[marker])
 
 

@@ -19,16 +19,22 @@ if TYPE_CHECKING:
 
 
 class UserMetric(RatioMetric):
-    """A mean over the examples of known users; undefined where nobody is known."""
+    """A mean over the examples of known users; undefined where nobody is known.
+
+    A user whose training responses were all filtered out is as unknown as one who never spoke.
+    """
 
     better = "higher"
 
     def parts(self, items: Items) -> NDArray[np.float64] | None:
         """Give (n, 2) float64: the value of each example of a known user, averaged over its responses, and 1."""
-        if items.user is None or items.spoken is None or not (items.user != UNKNOWN_USER).any():
+        if items.user is None or items.spoken is None:
             return None
-        known = items.user != UNKNOWN_USER
-        values = np.where(known, self.values(Words(items, items.spoken), items.user), 0.0)
+        known = np.isin(items.user, items.spoken.user)
+        if not known.any():
+            return None
+        user = np.where(known, items.user, UNKNOWN_USER)
+        values = np.where(known, self.values(Words(items, items.spoken), user), 0.0)
         return items.by_example(np.stack([values, known.astype(np.float64)], 1))
 
     @abstractmethod

@@ -121,31 +121,41 @@ class Nats(_OfPersonas):
         return own - (np.logaddexp.reduce(personal.log_p, axis=1) - np.log(USERS))
 
 
-class Consistency(_OfPersonas):
-    """How often two responses to one context are likeliest under the same user; ties are shared."""
+class Consistency(RatioMetric):
+    """How often two responses to one context are likeliest under the same user; ties are shared.
+
+    A mean over the contexts with at least two responses.
+    """
 
     name = "persona-consistency"
     signature = "persona-consistency|pairs of responses to a context|same likeliest user|ties:shared|v:1"
     meaning = "Share of pairs of responses to one context whose style is likeliest to be the same user's"
     caution = "undefined for a system with one response to each context"
+    better = "higher"
 
     def __call__(self, items: Items) -> Score:
-        if items.example is None:
+        parts = self.parts(items)
+        if parts is None:
             return Score(None, None, items.n_examples)
-        return super().__call__(items)
+        return Score(float(self.value(parts.sum(0))), None, int(parts[:, 1].sum()))
 
-    def values(self, personal: Personal, items: Items) -> NDArray[np.float64]:
+    def parts(self, items: Items) -> NDArray[np.float64] | None:
+        """Give (n, 2) float64: the share of each example's pairs, and 1; both 0 where there is no pair."""
+        personal, example = Personal.of(items), items.example
+        if personal is None or example is None or (number := np.bincount(example)).max() < 2:
+            return None
         log_p = personal.log_p
         best = np.isclose(log_p, log_p.max(1, keepdims=True), rtol=0, atol=1e-9)
         shares = best / best.sum(1, keepdims=True)
-        example = items.example
-        assert example is not None
         total, own = np.zeros((items.n_examples, USERS)), np.zeros(items.n_examples)
         np.add.at(total, example, shares)
         np.add.at(own, example, np.square(shares).sum(1))
-        number = np.bincount(example)
-        pairs = np.maximum(number * (number - 1), 1)
-        return ((np.square(total).sum(1) - own) / pairs)[example]
+        pairs = number * (number - 1)
+        alike = np.square(total).sum(1) - own
+        return np.stack([np.divide(alike, pairs, out=np.zeros_like(alike), where=pairs > 0), pairs > 0], 1)
+
+    def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.divide(sums[..., 0], sums[..., 1], out=np.zeros_like(sums[..., 0]), where=sums[..., 1] > 0)
 
 
 class Style(Metric):

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,7 +50,15 @@ def respond_with(
     respond = _function(function, options)
     texts = read_parquet(examples, EXAMPLES)
     known = read_parquet(train, EXAMPLES)
-    responses = list(respond(texts["context"].combine_chunks(), known, VectorSpace.read(vectors), seed, **options))
+    given = respond(texts["context"].combine_chunks(), known, VectorSpace.read(vectors), seed, **options)
+    if not isinstance(given, Iterable):
+        raise PipelineError(
+            f"a value of type {type(given).__name__}, not responses",
+            where=f"function {function}",
+            expected=f"a list of {len(texts)} texts, one for each context, in order",
+            remedy="have the function return its list",
+        )
+    responses = list(given)
     if len(responses) != len(texts) or not all(isinstance(text, str) for text in responses):
         kinds = ", ".join(sorted({type(text).__name__ for text in responses}))
         raise PipelineError(
@@ -79,8 +87,8 @@ def _function(path: str, options: dict[str, Any]) -> Responder:
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise PipelineError(
             f"no function {path!r} to call: {error}",
-            where="systems.<name>.model",
-            expected="function:module.name of a function (contexts, train, vectors, seed), and its options by name",
+            where="systems.<name>.function",
+            expected="module.name of a function (contexts, train, vectors, seed), and its options by name",
             remedy="correct the entry, its options or the function, or put the module's folder on PYTHONPATH",
         ) from error
     return found

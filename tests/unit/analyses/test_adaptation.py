@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy.stats import wasserstein_distance
 
 from pipeline_lib.analyses import adaptation, prior_distance, users
@@ -115,6 +116,26 @@ def test_the_figure_has_a_curve_of_each_system_and_one_of_the_optimum(tmp_path):
     assert table["system"].to_pylist() == ["First"] * 3 + ["Second"] * 3 + [adaptation.OPTIMUM] * 3
     assert table["exchanges"].to_pylist() == [0, 2, 10] * 3
     assert all(path.stat().st_size for path in paths)
+    of_another = [row | {"column": "KL to the prior"} for row in rows]
+    write_parquet(files[0], pa.Table.from_pylist(of_another, MEASURES), MEASURES)
+    with pytest.raises(PipelineError, match="a value named 'KL to the prior'"):
+        figure.numbers({"a": "First", "b": "Second"}, files)
+
+
+def test_a_figure_has_room_for_many_systems(tmp_path):
+    rows = [
+        {"row": row, "column": "k = 1", "value": -1.0, "error": None, "n": 6} for row in (SYSTEM, adaptation.OPTIMUM)
+    ]
+    write_parquet(tmp_path / "a.parquet", pa.Table.from_pylist(rows, MEASURES), MEASURES)
+    systems = {f"system{number}": f"System {number}" for number in range(12)}
+    drawn = figure.draw(figure.numbers(systems, [tmp_path / "a.parquet"] * 12), systems)
+    assert len(drawn.axes[0].containers) == 13
+
+
+@pytest.mark.parametrize("examples", [[], [-1], [2, 2]])
+def test_numbers_of_exchanges_are_checked_before_a_run(examples):
+    with pytest.raises(ValidationError):
+        adaptation.Options(examples=examples)
 
 
 # --- maps and distances ----------------------------------------------------------------------------------------------

@@ -156,11 +156,18 @@ def test_a_story_is_five_turns_and_a_wrong_ending_a_text_that_is_labelled_as_dif
         ("a,b\n1,2\n", "other columns: a, b"),
         ("sentence1,sentence2,sentence3,sentence4,sentence5\na,b,,d,e\n", "an empty sentence"),
         (",".join([*stories._CLOZE, *stories._ENDINGS, "AnswerRightEnding"]) + "\na,b,c,d,e,f,3\n", "'3'"),
+        ('sentence1,sentence2,sentence3,sentence4,sentence5\na,b,c,d,"e" f\n', "expected after[^!]*line 2"),
     ],
 )
 def test_faults_of_stories_are_errors(tmp_path, text, problem):
     with pytest.raises(PipelineError, match=problem):
         turns(stories, written(tmp_path, "s.csv", text), source("stories"))
+
+
+def test_names_of_columns_may_have_spaces_around_them(tmp_path):
+    header = " sentence1, sentence2 ,sentence3,sentence4,sentence5 "
+    rows = turns(stories, written(tmp_path, "s.csv", f"{header}\na,b,c,d,e\n"), source("stories"))
+    assert "".join(row[3] for row in rows) == "abcde"
 
 
 def test_replies_to_a_post_are_one_cluster(tmp_path):

@@ -21,6 +21,7 @@ from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.contrasts import CONTRASTS
 from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
+from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.tables.negatives import facts
 from pipeline_lib.text.keywords import extract_keywords
 from pipeline_lib.text.tokenisers import english
@@ -48,7 +49,7 @@ def _stages(made: Path, dialogues: pa.Table) -> None:
         extract_keywords(examples[split], examples["train"], LIMITS, "english", 1, keywords)
         table = _negatives(made, split)
         write_parquet(made / f"negatives_{split}.parquet", table, CONTRASTS)
-    graph = graph_of(made / "negatives_train.parquet", *_of(made), _vectors(made), most=3)
+    graph = graph_of(*_of(made), _vectors(made), most=3)
     write_parquet(made / "keywords.parquet", graph, graph.schema)
 
 
@@ -209,3 +210,31 @@ def test_false_negatives_of_generated_questions_are_counted_by_their_meaning(fol
     assert 0 <= share < 0.2
     assert list(facts(copied))[-3].startswith("1.000 of the negatives mean what")
     assert recovered.startswith("The best keyword of 0.")
+
+
+def test_an_empty_text_is_an_error_before_negatives_are_looked_for(folder, tmp_path):
+    for name in ("train.parquet", "keywords_train.parquet", "dialogues.parquet"):
+        write_parquet(tmp_path / name, read_parquet(folder / name), read_parquet(folder / name).schema)
+    keywords = read_parquet(tmp_path / "keywords_train.parquet")
+    lists = [[], *keywords["context_keywords"].to_pylist()[1:]]
+    place = keywords.column_names.index("context_keywords")
+    emptied = keywords.set_column(
+        place, keywords.schema.field(place), pa.array(lists, keywords.schema.field(place).type)
+    )
+    write_parquet(tmp_path / "keywords_train.parquet", emptied, keywords.schema)
+    with pytest.raises(PipelineError, match="the context of 1 examples is empty"):
+        _negatives(tmp_path, "train")
+
+
+def test_a_keyword_that_every_other_is_related_to_is_named(tmp_path):
+    for split in SPLITS:
+        n = int(split == "train")
+        columns = {"dialogue_id": ["d"] * n, "context": ["a b"] * n, "response": ["a b"] * n, "user": [None] * n}
+        columns |= {"example_id": range(n), "turn": [0] * n, "label": [None] * n}
+        write_parquet(tmp_path / f"{split}.parquet", pa.table(columns, EXAMPLES), EXAMPLES)
+        columns = {"example_id": range(n), "negative": ["a"] * n, "source": ["drawn"] * n, "similarity": [0.0] * n}
+        columns |= {"keyword_in": ["a"] * n, "keyword_out": ["b"] * n, "keyword_negative": ["a"] * n}
+        write_parquet(tmp_path / f"negatives_{split}.parquet", pa.table(columns, CONTRASTS), CONTRASTS)
+    vectors = VectorSpace(pa.array(["a", "b"]), np.eye(2, dtype=np.float32), "x")
+    with pytest.raises(PipelineError, match="fewer than two keywords that could pass for them, such as 'b'"):
+        graph_of(*_of(tmp_path), vectors, most=3)

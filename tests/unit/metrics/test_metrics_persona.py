@@ -121,12 +121,16 @@ def test_consistency_is_the_share_of_pairs_that_one_user_is_likeliest_for():
     other, _, _ = said(60, speaker=9)
     mixed = [texts[0], texts[1], other[0], texts[2], "nothing", "to see"]
     six = replace(items(mixed, contexts[:6], users[:6]), example=np.array([0, 0, 0, 1, 1, 1]))
-    found = Consistency()(six).per_item
     likeliest = [language().shown(text.split(" ")) for text in mixed]
     shares = [(own > own.max() - 1e-9) / (own > own.max() - 1e-9).sum() for own in likeliest]
-    for example, rows in ((0, (0, 1, 2)), (1, (3, 4, 5))):
-        pairs = [shares[a] @ shares[b] for a in rows for b in rows if a < b]
-        assert found[3 * example : 3 * example + 3] == pytest.approx([np.mean(pairs)] * 3)
+    expected = [
+        np.mean([shares[a] @ shares[b] for a in rows for b in rows if a < b]) for rows in ((0, 1, 2), (3, 4, 5))
+    ]
+    assert Consistency()(six).mean == pytest.approx(np.mean(expected))
+    uneven = replace(six, example=np.array([0, 0, 0, 1, 2, 2]))  # one response to the second context: no pair
+    expected[1] = shares[4] @ shares[5]
+    assert Consistency()(uneven).mean == pytest.approx(np.mean(expected))
+    assert Consistency()(uneven).n == 2
     assert Consistency()(items(texts, contexts, users)).mean is None
 
 

@@ -53,6 +53,15 @@ def test_the_right_user_is_found_as_by_a_classifier_counted_by_hand():
     assert score.n == 6  # the unknown user's example does not count
 
 
+def test_a_user_without_a_training_response_left_is_unknown():
+    said = [(text, user) for text, user in SAID if user != 2]  # between two that have some
+    for metric in (Accuracy(), F1()):
+        with_it = metric(items(["tea please", "coffee", "milk tea"], [1, 2, 3], said))
+        without = metric(items(["tea please", "milk tea", "coffee"], [1, 3, 0], said))
+        assert (with_it.mean, with_it.n) == (pytest.approx(without.mean), 2)
+    assert Accuracy()(items(["tea"], [4])).mean is None
+
+
 def test_f1_is_of_different_content_words():
     score = F1()(items(["nice coffee is", "tea", "is"], [2, 1, 3]))
     # coffee's user said {coffee, nice}, tea's {tea, nice}; "is" and "please" are stop words

@@ -25,6 +25,9 @@ def short(contexts, train, vectors, seed):
 def silent(contexts, train, vectors, seed):
     return [None for _ in contexts]
 
+def nothing(contexts, train, vectors, seed):
+    pass
+
 def other(contexts):
     return []
 """
@@ -70,12 +73,13 @@ def test_a_function_is_given_contexts_training_pairs_vectors_seed_and_options(fi
         ("own.other", {}, "too many positional arguments"),
         ("own.short", {}, "1 responses of type str to 2 contexts"),
         ("own.silent", {}, "2 responses of type NoneType to 2 contexts"),
+        ("own.nothing", {}, "a value of type NoneType, not responses"),
     ],
 )
 def test_what_is_no_such_function_is_named(files, function, options, problem):
     with pytest.raises(PipelineError, match=problem) as error:
         respond_with(function, options, *files, english, seed=1)
-    assert error.value.where
+    assert error.value.where in (f"function {function}", "systems.<name>.function")
     assert error.value.expected
     assert error.value.remedy
 
