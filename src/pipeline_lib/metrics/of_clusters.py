@@ -7,4 +7,4 @@ class ClusterMetric(Metric):
     """A metric that reads `Items.of_cluster`, and is undefined for a corpus whose clusters are not of paraphrases."""
 
     better: Better = "higher"
-    caution = "texts of a cluster may be joined through others alone, which somebody has labelled pair by pair"
+    caution = "Two texts of a cluster may be joined through others alone: nobody need have compared them."
