@@ -325,7 +325,7 @@ def seconds(case: Case, form: str) -> float:
 
 
 def main() -> None:
-    columns = ("s of processor time", "plain / this", "peak MiB", "loss apart", "gradients apart")
+    columns = ("s of processor time", "plain / this", "loss apart", "gradients apart")
     head("step of Keywords and Instances, batch 64, 1 thread", *columns)
     for name, case in CASES.items():
         apart = [f"{one:.0e}" for one in differences(case)]
@@ -335,8 +335,7 @@ def main() -> None:
                 found[form].append(python(__file__, name, form))
         best = {form: statistics.median(float(run.output) for run in runs) for form, runs in found.items()}
         for form in FORMS:
-            peak = max(run.peak for run in found[form])
-            row(f"{name}, {form}", f"{best[form]:.3f}", f"{best['plain'] / best[form]:.2f}", f"{peak:.0f}", *apart)
+            row(f"{name}, {form}", f"{best[form]:.3f}", f"{best['plain'] / best[form]:.2f}", *apart)
 
 
 if __name__ == "__main__":
