@@ -2,10 +2,11 @@
 
     python benchmarks/decoding.py
 
-Beam 4, 16 contexts, 20 words; random networks: the GRU decoder of the SepaCVAE paper and of its embedded run, and a
-small Transformer. The uncached search is the same `Beam` over steps that read each prefix from its start, as in teacher
-forcing: `all` projects every position to the vocabulary, `last` the newest alone. Beside them greedy decoding of the
-same contexts. On one thread; of five turns the least processor time counts. A minute.
+Beam 4, 16 contexts, 20 words; random networks: the GRU decoder of the SepaCVAE paper and of its embedded run, a
+small Transformer, and the decoder of Keywords and Instances, which attends to contexts of 12 words and z. The uncached
+search is the same `Beam` over steps that read each prefix from its start, as in teacher forcing: `all` projects every
+position to the vocabulary, `last` the newest alone. Beside them greedy decoding of the same contexts. On one thread; of
+five turns the least processor time counts. A minute.
 """
 
 import time
@@ -17,10 +18,15 @@ from measure import head, row
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline_lib.config.networks import Transformer as Sizes
 from pipeline_lib.decoding.beam import Beam
 from pipeline_lib.decoding.greedy import Greedy
-from pipeline_lib.decoding.steps import Decode
+from pipeline_lib.decoding.steps import Decode, Steps
+from pipeline_lib.models.keywords_and_instances import KeywordsAndInstances
+from pipeline_lib.models.layers.transformer import Cache
+from pipeline_lib.models.transformer import TransformerSteps, TransformerSystem
 from pipeline_lib.text.ids import Ids
+from pipeline_lib.text.units import Units
 
 REPETITIONS, CONTEXTS, WORDS, BEAM = 5, 16, 20, 4
 IDS = Ids(pad=0, start=2, end=3)
@@ -114,9 +120,32 @@ class Uncached(Cached):
         self.words = self.words[rows]
 
 
+class UncachedTransformer(TransformerSteps):
+    """Steps of a system that keep what the encoder gave, and the words; keys and values are made anew at each."""
+
+    def __init__(self, system: TransformerSystem, memory: Tensor, beside: Tensor, project: str) -> None:
+        super().__init__(system, started(system, memory), beside)
+        self.memory, self.words = memory, torch.empty(len(memory), 0, dtype=torch.int64)
+        self.project = slice(None) if project == "all" else slice(-1, None)
+
+    def next(self, words: Tensor) -> Tensor:
+        self.words = torch.cat([self.words, words.unsqueeze(1)], 1)
+        read = self._system.embedded(self.words) + self._beside.unsqueeze(1)
+        states, _ = self._system.decoder(read, started(self._system, self.memory))
+        return self._system.output(states[:, self.project])[:, -1]
+
+    def keep(self, rows: Tensor) -> None:
+        super().keep(rows)
+        self.memory, self.words = self.memory[rows], self.words[rows]
+
+
+def started(system: TransformerSystem, memory: Tensor) -> Cache:
+    return system.decoder.start(memory, torch.full((len(memory),), memory.shape[1]))
+
+
 class Case(NamedTuple):
     decode: Decode
-    steps: Callable[[], Cached]
+    steps: Callable[[], Steps]
 
 
 def main() -> None:
@@ -124,26 +153,57 @@ def main() -> None:
     torch.manual_seed(0)
     head(f"beam {BEAM}, {CONTEXTS} contexts, {WORDS} words", "ms", "against cached", "same words as cached")
     with torch.no_grad():
-        report("GRU, 300 units, 20,000 words", Network(Recurrent(300), 300, 20_000))
-        report("GRU, 64 units, 600 words", Network(Recurrent(64), 64, 600))
-        report("Transformer, 128 units, 4,000 words", Network(Transformer(128), 128, 4_000))
+        report("GRU, 300 units, 20,000 words", of_network(Network(Recurrent(300), 300, 20_000)))
+        report("GRU, 64 units, 600 words", of_network(Network(Recurrent(64), 64, 600)))
+        report("Transformer, 128 units, 4,000 words", of_network(Network(Transformer(128), 128, 4_000)))
+        report("Keywords and Instances, 64 units, 600 words", of_system(64, 600))
+        report("Keywords and Instances, 128 units, 6,000 words", of_system(128, 6_000))
 
 
-def report(name: str, network: Network) -> None:
-    beam = Beam(IDS, BEAM, max_length=WORDS, min_length=WORDS)
-    cases = {
-        "cached": Case(beam, lambda: Cached(network)),
-        "uncached, all": Case(beam, lambda: Uncached(network, "all")),
-        "uncached, last": Case(beam, lambda: Uncached(network, "last")),
-        "greedy": Case(Greedy(IDS, WORDS), lambda: Cached(network)),
+def of_network(network: Network) -> dict[str, Callable[[], Steps]]:
+    return {
+        "cached": lambda: Cached(network),
+        "uncached, all": lambda: Uncached(network, "all"),
+        "uncached, last": lambda: Uncached(network, "last"),
     }
+
+
+def of_system(width: int, vocabulary: int) -> dict[str, Callable[[], Steps]]:
+    sizes = Sizes(width=width, layers=2, heads=4, feed_forward=4 * width, latent=32)
+    units: Units = Numbers(vocabulary)  # type: ignore[assignment]
+    system = KeywordsAndInstances(units, sizes, KeywordsAndInstances.Options(keyword_size=50)).eval()
+    system.output.bias.data[IDS.end] = -100.0
+    memory, beside = torch.randn(CONTEXTS, 13, width), torch.randn(CONTEXTS, width)
+    return {
+        "cached": lambda: TransformerSteps(system, started(system, memory), beside),
+        "uncached, all": lambda: UncachedTransformer(system, memory, beside, "all"),
+        "uncached, last": lambda: UncachedTransformer(system, memory, beside, "last"),
+    }
+
+
+class Numbers:
+    """Units that are numbers; nothing is encoded here."""
+
+    ids, embeddings = IDS, None
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+
+def report(name: str, steps: dict[str, Callable[[], Steps]]) -> None:
+    beam = Beam(IDS, BEAM, max_length=WORDS, min_length=WORDS)
+    cases = {form: Case(beam, begin) for form, begin in steps.items()}
+    cases["greedy"] = Case(Greedy(IDS, WORDS), steps["cached"])
     best = dict.fromkeys(cases, float("inf"))
     words: dict[str, Tensor] = {}
     for _ in range(REPETITIONS):
-        for case, (decode, steps) in cases.items():
-            started = time.process_time()
-            words[case] = decode(steps())
-            best[case] = min(best[case], time.process_time() - started)
+        for case, (decode, begin) in cases.items():
+            start = time.process_time()
+            words[case] = decode(begin())
+            best[case] = min(best[case], time.process_time() - start)
     for case, seconds in best.items():
         same = (words[case] == words["cached"]).all(1).float().mean()
         row(f"{name}: {case}", f"{1e3 * seconds:.0f}", f"{seconds / best['cached']:.1f}", f"{same:.0%}")

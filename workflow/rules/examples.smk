@@ -166,6 +166,21 @@ rule read_references:
         "--tokeniser {params.tokeniser:q} --out {output:q} &> {log:q}"
 
 
+rule list_cluster_references:
+    """List the other paraphrases of the cluster of each example, which metrics of clusters take for references."""
+    input:
+        RESULTS / "examples/{corpus}/{split}.parquet",
+    output:
+        RESULTS / "references/{corpus}/clusters/{split}.parquet",
+    log:
+        LOGS / "references/{corpus}/clusters/{split}.log",
+    params:
+        code=code_of("list_cluster_references"),
+    shell:
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/list_cluster_references.py --examples {input:q} --out {output:q} "
+        "&> {log:q}"
+
+
 rule list_users:
     """Number the users who respond, by what they say in training, and mark the turns of a context that are theirs."""
     input:

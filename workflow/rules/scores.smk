@@ -33,6 +33,12 @@ def references_if_any(wildcards):
     return [RESULTS / f"references/{wildcards.corpus}/{split}.parquet"] if brought else []
 
 
+def clusters_if_any(wildcards):
+    """Return the paraphrases of clusters in a list, which is empty for a corpus without such, or if no table asks."""
+    asked = CLUSTERS_SCORED and CONFIG.sources[wildcards.corpus].has_paraphrases
+    return [RESULTS / f"references/{wildcards.corpus}/clusters/{whole_of(wildcards.split)}.parquet"] if asked else []
+
+
 def responses_scored(wildcards):
     """Return the responses to a split, or to the whole of which it is a part."""
     run = "{corpus}/{system}/seed{seed}".format(**wildcards)
@@ -63,6 +69,7 @@ rule score_responses:
         vectors=vectors_if_any if VECTORS_SCORED else [],
         references=references_if_any,
         spoken=spoken_if_any,
+        clusters=clusters_if_any,
     output:
         scores=RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet",
         per_item=RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet",
@@ -83,7 +90,7 @@ rule score_responses:
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
-        "--only {input.only:q} --references {input.references:q} {params.users:q} "
+        "--only {input.only:q} --references {input.references:q} --clusters {input.clusters:q} {params.users:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--importance-samples {params.importance_samples:q} --corpus {wildcards.corpus} --split {wildcards.split} "
         "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "

@@ -17,6 +17,7 @@ def main(
     only: list[Path],
     vectors: list[Path],
     references: list[Path],
+    clusters: list[Path],
     metrics: list[str],
     settings: Metrics,
     tokeniser: str,
@@ -42,6 +43,7 @@ def main(
         only[0] if only else None,
         users,
         train,
+        clusters[0] if clusters else None,
     )
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)

@@ -198,6 +198,11 @@ class Source(Settings):
         return self.reader in GENERATORS
 
     @property
+    def has_paraphrases(self) -> bool:
+        """Whether all texts of a cluster, which is a dialogue to later stages, say the same."""
+        return self.reader in ("qqp", "paraphrases") or (self.reader == "pairs" and bool(self.columns.get("cluster")))
+
+    @property
     def has_known_distribution(self) -> bool:
         """Whether -log p of its responses can be computed: sentences, or dialogues with contexts."""
         if self.reader == "synthetic":

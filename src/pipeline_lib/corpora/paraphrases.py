@@ -17,11 +17,11 @@ from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.paraphrases import Paraphrases
 from pipeline_lib.corpora.grammar_rules import OTHER_THING, Filling, Phrase
 from pipeline_lib.corpora.pairs import TURNS_APART
-from pipeline_lib.corpora.questions import Language
+from pipeline_lib.corpora.questions import MOST_TOPICS, Language
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
 T = TypeVar("T")
-_TRIES = 1000  # draws of a meaning that is new
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
@@ -34,8 +34,9 @@ def generate(settings: Paraphrases) -> pa.RecordBatch:
     """Generate `DIALOGUES`; ``label`` is the 0-based intent.
 
     Raises:
-        ValueError: there are not that many meanings.
+        PipelineError: as `check_meanings`.
     """
+    check_meanings(settings, "`paraphrases:` of the source")
     rng, language = random.Random(settings.seed), Language(settings.topics, settings.words_per_slot)
     rows: list[dict[str, object]] = []
     cluster = 0
@@ -53,21 +54,34 @@ def generate(settings: Paraphrases) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(rows, schema=DIALOGUES)
 
 
+def check_meanings(settings: Paraphrases, where: str) -> None:
+    """Check that the language has as many different meanings as are asked for.
+
+    Raises:
+        PipelineError: it has fewer; ``where`` is in the message.
+    """
+    available = Language(settings.topics, settings.words_per_slot).meanings
+    if settings.meanings > available:
+        words = settings.words_per_slot or "null"
+        raise PipelineError(
+            f"meanings: {settings.meanings:,}, but `topics: {settings.topics}` and `words_per_slot: {words}` make "
+            f"{available:,} different ones",
+            where=where,
+            expected=f"at most {available:,}",
+            remedy=f"lower `meanings`, or raise `topics` (at most {MOST_TOPICS}) or `words_per_slot` (null: all words)",
+        )
+
+
 def _meanings(language: Language, number: int, rng: random.Random) -> list[tuple[int, Filling]]:
-    """Draw different meanings: an intent, a topic and what fills the slots, each uniformly."""
+    """Draw different meanings, which there must be: an intent, a topic and what fills the slots, each uniformly."""
     found: dict[tuple[int, frozenset[tuple[str, Phrase]]], Filling] = {}
-    tries = 0
     while len(found) < number:
         topic, intent = _pick(rng, language.topics), int(rng.random() * language.intents)
         filling: dict[str, Phrase] = {}
         for slot in sorted(language.frames(intent)[0].slots):
             taken = filling.get(OTHER_THING.get(slot, ""))
             filling[slot] = _pick(rng, [phrase for phrase in topic.phrases[slot] if phrase != taken])
-        tries += 1
-        if found.setdefault((intent, frozenset(filling.items())), filling) is filling:
-            tries = 0
-        if tries > _TRIES:
-            raise ValueError(f"`meanings: {number}`, but topics and words have hardly more than {len(found)}")
+        found.setdefault((intent, frozenset(filling.items())), filling)
     return [(intent, filling) for (intent, _), filling in found.items()]
 
 

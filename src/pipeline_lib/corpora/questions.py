@@ -62,6 +62,11 @@ class Language:
     def intents(self) -> int:
         return len({template.mood for template in self.templates})
 
+    @property
+    def meanings(self) -> int:
+        """Count all meanings; no two topics have a thing in common."""
+        return sum(topic.choices(self.frames(intent)[0]) for topic in self.topics for intent in range(self.intents))
+
     def readings(self, question: str) -> list[Reading]:
         """Return every way to understand a question, tokens joined by spaces; none if it is not of the language."""
         return [

@@ -1,4 +1,7 @@
-"""Further references to the contexts of a split, which people bring beside the response that the corpus has."""
+"""Further references to the contexts of a split, beside the response that the corpus has.
+
+People bring them, or they are the other texts of a cluster of paraphrases.
+"""
 
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.text.tokenisers import Tokeniser
 
 _COLUMNS = {"context": "context", "reference": "reference"}
+_SIDES = ("context", "response")
 
 
 def further_references(path: Path, examples: Path, tokeniser: Tokeniser) -> pa.Table:
@@ -36,6 +40,25 @@ def further_references(path: Path, examples: Path, tokeniser: Tokeniser) -> pa.T
     rows = pa.table({"context": context, "reference": tokeniser.tokenise_array(reference)})
     _check_contexts(rows["context"], split["context"], path, examples)
     found = rows.group_by(["context", "reference"]).aggregate([]).join(split, "context", join_type="inner")
+    return _others(found)
+
+
+def cluster_references(examples: Path) -> pa.Table:
+    """List for each example the other texts of its cluster of paraphrases, each once.
+
+    Args:
+        examples: `EXAMPLES` of a split, whose ``dialogue_id`` is the cluster.
+    Returns:
+        `REFERENCES`, by example id, all different from the context and from the example's own response.
+    """
+    split = read_parquet(examples, EXAMPLES, ["example_id", "dialogue_id", "context", "response"])
+    sides = [split.select(["dialogue_id", side]).rename_columns(["dialogue_id", "reference"]) for side in _SIDES]
+    texts = pa.concat_tables(sides).group_by(["dialogue_id", "reference"]).aggregate([])
+    found = texts.join(split, "dialogue_id", join_type="inner")
+    return _others(found.filter(pc.not_equal(found["reference"], found["context"])))
+
+
+def _others(found: pa.Table) -> pa.Table:
     others = found.filter(pc.not_equal(found["reference"], found["response"]))
     order = [("example_id", "ascending"), ("reference", "ascending")]
     return others.select(REFERENCES.names).sort_by(order).cast(REFERENCES)

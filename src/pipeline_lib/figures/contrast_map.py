@@ -137,7 +137,10 @@ def _draw_panel(axes: "Axes", part: pa.Table) -> None:
             axes.scatter(x, y, s=7, marker=marker, color=colour, linewidths=0, alpha=0.8)
         first = _of(part, kind=kind).slice(0, 1).to_pylist()[0]
         share = f"{first['nearer']:.2f} ± {first['nearer_error']:.2f}"
-        lines += [f"{kind}s: {share} nearer,", f"silhouette {first['silhouette']:.2f}"]
+        lines += [
+            f"{kind}s: {share} nearer,",
+            f"silhouette {round(first['silhouette'], 2) or 0.0:.2f}".replace("-", "−"),
+        ]
     axes.set(xticks=[], yticks=[])
     axes.spines[["top", "right"]].set_visible(True)
     axes.set_box_aspect(1)

@@ -89,6 +89,7 @@ class Items:
     user: np.ndarray | None = None  # (B,) int64, who responds; 0 for an unknown user
     spoken: Spoken | None = None  # what users said in training
     converged: bool | None = None  # whether the training of the system had come to rest
+    of_cluster: "Items | None" = None  # the same responses against all references of their clusters
     apart: str = ""  # of `schemas.responses.APART`: why the system competes with no other; empty: it does
     _known: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False)
 

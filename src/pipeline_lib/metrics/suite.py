@@ -16,6 +16,7 @@ from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import known_metric, metric_class
+from pipeline_lib.metrics.of_clusters import ClusterMetric
 from pipeline_lib.metrics.of_users import UserMetric
 from pipeline_lib.metrics.spoken import Spoken
 from pipeline_lib.metrics.vectors import VectorMetric
@@ -47,6 +48,11 @@ def needs_users(names: Sequence[str]) -> bool:
     return any([issubclass(metric_class(name), UserMetric) for name in names])
 
 
+def needs_clusters(names: Sequence[str]) -> bool:
+    """Tell whether any of these metrics compares a response with all paraphrases of a cluster."""
+    return any([issubclass(metric_class(name), ClusterMetric) for name in names])
+
+
 def make_metrics(
     names: Sequence[str], settings: Metrics, vectors: Path | None, language: str | None = "english"
 ) -> list[Metric]:
@@ -76,6 +82,7 @@ def score_file(
     only: Path | None = None,
     users: Path | None = None,
     train: Path | None = None,
+    cluster: Path | None = None,
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
@@ -92,6 +99,8 @@ def score_file(
             active units, as their number in the file is of the whole split.
         users, train: a file of `schemas.users` and the training examples, for metrics of users; None: these are
             undefined.
+        cluster: a file of `schemas.references`: the other paraphrases of the cluster of each example, for metrics of
+            clusters; None: these are undefined.
     Returns:
         rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
@@ -112,6 +121,7 @@ def score_file(
         part = read_parquet(only, EXAMPLES, ["example_id"])["example_id"].combine_chunks()
         table = table.filter(pc.is_in(table["example_id"], part))
     further = None if references is None else read_parquet(references, REFERENCES)
+    of_cluster = None if cluster is None else read_parquet(cluster, REFERENCES)
     spoken = Spoken.read(users, train) if users and train else None
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
@@ -120,6 +130,8 @@ def score_file(
         items = replace(Items.from_table(chosen, further), active_units=units, converged=converged, apart=apart)
         if spoken:
             items = replace(items, spoken=spoken, user=spoken.of(chosen["example_id"]))
+        if of_cluster is not None:
+            items = replace(items, of_cluster=Items.from_table(chosen, of_cluster))
         scores = [_score(metric, items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
         rows += [

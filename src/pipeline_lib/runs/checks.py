@@ -11,6 +11,7 @@ from pipeline_lib.config.loading import Layer, place_of
 from pipeline_lib.config.papers import CountTable, ScoreTable, SettingTable, metric_of, whole_of
 from pipeline_lib.config.places import Place, below, naming
 from pipeline_lib.config.run import Config
+from pipeline_lib.corpora.paraphrases import check_meanings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.counting import count_paths
 from pipeline_lib.metrics.named import known_metric, metric_names
@@ -36,6 +37,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_models(config, place)
     check_functions(config, place)
     check_exact_rows(config, place)
+    check_generated(config, place)
 
 
 def check_results(results: str, place: Place) -> None:
@@ -124,6 +126,14 @@ def check_package(config: Config, layers: Sequence[Layer], system: str) -> None:
             expected="the packages of requirements-pretrained.lock",
             remedy="make pretrained, or leave the system out (`rows:`)",
         )
+
+
+def check_generated(config: Config, place: Place) -> None:
+    """Check that generators can make as much as they are asked for; errors as `check_run`."""
+    for corpus in config.corpora_used:
+        if (paraphrases := config.sources[corpus].paraphrases) is not None:
+            keys = ["sources", corpus, "paraphrases"]
+            check_meanings(paraphrases, f"{place([*keys, 'meanings'], keys)}, {'.'.join(keys)}")
 
 
 def check_functions(config: Config, place: Place) -> None:

@@ -75,7 +75,8 @@ def _uptake(part: pa.Table) -> np.ndarray:
 
 def _with_interval(values: np.ndarray, sign: str = "") -> str:
     error = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return f"{values.mean():{sign}.3f} ± {error:.3f}"
+    mean = round(float(values.mean()), 3) or 0.0  # not -0.000
+    return f"{mean:{sign}.3f} ± {error:.3f}".replace("-", "−")
 
 
 def _drawn(table: pa.Table, spec: KeywordTable) -> list[int]:

@@ -17,7 +17,14 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
 from pipeline_lib.tables.prose import turns_apart
 
-_SHOWN = ("context", "response", "negative", "source", "similarity", "keyword_negative")
+_SHOWN = {  # column of the sheet: heading in the table
+    "context": "context",
+    "response": "response",
+    "negative": "negative",
+    "source": "source",
+    "similarity": "similarity",
+    "keyword_negative": "its keyword",
+}
 _VERDICT = "same meaning as the context?"  # to be filled in
 
 
@@ -37,7 +44,8 @@ def make(name: str, spec: NegativeTable, layout: Layout, negatives: Sequence[Pat
         drawn = np.random.default_rng(spec.seed).permutation(len(table))[: spec.sheet]
         rows = [_told(row) for row in table.take(pa.array(drawn)).to_pylist()]
         records += [{"corpus": corpus} | row | {_VERDICT: ""} for row in rows]
-        lines = [list(_SHOWN), *([str(row[key]) for key in _SHOWN] for row in rows[: spec.shown])]
+        shown = [row | {"similarity": f"{row['similarity']:.3f}"} for row in rows[: spec.shown]]
+        lines = [list(_SHOWN.values()), *([row[key] for key in _SHOWN] for row in shown)]
         sections.append(Section(label, [Block("", lines)]))
         notes += [f"{label}: {fact}" for fact in facts(table)]
     notes.append(f"Negatives of the split {spec.split}, drawn at random with seed {spec.seed}.")

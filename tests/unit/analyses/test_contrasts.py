@@ -11,7 +11,7 @@ from pipeline_lib.examples.batch import Batch
 from pipeline_lib.figures import contrast_map
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE
-from pipeline_lib.tables.keyword_choice import effects
+from pipeline_lib.tables.keyword_choice import _with_interval, effects
 from unit.keyword_fixtures import TRANSFORMER, batch, made
 from unit.model_fixtures import generator
 
@@ -141,4 +141,10 @@ def test_effects_of_keywords_are_told_with_their_interval():
     assert "uptake 0.000" in random
     assert "+0.000 ± 0.000 against the best" in random
     assert "uptake" not in none
-    assert "-1.3" in reference or "-1.2" in reference
+    assert "−1.3" in reference or "−1.2" in reference
+
+
+def test_a_difference_that_rounds_to_zero_has_no_minus_and_others_have_a_true_one():
+    assert _with_interval(np.array([-0.0004, 0.0])) == "0.000 ± 0.000"
+    assert _with_interval(np.array([-0.0004, 0.0]), "+") == "+0.000 ± 0.000"
+    assert _with_interval(np.array([-0.5, -0.5]), "+") == "−0.500 ± 0.000"

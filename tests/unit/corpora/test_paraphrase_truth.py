@@ -10,6 +10,7 @@ from pipeline_lib.config.paraphrases import Paraphrases
 from pipeline_lib.corpora.paraphrase_truth import ParaphraseTruth
 from pipeline_lib.corpora.paraphrases import generate
 from pipeline_lib.corpora.questions import Language
+from pipeline_lib.errors import PipelineError
 
 TRUTH = ParaphraseTruth()
 
@@ -37,3 +38,21 @@ def test_what_is_no_paraphrase_has_no_probability():
     other = " ".join(Language().frames(0)[1].fill({"thing": things[1]}))
     assert TRUTH.log_p(question, question) == TRUTH.log_p(question, other) == TRUTH.log_p("hello", other) == -math.inf
     assert TRUTH.sample("hello there", random.Random(1)) is None
+
+
+def test_every_meaning_of_a_language_can_be_asked_for_and_not_one_more():
+    language = Language(topics=2, words_per_slot=2)
+    intents = range(language.intents)
+    every = {
+        (intent, frozenset(filling.items()))
+        for intent in intents
+        for topic in language.topics
+        for filling in topic.fillings(language.frames(intent)[0])
+    }
+    most = Paraphrases(meanings=len(every), topics=2, words_per_slot=2, pairs=(1, 1), unlabelled=0)
+    asked = [row["text"] for row in generate(most).to_pylist()[::2]]
+    assert {(one.meaning.intent, one.meaning.filling) for text in asked for one in language.readings(text)} == every
+    with pytest.raises(PipelineError, match=f"meanings: {len(every) + 1}, but `topics: 2` and") as caught:
+        generate(most.model_copy(update={"meanings": len(every) + 1}))
+    assert caught.value.expected == f"at most {len(every)}"
+    assert "`words_per_slot`" in caught.value.remedy

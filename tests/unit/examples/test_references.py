@@ -8,7 +8,7 @@ import pytest
 
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.references import further_references
+from pipeline_lib.examples.references import cluster_references, further_references
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.suite import score_file
@@ -95,3 +95,30 @@ def test_metrics_hold_a_response_against_all_references_and_say_so(tmp_path: Pat
     assert signature["corpus-BLEU"].endswith("|references:several")
     assert not signature["distinct-1"].endswith("|references:several")
     assert not any(row["signature"].endswith("|references:several") for row in alone)
+
+
+def test_the_references_of_a_cluster_are_its_other_texts_and_those_of_no_other(tmp_path: Path) -> None:
+    clusters = {
+        "a": [("one", "two"), ("three", "two"), ("two", "one")],
+        "b": [("one", "four")],
+        "c": [("x", "y"), ("y", "z")],
+    }
+    rows = [(cluster, *pair) for cluster, pairs in clusters.items() for pair in pairs]
+    columns = {
+        "example_id": range(len(rows)),
+        "dialogue_id": [row[0] for row in rows],
+        "turn": range(len(rows)),
+        "context": [row[1] for row in rows],
+        "response": [row[2] for row in rows],
+        "user": [None] * len(rows),
+        "label": [None] * len(rows),
+    }
+    write_parquet(tmp_path / "test.parquet", pa.table(columns, schema=EXAMPLES), EXAMPLES)
+    table = cluster_references(tmp_path / "test.parquet")
+    expected = [
+        {"example_id": number, "reference": text}
+        for number, (cluster, *pair) in enumerate(rows)
+        for text in sorted({text for other in clusters[cluster] for text in other} - set(pair))
+    ]
+    assert table.to_pylist() == expected
+    assert table.schema.equals(REFERENCES)

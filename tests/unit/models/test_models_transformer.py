@@ -101,3 +101,19 @@ def test_a_position_has_the_waves_of_the_paper_wherever_decoding_stands():
         for i in range(3):
             angle = torch.tensor(place / 10_000 ** (2 * i / 6))
             assert_close(found[row, 2 * i : 2 * i + 2], torch.stack([angle.sin(), angle.cos()]))
+
+
+def test_hypotheses_that_change_places_within_a_text_or_between_texts_read_their_own_text():
+    torch.manual_seed(2)
+    decoder = Decoder(2, WIDTH, HEADS, INNER).double()
+    memory, words = random(3, 5, WIDTH), random(6, 4, WIDTH, seed=3)
+    text = torch.tensor([0, 0, 1, 1, 2, 2])
+    cache = decoder.start(memory, LENGTHS).take(text)
+    written = words[:, :1]
+    _, cache = decoder(written, cache)
+    for step, rows in enumerate(([1, 0, 2, 2, 5, 4], [4, 1, 0, 3, 3, 2]), 1):
+        cache, text, written = cache.take(torch.tensor(rows)), text[rows], written[rows]
+        states, cache = decoder(words[:, step : step + 1], cache)
+        written = torch.cat([written, words[:, step : step + 1]], 1)
+        whole, _ = decoder(written, decoder.start(memory[text], LENGTHS[text]))
+        assert_close(states[:, 0], whole[:, -1])

@@ -122,6 +122,10 @@ def overlay(tmp_path: Path) -> Overlay:
             "sources: {embedded: {synthetic: {validation: 0.6, test: 0.6}}}",
             ["sources.embedded.synthetic", "`validation:` (0.6) and `test:` (0.6) hold out every dialogue"],
         ),
+        (
+            "corpora: [paraphrases]\nsources: {paraphrases: {paraphrases: {meanings: 40000, topics: 1}}}",
+            ["meanings: 40,000, but `topics: 1`", "sources.paraphrases.paraphrases", "raise `topics`"],
+        ),
         ('seeds: ["1", "2"]', ["seeds.0: '1' is text; write the number without quotes"]),
         ("tables: {table2: {columns: [no]}}", ["tables.table2.columns.0", 'quote the word, such as "no"']),
         ("rows: [on]", ["rows.0: YAML reads the words yes, on and true", "quote the word"]),

@@ -61,25 +61,31 @@ class RelationalAttention(nn.Module):
     def _first(self, nodes: Tensor, here: Tensor, there: Tensor) -> Tensor:
         """Return FFN[h_i; h_j] of every edge."""
         left, right = self.first.expand.weight.chunk(2, 1)
-        ends = F.linear(nodes, left, self.first.expand.bias)[here] + F.linear(nodes, right)[there]
+        ends = F.linear(nodes, left, self.first.expand.bias).index_select(0, here) + F.linear(
+            nodes, right
+        ).index_select(0, there)
         joined: Tensor = self.first.contract(ends.relu())
         return joined
 
     def _updated(self, relations: Tensor, nodes: Tensor, ends: Sequence[Tensor]) -> Tensor:
         """Equations 4 to 6: an edge weighs its two ends and takes them up."""
         keys = self.edge_key(nodes) @ self.edge_query.weight
-        scores = torch.stack([(relations * keys[end]).sum(-1) for end in ends], -1) / math.sqrt(self.width)
+        scores = torch.stack([(relations * keys.index_select(0, end)).sum(-1) for end in ends], -1) / math.sqrt(
+            self.width
+        )
         weights = scores.softmax(-1)
-        taken = sum(weights[:, i : i + 1] * nodes[end] for i, end in enumerate(ends))
+        taken = sum(weights[:, i : i + 1] * nodes.index_select(0, end) for i, end in enumerate(ends))
         return self.update(relations + taken)
 
     def _attended(self, nodes: Tensor, relations: Tensor, here: Tensor, there: Tensor) -> Tensor:
         """Equations 7 to 9: a node attends to its neighbours and to the edges that lead to them."""
         queries = self.query(nodes)
-        of_relation = (queries @ self.relation.weight)[here] * relations
-        scores = (queries[here] * self.key(nodes)[there] + of_relation).sum(-1) / math.sqrt(self.width)
+        of_relation = (queries @ self.relation.weight).index_select(0, here) * relations
+        scores = (queries.index_select(0, here) * self.key(nodes).index_select(0, there) + of_relation).sum(
+            -1
+        ) / math.sqrt(self.width)
         weights = softmax_by(scores, here, len(nodes))
-        values = self.value(nodes)[there] + relations
+        values = self.value(nodes).index_select(0, there) + relations
         return nodes.index_add(0, here, weights.unsqueeze(-1) * values)
 
 

@@ -35,7 +35,7 @@ class KeysValues(NamedTuple):
 
     def take(self, rows: Tensor) -> "KeysValues":
         """Choose texts; one may occur several times."""
-        return KeysValues(self.keys[rows], self.values[rows])
+        return KeysValues(self.keys.index_select(0, rows), self.values.index_select(0, rows))
 
 
 class Attention(nn.Module):
@@ -134,11 +134,15 @@ class Cache(NamedTuple):
     memory: list[KeysValues]
     visible: Tensor  # (B, 1, 1, S) bool
     past: list[KeysValues] | None
+    origin: Tensor  # (B,) int64, the text of the beginning that each reads
 
     def take(self, rows: Tensor) -> "Cache":
         """Choose texts; one may occur several times."""
         past = None if self.past is None else [one.take(rows) for one in self.past]
-        return Cache([one.take(rows) for one in self.memory], self.visible[rows], past)
+        origin = self.origin[rows]
+        if torch.equal(origin, self.origin):  # a beam mostly exchanges hypotheses of one text, which read the same
+            return self._replace(past=past)
+        return Cache([one.take(rows) for one in self.memory], self.visible[rows], past, origin)
 
 
 class Decoder(nn.Module):
@@ -153,7 +157,8 @@ class Decoder(nn.Module):
     def start(self, memory: Tensor, lengths: Tensor) -> Cache:
         """Read the memory (B, S, d) of (B,) lengths once, for all positions to come."""
         visible = within(lengths, memory.shape[1])[:, None, None]
-        return Cache([layer.cross.keys_values(memory) for layer in self.layers], visible, None)
+        origin = torch.arange(len(memory), device=memory.device)
+        return Cache([layer.cross.keys_values(memory) for layer in self.layers], visible, None, origin)
 
     def forward(self, texts: Tensor, cache: Cache, drop: Drop = keep_all) -> tuple[Tensor, Cache]:
         """Return the states of (B, T, d) embedded texts, (B, T, d), and the cache with them.
