@@ -77,7 +77,8 @@ Report.valueCell = (column, row, value) => {
   const box = Report.element("span", "cell", line);
   if (typeof value.published === "number") {
     const decimals = Math.max(column.places, String(value.published).split(".")[1]?.length ?? 0); // as printed
-    box.append(Report.element("span", "line muted", `${Report.figure(value.published, decimals)} `,
+    const published = value.text ? value.printed : Report.figure(value.published, decimals); // a setting has no places
+    box.append(Report.element("span", "line muted", `${published} `,
       Report.element("span", "difference", typeof value.difference === "number" ? Report.figure(value.difference, column.places, true) : "")));
   } else if (value.printed) {
     box.append(Report.element("span", "line muted", value.printed)); // a bound such as >600
