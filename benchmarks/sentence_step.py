@@ -11,8 +11,8 @@ together, which other work on the machine changes little.
     python benchmarks/sentence_step.py
     python benchmarks/sentence_step.py --peer <folder>  # also the public one, a copy of github.com/timbmg/Sentence-VAE
 
-The peer runs as its `train.py` does by default: a GRU, dropout of 0.5 on embeddings, all words shown, sentences cut at
-60 tokens and padded to 60. Its loader is left out; batches come from ours.
+The peer runs as its training script does by default: a GRU, dropout of 0.5 on embeddings, all words shown, sentences
+cut at 60 tokens and padded to 60. Its loader is left out; batches come from ours.
 """
 
 import argparse
@@ -130,7 +130,7 @@ def plain(system: str) -> Step:
 
 
 def peer(folder: Path) -> Step:
-    """Make the step of Sentence-VAE, with the arguments that its `train.py` has by default."""
+    """Make the step of Sentence-VAE, with the arguments that its training script has by default."""
     sys.path.insert(0, str(folder))
     model = importlib.import_module("model").SentenceVAE(
         vocab_size=VOCABULARY,
