@@ -184,13 +184,13 @@ def read_sentences(texts: Sequence[str], units: Units) -> list[str]:
         PipelineError: a sentence is empty.
     """
     found = []
-    for text in texts:
+    for number, text in enumerate(texts, 1):
         cut = [tokeniser(name).tokenise_array(pa.array([text]))[0].as_py() for name in TOKENISERS]
         best = min(cut, key=lambda tokens: len(unknown_words(tokens, units)))
         if not best:
             raise PipelineError(
                 "a sentence is empty",
-                where="the command line",
+                where=f"sentence {number} of the command line",
                 expected='sentences in quotes, such as "i like the soup ."',
                 remedy="write a sentence of one word or more",
             )

@@ -148,6 +148,20 @@ def test_what_cannot_be_done_is_an_error_with_a_remedy(models, command, tmp_path
     assert "remedy:" in stderr
 
 
+def test_the_empty_one_of_several_sentences_is_numbered(models, command):
+    status, lines, stderr = command("reconstruct", "--model", models["vae"], "i like soup .", "")
+    assert (status, lines) == (1, [])
+    assert "sentence 2 of the command line" in stderr
+
+
+def test_a_sentence_of_one_word_is_encoded_rebuilt_and_imputed(models, command):
+    for words in (("encode", "soup"), ("reconstruct", "soup"), ("interpolate", "soup", "rain"), ("impute", "_")):
+        status, lines, stderr = command(words[0], "--model", models["vae"], *words[1:])
+        assert (status, stderr) == (0, "")
+        assert lines
+    assert lines[0] in WORDS
+
+
 def test_a_number_below_zero_is_refused_before_the_model_is_read(command):
     status, _, stderr = command("sample", "--model", "m", "--count", "-1")
     assert status == 2

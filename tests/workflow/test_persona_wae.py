@@ -37,7 +37,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
             }
         },
         "rows": list(ROWS),
-        "tables": {"table2": {"extra": ["user-accuracy", "user-F1", "persona-accuracy"]}},
+        "tables": {
+            "table2": {"extra": ["user-accuracy", "user-F1", "persona-accuracy"]},
+            "unknown_users": {
+                "kind": "scores",
+                "title": "Unknown users",
+                "splits": ["test_unknown_users"],
+                "columns": ["sampled-BLEU-F1", "length"],
+            },
+        },
         "users": {"least": 5},
         "seeds": [1],
         "embeddings": {"training": {"dimension": 8, "epochs": 2}},
@@ -48,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
         "significance": {"trials": 50},
         "systems": {"adaptation": {"options": {"general": 4}}},
     }
-    targets = [f"{FOLDER}/{table}.csv" for table in ("table2", "table5", "table6", "distances")]
+    targets = [f"{FOLDER}/{table}.csv" for table in ("table2", "table5", "table6", "distances", "unknown_users")]
     targets.append("results/persona_wae/figures/mine/users.csv")
     done = workflow.run("--config", "paper=persona_wae", "--", *targets, changes=changes)
     assert done.returncode == 0, done.stdout
@@ -84,6 +92,18 @@ def test_all_samples_are_there_and_known_users_are_numbered(run):
     users = read_parquet(folder / "users/mine/responding.parquet")["user"].to_pylist()
     assert 0 in users
     assert max(users) > 10
+
+
+def test_the_table_of_unknown_users_is_of_their_test_examples_alone(run):
+    folder = run.folder / "results/persona_wae"
+    responds = read_parquet(folder / "users/mine/responding.parquet")
+    unknown = {row["example_id"] for row in responds.to_pylist() if row["user"] == 0}
+    examples = read_parquet(folder / "filtered/mine/test.parquet").to_pylist()
+    theirs = [len(row["response"].split()) for row in examples if row["example_id"] in unknown]
+    assert 0 < len(theirs) < len(examples)
+    rows = {row["system"]: row for row in _rows(run, "unknown_users")}
+    assert float(rows["human"]["length"]) == pytest.approx(sum(theirs) / len(theirs), abs=1e-6)
+    assert list(rows) == list(ROWS)
 
 
 def test_table_5_shows_responses_of_the_files(run):

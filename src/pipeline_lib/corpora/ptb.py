@@ -3,8 +3,9 @@
 Words are as given: ``<unk>`` replaces rare words and ``N`` numbers, so no tokeniser may run over them.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.archives import read_member, read_text
 
 _FILES = {"train": "ptb.train.txt", "validation": "ptb.valid.txt", "test": "ptb.test.txt"}
+_LINE_END = re.compile(r"\r\n?|\n")
+_TREE = re.compile(r"\(\s*\S*\s*\(")  # "(S (NP" and "( (S (NP": the text itself has no brackets
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
@@ -26,12 +29,30 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         source: unused; the corpus has its own splits.
         skipped: counts empty lines.
     Raises:
-        PipelineError: a split is missing, damaged or not UTF-8.
+        PipelineError: a split is missing, damaged or not UTF-8, or holds parse trees.
     """
     for split, name in _FILES.items():
         where, content = _content(files, name)
-        lines = decode_strictly(content, where, skipped).removesuffix("\n").split("\n")
+        lines = _lines(decode_strictly(content, where, skipped))
+        _refuse_trees(lines, where)
         yield sentence_batch(split, 1, lines, [split] * len(lines), skipped)
+
+
+def _lines(text: str) -> list[str]:
+    """Cut a text at the line ends of any system, the last of which begins no line."""
+    lines = _LINE_END.split(text)
+    return lines if lines[-1] else lines[:-1]
+
+
+def _refuse_trees(lines: Sequence[str], where: str) -> None:
+    number, first = next(((number, line) for number, line in enumerate(lines, 1) if line.strip()), (0, ""))
+    if _TREE.match(first.strip()):
+        raise PipelineError(
+            f"a parse tree in place of a sentence: {first.strip()[:40]}",
+            where=f"{where}, line {number}",
+            expected="one sentence a line, its words separated by spaces: mr. <unk> paid $ N million",
+            remedy="take the files of Mikolov's release (`simple-examples`, folder data)",
+        )
 
 
 def _content(files: list[Path], name: str) -> tuple[str, bytes]:

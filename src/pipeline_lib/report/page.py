@@ -47,6 +47,7 @@ SCRIPTS = (
 TEMPLATE = "templates/index.html.jinja"
 LICENCE = "vendor/LICENSE"
 SHORT = 30  # characters that fit without wrapping
+_INTERVAL = re.compile(r"\[([−\d.]+), ([−\d.]+)\]")
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def _render(
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters |= {"code": _with_code, "scalar": _scalar, "address": _address, "is_short": _is_short}
+    environment.filters |= {"unbroken": unbroken}
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     groups: list[dict[str, Any]] = [{"id": "run", "title": "The run", "parts": []}]
     if has_items:
@@ -146,6 +148,11 @@ def _address(block: Block, column: int) -> str:
 def _is_short(block: Block, column: int) -> bool:
     """Tell whether a column of texts needs no room to wrap."""
     return max(len(line[column]) for line in block.lines) <= SHORT
+
+
+def unbroken(text: str) -> str:
+    """Keep the two ends of an interval in one line: a space within ``[0.37, 0.44]`` that does not break."""
+    return _INTERVAL.sub("[\\1,\u00a0\\2]", text)
 
 
 def _write_items(paths: Sequence[Path], folder: Path, config: Config) -> tuple[dict[str, str], list[str]]:

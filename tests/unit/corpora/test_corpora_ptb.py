@@ -51,8 +51,11 @@ def rows(reader: Any, folder: Path, contents: dict[str, bytes], skipped: Counter
         {f"{name}.gz": gzip.compress(text) for name, text in TEXTS.items()},
         {"ptb.zip": zipped(TEXTS | {f"__MACOSX/._{name}": b"\0" for name in TEXTS} | {"__MACOSX/ptb.test.txt": b""})},
         {"other name.zip": zipped({f"data/{name}": text for name, text in TEXTS.items()})},
+        {name: text.replace(b"\n", b"\r\n") for name, text in TEXTS.items()},
+        {name: text.replace(b"\n", b"\r") for name, text in TEXTS.items()},
+        {name: b"\xef\xbb\xbf" + text.removesuffix(b"\n") for name, text in TEXTS.items()},
     ],
-    ids=["texts", "gz", "zip", "folder"],
+    ids=["texts", "gz", "zip", "folder", "CRLF", "CR", "mark, no last line end"],
 )
 def test_every_form_of_the_treebank_gives_its_sentences_as_they_are(tmp_path: Path, contents: dict[str, bytes]) -> None:
     skipped: Counter[str] = Counter()
@@ -70,6 +73,9 @@ def test_every_form_of_the_treebank_gives_its_sentences_as_they_are(tmp_path: Pa
         ({"ptb.train.txt": b"a\n", "ptb.test.txt": b"b\n"}, "no file is ptb.valid.txt", "ptb.train.txt"),
         ({"ptb.zip": zipped({"ptb.train.txt": b"a\n"})}, "no members named 'ptb.valid.txt'", "ptb.zip"),
         (TEXTS | {"ptb.test.txt": b"good\nb\xe9d\n"}, "0xe9 is not UTF-8", "ptb.test.txt, line 2"),
+        (TEXTS | {"ptb.test.txt": "good\n".encode("utf-16")}, "0xff is not UTF-8", "ptb.test.txt, line 1"),
+        (TEXTS | {"ptb.valid.txt": b"\n(S (NP it) (VP is))\n"}, "a parse tree", "ptb.valid.txt, line 2"),
+        (TEXTS | {"ptb.train.txt": b"( (S (NP (PRP it))) )\n"}, "a parse tree", "ptb.train.txt, line 1"),
         ({"ptb.zip": zipped(TEXTS)[:-40]}, "damaged, cut off", "ptb.zip"),
     ],
 )

@@ -17,7 +17,7 @@ from pipeline_lib.metrics.named import metric_names
 from pipeline_lib.report.captions import caption_html
 from pipeline_lib.report.item_files import item_sets, pack
 from pipeline_lib.report.metric_notes import metric_notes
-from pipeline_lib.report.page import write_page
+from pipeline_lib.report.page import unbroken, write_page
 from pipeline_lib.report.script_data import literal, packed
 from pipeline_lib.report.shown_tables import as_json, signatures
 from pipeline_lib.runs.manifest import describe
@@ -290,3 +290,14 @@ def test_a_system_that_makes_no_texts_is_shown_with_its_likelihoods(tmp_path):
     silent = table.set_column(table.column_names.index("response"), "response", pa.nulls(len(table), pa.string()))
     made = pack([write_responses(tmp_path, "floor", "test", silent.drop_columns(["BLEU-1", "BLEU-2", "coherence"]))])
     assert "ppl" in made["answers"][0]["metrics"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("0.12 [−0.01, 0.21]", "0.12 [−0.01,\u00a00.21]"),
+        ("said [yes, no], 3, 4", "said [yes, no], 3, 4"),
+    ],
+)
+def test_the_ends_of_an_interval_stay_in_one_line_of_a_cell(text, shown):
+    assert unbroken(text) == shown

@@ -75,12 +75,12 @@ Report.valueCell = (column, row, value) => {
   if (typeof value.sd === "number") line.append(Report.element("span", "sd", `±${Report.figure(value.sd, column.places)}`));
   if (value.lead && value.mark) line.append(Report.element("sup", "", value.mark));
   const box = Report.element("span", "cell", line);
-  if (typeof value.published === "number") {
+  if (typeof value.published === "number" && !value.text) {
     const decimals = Math.max(column.places, String(value.published).split(".")[1]?.length ?? 0); // as printed
     box.append(Report.element("span", "line muted", `${Report.figure(value.published, decimals)} `,
       Report.element("span", "difference", typeof value.difference === "number" ? Report.figure(value.difference, column.places, true) : "")));
   } else if (value.printed) {
-    box.append(Report.element("span", "line muted", value.printed)); // a bound such as >600
+    box.append(Report.element("span", "line muted", value.printed)); // a bound such as >600; beside a word, such as a setting
   } else if (typeof value.difference === "number") {
     box.append(Report.element("span", "line muted", Report.figure(value.difference, column.places, true), value.mark));
   }
