@@ -123,4 +123,4 @@ lock:
 		$(LOCK) requirements-$$extra.in -o requirements-$$extra.lock || exit 1; done
 
 clean:
-	rm -rf .venv .venv-glove .venv-mutation .snakemake
+	rm -rf .venv .venv-glove .venv-mutation .venv-audit .snakemake

@@ -69,7 +69,7 @@ rule generate_responses:
 
 
 rule generate_baseline:
-    """Make the reference rows: random training responses (floor) and the human references (ceiling)."""
+    """Make the rows without a model: the references (a ceiling), and random, constant or copied texts (floors)."""
     input:
         train=RESULTS / "filtered/{corpus}/train.parquet",
         examples=RESULTS / "filtered/{corpus}/{split}.parquet",

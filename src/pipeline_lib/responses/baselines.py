@@ -1,4 +1,4 @@
-"""Systems that only give responses: the two rows that frame every table. They need no model and no torch."""
+"""Systems that give responses without a model: references, and random, constant or copied texts. They need no torch."""
 
 from pathlib import Path
 
