@@ -47,7 +47,23 @@ def test_preferences_and_shares_are_counted_example_by_example():
     assert found["mahalanobis AUC"] == np.mean(closer)
     left, right = (one.mean / one.mean.norm(dim=1, keepdim=True) for one in (posterior, prior))
     assert found["alignment"] == pytest.approx(float((left - right).square().sum(1).mean()))
-    assert 0 <= found["keyword vanished"] <= 1
+
+
+def test_a_contrast_has_vanished_where_its_gradient_is_below_a_hundredth_of_the_greatest():
+    margin = torch.linspace(-8, 8, 101, dtype=torch.float64, requires_grad=True)
+    losses = torch.log1p(margin.exp())
+    losses.sum().backward()
+    assert torch.equal(made().has_vanished(losses.detach()) == 1, margin.grad < 0.01)
+
+
+def test_the_share_that_has_vanished_is_counted_of_the_losses_of_each_example(monkeypatch):
+    model = made().eval()
+    losses = torch.tensor([0.001, 2.0, 0.002, 0.003])  # gradients of .001, .86, .002 and .003
+    terms = model.terms
+    monkeypatch.setattr(model, "terms", lambda *given: (terms(*given)[0], terms(*given)[1] | {"keyword": losses}))
+    found = {name: value for name, value, _, _ in contrasts.measured(model, Four(), seed=1)}
+    assert found["keyword vanished"] == 0.75
+    assert found["keyword loss"] == pytest.approx(float(losses.mean()))
 
 
 def test_uniformity_is_the_log_of_the_mean_over_all_pairs():

@@ -1,0 +1,67 @@
+"""The stages that this paper alone has, from generated paraphrases to the tables and the figure of the contrasts."""
+
+import csv
+
+import pytest
+from tiny_workflow import TinyWorkflow
+
+from pipeline_lib.files.formats import read_parquet
+
+RESULTS = "results/keywords_and_instances"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
+    workflow = TinyWorkflow.create(tmp_path_factory.mktemp("keywords") / "tiny")
+    changes = {
+        "sources": {"paraphrases": {"paraphrases": {"meanings": 200, "topics": 3, "words_per_slot": 4}}},
+        "seeds": [1],
+        "embeddings": {"training": {"dimension": 8, "epochs": 2}},
+        "network": {"width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "latent": 4},
+        "training": {"batch_size": 16, "max_steps": 8, "validate_every": 4, "checkpoint_every": 4, "device": "cpu"},
+        "decoding": {"importance_samples": 2},
+        "tables": {name: {"systems": ["ours"]} for name in ("contrasts", "gradients")},
+        "figures": {"figure3": {"systems": ["ours"]}},
+        "analyses": {"contrast_space": {"options": {"examples": 5}}, "keyword_choice": {"options": {"examples": 4}}},
+    }
+    targets = [f"{RESULTS}/tables/{table}.csv" for table in ("table4", "negatives", "contrasts", "gradients")]
+    targets.append(f"{RESULTS}/figures/paraphrases/figure3.csv")
+    done = workflow.run("--config", "paper=keywords_and_instances", "--", *targets, changes=changes)
+    assert done.returncode == 0, done.stdout
+    return workflow
+
+
+def _rows(run: TinyWorkflow, file: str) -> list[dict[str, str]]:
+    with open(run.folder / RESULTS / f"{file}.csv", newline="", encoding="utf-8") as opened:
+        return list(csv.DictReader(opened))
+
+
+def test_table_4_answers_each_context_with_keywords_of_four_sources(run):
+    rows = _rows(run, "tables/table4")
+    assert len(rows) == 4 * 4
+    sources = [row["source"] for row in rows if row["example_id"] == rows[0]["example_id"]]
+    assert sorted(sources) == ["none", "random", "reference", "textrank"]
+    graph = set(read_parquet(run.folder / RESULTS / "graph/paraphrases/keywords.parquet")["keyword"].to_pylist())
+    assert all(row["keyword"] in graph for row in rows if row["source"] != "none")
+
+
+def test_the_sheet_of_negatives_has_texts_of_the_split_and_an_empty_column_for_the_verdict(run):
+    rows = _rows(run, "tables/negatives")
+    examples = read_parquet(run.folder / RESULTS / "filtered/paraphrases/test.parquet")
+    texts = {*examples["context"].to_pylist(), *examples["response"].to_pylist()}
+    assert rows
+    assert all(row["negative"] in texts for row in rows)
+    assert {row["same meaning as the context?"] for row in rows} == {""}
+
+
+def test_contrasts_and_their_gradients_are_measured_of_the_trained_system(run):
+    (contrasts,) = (row for row in _rows(run, "tables/contrasts") if row["system"] == "ours")
+    assert 0 < float(contrasts["instance loss"])
+    assert {row["system"] for row in _rows(run, "tables/gradients")} == {"ours"}
+
+
+def test_the_figure_has_both_spaces_before_and_after_training(run):
+    rows = _rows(run, "figures/paraphrases/figure3")
+    assert {(row["space"], row["trained"]) for row in rows} == {
+        (space, trained) for space in ("width", "latent") for trained in ("true", "false")
+    }
