@@ -220,6 +220,11 @@ def reads_of(wildcards, input):
     return [f"{field}={file}" for field, file in zip(SYSTEMS[wildcards.system].reads, input.side_tables)]
 
 
+def each_after(options, files):
+    """Return each file after its option; nothing if there are no files."""
+    return [word for pair in zip(options, files) for word in pair]
+
+
 def runs_of(table, path, **wildcards):
     """Expand ``path`` for every run of a table: its systems with every seed, on its corpora if they are not given."""
     fixed = {"corpus": CONFIG.corpora_of(table), "system": CONFIG.systems_of(table), "seed": CONFIG.seeds}

@@ -40,10 +40,6 @@ def examples_judged(wildcards):
     return [RESULTS / f"filtered/{wildcards.corpus}/{split}.parquet" for split in shown]
 
 
-def told_of_examples(wildcards, input):
-    return [word for pair in zip(("--examples", "--train"), input.examples) for word in pair]
-
-
 rule draw_rating_items:
     """Draw the contexts that human judges see, and blind the systems' responses to them."""
     input:
@@ -58,7 +54,7 @@ rule draw_rating_items:
         run=JUDGED_RUN,
         study=lambda wildcards: CONFIG.ratings.model_dump_json(exclude={"folder", "run"}),
         questions=lambda wildcards: CONFIG.tables[RATED[0]].model_dump_json(include={"aspects", "scale", "scales"}),
-        examples=told_of_examples,
+        examples=lambda wildcards, input: each_after(("--examples", "--train"), input.examples),
         # Snakemake deletes a key before it draws anew; sheets that are out could then be told apart by nobody
         keep=RESULTS / "ratings/keys/kept",
         code=code_of("draw_rating_items"),

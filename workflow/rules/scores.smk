@@ -57,10 +57,6 @@ def spoken_if_any(wildcards):
     return [RESULTS / f"{table.format(**wildcards)}.parquet" for table in tables]
 
 
-def told_of_users(wildcards, input):
-    return [word for pair in zip(("--users", "--train"), input.spoken) for word in pair]
-
-
 rule score_responses:
     """Score one system's responses by the tables' metrics, with intervals, and give items' values for tests."""
     input:
@@ -85,7 +81,7 @@ rule score_responses:
         settings=settings("metrics"),
         metrics=CONFIG.metrics_shown,
         tokeniser=tokeniser_of,
-        users=told_of_users,
+        users=lambda wildcards, input: each_after(("--users", "--train"), input.spoken),
         importance_samples=lambda wildcards: CONFIG.decoding_of(wildcards.corpus, wildcards.system).importance_samples,
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
     shell:

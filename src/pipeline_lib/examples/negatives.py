@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline_lib.config.contrasts import Contrasts
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.contrasts import CONTRASTS
 from pipeline_lib.text.keywords import stem_of
 
@@ -136,10 +137,22 @@ class _Texts:
         return own not in self._clusters[number] and stem_of(self.keywords[number], language) not in stems
 
     def drawn(self, row: int, generator: np.random.Generator) -> int:
-        """Draw a text of another cluster; any text where hardly any is of another."""
+        """Draw a text of another cluster.
+
+        Raises:
+            PipelineError: every text is of the example's own.
+        """
         own = self._examples.cluster[row]
         for _ in range(_DRAWS):
             number = int(generator.integers(len(self.texts)))
             if own not in self._clusters[number]:
-                break
-        return number
+                return number
+        others = [number for number, clusters in enumerate(self._clusters) if own not in clusters]
+        if not others:
+            raise PipelineError(
+                f"all {len(self.texts)} texts of a split are of cluster {own!r}, if not of others too",
+                where="negatives of a split",
+                expected="texts of another cluster, one of which becomes the negative of an example",
+                remedy="check the column that names the cluster (`columns:` of the source), or take more examples",
+            )
+        return others[int(generator.integers(len(others)))]

@@ -10,6 +10,7 @@ from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.paraphrases import Paraphrases
 from pipeline_lib.corpora.paraphrases import generate
 from pipeline_lib.corpora.questions import whole_language
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.negatives import Examples, choose_negatives
 from pipeline_lib.text.keywords import stem_of
 
@@ -96,3 +97,17 @@ def test_random_negatives_are_drawn_from_all_other_clusters(examples):
     pairs = zip(table["negative"].to_pylist(), examples.cluster, strict=True)
     other = [own[negative] != cluster for negative, cluster in pairs]
     assert sum(other) >= len(other) - 3  # a text may be of two clusters
+
+
+def test_a_drawn_negative_is_of_another_cluster_where_nearly_all_texts_are_of_the_own():
+    texts = [f"text {number}" for number in range(2000)]
+    clusters = ["large"] * 999 + ["small"]
+    given = Examples(np.arange(1000), clusters, texts[::2], texts[1::2], ["text"] * 1000, ["text"] * 1000)
+    table = choose_negatives(given, {}, "english", Contrasts(negatives="random"))
+    assert set(table["negative"].to_pylist()[:-1]) == {"text 1998", "text 1999"}
+
+
+def test_texts_that_are_all_of_the_own_cluster_are_an_error():
+    given = Examples(np.arange(2), ["a", "b"], ["same", "same"], ["same", "same"], ["same"] * 2, ["same"] * 2)
+    with pytest.raises(PipelineError, match="all 1 texts of a split are of cluster 'a'"):
+        choose_negatives(given, {}, "english", Contrasts(negatives="random"))
