@@ -47,14 +47,34 @@ class TableSpec(Settings):
         alias="as",
         description="metric or system: the column or row under which the paper prints it, where its name differs",
     )
-    digits: Positive = Field(default=3, description="decimals of a cell")
     notes: list[str] = Field(default=[], description="further notes below the table")
+
+
+class BesidePublished(TableSpec):
+    """A table that shows published values beside its own."""
+
     published_notes: list[str] = Field(
         default=[], description="further notes on published values; left out where no corpus of the table has any"
     )
 
 
-class CountTable(TableSpec):
+class WithDecimals(TableSpec):
+    """A table of real numbers."""
+
+    digits: Positive = Field(default=3, description="decimals of a cell")
+
+
+class OfCorpora(TableSpec):
+    """A table of corpora, which has no row of a system."""
+
+    @model_validator(mode="after")
+    def _names_no_system(self) -> "OfCorpora":
+        if self.systems is not None:
+            raise ValueError("`systems:` means nothing here: this kind of table is about corpora")
+        return self
+
+
+class CountTable(OfCorpora, BesidePublished):
     """Counts of corpora, a row for each."""
 
     kind: Literal["counts"] = Field(description="counts: examples, words and repeated texts of the corpora")
@@ -63,7 +83,7 @@ class CountTable(TableSpec):
     )
 
 
-class ScoreTable(TableSpec):
+class ScoreTable(WithDecimals, BesidePublished):
     """Metrics of systems, a row for each system on a corpus.
 
     A column is a metric; `oracle BLEU-1` is that of the responses whose group was chosen with the reference, on
@@ -168,7 +188,7 @@ class KeywordTable(TableOfSystems):
     seed: Seed = Field(default=1, description="seed of the draw")
 
 
-class NegativeTable(TableSpec):
+class NegativeTable(OfCorpora):
     """Negatives of examples, as a sheet by which to audit them."""
 
     kind: Literal["negatives"] = Field(description="negatives: texts that examples are contrasted with")
@@ -178,20 +198,20 @@ class NegativeTable(TableSpec):
     seed: Seed = Field(default=1, description="seed of the draw")
 
 
-class RatingTable(TableSpec, Questions):
+class RatingTable(WithDecimals, BesidePublished, Questions):
     """The answers of human judges."""
 
     kind: Literal["ratings"] = Field(description="ratings: judgements of human raters")
 
 
-class SettingTable(TableSpec):
+class SettingTable(BesidePublished):
     """Settings of systems."""
 
     kind: Literal["settings"] = Field(description="settings: sizes, options and training settings of systems")
     columns: dict[str, str] = Field(description="column: the setting it shows, such as network.hidden or options.keep")
 
 
-class MeasureTable(TableOfSystems):
+class MeasureTable(TableOfSystems, WithDecimals, BesidePublished):
     """Values that an analysis measured: rows of systems, then what it compares them with."""
 
     kind: Literal["measures"] = Field(

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline_lib.config.layout import Layout
-from pipeline_lib.config.papers import AnyTable
+from pipeline_lib.config.papers import AnyTable, BesidePublished
 from pipeline_lib.config.significance import Between
 from pipeline_lib.metrics.base import Better
 from pipeline_lib.significance.margins import half_interval
@@ -146,7 +146,7 @@ def of_spec(name: str, spec: AnyTable) -> dict[str, Any]:
     return {"name": name, "kind": spec.kind, "number": spec.number, "title": spec.title, "caption": spec.caption}
 
 
-def notes_of_spec(spec: AnyTable, rows: Sequence[Row]) -> list[str]:
+def notes_of_spec(spec: BesidePublished, rows: Sequence[Row]) -> list[str]:
     """Give the notes that a table's declaration adds; those on published values only where a row has one."""
     return [*spec.notes, *(spec.published_notes if any(map(has_published, rows)) else [])]
 

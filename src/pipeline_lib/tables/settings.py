@@ -6,7 +6,7 @@ from typing import Any
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import SettingTable
 from pipeline_lib.errors import PipelineError, did_you_mean
-from pipeline_lib.tables.cells import Cell, Column, Row, Table, of_spec, printed_as
+from pipeline_lib.tables.cells import Cell, Column, Row, Table, notes_of_spec, of_spec, printed_as
 from pipeline_lib.tables.published import Published
 
 
@@ -42,7 +42,9 @@ def make(
         }
         rows.append(Row("", "", layout.systems[system].label, cells, system))
     columns = [Column(column) for column in spec.columns]
-    return Table(**of_spec(name, spec), columns=columns, rows=rows, notes=["–: no such setting.", *spec.notes])
+    return Table(
+        **of_spec(name, spec), columns=columns, rows=rows, notes=["–: no such setting.", *notes_of_spec(spec, rows)]
+    )
 
 
 def _at(settings: Any, path: str) -> Any:

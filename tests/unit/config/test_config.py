@@ -199,6 +199,21 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         (table(systems=["seq"]), "tables.table2.systems: no system 'seq'; did you mean 'seq2seq'?", "config/README.md"),
         (table(corpora=["smal"]), "tables.table2.corpora: no source 'smal'; did you mean 'small'?", "config/README.md"),
         (table(**{"from": "x"}), "tables.table2.from: no analysis 'x'", "config/README.md"),
+        (
+            {"tables": {"table4": {"kind": "keyword_choice", "title": "", "from": "x", "systems": ["seq2seq"]}}},
+            "tables.table4.from: no analysis 'x'",
+            "",
+        ),
+        (
+            {"tables": {"table1": {"kind": "counts", "title": "", "columns": {}, "systems": ["seq2seq"]}}},
+            "tables.table1: `systems:` means nothing here",
+            "",
+        ),
+        (
+            {"tables": {"table6": {"kind": "transfer", "title": "", "from": "x", "systems": ["seq2seq"], "digits": 2}}},
+            "unknown key 'tables.table6.digits'",
+            "",
+        ),
         ({"report": {"tables": ["table3"]}}, "report.tables: no table 'table3'; did you mean 'table2'?", "README"),
         ({"figures": {"map": {"kind": "latent_map", "title": "", "of": "latents"}}}, "figures.map.of: no analysis", ""),
         ({"systems": {}}, "systems: Dictionary should have at least 1 item", "systems"),
