@@ -213,12 +213,13 @@ rule plot_alone:
 
 
 rule figures:
-    """Draw every figure of the page, and the training histories of each system by itself."""
+    """Draw every figure of the page, and the training histories of each of their systems by itself."""
     input:
         [RESULTS / picture for figure in CONFIG.drawn for picture in CONFIG.pictures(figure)],
-        expand(
-            RESULTS / "figures/{corpus}/{figure}/{system}.svg",
-            corpus=CONFIG.corpora,
-            figure=[figure for figure in CONFIG.drawn if figure in OF_HISTORIES],
-            system=[name for name in TRAINED if name in CONFIG.row_systems],
-        ),
+        [
+            RESULTS / f"figures/{corpus}/{figure}/{system}.svg"
+            for figure in CONFIG.drawn
+            if figure in OF_HISTORIES
+            for corpus in CONFIG.corpora
+            for system in CONFIG.systems_drawn(figure)
+        ],

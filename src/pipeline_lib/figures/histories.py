@@ -82,7 +82,7 @@ def curves(
     Returns:
         CURVES table.
     Raises:
-        PipelineError: a line of a history is not a record.
+        PipelineError: a line of a history is not a record, or no run recorded any of the quantities.
     """
     rows = []
     for system, paths in histories.items():
@@ -97,6 +97,13 @@ def curves(
                 if record["kind"] == kind and name in record:
                     values.setdefault(record["step"], []).append(record[name])
             rows += [_point(system, quantity, step, values[step]) for step in sorted(values)]
+    if not rows:
+        raise PipelineError(
+            f"none of {', '.join(quantities)} was recorded",
+            where=next(path for paths in histories.values() for path in paths),
+            expected="a system with a latent variable for kl, active_units and weight, with contrasts for their shares",
+            remedy="name other `quantities:` or other `systems:` of the figure",
+        )
     return pa.Table.from_pylist(rows, CURVES)
 
 

@@ -81,3 +81,8 @@ def test_a_damaged_history_is_an_error_that_names_file_and_line(tmp_path, line):
         curves({"cvae": [path]})
     assert f"{path}:2" in str(error.value)
     assert all(word in str(error.value) for word in ("expected:", "remedy:"))
+
+
+def test_quantities_that_no_run_recorded_are_an_error(histories):
+    with pytest.raises(PipelineError, match="none of kl, weight was recorded"):
+        curves({"seq2seq": histories["seq2seq"]}, ["kl", "weight"])
