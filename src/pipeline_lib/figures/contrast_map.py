@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TITLES = {"width": "encoded texts and nodes", "latent": "latent space"}
 _MARKERS = {"input": "s", "positive": "o", "negative": "^"}
 _KINDS = ("keyword", "sentence")
+_FEWEST = 2
 MAP = pa.schema(
     [
         pa.field("system", pa.string(), nullable=False),
@@ -67,6 +68,13 @@ def numbers(systems: dict[str, Path], options: Options) -> pa.Table:
                 where=path,
                 expected="space, trained, kind, side and point",
                 remedy="correct `of:` of the figure, or delete the file and run the same command again",
+            )
+        if (n := len(table["example_id"].unique())) < _FEWEST:
+            raise PipelineError(
+                f"points of {n} example(s)",
+                where=path,
+                expected=f"at least {_FEWEST}, to tell how far positives and negatives stand apart",
+                remedy="raise `examples:` of the analysis, or loosen `filtering:`",
             )
         for space in SPACES:
             for trained in (False, True):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 
@@ -114,6 +115,10 @@ def test_points_of_both_spaces_are_what_training_compares_and_the_figure_measure
     near, far = ((asked - other).norm(dim=1) for other in (positive, negative))
     assert row["nearer"] == float((near < far).double().mean())
     assert numbers["x"].null_count == len(numbers) // 4
+    one = table.filter(pc.equal(table["example_id"], 0))
+    write_parquet(tmp_path / "one.parquet", one, one.schema)
+    with pytest.raises(PipelineError, match="points of 1 example"):
+        contrast_map.numbers({"ours": tmp_path / "one.parquet"}, contrast_map.Options())
 
 
 def test_before_training_all_weights_are_drawn_anew():
