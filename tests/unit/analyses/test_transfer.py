@@ -70,7 +70,8 @@ def transfer(path: Path) -> Path:
 
 
 def test_the_table_shows_the_most_active_others_and_says_how_well_the_answers_fit(tmp_path: Path) -> None:
-    spec = TransferTable.model_validate({"kind": "transfer", "title": "Transfer", "from": "transfer", "users": 3})
+    declared = {"kind": "transfer", "title": "Transfer", "from": "transfer", "users": 3, "systems": ["persona_wae"]}
+    spec = TransferTable.model_validate(declared)
     layout = Layout(corpora={"personas": "Personas"}, systems={"persona_wae": WAE}, seeds=[1])
     table = make("table6", spec, layout, [transfer(tmp_path / "transfer.parquet")])
     assert [line[0] for line in table.sections[0].blocks[0].lines] == ["as", "user00", "user02", "user03"]

@@ -214,8 +214,8 @@ def test_validation_leaves_the_model_in_training_and_measures_it_in_evaluation()
 
 def test_validation_of_a_system_without_a_latent_variable_has_no_active_units():
     found = validate(make_model("seq2seq"), VALIDATION, 4, SEED, None, Ranks())
-    assert set(found) == {"ppl", "ppl_bound", "kl"}
-    assert found["ppl"] == found["ppl_bound"]
+    assert set(found) == {"ppl", "ppl_bound", "ppl_prior", "kl"}
+    assert found["ppl"] == found["ppl_bound"] == found["ppl_prior"]
     assert found["kl"] == 0
 
 

@@ -110,5 +110,5 @@ def test_a_run_whose_kl_stays_below_the_floor_is_said_to_have_collapsed(tmp_path
 def test_a_value_that_no_validation_records_is_refused_before_training_with_those_that_there_are(tmp_path):
     with pytest.raises(PipelineError, match="gives no 'active_units'") as error:
         trained(tmp_path, QUICK.model_copy(update={"select": "active_units"}), "seq2seq")
-    assert error.value.expected == "one of: ppl, ppl_bound, kl"
+    assert error.value.expected == "one of: ppl, ppl_bound, kl, ppl_prior"
     assert not list(tmp_path.glob("state/*"))
