@@ -155,7 +155,7 @@ def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: Vecto
 
 
 def _check_impostors(graph: KeywordGraph, passing: NDArray[np.int64], contrasts: Sequence[Path]) -> None:
-    """Every keyword of a response needs two impostors: one is left when the other is the keyword of the context."""
+    """Check that every keyword of a response has two impostors: one is left if the other is the context's keyword."""
     said = pc.unique(pa.concat_arrays([_contrasts(path)["keyword_out"].combine_chunks() for path in contrasts]))
     nodes = node_of(graph, said.to_pylist())
     few = nodes[(passing[nodes] >= 0).sum(1) < 2]
@@ -165,7 +165,7 @@ def _check_impostors(graph: KeywordGraph, passing: NDArray[np.int64], contrasts:
             f"such as {graph.words[int(few[0])].as_py()!r}",
             where=contrasts[0],
             expected="two keywords at least that are not related to it",
-            remedy="take more examples, or systems with `options: {impostors: negative}`",
+            remedy="take more examples",
         )
 
 

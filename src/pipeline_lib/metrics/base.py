@@ -125,3 +125,17 @@ class RatioMetric(Metric):
     def competes(cls, items: Items) -> bool:
         """Tell whether a system with these items may be compared with others by this metric."""
         return super().competes(items) and cls().parts(items) is not None
+
+
+class MeanOfSome(RatioMetric):
+    """A mean over the examples that count; its ``parts`` are (n, 2): the value and 1, or 0 and 0."""
+
+    def __call__(self, items: Items) -> Score:
+        parts = self.parts(items)
+        if parts is None or not parts[:, 1].any():
+            return Score(None, None, items.n_examples)
+        return Score(float(self.value(parts.sum(0))), None, int(parts[:, 1].sum()))
+
+    def value(self, sums: np.ndarray) -> np.ndarray:
+        """Turn (…, 2) sums into (…) means; 0 where nothing counts."""
+        return np.divide(sums[..., 0], sums[..., 1], out=np.zeros_like(sums[..., 0]), where=sums[..., 1] > 0)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline_lib.metrics.base import RatioMetric, Score
+from pipeline_lib.metrics.base import MeanOfSome
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.spoken import Spoken
 from pipeline_lib.schemas.users import UNKNOWN_USER
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
-class UserMetric(RatioMetric):
+class UserMetric(MeanOfSome):
     """A mean over the examples of known users; undefined where nobody is known.
 
     A user whose training responses were all filtered out is as unknown as one who never spoke.
@@ -40,15 +40,6 @@ class UserMetric(RatioMetric):
     @abstractmethod
     def values(self, words: "Words", user: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give (B,), one for each response; those of unknown users are left out."""
-
-    def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.divide(sums[..., 0], sums[..., 1], out=np.zeros_like(sums[..., 0]), where=sums[..., 1] > 0)
-
-    def __call__(self, items: Items) -> Score:
-        parts = self.parts(items)
-        if parts is None:
-            return Score(None, None, items.n_examples)
-        return Score(float(self.value(parts.sum(0))), None, int(parts[:, 1].sum()))
 
 
 class Words:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline_lib.corpora.persona_language import GROUPS, USERS, language
-from pipeline_lib.metrics.base import Metric, RatioMetric, Score
+from pipeline_lib.metrics.base import MeanOfSome, Metric, Score
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.text.ids import TURN
 
@@ -121,7 +121,7 @@ class Nats(_OfPersonas):
         return own - (np.logaddexp.reduce(personal.log_p, axis=1) - np.log(USERS))
 
 
-class Consistency(RatioMetric):
+class Consistency(MeanOfSome):
     """How often two responses to one context are likeliest under the same user; ties are shared.
 
     A mean over the contexts with at least two responses.
@@ -132,12 +132,6 @@ class Consistency(RatioMetric):
     meaning = "Share of pairs of responses to one context whose style is likeliest to be the same user's"
     caution = "undefined for a system with one response to each context"
     better = "higher"
-
-    def __call__(self, items: Items) -> Score:
-        parts = self.parts(items)
-        if parts is None:
-            return Score(None, None, items.n_examples)
-        return Score(float(self.value(parts.sum(0))), None, int(parts[:, 1].sum()))
 
     def parts(self, items: Items) -> NDArray[np.float64] | None:
         """Give (n, 2) float64: the share of each example's pairs, and 1; both 0 where there is no pair."""
@@ -153,9 +147,6 @@ class Consistency(RatioMetric):
         pairs = number * (number - 1)
         alike = np.square(total).sum(1) - own
         return np.stack([np.divide(alike, pairs, out=np.zeros_like(alike), where=pairs > 0), pairs > 0], 1)
-
-    def value(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.divide(sums[..., 0], sums[..., 1], out=np.zeros_like(sums[..., 0]), where=sums[..., 1] > 0)
 
 
 class Style(Metric):
@@ -187,7 +178,7 @@ class Style(Metric):
         return Score(value, None, items.n_examples)
 
 
-class Facts(RatioMetric):
+class Facts(MeanOfSome):
     """Of the contexts that ask for a fact, the share of responses that name the user's value and no other."""
 
     name = "persona-facts"
@@ -207,15 +198,6 @@ class Facts(RatioMetric):
                 values = set(language().facts[said.asks]).intersection(text.split(" "))
                 found[row] = values == {language().own_facts[personal.user[row]][said.asks]}, 1
         return items.by_example(found)
-
-    def value(self, sums: np.ndarray) -> np.ndarray:
-        return np.divide(sums[..., 0], sums[..., 1], out=np.zeros_like(sums[..., 0]), where=sums[..., 1] > 0)
-
-    def __call__(self, items: Items) -> Score:
-        parts = self.parts(items)
-        if parts is None or not parts[:, 1].any():
-            return Score(None, None, items.n_examples)
-        return Score(float(self.value(parts.sum(0))), None, int(parts[:, 1].sum()))
 
 
 class Relevance(_OfPersonas):
