@@ -33,10 +33,9 @@ def main(
     network = trained.system.to(choose_device(device))
     # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
     selections = [name for name in network.selections if split == "validation" or name != "oracle"]
-    # of held-out splits alone: a training split is large, and its bound says as much
-    samples = 0 if split == "train" else settings.importance_samples
+    held_out = split != "train"
     dataset, texts = ExampleDataset.open(encoded, reads), read_parquet(examples, EXAMPLES)
-    table, metadata = respond(network, units, dataset, texts, settings, seed, selections, samples)
+    table, metadata = respond(network, units, dataset, texts, settings, seed, selections, held_out)
     write_parquet(out, table, RESPONSES, metadata | {"converged": json.dumps(trained.converged)})
 
 

@@ -16,9 +16,12 @@ class _Decoding(Settings):
         "test rule for other systems",
     )
     batch_size: Positive = Field(default=128, description="contexts decoded together")
-    importance_samples: Positive = Field(
+    importance_samples: int = Field(
         default=20,
-        description="draws of z for the importance-weighted likelihood, of each group where a system has groups",
+        ge=0,
+        lt=2**31,
+        description="draws of z for the importance-weighted likelihood, of each group where a system has groups; 0: it "
+        "is not measured",
     )
 
 

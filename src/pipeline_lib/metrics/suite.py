@@ -94,7 +94,7 @@ def score_file(
         seed: seed of the bootstrap.
         language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
         references: a file of `schemas.references`: further ones of the split, beside the response of each example.
-        importance_samples: draws behind importance-weighted likelihoods, named in their signatures.
+        importance_samples: draws behind importance-weighted likelihoods, named in their signatures; 0 or None: none.
         only: a file of `schemas.examples`, a part of those that have responses; None: all are scored. A part has no
             active units, as their number in the file is of the whole split.
         users, train: a file of `schemas.users` and the training examples, for metrics of users; None: these are
@@ -144,7 +144,7 @@ def score_file(
 
 def _signature(metric: Metric, several: bool, importance_samples: int | None) -> str:
     parts = [metric.signature]
-    if metric.of_draws and importance_samples is not None:
+    if metric.of_draws and importance_samples:
         parts.append(f"samples:{importance_samples}")
     if metric.of_references and several:
         parts.append(metric.several)

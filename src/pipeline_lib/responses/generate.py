@@ -39,15 +39,16 @@ def respond(
     settings: Decoding,
     seed: int,
     selections: list[str],
-    importance_samples: int,
+    held_out: bool,
 ) -> tuple[pa.Table, dict[str, str]]:
     """Generate and score.
 
     Args:
         dataset: the examples to answer.
         texts: `EXAMPLES`, the same in words.
-        importance_samples: as `measure` takes them.
         selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
+        held_out: measure the importance-weighted likelihood and the use of context and z too; of a training split,
+            which is large, the bound says as much.
     Returns:
         (`RESPONSES`, one sample after the other, each in the order of ``texts``; metadata with `active_units` where
         the model has a latent variable, and `apart` where its row stands apart).
@@ -58,8 +59,9 @@ def respond(
     rows = list(dataset.by_length(settings.batch_size))
     unknown = UnknownWords(texts["context"], units)
     model.eval()
+    samples = settings.importance_samples if held_out else 0
     with torch.no_grad():
-        measured = measure(model, dataset, rows, importance_samples, seed)
+        measured = measure(model, dataset, rows, samples, seed, uses=held_out)
         tables = [
             _table(texts, measured, selection, sample, *drawn)
             for selection in selections

@@ -42,14 +42,19 @@ class Measured:
 
 
 def measure(
-    model: System, dataset: ExampleDataset, batches: Sequence[NDArray[np.int64]], importance_samples: int, seed: int
+    model: System,
+    dataset: ExampleDataset,
+    batches: Sequence[NDArray[np.int64]],
+    importance_samples: int,
+    seed: int,
+    uses: bool = True,
 ) -> Measured:
     """Measure a model on a split.
 
     Args:
         batches: rows of each batch; together each example once.
-        importance_samples: draws of z for the importance-weighted likelihood; 0: neither it nor the use of context and
-            z is measured.
+        importance_samples: draws of z for the importance-weighted likelihood; 0: it is not measured.
+        uses: measure the use of context and z.
     """
     split = _Split(model, dataset, batches, seed)
     own, active_units = split.likelihoods()
@@ -57,6 +62,7 @@ def measure(
     found["mutual_information"] = split.mutual_information(own)
     if importance_samples:
         found["nll_importance"] = split.importance(importance_samples)
+    if uses:
         found["context_use"] = split.context_use(own["bound"])
         found["z_use"] = split.z_use()
     group = own["group"]

@@ -74,7 +74,7 @@ def test_it_is_measured_of_a_sentence_vae_with_the_codes_behind_its_likelihood_a
     model = create("pipeline_lib.models.sentence_vae:SentenceVAE", {}, SmallUnits(None, VOCABULARY), SIZES).eval()
     data = make_dataset(11)
     with torch.no_grad():
-        found = measure(model, data, list(data.by_length(4)), 0, seed=2).nats["mutual_information"]
+        found = measure(model, data, list(data.by_length(4)), 0, seed=2, uses=False).nats["mutual_information"]
         codes = model.encode(data.batch(np.arange(11)))
     assert found.dtype == np.float32
     assert found.max() <= math.log(11) + 1e-5
@@ -88,4 +88,4 @@ def test_it_is_measured_of_a_sentence_vae_with_the_codes_behind_its_likelihood_a
         model = make_model(other).eval()
         assert "mutual_information" not in validate(model, data, 4, 2, None, Ranks())
         with torch.no_grad():
-            assert "mutual_information" not in measure(model, data, list(data.by_length(4)), 0, seed=2).nats
+            assert "mutual_information" not in measure(model, data, list(data.by_length(4)), 0, seed=2, uses=False).nats

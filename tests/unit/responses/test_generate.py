@@ -73,21 +73,23 @@ def built(system, vocabulary):
 def answers(corpus, system, selections, batch_size=4):
     vocabulary = Words.read(corpus / "words.parquet")
     settings = GreedySettings(max_length=6, batch_size=batch_size, importance_samples=4)
-    return responded(built(system, vocabulary), corpus, settings, selections, importance_samples=4)
+    return responded(built(system, vocabulary), corpus, settings, selections)
 
 
-def responded(model, corpus, settings, selections, importance_samples):
+def responded(model, corpus, settings, selections, held_out=True):
     dataset, texts = ExampleDataset.open(corpus / "examples.arrow"), read_parquet(corpus / "examples.parquet")
     vocabulary = Words.read(corpus / "words.parquet")
-    return respond(model, vocabulary, dataset, texts, settings, 1, selections, importance_samples)
+    return respond(model, vocabulary, dataset, texts, settings, 1, selections, held_out)
 
 
 def test_several_samples_of_a_system_that_draws_nothing_are_an_error_unless_its_words_are_drawn(corpus):
     model = built("seq2seq", Words.read(corpus / "words.parquet"))
     with pytest.raises(PipelineError, match="10 samples of Seq2Seq, which would all be the same") as caught:
-        responded(model, corpus, GreedySettings(max_length=6, samples=10), ["none"], importance_samples=0)
+        responded(model, corpus, GreedySettings(max_length=6, samples=10), ["none"], held_out=False)
     assert "samples: 1" in caught.value.remedy
-    drawn, _ = responded(model, corpus, SamplingSettings(kind="sampling", max_length=6, samples=3), ["none"], 0)
+    drawn, _ = responded(
+        model, corpus, SamplingSettings(kind="sampling", max_length=6, samples=3), ["none"], held_out=False
+    )
     assert drawn["sample"].to_pylist() == [0] * 19 + [1] * 19 + [2] * 19
 
 
@@ -96,14 +98,14 @@ def test_a_sample_is_the_same_however_many_others_there_are_and_however_many_con
 
     def samples(samples, batch_size):
         settings = GreedySettings(max_length=6, samples=samples, batch_size=batch_size)
-        return responded(model, corpus, settings, ["none"], importance_samples=0)[0]["response"].to_pylist()
+        return responded(model, corpus, settings, ["none"], held_out=False)[0]["response"].to_pylist()
 
     assert samples(3, 4)[: 2 * 19] == samples(2, 4)
     assert len(set(samples(3, 4))) > 19
     words = SamplingSettings(kind="sampling", max_length=6, samples=2)
     plain = built("seq2seq", Words.read(corpus / "words.parquet"))
     one, other = (
-        responded(plain, corpus, words.model_copy(update={"batch_size": size}), ["none"], importance_samples=0)[0]
+        responded(plain, corpus, words.model_copy(update={"batch_size": size}), ["none"], held_out=False)[0]
         for size in (4, 19)
     )
     assert one["response"].to_pylist() == other["response"].to_pylist()
@@ -145,7 +147,7 @@ def test_a_saved_model_answers_as_it_did_before(corpus, tmp_path):
     saved.save(tmp_path / "model.safetensors", model.state_dict(), description)
     again = saved.load(tmp_path / "model.safetensors", vocabulary).system
     settings = GreedySettings(max_length=6)
-    one, other = (responded(m, corpus, settings, ["none"], importance_samples=0)[0] for m in (model, again))
+    one, other = (responded(m, corpus, settings, ["none"], held_out=False)[0] for m in (model, again))
     assert one.equals(other)
 
 
@@ -225,7 +227,7 @@ def test_a_system_over_word_pieces_answers_in_words_and_counts_words(corpus, tmp
     sizes = LanguageModel(embedding=5, hidden=6, latent=3, initial_range=None)
     model = create("pipeline_lib.models.sentence_vae:RNNLM", {}, pieces, sizes)
     settings = SamplingSettings(kind="sampling", max_length=12, batch_size=4)
-    table, _ = respond(model, pieces, data, texts, settings, 1, ["none"], 0)
+    table, _ = respond(model, pieces, data, texts, settings, 1, ["none"], held_out=False)
     assert table["tokens"].to_pylist() == [len(text.split()) + 1 for text in texts["response"].to_pylist()]
     assert any(table["response"].to_pylist())
     assert not any(part in text for part in ("#", "[") for text in table["response"].to_pylist())
@@ -250,5 +252,7 @@ def test_a_copied_word_is_written_as_the_context_has_it_though_the_units_lack_it
     model.decoder.generates.bias.fill_(-30.0)  # copies
     model.decoder.score.weight.zero_()  # attends to all places alike: the word that occurs most is copied
     dataset = ExampleDataset.open(tmp_path / "examples.arrow")
-    table, _ = respond(model, units, dataset, pa.table(examples), GreedySettings(max_length=2), 1, ["none"], 0)
+    table, _ = respond(
+        model, units, dataset, pa.table(examples), GreedySettings(max_length=2), 1, ["none"], held_out=False
+    )
     assert table["response"].to_pylist() == ["zürich zürich", "b b"]
