@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.files.formats import write_parquet
-from pipeline_lib.metrics.suite import score_file
+from pipeline_lib.metrics.suite import Files, score_file
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.stage.cli import run
 from pipeline_lib.text.tokenisers import tokeniser as find
@@ -31,20 +31,12 @@ def main(
     users: Path | None = None,
     train: Path | None = None,
 ) -> None:
-    rows, per_item = score_file(
-        responses,
-        vectors[0] if vectors else None,
-        metrics,
-        settings,
-        seed,
-        find(tokeniser).LANGUAGE,
-        references[0] if references else None,
-        importance_samples,
-        only[0] if only else None,
-        users,
-        train,
-        clusters[0] if clusters else None,
-    )
+    def optional(paths: list[Path]) -> Path | None:
+        return paths[0] if paths else None
+
+    files = Files(responses, optional(vectors), optional(references), optional(only), users, train, optional(clusters))
+    language = find(tokeniser).LANGUAGE
+    rows, per_item = score_file(files, metrics, settings, seed, language, importance_samples)
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)
     write_parquet(items, per_item, per_item.schema, {key: str(value) for key, value in run_of.items()})

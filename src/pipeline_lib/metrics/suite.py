@@ -1,7 +1,7 @@
 """The metrics of one file of responses: those that the run's tables name."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,79 +70,113 @@ def make_metrics(
     return [*metrics, *(one for metric in metrics for one in metric.companions())]
 
 
+@dataclass(frozen=True)
+class Files:
+    """What is read to score a file of responses; None where the corpus or the metrics have no such file.
+
+    Attributes:
+        responses: of `schemas.responses`; its metadata ``active_units``, ``converged`` and ``apart`` are values of the
+            whole file.
+        vectors: of `schemas.vectors`.
+        references: of `schemas.references`: further ones of the split, beside the response of each example.
+        only: of `schemas.examples`, a part of those that have responses; None: all are scored. A part has no active
+            units, as their number in the file is of the whole split.
+        users, train: of `schemas.users`, and the training examples, for metrics of users.
+        clusters: of `schemas.references`: the other paraphrases of each example's cluster, for metrics of clusters.
+    """
+
+    responses: Path
+    vectors: Path | None = None
+    references: Path | None = None
+    only: Path | None = None
+    users: Path | None = None
+    train: Path | None = None
+    clusters: Path | None = None
+
+
 def score_file(
-    responses: Path,
-    vectors: Path | None,
+    files: Files,
     names: Sequence[str],
     settings: Metrics,
     seed: int,
     language: str | None = "english",
-    references: Path | None = None,
-    importance_samples: int | None = None,
-    only: Path | None = None,
-    users: Path | None = None,
-    train: Path | None = None,
-    cluster: Path | None = None,
+    importance_samples: int = 0,
 ) -> tuple[list[dict[str, Any]], pa.Table]:
     """Score each ``selection`` of a file of responses separately.
 
     Args:
-        responses: a file of `schemas.responses`; its metadata ``active_units``, ``converged`` and ``apart``
-            are values of the whole file.
-        vectors: a file of `schemas.vectors`; None where the corpus has none.
-        names: metrics of the run's tables.
+        names: metrics of the run's tables; one that needs a file that ``files`` lacks is undefined.
         seed: seed of the bootstrap.
         language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
-        references: a file of `schemas.references`: further ones of the split, beside the response of each example.
-        importance_samples: draws behind importance-weighted likelihoods, named in their signatures; 0 or None: none.
-        only: a file of `schemas.examples`, a part of those that have responses; None: all are scored. A part has no
-            active units, as their number in the file is of the whole split.
-        users, train: a file of `schemas.users` and the training examples, for metrics of users; None: these are
-            undefined.
-        cluster: a file of `schemas.references`: the other paraphrases of the cluster of each example, for metrics of
-            clusters; None: these are undefined.
+        importance_samples: draws behind importance-weighted likelihoods, named in their signatures; 0: none.
     Returns:
         rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
         per per-item metric, in order of example_id and sample, for paired tests.
     Raises:
         PipelineError: no responses, one of them twice, likelihoods in only some rows, or no such metric.
     """
-    table = read_parquet(responses, RESPONSES)
-    if not len(table):
-        raise PipelineError(
-            "no responses", where=responses, expected="one row per example", remedy="delete the file and generate again"
-        )
-    metadata = parquet_metadata(responses)
-    apart = metadata.get("apart", "")
-    metrics = make_metrics([*recorded(names), *filter(None, [apart])], settings, vectors, language)
-    units = int(metadata["active_units"]) if only is None and "active_units" in metadata else None
-    converged = {"true": True, "false": False}.get(metadata.get("converged", ""))
-    if only is not None:
-        part = read_parquet(only, EXAMPLES, ["example_id"])["example_id"].combine_chunks()
-        table = table.filter(pc.is_in(table["example_id"], part))
-    further = None if references is None else read_parquet(references, REFERENCES)
-    of_cluster = None if cluster is None else read_parquet(cluster, REFERENCES)
-    spoken = Spoken.read(users, train) if users and train else None
+    table = _responses(files)
+    metadata = parquet_metadata(files.responses)
+    metrics = make_metrics([*recorded(names), *filter(None, [_apart(metadata)])], settings, files.vectors, language)
+    items_of = _reader(files, metadata)
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
-        _check_examples(chosen, responses)
-        items = replace(Items.from_table(chosen, further), active_units=units, converged=converged, apart=apart)
-        if spoken:
-            items = replace(items, spoken=spoken, user=spoken.of(chosen["example_id"]))
-        if of_cluster is not None:
-            items = replace(items, of_cluster=Items.from_table(chosen, of_cluster))
+        _check_examples(chosen, files.responses)
+        items = items_of(chosen)
         scores = [_score(metric, items) for metric in metrics]
         limits = _limits(metrics, scores, items, settings.bootstrap, seed)
+        several = files.references is not None
         rows += [
-            _row(selection, metric.name, score, _signature(metric, further is not None, importance_samples), low, high)
+            _row(selection, metric.name, score, _signature(metric, several, importance_samples), low, high)
             for metric, score, (low, high) in zip(metrics, scores, limits, strict=True)
         ]
         tables.append(_per_item(chosen, metrics, scores))
     return rows, pa.concat_tables(tables)
 
 
-def _signature(metric: Metric, several: bool, importance_samples: int | None) -> str:
+def _responses(files: Files) -> pa.Table:
+    """Read the responses that are to be scored."""
+    table = read_parquet(files.responses, RESPONSES)
+    if not len(table):
+        raise PipelineError(
+            "no responses",
+            where=files.responses,
+            expected="one row per example",
+            remedy="delete the file and generate again",
+        )
+    if files.only is None:
+        return table
+    part = read_parquet(files.only, EXAMPLES, ["example_id"])["example_id"].combine_chunks()
+    return table.filter(pc.is_in(table["example_id"], part))
+
+
+def _apart(metadata: Mapping[str, str]) -> str:
+    return metadata.get("apart", "")
+
+
+def _reader(files: Files, metadata: Mapping[str, str]) -> Callable[[pa.Table], Items]:
+    """Return what makes items of responses, with all that the other files say of them."""
+    units = int(metadata["active_units"]) if files.only is None and "active_units" in metadata else None
+    converged = {"true": True, "false": False}.get(metadata.get("converged", ""))
+    further, of_cluster = (
+        None if path is None else read_parquet(path, REFERENCES) for path in (files.references, files.clusters)
+    )
+    spoken = Spoken.read(files.users, files.train) if files.users and files.train else None
+
+    def items(chosen: pa.Table) -> Items:
+        found = Items.from_table(chosen, further)
+        found = replace(found, active_units=units, converged=converged, apart=_apart(metadata))
+        if spoken:
+            found = replace(found, spoken=spoken, user=spoken.of(chosen["example_id"]))
+        if of_cluster is not None:
+            found = replace(found, of_cluster=Items.from_table(chosen, of_cluster))
+        return found
+
+    return items
+
+
+def _signature(metric: Metric, several: bool, importance_samples: int) -> str:
     parts = [metric.signature]
     if metric.of_draws and importance_samples:
         parts.append(f"samples:{importance_samples}")

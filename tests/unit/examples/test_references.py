@@ -11,7 +11,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.references import cluster_references, further_references
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.suite import score_file
+from pipeline_lib.metrics.suite import Files, score_file
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import MEASURED, RESPONSES
@@ -79,17 +79,15 @@ def test_metrics_hold_a_response_against_all_references_and_say_so(tmp_path: Pat
     write_parquet(references, further, REFERENCES)
 
     names = ["BLEU-2", "corpus-BLEU", "distinct-1"]
-    rows, per_item = score_file(responses, None, names, Metrics(), 1, references=references)
-    alone, _ = score_file(responses, None, names, Metrics(), 1)
+    rows, per_item = score_file(Files(responses, references=references), names, Metrics(), 1)
+    alone, items_alone = score_file(Files(responses), names, Metrics(), 1)
     several = [["fine .", "great !"], ["me ."], ["not well .", "very bad .", "great !"]]
     expected = Items.of(CONTEXTS, several, answers)
     assert (
         expected.matches.numerators.tolist()
         == Items.from_table(pa.table(columns, schema=RESPONSES), further).matches.numerators.tolist()
     )
-    assert (
-        per_item["BLEU-2"].to_pylist()[0] > score_file(responses, None, names, Metrics(), 1)[1]["BLEU-2"].to_pylist()[0]
-    )
+    assert per_item["BLEU-2"][0].as_py() > items_alone["BLEU-2"][0].as_py()
     signature = {row["metric"]: row["signature"] for row in rows}
     assert signature["BLEU-2"].endswith("|references:several")
     assert signature["corpus-BLEU"].endswith("|references:several")

@@ -11,7 +11,7 @@ from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.cluster import ClusterBleu4, ClusterCorpusBleu, ClusterIBleu
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.suite import score_file
+from pipeline_lib.metrics.suite import Files, score_file
 from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import MEASURED, RESPONSES
 
@@ -56,7 +56,7 @@ def test_scores_against_a_cluster_stand_beside_those_against_one_reference_and_e
     columns = dict(zip(("example_id", "reference"), map(list, zip(*further, strict=True)), strict=True))
     write_parquet(tmp_path / "clusters.parquet", pa.table(columns, schema=REFERENCES), REFERENCES)
     rows, per_item = score_file(
-        tmp_path / "responses.parquet", None, NAMES, ONEHOT, 1, cluster=tmp_path / "clusters.parquet"
+        Files(tmp_path / "responses.parquet", clusters=tmp_path / "clusters.parquet"), NAMES, ONEHOT, 1
     )
 
     said, asked = [text.split() for text in responses], [text.split() for text in contexts]

@@ -13,7 +13,7 @@ from pipeline_lib.metrics.greedy import Greedy
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval, resamples
 from pipeline_lib.metrics.items import Items, ReferenceLikelihood
 from pipeline_lib.metrics.named import known_metric, metric_class
-from pipeline_lib.metrics.suite import make_metrics, score_file
+from pipeline_lib.metrics.suite import Files, make_metrics, score_file
 from pipeline_lib.metrics.uptake import things, uptake
 from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import RESPONSES
@@ -221,12 +221,10 @@ def scored(tmp_path):
     write_parquet(tmp_path / "references.parquet", FURTHER, REFERENCES)
     names = ["length", "corpus-BLEU", "ppl-bound", "ppl-importance", "active-units"]
     rows, per_item = score_file(
-        tmp_path / "responses.parquet",
-        None,
+        Files(tmp_path / "responses.parquet", references=tmp_path / "references.parquet"),
         names,
         Metrics(bootstrap=200),
         seed=1,
-        references=tmp_path / "references.parquet",
         importance_samples=12,
     )
     return {row["metric"]: row for row in rows}, per_item
@@ -290,7 +288,7 @@ def test_further_references_of_another_form_are_refused(tmp_path):
     write_parquet(tmp_path / "references.parquet", other, other.schema)
     with pytest.raises(PipelineError, match="example_id") as error:
         score_file(
-            tmp_path / "responses.parquet", None, ["length"], Metrics(), 1, references=tmp_path / "references.parquet"
+            Files(tmp_path / "responses.parquet", references=tmp_path / "references.parquet"), ["length"], Metrics(), 1
         )
     assert "references.parquet" in str(error.value.where)
 

@@ -22,7 +22,7 @@ from pipeline_lib.metrics.kl import KL
 from pipeline_lib.metrics.length import Length
 from pipeline_lib.metrics.named import metric_class, metric_names
 from pipeline_lib.metrics.nmi import NMI
-from pipeline_lib.metrics.suite import make_metrics, needs_vectors, recorded, score_file
+from pipeline_lib.metrics.suite import Files, make_metrics, needs_vectors, recorded, score_file
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
@@ -152,7 +152,7 @@ def test_the_interval_of_a_mean_has_the_width_that_theory_gives():
 def test_each_selection_is_scored_by_itself(files):
     write, vectors = files
     better = responses("oracle", LATENT, response=["i am fine .", "no way"])
-    rows, per_item = score_file(write(responses("context", LATENT), better), vectors, NAMES, SETTINGS, seed=1)
+    rows, per_item = score_file(Files(write(responses("context", LATENT), better), vectors), NAMES, SETTINGS, seed=1)
     assert scores_of(rows, "oracle")["Average"]["value"] == pytest.approx(1)
     assert scores_of(rows, "context")["Average"]["value"] < 1
     assert per_item.num_rows == 4
@@ -162,7 +162,7 @@ def test_each_selection_is_scored_by_itself(files):
 def test_the_bleu_that_the_settings_choose_has_the_plain_name_and_the_others_are_kept(files):
     write, vectors = files
     rows, _ = score_file(
-        write(responses()), vectors, ["BLEU-2"], Metrics(bleu_smoothing="current", bootstrap=5), seed=1
+        Files(write(responses()), vectors), ["BLEU-2"], Metrics(bleu_smoothing="current", bootstrap=5), seed=1
     )
     names = scores_of(rows)
     assert "smooth:method7-current|weights:cumulative" in names["BLEU-2"]["signature"]
@@ -173,8 +173,8 @@ def test_the_bleu_that_the_settings_choose_has_the_plain_name_and_the_others_are
 def test_scores_fit_their_schema_and_repeat_exactly(files):
     write, vectors = files
     path = write(responses(likelihood=LATENT), metadata={"active_units": "5"})
-    rows, _ = score_file(path, vectors, NAMES, SETTINGS, seed=1)
-    again, _ = score_file(path, vectors, NAMES, SETTINGS, seed=1)
+    rows, _ = score_file(Files(path, vectors), NAMES, SETTINGS, seed=1)
+    again, _ = score_file(Files(path, vectors), NAMES, SETTINGS, seed=1)
     assert rows == again
     assert scores_of(rows)["active-units"]["value"] == 5
     assert scores_of(rows)["ppl"]["low"] <= scores_of(rows)["ppl"]["value"] <= scores_of(rows)["ppl"]["high"]
@@ -186,9 +186,9 @@ def test_scores_fit_their_schema_and_repeat_exactly(files):
 def test_a_pair_twice_and_no_pairs_at_all_are_errors(files):
     write, vectors = files
     with pytest.raises(PipelineError, match="sample 0 of example 7 occurs more than once"):
-        score_file(write(responses(), responses()), vectors, NAMES, SETTINGS, seed=1)
+        score_file(Files(write(responses(), responses()), vectors), NAMES, SETTINGS, seed=1)
     with pytest.raises(PipelineError, match="no responses"):
-        score_file(write(responses().slice(0, 0)), vectors, NAMES, SETTINGS, seed=1)
+        score_file(Files(write(responses().slice(0, 0)), vectors), NAMES, SETTINGS, seed=1)
 
 
 def test_every_metric_is_found_by_its_name_and_states_what_tables_need():
@@ -210,7 +210,7 @@ def test_every_metric_is_found_by_its_name_and_states_what_tables_need():
 def test_an_unknown_metric_names_the_nearest(files):
     write, vectors = files
     with pytest.raises(PipelineError, match="no metric 'ppl-buond'") as caught:
-        score_file(write(responses()), vectors, ["length", "ppl-buond"], SETTINGS, seed=1)
+        score_file(Files(write(responses()), vectors), ["length", "ppl-buond"], SETTINGS, seed=1)
     assert "'ppl-bound'" in caught.value.expected
     assert caught.value.remedy
 
@@ -232,9 +232,9 @@ def test_a_part_of_the_examples_has_the_scores_of_a_file_with_their_responses_al
     write, vectors = files
     part = [{"example_id": 3, "dialogue_id": "d", "turn": 0, "context": "go", "response": "no way"}]
     write_parquet(tmp_path / "part.parquet", pa.Table.from_pylist(part, EXAMPLES), EXAMPLES)
-    alone = score_file(write(responses(likelihood=LATENT).slice(1)), vectors, NAMES, SETTINGS, seed=1)
+    alone = score_file(Files(write(responses(likelihood=LATENT).slice(1)), vectors), NAMES, SETTINGS, seed=1)
     both = write(responses(likelihood=LATENT), metadata={"active_units": "2"})
-    found = score_file(both, vectors, NAMES, SETTINGS, seed=1, only=tmp_path / "part.parquet")
+    found = score_file(Files(both, vectors, only=tmp_path / "part.parquet"), NAMES, SETTINGS, seed=1)
     assert found[0] == alone[0]
     assert found[1].equals(alone[1])
     assert scores_of(found[0])["active-units"]["value"] is None  # the file's number is of the whole split
@@ -242,7 +242,7 @@ def test_a_part_of_the_examples_has_the_scores_of_a_file_with_their_responses_al
 
 def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(files):
     write, vectors = files
-    rows, _ = score_file(write(responses()), vectors, ["length", "kl"], SETTINGS, seed=1)
+    rows, _ = score_file(Files(write(responses()), vectors), ["length", "kl"], SETTINGS, seed=1)
     assert [row["metric"] for row in rows] == ["length", "kl", "converged"]
     assert recorded(["corpus-BLEU", "distinct-1"]) == ["corpus-BLEU", "distinct-1", "BLEU-4", "converged"]
     variants = {metric.name for metric in make_metrics(["BLEU-1"], SETTINGS, None)}
@@ -255,10 +255,10 @@ def test_a_run_records_the_metrics_that_it_asks_for_and_what_goes_with_them(file
 @pytest.mark.parametrize("apart", ["apart-random", "apart-seen"])
 def test_a_system_that_stands_apart_is_recorded_as_such_with_every_item_and_no_other_is(files, apart):
     write, vectors = files
-    rows, items = score_file(write(responses(), metadata={"apart": apart}), vectors, ["length"], SETTINGS, 1)
+    rows, items = score_file(Files(write(responses(), metadata={"apart": apart}), vectors), ["length"], SETTINGS, 1)
     assert scores_of(rows)[apart]["value"] == 1
     assert Items.from_table(items).apart == apart
-    rows, items = score_file(write(responses()), vectors, ["length"], SETTINGS, 1)
+    rows, items = score_file(Files(write(responses()), vectors), ["length"], SETTINGS, 1)
     assert not any(row["metric"].startswith("apart") for row in rows)
     assert Items.from_table(items).apart == ""
 
@@ -268,10 +268,11 @@ def test_a_corpus_without_vectors_has_every_metric_that_needs_none(files):
     path = write(responses(likelihood=LATENT))
     without = [name for name in NAMES if not needs_vectors([name])]
     assert (
-        score_file(path, None, without, SETTINGS, seed=1)[0] == score_file(path, vectors, without, SETTINGS, seed=1)[0]
+        score_file(Files(path), without, SETTINGS, seed=1)[0]
+        == score_file(Files(path, vectors), without, SETTINGS, seed=1)[0]
     )
     with pytest.raises(PipelineError, match="Average needs word vectors") as caught:
-        score_file(path, None, ["length", "Average"], SETTINGS, seed=1)
+        score_file(Files(path), ["length", "Average"], SETTINGS, seed=1)
     assert "Average" in caught.value.remedy
 
 
@@ -302,14 +303,14 @@ def test_a_system_that_only_tells_likelihoods_has_no_value_in_a_metric_of_texts(
     """A floor such as the entropy of a generated corpus: nats of the references, null in place of every response."""
     write, vectors = files
     silent = responses(likelihood=EXACT, response=[None, None], group=[None, None])
-    rows, items = score_file(write(silent), vectors, NAMES, SETTINGS, seed=1)
+    rows, items = score_file(Files(write(silent), vectors), NAMES, SETTINGS, seed=1)
     told = {row["metric"]: row["value"] for row in rows if row["value"] is not None and "|" not in row["metric"]}
     exact = {"nll": 5.0, "nll-bound": 5.0, "nll-importance": 5.0}
     assert told == exact | {name: pytest.approx(np.exp(10 / 8)) for name in ("ppl", "ppl-bound", "ppl-importance")}
     assert {"length", "BLEU-1", "coherence"}.isdisjoint(items.column_names)
     half = responses(response=["fine .", None])
     with pytest.raises(PipelineError, match="1 of 2 responses are null") as caught:
-        score_file(write(half), vectors, NAMES, SETTINGS, seed=1)
+        score_file(Files(write(half), vectors), NAMES, SETTINGS, seed=1)
     assert caught.value.remedy
 
 

@@ -11,7 +11,7 @@ from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.metrics.named import metric_names
-from pipeline_lib.metrics.suite import score_file
+from pipeline_lib.metrics.suite import Files, score_file
 from pipeline_lib.responses.external import external
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
@@ -143,7 +143,7 @@ def scored(folder, table, system="llm"):
     """(metric -> row of scores, per-item table), both also written."""
     write_parquet(folder / "responses.parquet", table, RESPONSES)
     rows, items = score_file(
-        folder / "responses.parquet", vectors_file(folder), metric_names(), Metrics(bootstrap=20), 1
+        Files(folder / "responses.parquet", vectors_file(folder)), metric_names(), Metrics(bootstrap=20), 1
     )
     about = {"corpus": "c", "split": "test", "system": system, "seed": "1"}
     write_parquet(folder / f"{system}.parquet", items, items.schema, about)
