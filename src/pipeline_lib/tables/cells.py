@@ -16,8 +16,7 @@ from pipeline_lib.tables.published import PublishedValue
 VERSION = 2  # of the JSON; raised when a field changes its meaning
 MARKS: Mapping[Between, str] = {"systems": "†", "models": "◇"}  # of a test that passes, by what it is about
 
-Lead = Literal["", "best", "real", "models"]  # real: better than every other system; models: than these trained models
-PASSED: Mapping[str, Between] = {"real": "systems", "models": "models"}
+Lead = Literal["", "best", "systems", "models"]  # the last two: a test passed, by what it is about
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Cell:
     @property
     def mark(self) -> str:
         """Give the mark of a lead that passes its test."""
-        return MARKS[PASSED[self.lead]] if self.lead in PASSED else ""
+        return MARKS[self.lead] if self.lead in ("systems", "models") else ""
 
     @property
     def difference(self) -> float | None:

@@ -27,7 +27,7 @@ from unit.report.report_fixtures import save, small_config, small_run, table_of_
 
 
 def test_a_table_is_shown_with_the_values_that_its_json_holds():
-    cell = Cell(0.31, 0.02, 2, 0.2, 0.4, PublishedValue(0.386, "0.386±0.00"), "real")
+    cell = Cell(0.31, 0.02, 2, 0.2, 0.4, PublishedValue(0.386, "0.386±0.00"), "systems")
     cells = {"BLEU-1": cell, "ppl": Cell(float("inf")), "kl": Cell()}
     first = Row("c", "Corpus", "Sys", cells, "sys", "oracle", {"collapsed": 1})
     others = {"BLEU-1": Cell(0.2), "ppl": Cell(31.25, published=PublishedValue(None, ">600")), "kl": Cell()}
@@ -51,7 +51,7 @@ def test_a_table_is_shown_with_the_values_that_its_json_holds():
     assert [mark for mark, _ in row["marks"]] == ["‡1"]
     parts = row["cells"]["BLEU-1"]
     assert (parts["mean"], parts["sd"], parts["n"], parts["low"], parts["high"]) == (0.31, 0.02, 2, 0.2, 0.4)
-    assert (parts["published"], parts["lead"]) == (0.386, "real")
+    assert (parts["published"], parts["lead"]) == (0.386, "systems")
     assert parts["difference"] == pytest.approx(-0.076)
     assert "mean" not in row["cells"]["ppl"]  # infinite: a script cannot hold it
     assert (other["cells"]["ppl"]["published"], other["cells"]["ppl"]["printed"]) == (None, ">600")

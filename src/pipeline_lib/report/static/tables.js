@@ -94,7 +94,7 @@ Report.valueCell = (column, row, value) => {
 const leads = {
   best: "best, not significantly",
   models: "significantly better than every other, between these trained models",
-  real: "significantly better than every other system",
+  systems: "significantly better than every other system",
 };
 
 function about(column, row, value) {
