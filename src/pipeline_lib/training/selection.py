@@ -19,15 +19,15 @@ class Selection:
         best_value: value of the setting ``select``, or of `FALLBACK` where no validation counted.
         counted: whether the best one counts: it reaches ``kl_floor``, or there is none.
         without_improvement: annealed validations in a row that were not better than the best.
-        last_value: value of ``select`` at the last validation.
-        falling: whether the last validation was better than the one before it by more than 1 %; so too the first.
+        least_value: least value of ``select`` at any validation so far, counted or not.
+        falling: whether the last validation was better than all before it by more than 1 %; so too the first.
     """
 
     best_step: int = -1
     best_value: float = float("inf")
     counted: bool = False
     without_improvement: int = 0
-    last_value: float = float("inf")
+    least_value: float = float("inf")
     falling: bool = True
 
     def consider(self, step: int, values: dict[str, float], weight: float, settings: Training) -> bool:
@@ -37,8 +37,8 @@ class Selection:
             Whether its weights are the best so far. A validation that counts is better than any that does not.
         """
         selected = values["ppl" if settings.select == LAST else settings.select]
-        self.falling = not self.last_value - selected <= _STILL_FALLING * abs(selected)  # so too where one is NaN
-        self.last_value = selected
+        self.falling = not self.least_value - selected <= _STILL_FALLING * abs(selected)  # so too where one is NaN
+        self.least_value = min(self.least_value, selected)
         counts = settings.kl_floor is None or (weight >= ANNEALED and values["kl"] >= settings.kl_floor)
         value = selected if counts else values[FALLBACK]
         limit = self.best_value if counts == self.counted else float("inf")

@@ -58,7 +58,7 @@ def test_patience_counts_annealed_validations_since_the_best():
     assert not after([(7.0, 2.0, 1.0)] * 9).is_enough(Training(select="ppl_bound"))
 
 
-def test_a_training_has_converged_when_its_last_validation_fell_by_a_hundredth_at_most():
+def test_a_training_has_converged_when_its_last_validation_is_below_all_before_by_a_hundredth_at_most():
     def falling(*bounds: float) -> bool:
         return after([(bound, 0.0, ANNEALED) for bound in bounds]).falling
 
@@ -66,7 +66,8 @@ def test_a_training_has_converged_when_its_last_validation_fell_by_a_hundredth_a
     assert falling(8.0, 7.0)
     assert not falling(8.0, 7.0, 6.95)
     assert not falling(8.0, 7.0, 7.5)
-    assert falling(8.0, 7.0, 7.5, 7.3)
+    assert not falling(8.0, 7.0, 7.5, 7.3)  # not below the least
+    assert falling(8.0, 7.0, 7.5, 6.9)
 
 
 # --- of a whole training -------------------------------------------------------------------------------------------
