@@ -86,6 +86,9 @@ def test_one_run_of_each_system_speaks_of_these_models_alone():
     assert (row["between"], row["se_runs"], row["freedom"]) == ("models", None, None)
     assert row["p"] == pytest.approx(1 / 201)
     assert row["method"] == "paired test over items, randomisation, 200 trials"
+    other = rng.normal(-9, size=N)
+    [row] = compare([system("a", base), system("b", other)], Significance(trials=20), ["coherence"])
+    assert row["se_items"] == pytest.approx(stats.sem(base - other))
 
 
 def test_responses_from_files_have_no_spread_of_trainings_and_never_speak_of_systems():
@@ -96,6 +99,20 @@ def test_responses_from_files_have_no_spread_of_trainings_and_never_speak_of_sys
     trained = system("c", base - 1 + rng.normal(0, 0.01, (3, 1)))
     [row] = compare([given[0], trained], Significance(), ["coherence"])
     assert (row["between"], row["freedom"]) == ("systems", pytest.approx(2))  # the trained one's runs count
+
+
+def test_the_leader_of_a_column_where_less_is_better_has_the_least_value():
+    rng = np.random.default_rng(7)
+    references = texts(rng)
+    systems = [
+        Outputs(name, np.arange(N), {1: answers(rng, references, rng.uniform(1, 2, N) + more)}, {})
+        for name, more in (("middle", 1), ("least", 0), ("most", 2))
+    ]
+    rows = compare(systems, Significance(trials=20), ["ppl-bound"])
+    assert [(row["best"], row["other"], row["runner_up"]) for row in rows] == [
+        ("least", "middle", True),
+        ("least", "most", False),
+    ]
 
 
 def test_a_single_item_tells_nothing():

@@ -18,7 +18,7 @@ from pipeline_lib.significance.comparisons import compare, compare_with
 from pipeline_lib.significance.draws import Occurrences, Resamples, Swaps
 from pipeline_lib.significance.families import leads
 from pipeline_lib.significance.outputs import Outputs, by_split, read_outputs
-from pipeline_lib.significance.paired import paired_p
+from pipeline_lib.significance.paired import difference_intervals, draws_of, paired_p
 from pipeline_lib.significance.statistics import DistinctRatio, Sums, competes
 
 # columns of responses that no test here needs
@@ -83,6 +83,12 @@ def brute_distinct(chosen, order):
     return len(set(grams)) / len(grams)
 
 
+@pytest.fixture(params=[8_192, 7])
+def _grams_at_once(request, monkeypatch):
+    monkeypatch.setattr("pipeline_lib.significance.draws.GRAMS", request.param)
+
+
+@pytest.mark.usefixtures("_grams_at_once")
 @pytest.mark.parametrize("order", [1, 2])
 def test_swapping_outputs_counts_distinct_again_as_one_trial_at_a_time_would(order):
     rng = np.random.default_rng(2)
@@ -100,6 +106,7 @@ def test_swapping_outputs_counts_distinct_again_as_one_trial_at_a_time_would(ord
     assert statistic.runs(0) == pytest.approx(brute_distinct(a, order), abs=1e-12)
 
 
+@pytest.mark.usefixtures("_grams_at_once")
 def test_drawing_items_counts_distinct_again_as_one_trial_at_a_time_would():
     rng = np.random.default_rng(2)
     a, b = texts(rng), texts(rng)
@@ -109,6 +116,38 @@ def test_drawing_items_counts_distinct_again_as_one_trial_at_a_time_would():
     for trial in range(70):
         drawn = [text for text, times in zip(b, draws._counts[trial], strict=True) for _ in range(times)]
         assert there[trial] == pytest.approx(brute_distinct(drawn, 2), abs=1e-12)
+
+
+def test_a_system_that_says_one_word_has_a_distinct_ratio_of_one_and_a_silent_one_of_nought():
+    items = Items.of(["", ""], ["w1", ""], ["", ""])
+    said, silent = [items.references], [items.responses]
+    statistic = DistinctRatio([said, silent], len(items.vocabulary), 1)
+    here, there = statistic.resampled(0, 1, Swaps(2, 64, seed=1))
+    assert set(zip(here, there, strict=True)) == {(1, 0), (0, 1)}
+
+
+@pytest.mark.parametrize("method", ["randomisation", "bootstrap"])
+def test_draws_of_one_seed_are_equal_and_those_of_another_are_not(method):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 40, 1))
+
+    def drawn(seed):
+        return draws_of(40, Significance(method=method, trials=64, seed=seed)).sums(a, b)[0]
+
+    assert np.array_equal(drawn(1), drawn(1))
+    assert not np.array_equal(drawn(1), drawn(2))
+    assert len(drawn(1)) == 64
+
+
+def test_the_interval_of_a_difference_is_that_of_its_resampled_values():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 25))
+    base, other = (outputs(name, texts(rng, 25), {"coherence": one}) for name, one in (("a", a), ("b", b)))
+    found = difference_intervals(base, other, Significance(trials=300, seed=4), ["coherence", "distinct-1", "Average"])
+    counts = Resamples(25, 300, 4)._counts
+    expected = np.percentile([(times * (b - a)).sum() / 25 for times in counts.astype(float)], [2.5, 97.5])
+    assert found.keys() == {"coherence"}  # nobody has an Average, and distinct-n has no bootstrap
+    assert found["coherence"] == pytest.approx(tuple(expected))
 
 
 def test_a_ratio_is_recomputed_from_swapped_sums():
@@ -177,6 +216,19 @@ def test_other_test_items_are_an_error(tmp_path):
     files = [responses_file(tmp_path / "a", "a", 1), responses_file(tmp_path / "b", "b", 1, examples=range(1, 21))]
     with pytest.raises(PipelineError, match="other examples"):
         read_outputs(files, ["a", "b"], [])
+
+
+def test_files_of_two_splits_are_an_error_that_names_the_other_one(tmp_path):
+    files = [responses_file(tmp_path / name, name, 1) for name in ("a", "b", "c")]
+    table = pq.read_table(files[1])
+    write_parquet(files[1], table, table.schema, {"corpus": "c", "split": "train", "system": "b", "seed": "1"})
+    with pytest.raises(PipelineError, match="split is 'train'") as error:
+        read_outputs(files, ["a", "b", "c"], [])
+    assert error.value.where == str(files[1])
+    assert {key: len(own) for key, own in by_split(files).items()} == {("c", "test"): 2, ("c", "train"): 1}
+    write_parquet(files[2], table, table.schema, {"split": "train"})
+    with pytest.raises(PipelineError, match="corpus is None"):
+        by_split(files)
 
 
 def test_oracle_outputs_and_baselines_do_not_compete(tmp_path):
@@ -248,8 +300,6 @@ def test_the_splits_of_a_table_are_tested_apart(tmp_path):
         about = {"corpus": "c", "split": "train", "system": system, "seed": "1"}
         write_parquet(own, table, table.schema, about)
         files.append(own)
-    found = by_split(files)
-    assert {key: len(own) for key, own in found.items()} == {("c", "test"): 2, ("c", "train"): 2}
     script = Path(__file__).parents[3] / "workflow/scripts/compare_systems.py"
     settings = Significance(trials=20).model_dump_json()
     command = [sys.executable, script, "--items", *files, "--competing", "a", "b", "--metrics", "coherence", "length"]
