@@ -77,9 +77,13 @@ def responses(system: str, selection: str, seed: int = 1, samples: int = 1) -> p
     return table
 
 
-def without_contexts(table: pa.Table) -> pa.Table:
-    place = table.column_names.index("context")
-    return table.set_column(place, table.field(place), pa.array([""] * len(table)))
+def sentences_of(table: pa.Table) -> pa.Table:
+    """Return responses as those of a run on sentences: without contexts and groups."""
+    new = {"context": pa.array([""] * len(table)), "group": pa.nulls(len(table), table["group"].type)}
+    for name, values in new.items():
+        place = table.column_names.index(name)
+        table = table.set_column(place, table.field(place), values)
+    return table
 
 
 def write_responses(folder: Path, system: str, split: str, table: pa.Table) -> Path:
@@ -105,7 +109,7 @@ def small_run(folder: Path, alone: bool = False) -> Contents:
                 kinds = ["oracle", "context"]
             own = [responses(system, selection) for selection in kinds]
             if alone:
-                own = [without_contexts(table) for table in own]
+                own = [sentences_of(table) for table in own]
             items.append(write_responses(folder, system, split, pa.concat_tables(own)))
             for selection, table in zip(kinds, own, strict=True):
                 rows.append(_row(system, selection, label, table))

@@ -52,9 +52,12 @@ class Reader:
         self.page.wait_for_selector("#item .answers .tabulator-row")
         return self
 
+    def titles(self, root: str) -> list[str]:
+        return [text.strip() for text in self.page.locator(f"{root} .tabulator-col-title").all_inner_texts()]
+
     def column(self, root: str, title: str) -> list[str]:
         """Texts of a column of the rows that are drawn."""
-        titles = [text.strip() for text in self.page.locator(f"{root} .tabulator-col-title").all_inner_texts()]
+        titles = self.titles(root)
         place = next(i for i, text in enumerate(titles) if text.startswith(title))
         rows = self.page.locator(f"{root} .tabulator-tableholder .tabulator-row").all()
         return [row.locator(".tabulator-cell").nth(place).inner_text().strip() for row in rows]
@@ -146,6 +149,7 @@ def test_all_references_of_a_context_are_shown_with_how_often_they_occur(reader)
     shown = reader.page.locator("#item .references li").all_inner_texts()
     assert sorted(shown) == [f"answer {i} ×{N // 15}" for i in range(3)]
     assert reader.page.inner_text("#item .references .own") == f"answer 2 ×{N // 15}"
+    assert "Group" in reader.titles("#item .answers")
 
 
 def test_sentences_without_contexts_are_shown_alone(browser, tmp_path):
@@ -153,10 +157,10 @@ def test_sentences_without_contexts_are_shown_alone(browser, tmp_path):
     context = browser.new_context(viewport={"width": 1400, "height": 1000})
     reader = Reader(context, tmp_path / "report/index.html").explore(split="test", system="seq2seq/none", example="107")
     assert reader.summary().startswith(f"{N} of {N} sentences.")
-    titles = reader.page.locator("#items-grid .tabulator-col-title").all_inner_texts()
-    assert [title.strip() for title in titles[:2]] == ["Sentence", "Seq2Seq"]
+    assert reader.titles("#items-grid")[:2] == ["Sentence", "Seq2Seq"]
     assert reader.page.inner_text("#item .texts").split("\n") == ["Sentence example 107, label 7", "", "answer 1"]
     assert not reader.page.is_visible("[name=several]")
+    assert "Group" not in reader.titles("#item .answers")
     assert reader.complaints == []
     context.close()
 

@@ -39,7 +39,8 @@ Report.ItemView = class {
   }
 
   async draw(rows, metrics) {
-    const signature = metrics.join("\n");
+    const grouped = rows.some((row) => row.group !== null);
+    const signature = [grouped, ...metrics].join("\n");
     if (this.table && signature === this.signature) return this.table.replaceData(rows);
     this.table?.destroy();
     this.signature = signature;
@@ -50,7 +51,7 @@ Report.ItemView = class {
       columns: [
         { title: "System", field: "system", frozen: true, minWidth: 120 },
         { title: "Response", field: "responses", minWidth: 220, width: Math.max(220, Math.min(560, this.grid.clientWidth * 0.4)), headerSort: false, cssClass: "prose", formatter: (cell) => this.responses(cell.getValue()) },
-        { title: "Group", field: "group", hozAlign: "right", headerHozAlign: "right", sorter: "number", formatter: (cell) => cell.getValue() ?? "–" },
+        ...(grouped ? [{ title: "Group", field: "group", hozAlign: "right", headerHozAlign: "right", sorter: "number", formatter: (cell) => cell.getValue() ?? "–" }] : []),
         ...metrics.map((name) => ({
           title: name, field: `metric.${name}`, hozAlign: "right", headerHozAlign: "right", sorter: "number",
           sorterParams: { alignEmptyValues: "bottom" },
