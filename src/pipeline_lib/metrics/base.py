@@ -121,11 +121,6 @@ class RatioMetric(Metric):
     def value(self, sums: np.ndarray) -> np.ndarray:
         """Turn (…, P) sums into (…) values of the metric."""
 
-    @classmethod
-    def competes(cls, items: Items) -> bool:
-        """Tell whether a system with these items may be compared with others by this metric."""
-        return super().competes(items) and cls().parts(items) is not None
-
 
 class MeanOfSome(RatioMetric):
     """A mean over the examples that count; its ``parts`` are (n, 2): the value and 1, or 0 and 0."""

@@ -67,7 +67,7 @@ class ClusterBleu4(_OfCluster):
 
 
 class _Whole(RatioMetric, _OfCluster):
-    """A metric of the whole set; it is not tested, as the items that are read for tests have one reference."""
+    """A metric of the whole set."""
 
     plain: type[CorpusBleu]
     by_item = "cluster-BLEU-4"

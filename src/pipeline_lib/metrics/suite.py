@@ -21,6 +21,7 @@ from pipeline_lib.metrics.of_users import UserMetric
 from pipeline_lib.metrics.spoken import Spoken
 from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.examples import EXAMPLES
+from pipeline_lib.schemas.items import parts_of
 from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.vectors.space import VectorSpace
@@ -110,8 +111,8 @@ def score_file(
         language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
         importance_samples: draws behind importance-weighted likelihoods, named in their signatures; 0: none.
     Returns:
-        rows of `schemas.scores` without corpus, split, system and seed; the responses with one float64 column more
-        per per-item metric, in order of example_id and sample, for paired tests.
+        rows of `schemas.scores` without corpus, split, system and seed; `schemas.items` in order of example_id and
+        sample, for tests between systems.
     Raises:
         PipelineError: no responses, one of them twice, likelihoods in only some rows, or no such metric.
     """
@@ -131,7 +132,7 @@ def score_file(
             _row(selection, metric.name, score, _signature(metric, several, importance_samples), low, high)
             for metric, score, (low, high) in zip(metrics, scores, limits, strict=True)
         ]
-        tables.append(_per_item(chosen, metrics, scores))
+        tables.append(_per_item(chosen, metrics, scores, items))
     return rows, pa.concat_tables(tables)
 
 
@@ -210,7 +211,7 @@ def _limits(
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None:
             parts[metric.name] = items.by_example(score.per_item)[:, None]
-        elif score.mean is not None and isinstance(metric, RatioMetric) and (part := metric.parts(items)) is not None:
+        elif (part := _parts(metric, score, items)) is not None:
             parts[metric.name] = part
     sums = dict(zip(parts, bootstrap_sums(list(parts.values()), times, seed), strict=True)) if parts else {}
     return [
@@ -221,6 +222,11 @@ def _limits(
         else interval(sums[metric.name][:, 0] / items.n_examples)
         for metric in metrics
     ]
+
+
+def _parts(metric: Metric, score: Score, items: Items) -> np.ndarray | None:
+    """Give what each example adds to the sums of a metric of the whole set, where it has a value: (n, P) float64."""
+    return metric.parts(items) if score.mean is not None and isinstance(metric, RatioMetric) else None
 
 
 def _row(
@@ -239,8 +245,13 @@ def _row(
     }
 
 
-def _per_item(table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score]) -> pa.Table:
+def _per_item(table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score], items: Items) -> pa.Table:
+    """Add the columns of `schemas.items`."""
+    example = np.arange(len(items)) if items.example is None else items.example
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None and metric.name not in table.column_names:  # kl is there already
             table = table.append_column(metric.name, pa.array(score.per_item))
+        if (parts := _parts(metric, score, items)) is not None and "|" not in metric.name:  # no table shows such
+            column = pa.FixedSizeListArray.from_arrays(pa.array(parts[example].ravel()), parts.shape[1])
+            table = table.append_column(parts_of(metric.name), column.cast(pa.list_(pa.float64())))
     return table.sort_by([("example_id", "ascending"), ("sample", "ascending")])

@@ -1,7 +1,7 @@
 """Systems' outputs for the same items, read for paired tests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.metrics.items import Items
+from pipeline_lib.schemas.items import parts_of
 from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
 
@@ -21,6 +22,7 @@ class Outputs:
     examples: np.ndarray  # (n,) int64 example ids, ascending
     seeds: dict[int, Items]
     per_item: dict[str, np.ndarray]  # metric -> (S, n) float64, a row for each seed
+    parts: dict[str, np.ndarray] = field(default_factory=dict)  # metric -> (S, n, P) float64, what items add to sums
 
 
 def read_outputs(
@@ -29,7 +31,7 @@ def read_outputs(
     """Read per-item files of one corpus and split; other systems and oracle-selected outputs are left out.
 
     Args:
-        metrics: those whose per-item values are read, where the files have them.
+        metrics: those whose per-item values, or parts of sums, are read, where the files have them.
         oracle: read the oracle-selected outputs, and those alone.
     Returns:
         one `Outputs` per competing system that has outputs, in the order of ``competing``.
@@ -64,13 +66,15 @@ def by_split(files: Sequence[Path]) -> dict[tuple[str, str], list[Path]]:
 def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[str], oracle: bool) -> Outputs | None:
     seeds: dict[int, Items] = {}
     columns: dict[str, list[np.ndarray]] = {}
+    parts: dict[str, list[np.ndarray]] = {}
     examples = None
     for seed, file in files:
         table = read_parquet(file, RESPONSES)
         table = table.filter((pc.equal if oracle else pc.not_equal)(table["selection"], ORACLE)).sort_by("example_id")
         if not len(table):
             continue
-        items, own = Items.from_table(table), np.unique(table["example_id"].to_numpy())
+        items = Items.from_table(table)
+        own, first = np.unique(table["example_id"].to_numpy(), return_index=True)
         if items.n_examples != len(own) or (examples is not None and not np.array_equal(own, examples)):
             raise _other_items(
                 file, f"the same {len(own) if examples is None else len(examples)} examples for every seed"
@@ -80,10 +84,15 @@ def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[s
             if name in table.column_names and not table[name].null_count:
                 values = table[name].to_numpy().astype(np.float64)
                 columns.setdefault(name, []).append(items.by_example(values))
+            if parts_of(name) in table.column_names:
+                parts.setdefault(name, []).append(np.stack(table[parts_of(name)].take(first).to_numpy()))
     if examples is None:
         return None
-    per_item = {name: np.stack(values) for name, values in columns.items() if len(values) == len(seeds)}
-    return Outputs(system, examples, seeds, per_item)
+    per_item, sums = (
+        {name: np.stack(values) for name, values in found.items() if len(values) == len(seeds)}
+        for found in (columns, parts)
+    )
+    return Outputs(system, examples, seeds, per_item, sums)
 
 
 def _one_of(files: Sequence[Path], about: Sequence[dict[str, str]], key: str) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 
 from pipeline_lib.metrics.base import RatioMetric
 from pipeline_lib.metrics.distinct import Distinct
-from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import metric_class
 from pipeline_lib.metrics.ngrams import ngram_ids
 from pipeline_lib.significance.draws import Draws, Occurrences
@@ -94,21 +93,13 @@ def statistic_of(metric: str, systems: Sequence[Outputs]) -> Statistic:
     if issubclass(kind, Distinct):
         return _distinct(kind.order, systems)
     if issubclass(kind, RatioMetric):
-        ratio = kind()
-        return Sums([np.stack([_parts(ratio, items) for items in s.seeds.values()]) for s in systems], ratio.value)
+        return Sums([system.parts[metric] for system in systems], kind().value)
     return Sums([_counted(s.per_item[metric]) for s in systems], lambda sums: sums[..., 0] / sums[..., 1])
 
 
 def _counted(values: np.ndarray) -> np.ndarray:
     """Turn (S, n) values into (S, n, 2) parts of their means: value and count."""
     return np.stack([values, np.ones_like(values)], axis=-1)
-
-
-def _parts(ratio: RatioMetric, items: Items) -> np.ndarray:
-    parts = ratio.parts(items)
-    if parts is None:
-        raise ValueError(f"{ratio.name} of a system that has none")
-    return parts
 
 
 def _distinct(order: int, systems: Sequence[Outputs]) -> DistinctRatio:
@@ -129,5 +120,5 @@ def competes(system: Outputs, metric: str) -> bool:
     A value of the whole set that no sums make, such as the groups' agreement, has no test.
     """
     kind = metric_class(metric)
-    is_tested = issubclass(kind, RatioMetric | Distinct) or metric in system.per_item
+    is_tested = issubclass(kind, Distinct) or metric in system.per_item or metric in system.parts
     return is_tested and all(kind.competes(items) for items in system.seeds.values())

@@ -14,6 +14,8 @@ from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.suite import Files, score_file
 from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import MEASURED, RESPONSES
+from pipeline_lib.significance.outputs import read_outputs
+from pipeline_lib.significance.statistics import competes, statistic_of
 
 ONEHOT = Metrics(bleu_smoothing="current", bleu_weights="onehot")
 NAMES = ["BLEU-1", "BLEU-4", "corpus-BLEU", "cluster-BLEU-1", "cluster-BLEU-4", "cluster-corpus-BLEU", "cluster-iBLEU"]
@@ -88,4 +90,31 @@ def test_a_corpus_without_clusters_of_paraphrases_has_no_such_scores(texts) -> N
     assert ClusterBleu4.make(ONEHOT, None, None)(items).mean is None
     for whole in (ClusterCorpusBleu(), ClusterIBleu()):
         assert whole(items).mean is None
-        assert not whole.competes(items)
+        assert whole.parts(items) is None
+
+
+def test_what_is_tested_between_systems_is_what_tables_print_with_all_references(tmp_path: Path, texts) -> None:
+    _, references, _ = texts
+    write_parquet(tmp_path / "responses.parquet", table_of(*texts), RESPONSES)
+    further = [(i, text) for i, several in enumerate(references) for text in several[1:]]
+    columns = dict(zip(("example_id", "reference"), map(list, zip(*further, strict=True)), strict=True))
+    for name, part in (("references", slice(1, None)), ("clusters", slice(None))):
+        table = pa.table({key: values[part] for key, values in columns.items()}, schema=REFERENCES)
+        write_parquet(tmp_path / f"{name}.parquet", table, REFERENCES)
+    names = [*NAMES, "iBLEU", "distinct-1"]
+
+    def scored(**more: Path) -> dict[str, float]:
+        rows, per_item = score_file(Files(tmp_path / "responses.parquet", **more), names, ONEHOT, 1)
+        about = {"corpus": "c", "split": "test", "system": "a", "seed": "1"}
+        write_parquet(tmp_path / "items.parquet", per_item, per_item.schema, about)
+        [outputs] = read_outputs([tmp_path / "items.parquet"], ["a"], names)
+        printed = {row["metric"]: row["value"] for row in rows if row["value"] is not None}
+        for name in set(names) & set(printed):
+            assert statistic_of(name, [outputs]).runs(0) == pytest.approx([printed[name]]), name
+        assert [name for name in names if competes(outputs, name)] == [name for name in names if name in printed]
+        return printed
+
+    both = scored(references=tmp_path / "references.parquet", clusters=tmp_path / "clusters.parquet")
+    alone = scored()
+    assert alone.keys() == {"BLEU-1", "BLEU-4", "corpus-BLEU", "iBLEU", "distinct-1"} | (alone.keys() - set(names))
+    assert both["corpus-BLEU"] > alone["corpus-BLEU"]

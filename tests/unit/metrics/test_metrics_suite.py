@@ -288,7 +288,7 @@ def test_an_implicit_prior_has_a_reconstruction_and_no_likelihood():
     items = Items.from_table(responses(likelihood={"nll": [4.0, 6.0]}))
     found = {name: metric_class(name)()(items).mean for name in ("nll", "nll-bound", "nll-importance", "ppl-bound")}
     assert found == {"nll": 5.0, "nll-bound": None, "nll-importance": None, "ppl-bound": None}
-    assert not metric_class("ppl-bound").competes(items)
+    assert metric_class("ppl-bound")().parts(items) is None
 
 
 def test_words_alone_leave_out_the_end_token_in_nats_and_in_tokens():

@@ -33,6 +33,13 @@ def system(name, values):
     return Outputs(name, np.arange(values.shape[1]), seeds, {"coherence": values})
 
 
+def scored(name, runs, metric):
+    """Make a system of whole answers, with what they add to the sums of a metric."""
+    ratio = metric_class(metric)()
+    parts = {metric: np.stack([ratio.parts(items) for items in runs.values()])} if hasattr(ratio, "parts") else {}
+    return Outputs(name, np.arange(N), runs, {}, parts)
+
+
 def without(items, i):
     """Make the same items but one."""
     kept = [k for k in range(N) if k != i]
@@ -52,7 +59,7 @@ def test_a_value_without_an_item_is_that_of_the_other_items_scored_anew(metric):
     rng = np.random.default_rng(4)
     references = texts(rng)
     runs = {seed: answers(rng, references, rng.uniform(1, 3, N)) for seed in (1, 2)}
-    statistic = statistic_of(metric, [Outputs("a", np.arange(N), runs, {})])
+    statistic = statistic_of(metric, [scored("a", runs, metric)])
     score = metric_class(metric)()
     np.testing.assert_allclose(statistic.runs(0), [score(items).mean for items in runs.values()])
     expected = [np.mean([score(without(items, i)).mean for items in runs.values()]) for i in range(N)]
@@ -105,7 +112,7 @@ def test_the_leader_of_a_column_where_less_is_better_has_the_least_value():
     rng = np.random.default_rng(7)
     references = texts(rng)
     systems = [
-        Outputs(name, np.arange(N), {1: answers(rng, references, rng.uniform(1, 2, N) + more)}, {})
+        scored(name, {1: answers(rng, references, rng.uniform(1, 2, N) + more)}, "ppl-bound")
         for name, more in (("middle", 1), ("least", 0), ("most", 2))
     ]
     rows = compare(systems, Significance(trials=20), ["ppl-bound"])

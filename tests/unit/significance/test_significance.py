@@ -14,6 +14,8 @@ from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.items import Items, ReferenceLikelihood
+from pipeline_lib.metrics.named import metric_class
+from pipeline_lib.schemas.items import parts_of
 from pipeline_lib.significance.comparisons import compare, compare_with
 from pipeline_lib.significance.draws import Occurrences, Resamples, Swaps
 from pipeline_lib.significance.families import leads
@@ -122,6 +124,8 @@ def test_a_system_that_says_one_word_has_a_distinct_ratio_of_one_and_a_silent_on
     items = Items.of(["", ""], ["w1", ""], ["", ""])
     said, silent = [items.references], [items.responses]
     statistic = DistinctRatio([said, silent], len(items.vocabulary), 1)
+    assert statistic.runs(0) == [1]
+    assert statistic.runs(1) == [0]
     here, there = statistic.resampled(0, 1, Swaps(2, 64, seed=1))
     assert set(zip(here, there, strict=True)) == {(1, 0), (0, 1)}
 
@@ -200,6 +204,9 @@ def responses_file(path, system, seed, selection="none", examples=range(20), kl=
             "coherence": rng.normal(size=n),
         }
     )
+    for metric in ("ppl", "ppl-bound"):
+        if (parts := metric_class(metric)().parts(Items.from_table(table))) is not None:
+            table = table.append_column(parts_of(metric), pa.array(list(parts)))
     write_parquet(path, table, table.schema, {"corpus": "c", "split": "test", "system": system, "seed": str(seed)})
     return path
 
@@ -238,6 +245,7 @@ def test_oracle_outputs_and_baselines_do_not_compete(tmp_path):
         responses_file(tmp_path / "h", "human", 1),
     ]
     assert [s.system for s in read_outputs(files, ["a", "b"], [])] == ["a"]
+    assert [s.system for s in read_outputs(files, ["a", "b"], [], oracle=True)] == ["b"]
 
 
 def test_a_system_whose_pretrained_weights_were_drawn_competes_in_no_column(tmp_path):
@@ -315,7 +323,11 @@ def test_a_system_without_texts_competes_in_likelihoods_alone():
     items = Items.of([""] * 4, ["w1"] * 4, [""] * 4)
     likelihood = ReferenceLikelihood(np.full(4, 2.0), np.full(4, 3.0), np.zeros(4), None, None)
     silent = Outputs(
-        "floor", np.arange(4), {1: replace(items, answered=False, likelihood=likelihood)}, {"length": np.zeros((1, 4))}
+        "floor",
+        np.arange(4),
+        {1: replace(items, answered=False, likelihood=likelihood)},
+        {"length": np.zeros((1, 4))},
+        {name: np.ones((1, 4, 2)) for name in ("ppl-bound", "corpus-BLEU")},
     )
     assert competes(silent, "ppl-bound")
     assert not any(competes(silent, metric) for metric in ("distinct-1", "corpus-BLEU", "length"))

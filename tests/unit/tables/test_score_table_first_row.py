@@ -13,6 +13,7 @@ from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.metrics.items import Items
+from pipeline_lib.schemas.items import parts_of
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.significance.comparisons import compare_with
@@ -67,7 +68,14 @@ def responses(system, split, seed):
             for i in range(N)
         ]
         table = pa.Table.from_pylist(rows, RESPONSES)
-        tables.append(table.append_column("BLEU-1", pa.array(bleu)).append_column("length", pa.array(np.full(N, 2.0))))
+        columns = {
+            "BLEU-1": pa.array(bleu),
+            "length": pa.array(np.full(N, 2.0)),
+            parts_of("ppl-bound"): pa.array([[likelihood["bound"], 5.0]] * N),
+        }
+        for name, values in columns.items():
+            table = table.append_column(name, values)
+        tables.append(table)
     return pa.concat_tables(tables)
 
 

@@ -1,0 +1,17 @@
+"""Scored responses: a file of `schemas.responses` with columns for each metric, which tests and the page read.
+
+A metric with a value for each response has a float64 column of its name. One of the whole set that depends on its
+examples through sums alone has a column `parts_of` it: list<float64>, what the example of the row adds to the sums.
+"""
+
+_PARTS = "|parts"
+
+
+def parts_of(metric: str) -> str:
+    """Name the column of what each example adds to the sums of a metric."""
+    return metric + _PARTS
+
+
+def holds_parts(column: str) -> bool:
+    """Tell whether a column is `parts_of` a metric."""
+    return column.endswith(_PARTS)
