@@ -132,6 +132,9 @@ def test_consistency_is_the_share_of_pairs_that_one_user_is_likeliest_for():
     assert Consistency()(uneven).mean == pytest.approx(np.mean(expected))
     assert Consistency()(uneven).n == 2
     assert Consistency()(items(texts, contexts, users)).mean is None
+    strangers = replace(six, label=np.full(6, USERS))  # of a number that no user of the corpus has
+    for metric in METRICS:
+        assert (metric()(strangers).mean, metric()(strangers).n) == (None, strangers.n_examples)
 
 
 def test_responses_to_other_corpora_have_no_such_value():

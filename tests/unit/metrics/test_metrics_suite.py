@@ -299,6 +299,13 @@ def test_words_alone_leave_out_the_end_token_in_nats_and_in_tokens():
     assert metric_class("nll-words")()(unknown).mean is metric_class("ppl-words")()(unknown).mean is None
 
 
+@pytest.mark.parametrize(("told", "value"), [({"converged": "true"}, 1), ({"converged": "false"}, 0), ({}, None)])
+def test_whether_training_had_converged_is_recorded_of_a_system_that_was_trained(files, told, value):
+    write, vectors = files
+    rows, _ = score_file(Files(write(responses(), metadata=told), vectors), ["length"], SETTINGS, seed=1)
+    assert scores_of(rows)["converged"]["value"] == value
+
+
 def test_a_system_that_only_tells_likelihoods_has_no_value_in_a_metric_of_texts(files):
     """A floor such as the entropy of a generated corpus: nats of the references, null in place of every response."""
     write, vectors = files
@@ -308,6 +315,7 @@ def test_a_system_that_only_tells_likelihoods_has_no_value_in_a_metric_of_texts(
     exact = {"nll": 5.0, "nll-bound": 5.0, "nll-importance": 5.0}
     assert told == exact | {name: pytest.approx(np.exp(10 / 8)) for name in ("ppl", "ppl-bound", "ppl-importance")}
     assert {"length", "BLEU-1", "coherence"}.isdisjoint(items.column_names)
+    assert scores_of(rows)["length"]["n"] == 0
     half = responses(response=["fine .", None])
     with pytest.raises(PipelineError, match="1 of 2 responses are null") as caught:
         score_file(Files(write(half), vectors), NAMES, SETTINGS, seed=1)
