@@ -46,10 +46,13 @@ class LanguageModel(Sizes):
 
 
 class Dialogue(Sizes):
-    """Sizes of a system that reads several turns and the user who responds; words start from given vectors."""
+    """Sizes of a system that reads several turns and the user who responds; words are trained."""
 
     kind: Literal["dialogue"] = Field(
         default="dialogue", description="dialogue: GRUs over turns of words whose vectors are trained further"
+    )
+    words: Literal["given", "drawn"] = Field(
+        default="given", description="where a word begins. given: its vector; drawn: N(0, 1), in as many components"
     )
     hidden: Positive = Field(default=256, description="GRU units per direction of the encoders, and of the decoder")
     latent: Positive = Field(default=200, description="dimensions of the latent variable z")

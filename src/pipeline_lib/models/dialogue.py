@@ -23,7 +23,7 @@ from pipeline_lib.text.units import Units
 
 
 class DialogueSystem(System):
-    """A system whose words start from the corpus's vectors and are trained."""
+    """A system whose words start from the corpus's vectors, or are drawn, and are trained."""
 
     Network: ClassVar[type[Sizes]] = Dialogue
 
@@ -31,12 +31,14 @@ class DialogueSystem(System):
         super().__init__(units, network, options)
         if units.embeddings is None:
             raise PipelineError(
-                f"{type(self).__name__} starts from word vectors, and what it is given has none",
+                f"{type(self).__name__} needs word vectors to begin with, and what it is given has none",
                 where="units:, embeddings: of the corpus",
                 expected="words with vectors",
                 remedy="give the corpus vectors (`embeddings: {source: native}`) and the system words",
             )
         self.words = nn.Embedding.from_pretrained(torch.from_numpy(units.embeddings.astype(np.float32)), freeze=False)
+        if network.words == "drawn":
+            nn.init.normal_(self.words.weight)
         self.turn = int(units.encode(pa.array([TURN])).ids[0])
         self.rate = network.dropout
 
@@ -45,9 +47,11 @@ class DialogueSystem(System):
         return self.words.embedding_dim
 
     def initialise(self, spread: float) -> None:
-        """Draw every parameter but the words from U(-spread, spread)."""
+        """Draw from U(-spread, spread) every parameter but words, and scales and shifts of normalisation."""
+        norms = [module for module in self.modules() if isinstance(module, nn.LayerNorm | nn.BatchNorm1d)]
+        kept = {self.words.weight, *(parameter for norm in norms for parameter in norm.parameters())}
         for parameter in self.parameters():
-            if parameter is not self.words.weight:
+            if parameter not in kept:
                 nn.init.uniform_(parameter, -spread, spread)
 
     def dropped(self, values: Tensor, noise: torch.Generator | None) -> Tensor:

@@ -517,12 +517,37 @@ def test_an_unknown_user_is_row_zero_and_user_dropout_takes_as_many_as_it_says()
     assert torch.equal(model.users.eval()(many, generator())[7], model.users.vectors.weight[3])
 
 
+def test_a_range_of_initial_weights_leaves_words_and_normalisation_as_they_are():
+    model = create(WASSERSTEIN, {"users": 3}, Units(), NETWORK.model_copy(update={"initial_range": 0.01}))
+    words, norms = torch.from_numpy(Units().embeddings), 0
+    assert torch.equal(model.words.weight, words.to(model.words.weight))
+    for module in model.modules():
+        if isinstance(module, nn.LayerNorm):
+            norms += 1
+            assert (set(module.weight.tolist()), set(module.bias.tolist())) == ({1.0}, {0.0})
+        elif not isinstance(module, nn.Embedding):
+            assert all(own.abs().max() <= 0.01 for own in module.parameters(recurse=False))
+    assert norms > 0
+
+
+def test_words_that_are_drawn_have_the_size_of_the_vectors_and_nothing_else_of_them():
+    torch.manual_seed(5)
+    units = Units()
+    units.embeddings = np.full((WORDS, 400), 9, np.float32)
+    model = create(WASSERSTEIN, {"users": 3}, units, NETWORK.model_copy(update={"words": "drawn"}))
+    drawn = model.words.weight.detach()
+    assert drawn.shape == units.embeddings.shape
+    assert abs(drawn.mean()) < 0.05
+    assert abs(drawn.std() - 1) < 0.05
+    assert model.words.weight.requires_grad
+
+
 def test_a_personal_system_that_reads_no_users_and_one_without_vectors_are_errors():
     with pytest.raises(PipelineError, match="no users are read"):
         create(WASSERSTEIN, {}, Units(), NETWORK)
     bare = Units()
     bare.embeddings = None
-    with pytest.raises(PipelineError, match="starts from word vectors"):
+    with pytest.raises(PipelineError, match="needs word vectors to begin with"):
         create(*SYSTEMS["seq2seq"], bare, NETWORK)
     with pytest.raises(PipelineError, match="greater than 0"):
         create(WASSERSTEIN, {"users": 3, "context_components": 0}, Units(), NETWORK)
