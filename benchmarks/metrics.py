@@ -35,6 +35,7 @@ from pipeline_lib.metrics.coherence import Coherence
 from pipeline_lib.metrics.extrema import Extrema
 from pipeline_lib.metrics.greedy import Greedy
 from pipeline_lib.metrics.items import Items, ReferenceLikelihood
+from pipeline_lib.metrics.named import metric_class
 from pipeline_lib.significance.comparisons import compare
 from pipeline_lib.significance.outputs import Outputs
 from pipeline_lib.vectors.space import VectorSpace
@@ -42,7 +43,8 @@ from pipeline_lib.vectors.space import VectorSpace
 PAIRS, WORDS, DIMENSION, SYSTEMS, SEEDS, TRIALS = 6_000, 10_000, 300, 9, 2, 1_000
 LOOP_MEMORY = 200  # examples over which the loop's peak is taken: it holds one example at a time, and tracing slows it
 PER_ITEM = ["BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "Average", "Greedy", "Extrema", "coherence"]
-TESTED = ["ppl", "ppl-bound", "ppl-importance", "distinct-1", "distinct-2", "corpus-BLEU", *PER_ITEM]
+OF_SUMS = ["ppl", "ppl-bound", "ppl-importance", "corpus-BLEU"]
+TESTED = [*OF_SUMS, "distinct-1", "distinct-2", *PER_ITEM]
 Vectors = dict[str, np.ndarray]
 Tokens = list[str]
 Scores = np.ndarray
@@ -223,7 +225,9 @@ def outputs(name: str, words: list[str], rng: np.random.Generator, n_seeds: int)
             items.reference_item,
             ReferenceLikelihood(items.references.lengths + 1.0, *nats),
         )
-    return Outputs(name, np.arange(PAIRS), seeds, {metric: rng.normal(size=(n_seeds, PAIRS)) for metric in PER_ITEM})
+    parts = {metric: np.stack([metric_class(metric)().parts(items) for items in seeds.values()]) for metric in OF_SUMS}
+    per_item = {metric: rng.normal(size=(n_seeds, PAIRS)) for metric in PER_ITEM}
+    return Outputs(name, np.arange(PAIRS), seeds, per_item, parts)
 
 
 if __name__ == "__main__":

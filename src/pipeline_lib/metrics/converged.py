@@ -8,8 +8,8 @@ class Converged(Metric):
     """As the training job says (`training.selection`); undefined for a system that was not trained here."""
 
     name = "converged"
-    signature = "converged|falling:<=1%|v:1"
-    meaning = "1 if validation fell by at most 1 % at the last evaluation, else 0"
+    signature = "converged|below the best before:<=1%|v:2"
+    meaning = "1 if the last validation was at most 1 % below the best before it, else 0"
     fewer_digits = 2
     of_responses = False
 

@@ -71,6 +71,10 @@ def make_metrics(
     return [*metrics, *(one for metric in metrics for one in metric.companions())]
 
 
+# (n, P) float64, what each example adds to the sums of a metric of the whole set; None: of another, or undefined
+Parts = np.ndarray | None
+
+
 @dataclass(frozen=True)
 class Files:
     """What is read to score a file of responses; None where the corpus or the metrics have no such file.
@@ -126,13 +130,14 @@ def score_file(
         _check_examples(chosen, files.responses)
         items = items_of(chosen)
         scores = [_score(metric, items) for metric in metrics]
-        limits = _limits(metrics, scores, items, settings.bootstrap, seed)
+        parts = [_parts(metric, score, items) for metric, score in zip(metrics, scores, strict=True)]
+        limits = _limits(metrics, scores, parts, items, settings.bootstrap, seed)
         several = files.references is not None
         rows += [
             _row(selection, metric.name, score, _signature(metric, several, importance_samples), low, high)
             for metric, score, (low, high) in zip(metrics, scores, limits, strict=True)
         ]
-        tables.append(_per_item(chosen, metrics, scores, items))
+        tables.append(_per_item(chosen, metrics, scores, parts, items))
     return rows, pa.concat_tables(tables)
 
 
@@ -204,16 +209,16 @@ def _check_examples(table: pa.Table, path: Path) -> None:
 
 
 def _limits(
-    metrics: Sequence[Metric], scores: Sequence[Score], items: Items, times: int, seed: int
+    metrics: Sequence[Metric], scores: Sequence[Score], parts: Sequence[Parts], items: Items, times: int, seed: int
 ) -> list[tuple[float | None, float | None]]:
     """Resample the examples, once for all metrics: an interval each; none for distinct, groups and active units."""
-    parts: dict[str, np.ndarray] = {}
-    for metric, score in zip(metrics, scores, strict=True):
+    added: dict[str, np.ndarray] = {}
+    for metric, score, part in zip(metrics, scores, parts, strict=True):
         if score.per_item is not None:
-            parts[metric.name] = items.by_example(score.per_item)[:, None]
-        elif (part := _parts(metric, score, items)) is not None:
-            parts[metric.name] = part
-    sums = dict(zip(parts, bootstrap_sums(list(parts.values()), times, seed), strict=True)) if parts else {}
+            added[metric.name] = items.by_example(score.per_item)[:, None]
+        elif part is not None:
+            added[metric.name] = part
+    sums = dict(zip(added, bootstrap_sums(list(added.values()), times, seed), strict=True)) if added else {}
     return [
         (None, None)
         if metric.name not in sums
@@ -224,8 +229,7 @@ def _limits(
     ]
 
 
-def _parts(metric: Metric, score: Score, items: Items) -> np.ndarray | None:
-    """Give what each example adds to the sums of a metric of the whole set, where it has a value: (n, P) float64."""
+def _parts(metric: Metric, score: Score, items: Items) -> Parts:
     return metric.parts(items) if score.mean is not None and isinstance(metric, RatioMetric) else None
 
 
@@ -245,13 +249,15 @@ def _row(
     }
 
 
-def _per_item(table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score], items: Items) -> pa.Table:
+def _per_item(
+    table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score], parts: Sequence[Parts], items: Items
+) -> pa.Table:
     """Add the columns of `schemas.items`."""
     example = np.arange(len(items)) if items.example is None else items.example
-    for metric, score in zip(metrics, scores, strict=True):
+    for metric, score, part in zip(metrics, scores, parts, strict=True):
         if score.per_item is not None and metric.name not in table.column_names:  # kl is there already
             table = table.append_column(metric.name, pa.array(score.per_item))
-        if (parts := _parts(metric, score, items)) is not None and "|" not in metric.name:  # no table shows such
-            column = pa.FixedSizeListArray.from_arrays(pa.array(parts[example].ravel()), parts.shape[1])
+        if part is not None and "|" not in metric.name:  # no table shows such
+            column = pa.FixedSizeListArray.from_arrays(pa.array(part[example].ravel()), part.shape[1])
             table = table.append_column(parts_of(metric.name), column.cast(pa.list_(pa.float64())))
     return table.sort_by([("example_id", "ascending"), ("sample", "ascending")])

@@ -1,4 +1,4 @@
-"""The base of systems that read several turns and a user: words that are trained on from given vectors, and users."""
+"""The base of systems that read several turns and a user: words that are trained, and users."""
 
 from abc import abstractmethod
 from collections.abc import Sequence

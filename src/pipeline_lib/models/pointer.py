@@ -24,21 +24,22 @@ class PointerSeq2Seq(TokenwiseSystem):
 
     In training and in the likelihood, every word that the vocabulary lacks is `<unk>`, generated or copied, as for the
     other systems, with whose perplexity its own compares. In decoding, the probability of copying it goes to the word
-    itself. Words start from the corpus's vectors; where there are none, they have as many components as the GRUs.
+    itself. Words start from the corpus's vectors, or are drawn; without vectors, they have as many components as the
+    GRUs.
     """
 
     Network: ClassVar[type[Sizes]] = Dialogue
 
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)
-        self.words = _embedding(units, network.hidden)
+        self.words = _embedding(units, network)
         self.are_given, self.rate = units.embeddings is not None, network.dropout
         size = self.words.embedding_dim
         self.encoder = GRU(size, network.hidden, bidirectional=True)
         self.decoder = PointerDecoder(size, network.hidden, self.vocabulary_size)
 
     def initialise(self, spread: float) -> None:
-        """Draw every parameter but given word vectors from U(-spread, spread)."""
+        """Draw every parameter from U(-spread, spread), but for words where the corpus has vectors."""
         for parameter in self.parameters():
             if not (self.are_given and parameter is self.words.weight):
                 nn.init.uniform_(parameter, -spread, spread)
@@ -76,7 +77,9 @@ class PointerSeq2Seq(TokenwiseSystem):
         return source._replace(ids=ids), self.ids.unknown, int(unknown.max()) + 1
 
 
-def _embedding(units: Units, size: int) -> nn.Embedding:
+def _embedding(units: Units, network: Dialogue) -> nn.Embedding:
     if units.embeddings is None:
-        return nn.Embedding(len(units), size)
+        return nn.Embedding(len(units), network.hidden)
+    if network.words == "drawn":
+        return nn.Embedding(*units.embeddings.shape)
     return nn.Embedding.from_pretrained(torch.from_numpy(units.embeddings.astype(np.float32)), freeze=False)

@@ -193,7 +193,7 @@ def _tested(first: Run, second: Run, cells: Sequence[MovedCell], all_seeds: bool
 
 def _with_test(cell: MovedCell, found: Comparison | None, limits: tuple[float, float] | None, n: int) -> MovedCell:
     if found is None:
-        return replace(cell, note=cell.note or "not tested")
+        return replace(cell, note=cell.note or "no test of this metric, or items of an earlier version")
     if found.se_runs is not None and found.freedom is not None:
         sources = [Source(found.se_runs**2, found.freedom), Source(found.se_items**2, n - 1)]
         half = float(margin(sources, 1 - LEVEL))
