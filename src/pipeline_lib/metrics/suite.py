@@ -122,8 +122,9 @@ def score_file(
     """
     table = _responses(files)
     metadata = parquet_metadata(files.responses)
-    metrics = make_metrics([*recorded(names), *filter(None, [_apart(metadata)])], settings, files.vectors, language)
-    items_of = _reader(files, metadata)
+    apart = metadata.get("apart")
+    metrics = make_metrics([*recorded(names), *([apart] if apart else [])], settings, files.vectors, language)
+    items_of, several = _reader(files, metadata), files.references is not None
     rows, tables = [], []
     for selection in sorted(pc.unique(table["selection"]).to_pylist()):
         chosen = table.filter(pc.equal(table["selection"], selection))
@@ -132,7 +133,6 @@ def score_file(
         scores = [_score(metric, items) for metric in metrics]
         parts = [_parts(metric, score, items) for metric, score in zip(metrics, scores, strict=True)]
         limits = _limits(metrics, scores, parts, items, settings.bootstrap, seed)
-        several = files.references is not None
         rows += [
             _row(selection, metric.name, score, _signature(metric, several, importance_samples), low, high)
             for metric, score, (low, high) in zip(metrics, scores, limits, strict=True)
@@ -157,10 +157,6 @@ def _responses(files: Files) -> pa.Table:
     return table.filter(pc.is_in(table["example_id"], part))
 
 
-def _apart(metadata: Mapping[str, str]) -> str:
-    return metadata.get("apart", "")
-
-
 def _reader(files: Files, metadata: Mapping[str, str]) -> Callable[[pa.Table], Items]:
     """Return what makes items of responses, with all that the other files say of them."""
     units = int(metadata["active_units"]) if files.only is None and "active_units" in metadata else None
@@ -172,7 +168,7 @@ def _reader(files: Files, metadata: Mapping[str, str]) -> Callable[[pa.Table], I
 
     def items(chosen: pa.Table) -> Items:
         found = Items.from_table(chosen, further)
-        found = replace(found, active_units=units, converged=converged, apart=_apart(metadata))
+        found = replace(found, active_units=units, converged=converged, apart=metadata.get("apart", ""))
         if spoken:
             found = replace(found, spoken=spoken, user=spoken.of(chosen["example_id"]))
         if of_cluster is not None:

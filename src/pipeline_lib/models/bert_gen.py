@@ -3,6 +3,8 @@
 The encoder reads the context between the start and the end token, as BERT reads a text between [CLS] and [SEP].
 """
 
+from collections.abc import Iterable
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,12 +38,8 @@ class BertGen(Transformer):
         self.encoder = bert(folder, units, sizes)  # type: ignore[assignment]  # it reads ids, not vectors
         self.inward = nn.Linear(sizes.width, network.width)
 
-    def initialise(self, spread: float) -> None:
-        """Draw every parameter from U(-spread, spread), but an encoder whose weights were given."""
-        given_ones = set() if self.apart == RANDOM_START else {id(parameter) for parameter in self.encoder.parameters()}
-        for parameter in self.parameters():
-            if id(parameter) not in given_ones:
-                nn.init.uniform_(parameter, -spread, spread)
+    def given_parameters(self) -> Iterable[Tensor]:
+        return [] if self.apart == RANDOM_START else self.encoder.parameters()
 
     def encode(self, texts: Tokens, drop: Drop) -> Tensor:
         return self.inward(self.encoder(texts.ids, texts.lengths, drop))

@@ -1,7 +1,7 @@
 """The base of systems that read several turns and a user: words that are trained, and users."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -46,13 +46,8 @@ class DialogueSystem(System):
     def embedding_size(self) -> int:
         return self.words.embedding_dim
 
-    def initialise(self, spread: float) -> None:
-        """Draw from U(-spread, spread) every parameter but words, and scales and shifts of normalisation."""
-        norms = [module for module in self.modules() if isinstance(module, nn.LayerNorm | nn.BatchNorm1d)]
-        kept = {self.words.weight, *(parameter for norm in norms for parameter in norm.parameters())}
-        for parameter in self.parameters():
-            if parameter not in kept:
-                nn.init.uniform_(parameter, -spread, spread)
+    def given_parameters(self) -> Iterable[Tensor]:
+        return [self.words.weight]
 
     def dropped(self, values: Tensor, noise: torch.Generator | None) -> Tensor:
         """Drop components of (B, T, E) in training; without noise, none."""

@@ -1,5 +1,6 @@
 """Seq2Seq that copies words of its context: the pointer-generator network (See et al. 2017, section 2.2)."""
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
@@ -38,11 +39,8 @@ class PointerSeq2Seq(TokenwiseSystem):
         self.encoder = GRU(size, network.hidden, bidirectional=True)
         self.decoder = PointerDecoder(size, network.hidden, self.vocabulary_size)
 
-    def initialise(self, spread: float) -> None:
-        """Draw every parameter from U(-spread, spread), but for words where the corpus has vectors."""
-        for parameter in self.parameters():
-            if not (self.are_given and parameter is self.words.weight):
-                nn.init.uniform_(parameter, -spread, spread)
+    def given_parameters(self) -> Iterable[Tensor]:
+        return [self.words.weight] if self.are_given else []
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         first, source = self._encode(batch, generator)

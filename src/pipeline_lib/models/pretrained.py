@@ -9,7 +9,7 @@ V units of the corpus, W pieces of the folder, d width.
 
 import importlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -70,10 +70,8 @@ class PretrainedSystem(TokenwiseSystem):
         super().__init__(units, network, options)
         self.apart = apart(options)
 
-    def initialise(self, spread: float) -> None:
-        """Draw every parameter from U(-spread, spread), unless the weights were given."""
-        if self.apart == RANDOM_START:
-            super().initialise(spread)
+    def given_parameters(self) -> Iterable[Tensor]:
+        return [] if self.apart == RANDOM_START else self.parameters()
 
 
 def apart(options: Pretrained) -> str:

@@ -2,7 +2,7 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
@@ -142,9 +142,16 @@ class System(nn.Module, ABC):
         return next(self.parameters()).device
 
     def initialise(self, spread: float) -> None:
-        """Draw every parameter from U(-spread, spread)."""
+        """Draw parameters from U(-spread, spread), but `given_parameters` and scales and shifts of normalisation."""
+        norms = (module for module in self.modules() if isinstance(module, nn.LayerNorm | nn.BatchNorm1d))
+        kept = {*self.given_parameters(), *(parameter for norm in norms for parameter in norm.parameters())}
         for parameter in self.parameters():
-            nn.init.uniform_(parameter, -spread, spread)
+            if parameter not in kept:
+                nn.init.uniform_(parameter, -spread, spread)
+
+    def given_parameters(self) -> Iterable[Tensor]:
+        """Return the parameters that `initialise` leaves as they were made, such as given word vectors; here none."""
+        return ()
 
     def phases(self) -> Sequence[Phase]:
         """Return the parts of training in the order of a round; by default one, which owns all parameters.

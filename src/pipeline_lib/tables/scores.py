@@ -34,7 +34,7 @@ from pipeline_lib.tables.cells import (
 )
 from pipeline_lib.tables.marks import Tested, notes_of_changes, notes_of_leads
 from pipeline_lib.tables.published import Published, PublishedValue
-from pipeline_lib.tables.scored import APART, Scores
+from pipeline_lib.tables.recorded_scores import APART, Scores
 
 
 def make(

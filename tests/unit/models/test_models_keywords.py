@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Normal
 from torch.distributions import kl_divergence as torchs_kl
 
@@ -223,3 +223,13 @@ def test_heads_that_do_not_divide_the_width_and_sizes_of_another_network_are_ref
         Sizes(width=10, heads=4)
     with pytest.raises(PipelineError, match="not of a Recurrent one"):
         create(TRANSFORMER, {}, SmallUnits(None, WORDS), Recurrent())
+
+
+def test_a_range_of_initial_weights_leaves_layer_norms_as_they_are():
+    model = create(TRANSFORMER, {}, SmallUnits(None, WORDS), Sizes(width=8, heads=2, initial_range=0.01))
+    norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
+    assert norms
+    for norm in norms:
+        assert (set(norm.weight.tolist()), set(norm.bias.tolist())) == ({1.0}, {0.0})
+    of_norms = {id(parameter) for norm in norms for parameter in norm.parameters()}
+    assert all(own.abs().max() <= 0.01 for own in model.parameters() if id(own) not in of_norms)
