@@ -15,6 +15,7 @@ from snakemake.logging import logger
 
 from pipeline_lib.config.loading import PUBLISHED, layers_of_run, load, place_of
 from pipeline_lib.config.papers import Part, ScoredSplit, whole_of
+from pipeline_lib.config.stages import MEASURED, stages_of
 from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, report_full_temporary_folder

@@ -239,6 +239,12 @@ def trained_in(path):
     return files
 
 
+def stages_of_costs(wildcards):
+    """Return where the measurements of the table are (pipeline_lib.config.layout.Stages), as JSON."""
+    measured = {rule: str(getattr(rules, rule).benchmark) for rule in MEASURED}
+    return stages_of(CONFIG, wildcards.table, measured, f"{RESULTS}/models/{{corpus}}/{{system}}/seed{{seed}}").model_dump_json()
+
+
 rule make_cost_table:
     """Make the table of runtime and memory of every stage and system of this run, from its benchmark files."""
     input:
@@ -263,7 +269,7 @@ rule make_cost_table:
         spec=spec_of,
         layout=layout_of,
         caption=caption_of,
-        stages=lambda wildcards: CONFIG.stages(wildcards.table, BENCHMARKS, RESULTS / "models").model_dump_json(),
+        stages=stages_of_costs,
         code=code_of("make_cost_table"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_cost_table.py --name {wildcards.table} --spec {params.spec:q} "

@@ -1,6 +1,5 @@
 """The whole configuration of a run, and what it makes of each table, corpus and system."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -13,14 +12,13 @@ from pipeline_lib.config.decoding import Decoding, GreedySettings
 from pipeline_lib.config.embeddings import Embeddings
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.config.keywords import Keywords
-from pipeline_lib.config.layout import Description, Layout, Stages
+from pipeline_lib.config.layout import Description, Layout
 from pipeline_lib.config.metrics import Metrics
+from pipeline_lib.config.names import check_names
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
 from pipeline_lib.config.papers import (
     AnyTable,
     CountTable,
-    DecodedTable,
-    Judge,
     KeywordTable,
     NegativeTable,
     Paper,
@@ -31,7 +29,6 @@ from pipeline_lib.config.papers import (
     TableOfSystems,
     TextTable,
     TransferTable,
-    whole_of,
 )
 from pipeline_lib.config.ratings import Study
 from pipeline_lib.config.report import Report
@@ -43,7 +40,7 @@ from pipeline_lib.config.systems import SORTS, SystemSettings
 from pipeline_lib.config.training import Training
 from pipeline_lib.config.units import UnitsKind, UnitsSettings
 from pipeline_lib.config.users import Users
-from pipeline_lib.errors import PipelineError, did_you_mean
+from pipeline_lib.errors import PipelineError
 
 
 class Config(Paper):
@@ -97,74 +94,8 @@ class Config(Paper):
 
     @model_validator(mode="after")
     def _names_are_right(self) -> "Config":
-        _check_names("corpora", self.corpora, "source", self.sources)
-        _check_names("rows", self.rows or (), "system", self.systems)
-        self._check_labels()
-        for name, table in self.tables.items():
-            _check_names(f"tables.{name}.corpora", table.corpora or (), "source", self.sources)
-            _check_names(f"tables.{name}.systems", table.systems or (), "system", self.systems)
-            if isinstance(table, ScoreTable | TextTable | TableOfSystems) and table.from_ is not None:
-                _check_names(f"tables.{name}.from", [table.from_], "analysis", self.analyses)
-            if isinstance(table, TableOfSystems):
-                _check_names(f"tables.{name}.systems", table.systems, "trained system", self.trainable)
-            if isinstance(table, DecodedTable) and table.beside is not None:
-                decoded = [other for other in self.tables if isinstance(self.tables[other], DecodedTable)]
-                _check_names(f"tables.{name}.beside", [table.beside], "table of kind decoded", decoded)
-        for name, figure in self.figures.items():
-            _check_names(f"figures.{name}.systems", figure.systems or (), "trained system", self.trainable)
-            _check_names(f"figures.{name}.of", [figure.of] if figure.of else (), "analysis", self.analyses)
-        for name, analysis in self.analyses.items():
-            _check_names(f"analyses.{name}.of", [analysis.of] if analysis.of else (), "analysis", self.analyses)
-            _check_names(
-                f"analyses.{name}.corpus", [analysis.corpus] if analysis.corpus else (), "source", self.sources
-            )
-            if analysis.judge is not None:
-                self._check_judge(f"analyses.{name}.judge", analysis.judge)
-        for name, system in self.trainable.items():
-            first = [system.starts_from] if system.starts_from else ()
-            _check_names(f"systems.{name}.starts_from", first, "trained system", self.trainable)
-        for name in self.trainable:
-            self._check_beginnings(name)
-        _check_names("report.tables", self.report.tables or (), "table", self.tables)
-        _check_names("report.figures", self.report.figures or (), "figure", self.figures)
-        if len(rated := [name for name, table in self.tables.items() if isinstance(table, RatingTable)]) > 1:
-            raise ValueError(f"tables.{rated[1]}: {rated[0]} is of kind 'ratings' too; a run draws one set of sheets")
-        if self.ratings.run is not None and self.ratings.run not in self.seeds:
-            raise ValueError(f"ratings.run: there is no run with seed {self.ratings.run}; `seeds:` are {self.seeds}")
-        for name, sweep in self.sweeps.items():
-            generated = [source for source, settings in self.sources.items() if settings.synthetic]
-            _check_names(f"analyses.{name}.options.source", [sweep.source], "generated source", generated)
-            _check_names(f"analyses.{name}.options.systems", sweep.systems, "trained system", self.trainable)
+        check_names(self)
         return self
-
-    def _check_judge(self, where: str, judge: Judge) -> None:
-        _check_names(f"{where}.system", [judge.system], "trained system", self.trainable)
-        if self.systems[judge.system].reads:
-            raise ValueError(f"{where}.system: {judge.system!r} has `reads:`; a judge is given texts alone")
-        if judge.seed in self.seeds:
-            raise ValueError(f"{where}.seed: {judge.seed} is one of `seeds:`; a judge is none of the runs it judges")
-
-    def _check_labels(self) -> None:
-        """Check that no two rows of a table would have one name."""
-        first: dict[str, str] = {}
-        for name, system in self.systems.items():
-            if (other := first.setdefault(system.label, name)) != name:
-                raise ValueError(
-                    f"systems.{name}.label, systems.{other}.label: both are {system.label!r}; tables could not tell "
-                    "the two apart, give each a label of its own"
-                )
-        for name, table in self.tables.items():
-            labels = list(table.systems.values()) if isinstance(table.systems, dict) else []
-            if repeated := [label for label in labels if labels.count(label) > 1]:
-                raise ValueError(f"tables.{name}.systems: {repeated[0]!r} is the label of two rows")
-
-    def _check_beginnings(self, name: str) -> None:
-        chain = [name]
-        while first := self.systems[chain[-1]].starts_from:
-            if first in chain:
-                circle = " from ".join([*chain[chain.index(first) :], first])
-                raise ValueError(f"systems.{first}.starts_from: a circle, {circle}; one of them draws its weights")
-            chain.append(first)
 
     # --- systems ---------------------------------------------------------------------------------------------------
 
@@ -353,54 +284,6 @@ class Config(Paper):
         """List the tables of the page with tests on a corpus."""
         return [name for name in self.reported if name in self.tested and corpus in self.corpora_of(name)]
 
-    def stages(self, table: str, benchmarks: Path, models: Path) -> Stages:
-        """Return the locations of the measurements of a table of costs.
-
-        Args:
-            benchmarks: folder of Snakemake's benchmark files.
-            models: folder of trained models.
-        """
-        systems = self.systems_of(table)
-        shown = [spec for name in self.reported if isinstance(spec := self.tables[name], ScoreTable)]
-
-        def of_corpus(corpus: str) -> dict[str, str]:
-            source = self.for_corpus(corpus).embeddings.source
-            groups = dict.fromkeys(self.systems[name].reads.get("group") for name in systems)
-            return {
-                "dialogues": f"{benchmarks}/dialogues/{corpus}.tsv",
-                "examples": f"{benchmarks}/examples/{corpus}.tsv",
-                "word vectors": f"{benchmarks}/vectors/{corpus}/{source}.tsv",
-                "filtering": f"{benchmarks}/filtered/{corpus}.tsv",
-                **{
-                    f"encoding, {units}": f"{benchmarks}/encoded/{corpus}/{units}/train.tsv"
-                    for units in dict.fromkeys(
-                        self.units_of(corpus, name) for name in systems if self.systems[name].trained
-                    )
-                },
-                **{
-                    group.replace("/", ", "): f"{benchmarks}/{group.replace('/', f'/{corpus}/')}.tsv"
-                    for group in groups
-                    if group
-                },
-                **{
-                    f"paired tests, {name}": f"{benchmarks}/significance/{corpus}/{name}.tsv"
-                    for name in self.tested_on(corpus)
-                },
-            }
-
-        run = "{corpus}/{system}/seed{seed}"
-        of_systems = {"training": f"{benchmarks}/models/{run}.tsv"}
-        scored = list(dict.fromkeys(split for spec in shown for split in spec.read_splits))
-        for stage, splits in (("responses", dict.fromkeys(map(whole_of, scored))), ("scores", scored)):
-            for split in splits:
-                of_systems[f"{stage}, {split}"] = f"{benchmarks}/{stage}/{run}/{split}.tsv"
-        return Stages(
-            shared={corpus: of_corpus(corpus) for corpus in self.corpora_of(table)},
-            of_systems=of_systems,
-            summary=f"{models}/{run}/summary.json",
-            history=f"{models}/{run}/history.jsonl",
-        )
-
     # --- corpora ---------------------------------------------------------------------------------------------------
 
     def for_corpus(self, corpus: str) -> "Config":
@@ -480,9 +363,3 @@ class Config(Paper):
         return self.model_dump_json(
             by_alias=True, exclude={"mirror": True, "sources": sources, "embeddings": {"mirror"}}
         )
-
-
-def _check_names(where: str, names: Any, what: str, known: Any) -> None:
-    for name in names:
-        if name not in known:
-            raise ValueError(f"{where}: no {what} {name!r}; {did_you_mean(name, list(known))}")

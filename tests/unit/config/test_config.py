@@ -226,13 +226,6 @@ def test_a_wrong_value_is_named_with_what_was_expected_and_found(changes, proble
     assert expected in error.expected
 
 
-def test_a_part_of_a_split_has_costs_of_scoring_but_none_of_responses():
-    costs = {"kind": "costs", "title": "Costs"}
-    shown = table(splits=["test_unseen_pairs"])["tables"] | {"costs": costs}
-    stages = read(values(tables=shown)).stages("costs", Path("benchmarks"), Path("models")).of_systems
-    assert list(stages) == ["training", "responses, test", "scores, test_unseen_pairs"]
-
-
 def test_a_missing_key_is_named():
     wrong = values()
     del wrong["sources"]["small"]["licence"]
