@@ -1,6 +1,7 @@
 # What is computed beside the scores: from a trained system, from a corpus, or from the runs on generated corpora.
 
 OF_CORPORA = [name for name, analysis in CONFIG.analyses.items() if analysis.kind == "contradictions"]
+OF_RESPONSES = ["keyword_choice"]  # kinds
 OF_SYSTEMS = [name for name in CONFIG.analyses if name not in [*OF_CORPORA, *SWEEP_POINTS]]
 
 
@@ -45,12 +46,22 @@ def judge_of(wildcards):
     ]
 
 
+def responds(wildcards):
+    return CONFIG.analyses[wildcards.analysis].kind in OF_RESPONSES
+
+
+def decoding_of_analysis(wildcards):
+    """Return the decoding of an analysis in which the system responds to contexts: the one of its other tables."""
+    return [decoding_of(wildcards)] if responds(wildcards) else []
+
+
 def code_of_analysis(wildcards):
     """Return the fingerprint of an analysis with the system that it is about, and the one that it reads beside it."""
     judge = CONFIG.analyses[wildcards.analysis].judge
     systems = [wildcards.system, *([judge.system] if judge else [])]
     modules = [module for system in systems for module in modules_of_system(wildcards.corpus, system)]
-    return code_of("analyse_system", *dict.fromkeys([*modules, module_of_analysis(wildcards)]))
+    modules += [module_of_analysis(wildcards), *([module_of_strategy(wildcards)] if responds(wildcards) else [])]
+    return code_of("analyse_system", *dict.fromkeys(modules))
 
 
 rule analyse_system:
@@ -83,12 +94,13 @@ rule analyse_system:
         options=options_of_analysis,
         reads=reads_of,
         training=training_of,
+        decoding=decoding_of_analysis,
         source=source_of_analysis,
         code=code_of_analysis,
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/analyse_system.py --kind {params.kind} --options {params.options:q} --model {input.model:q} "
         "--summary {input.summary:q} --vocabulary {input.vocabulary:q} --encoded {input.encoded:q} "
-        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --judge {input.judge:q} --source {params.source:q} --training {params.training:q} "
+        "--examples {input.examples:q} --reads {params.reads:q} --continued {input.continued:q} --judge {input.judge:q} --decoding {params.decoding:q} --source {params.source:q} --training {params.training:q} "
         "--seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 

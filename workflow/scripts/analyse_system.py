@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline_lib.analyses.data import Data, Judge
 from pipeline_lib.compute.device import choose_device, keep_freed_memory
 from pipeline_lib.config.corpora import Source
+from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.config.training import Training
 from pipeline_lib.files.formats import read_json, write_parquet
 from pipeline_lib.models import saved
@@ -26,6 +27,7 @@ def main(
     reads: dict[str, Path],
     continued: list[Path],
     judge: list[Path],
+    decoding: list[Decoding],
     source: Source,
     training: Training,
     seed: int,
@@ -43,6 +45,7 @@ def main(
         read_json(summary)["steps"],
         source.grammar,
         read_judge(judge, training) if judge else None,
+        decoding[0] if decoding else None,
     )
     checked = options_of(ANALYSES, kind, json.loads(options), "--options")
     table = load(ANALYSES, kind, "analyse").analyse(system, data, checked, seed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.training import Training
 
@@ -34,3 +35,4 @@ class Data:
     steps: int  # that the system was trained for
     grammar: Grammar | None = None  # that the examples were drawn from, if they were
     judge: Judge | None = None  # the system that `judge:` of the analysis names
+    decoding: Decoding | None = None  # of the system, for an analysis in which it responds to contexts

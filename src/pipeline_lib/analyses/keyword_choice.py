@@ -17,6 +17,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE, SOURCES
+from pipeline_lib.stage.kinds import load
 
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
@@ -25,13 +26,10 @@ _NONE = -1  # number of no keyword
 
 
 class Options(Settings):
-    """All examples of one split, decoded by a beam search."""
+    """All examples of one split, decoded as for the other tables of the run."""
 
     split: Literal["train", "validation", "test"] = Field(default="test", description="split of the contexts")
     examples: Positive | None = Field(default=None, description="first so many of them; null: all")
-    beam: Positive = Field(default=4, description="hypotheses of the beam search")
-    min_length: int = Field(default=5, ge=0, description="fewest tokens of a response")
-    max_length: Positive = Field(default=20, description="tokens after which a response is cut off")
     draw: Seed = Field(default=1, description="seed of the random keywords")
 
 
@@ -44,8 +42,6 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     import torch
 
     from pipeline_lib.compute.device import seeded
-    from pipeline_lib.config.decoding import BeamSettings
-    from pipeline_lib.decoding.beam import strategy
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.text.units import read_units, written
 
@@ -56,20 +52,19 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
             expected="a system with `reads: {nodes: …, graph: graph/keywords}`",
             remedy="leave the system out of the tables that show the analysis",
         )
+    assert data.decoding is not None  # the rule gives it to this kind
     dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
     texts = read_parquet(data.examples[options.split], EXAMPLES).slice(0, options.examples)
     words = read_parquet(data.reads["graph"], columns=["keyword"])["keyword"].to_pylist()
     units, noise = read_units(data.vocabulary), seeded(model.device, seed, 8)
-    settings = BeamSettings(
-        kind="beam", size=options.beam, min_length=options.min_length, max_length=options.max_length
-    )
-    decode = strategy(settings, model.ids, [noise])
+    decode = load("pipeline_lib.decoding", data.decoding.kind, "strategy").strategy(data.decoding, model.ids, [noise])
+    size = data.decoding.batch_size
     model.eval()
     rows: list[dict[str, Any]] = []
     with torch.no_grad():
         for source, chosen in keywords_of(dataset.beside["nodes"], len(words), options.draw).items():
-            for start in range(0, len(texts), 128):
-                own = np.arange(start, min(start + 128, len(texts)))
+            for start in range(0, len(texts), size):
+                own = np.arange(start, min(start + size, len(texts)))
                 batch = dataset.batch(own)
                 nodes = torch.cat([torch.from_numpy(chosen[own])[:, None], batch.nodes[:, 1:]], 1)  # type: ignore[index]
                 found = model.generate(replace(batch, nodes=nodes).to(model.device), decode, "none", noise)
