@@ -19,6 +19,7 @@ class Explained(NamedTuple):
     kl_units: Tensor
     posterior_mean: Tensor
     condition: Tensor
+    log_ratio: Tensor | None = None  # log q(z) - log p(z) of the z that was drawn
 
     @property
     def kl(self) -> Tensor:

@@ -67,10 +67,12 @@ class Separated:
     def explain(self, example: Example, group: int, noise: Tensor) -> Explained:
         context = self.context(example, group)
         posterior = self.posterior(context, example.response)
-        condition = torch.cat([context, gaussians.draw(posterior, noise)])
+        z = gaussians.draw(posterior, noise)
+        condition = torch.cat([context, z])
         nll = negative_log_likelihood(self.weights, example, response_states(self.weights, example, condition))
         kl_units = gaussians.kl_of_units(posterior, prior(self.weights, context))
-        return Explained({"nll": nll}, kl_units, posterior[0], condition)
+        ratio = gaussians.log_density(posterior, z) - gaussians.log_density(prior(self.weights, context), z)
+        return Explained({"nll": nll}, kl_units, posterior[0], condition, ratio)
 
     def generated(self, example: Example, copy: Explained) -> Tensor:
         """Encode the response as the copy would write it, teacher-forced; the end token is not one of its words."""
@@ -134,7 +136,7 @@ class Separated:
     # --- likelihood and responses ---
 
     def bound(self, copies: list[Explained]) -> Tensor:
-        return -gaussians.log_mean_weight([-(copy.terms["nll"] + copy.kl) for copy in copies])
+        return -gaussians.log_mean_weight([-(copy.terms["nll"] + copy.log_ratio) for copy in copies])
 
     def importance_nll(self, example: Example, noises: Tensor) -> Tensor:
         """Average over ``noises`` (S, N, Z), S draws for each group."""

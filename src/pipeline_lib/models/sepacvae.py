@@ -100,23 +100,28 @@ def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, s
 
 
 class _Copies(NamedTuple):
-    """Values for M marked contexts: [c; z] (M, C + Z), z from the posterior, KL by unit and posterior mean (M, Z)."""
+    """Values for M marked contexts.
+
+    [c; z] (M, C + Z), z from the posterior, KL by unit and posterior mean (M, Z), log q(z) - log p(z) of that z (M,).
+    """
 
     condition: Tensor
     kl_units: Tensor
     posterior_mean: Tensor
+    log_ratio: Tensor
 
 
 class _Scored(NamedTuple):
     """Values for the N copies of B examples, nats.
 
-    nll (B, N), KL by unit and posterior mean (B, N, Z), [c; z] (B, N, C + Z).
+    nll (B, N), KL by unit and posterior mean (B, N, Z), [c; z] (B, N, C + Z), log q(z) - log p(z) (B, N).
     """
 
     nll: Tensor
     kl_units: Tensor
     posterior_mean: Tensor
     condition: Tensor
+    log_ratio: Tensor
 
     def best(self) -> Tensor:
         """Return the copy that explains its response best, un-annealed, (B,) int64; ties go to the lowest index."""
@@ -199,8 +204,9 @@ class SepaCVAE(CVAE):
     def _infer(self, context: Tensor, response: Tensor, noise: Tensor) -> _Copies:
         """Infer posterior and prior of M encoded contexts (M, C) and responses (M, 2H), with ``noise`` (M, Z)."""
         posterior = Gaussian.of(self.recognition(torch.cat([context, response], -1)))
-        kl_units = kl_by_unit(posterior, Gaussian.of(self.prior(context)))
-        return _Copies(torch.cat([context, posterior.sample(noise)], -1), kl_units, posterior.mean)
+        prior, z = Gaussian.of(self.prior(context)), posterior.sample(noise)
+        log_ratio = posterior.log_density(z) - prior.log_density(z)
+        return _Copies(torch.cat([context, z], -1), kl_by_unit(posterior, prior), posterior.mean, log_ratio)
 
     def _infer_copies(self, batch: Batch, noise: Tensor) -> _Copies:
         response = self.encode_response(batch).repeat_interleave(self.groups, 0)
@@ -226,10 +232,11 @@ class SepaCVAE(CVAE):
     def _score_copies(self, batch: Batch, noise: Tensor) -> _Scored:
         copies = self._infer_copies(batch, noise)
         nll = self._copies_nll(batch, copies.condition)
-        kl_units, mean, condition = (
-            each.unflatten(0, (-1, self.groups)) for each in (copies.kl_units, copies.posterior_mean, copies.condition)
+        kl_units, mean, condition, log_ratio = (
+            each.unflatten(0, (-1, self.groups))
+            for each in (copies.kl_units, copies.posterior_mean, copies.condition, copies.log_ratio)
         )
-        return _Scored(nll, kl_units, mean, condition)
+        return _Scored(nll, kl_units, mean, condition, log_ratio)
 
     # --- training ---
 
@@ -345,14 +352,16 @@ class SepaCVAE(CVAE):
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         """Return nll and KL of the winning copy (an oracle: it is chosen with the reference).
 
-        ``bound`` treats the group as a latent variable with a uniform prior: -log (1/N) sum_j exp(-(nll_j + KL_j)).
-        With one draw of z a copy it leans slightly to the good side (Jensen); `importance_nll` does not.
+        ``bound`` treats the group as a latent variable with a uniform prior: -log (1/N) sum_j p(r|c_j, z_j) p(z_j) /
+        q(z_j), with one draw of z for each copy. The mean inside the log estimates p(r|c) without bias, so the bound
+        is never too low in expectation (Burda et al. 2016). KL_j in place of the ratio at z_j would be: the log of a
+        mean over noisy copies profits from the noise.
         """
         scored = self._score_copies(batch, self._noise(batch, generator))
         winner = scored.best()
         rows = torch.arange(len(batch), device=winner.device)
-        bound = math.log(self.groups) - (-(scored.nll + scored.kl_units.sum(-1))).logsumexp(1)
-        nll, kl_units, mean, condition = (value[rows, winner] for value in scored)
+        bound = importance_estimate(-(scored.nll + scored.log_ratio).t())
+        nll, kl_units, mean, condition, _ = (value[rows, winner] for value in scored)
         named = torch.full_like(nll, math.log(self.groups))
         return Likelihood(nll, kl_units.sum(-1), bound, mean, winner, condition, kl_units=kl_units, group_nats=named)
 
