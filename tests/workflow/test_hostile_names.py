@@ -51,7 +51,7 @@ CHANGES: dict[str, Any] = {
     },
     "ratings": {"folder": f"ratings {HOSTILE}"},
     "tables": {
-        "table2": {"title": LABEL, "caption": LABEL},
+        "table2": {"title": LABEL, "caption": f"[draft] {LABEL}"},
         "table4": {"aspects": {"fit": LABEL}, "systems": {"seq2seq": LABEL, "llm": f"{LABEL} 3"}},
     },
     "figures": {"latent_map": {"title": LABEL, "caption": LABEL}},

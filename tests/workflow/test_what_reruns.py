@@ -191,6 +191,11 @@ EDITS = {
     "how often progress is shown": ("stage/progress.py", "LINES = 10.0", "LINES = 5.0", set()),
     "a line of one system": ("models/sepacvae.py", *UNUSED, trained("sepacvae") | SUMMED_UP | RECORDED),
     "a line of one metric": ("metrics/coherence.py", *UNUSED, scored(*ROWS) | SUMMED_UP | RECORDED),
+    "a line of a metric of all runs": (
+        "metrics/converged.py",
+        *UNUSED,
+        scored(*ROWS) | SUMMED_UP | RECORDED,
+    ),
     "a line of a metric that no table shows": ("metrics/nll.py", *UNUSED, set()),
     "a line of the tables of scores": (
         "tables/scores.py",

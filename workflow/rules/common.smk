@@ -19,9 +19,10 @@ from pipeline_lib.config.stages import MEASURED, stages_of
 from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, report_full_temporary_folder
-from pipeline_lib.metrics.suite import needs_clusters, needs_users, needs_vectors
+from pipeline_lib.metrics.suite import needs_clusters, needs_users, needs_vectors, recorded
 from pipeline_lib.runs.checks import check_package, check_responses, check_run
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
+from pipeline_lib.schemas.responses import APART
 from pipeline_lib.stage.fingerprint import stage_fingerprint
 from pipeline_lib.stage.kinds import kinds as kinds_of
 from pipeline_lib.stage.kinds import module_of as module_of_kind
@@ -70,7 +71,6 @@ CORPORA = list(
     )
 )
 VECTORS_SCORED = needs_vectors(CONFIG.metrics_shown)
-USERS_SCORED = needs_users(CONFIG.metrics_shown)
 CLUSTERS_SCORED = needs_clusters(CONFIG.metrics_shown)
 SEEDS = list(
     dict.fromkeys(

@@ -80,7 +80,10 @@ def plain(value):
     if not isinstance(value, str):
         return value
     value = value.replace(f"{RESULTS}/", "")
-    return json.loads(value) if value[:1] in ("{", "[") else value
+    try:
+        return json.loads(value) if value[:1] in ("{", "[") else value
+    except json.JSONDecodeError:  # a caption or a label, which may begin so
+        return value
 
 
 def plan(rule, wildcards):

@@ -1,6 +1,9 @@
 # Metrics of every system's responses, and tests between systems.
 
 
+METRICS_SCORED = [*recorded(CONFIG.metrics_shown), *APART]
+
+
 def splits_of(table):
     """List the splits whose responses a table scores."""
     return CONFIG.tables[table].read_splits if table in CONFIG.tables_of("scores") else []
@@ -53,8 +56,10 @@ def examples_of_part(wildcards):
 
 def spoken_if_any(wildcards):
     """Return who responds and the training examples, for metrics that compare responses with what users said."""
-    tables = ("users/{corpus}/responding", "filtered/{corpus}/train") if USERS_SCORED else ()
-    return [RESULTS / f"{table.format(**wildcards)}.parquet" for table in tables]
+    tables = [table for table in CONFIG.tables if wildcards.corpus in CONFIG.corpora_of(table)]
+    asked = any(needs_users(CONFIG.metrics_of(table)) for table in tables)
+    files = ("users/{corpus}/responding", "filtered/{corpus}/train") if asked else ()
+    return [RESULTS / f"{file.format(**wildcards)}.parquet" for file in files]
 
 
 rule score_responses:
@@ -83,7 +88,7 @@ rule score_responses:
         tokeniser=tokeniser_of,
         users=lambda wildcards, input: each_after(("--users", "--train"), input.spoken),
         importance_samples=lambda wildcards: CONFIG.decoding_of(wildcards.corpus, wildcards.system).importance_samples,
-        code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(CONFIG.metrics_shown)),
+        code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(METRICS_SCORED)),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
         "--only {input.only:q} --references {input.references:q} --clusters {input.clusters:q} {params.users:q} "

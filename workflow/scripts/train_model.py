@@ -72,13 +72,14 @@ def main(
                 print(interruption, file=sys.stderr)
             sys.exit(143)
     if ranks.rank == 0:
-        saved.save(model, outcome.weights, description, outcome.summary["converged"])
         write_text(history, outcome.history)
         arithmetic = {
             "operations_per_token": operations_per_token(network, trainer.train_set, settings, seed),
             "matrix_peak": matrix_peak(device, settings.precision),
         }
         write_json(summary, outcome.summary | arithmetic)
+        # last: once it is there, another job may remove the state that this one would resume from
+        saved.save(model, outcome.weights, description, outcome.summary["converged"])
 
 
 if __name__ == "__main__":

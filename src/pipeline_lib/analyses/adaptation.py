@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -17,6 +18,7 @@ from pipeline_lib.config.settings import Distinct, Positive, Seed, Settings
 from pipeline_lib.corpora.newcomers import Newcomers, Told
 from pipeline_lib.corpora.persona_language import language
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.measures import MEASURES, SYSTEM
 from pipeline_lib.text.ids import TURN
 
@@ -57,19 +59,25 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
 
     table, units = user_table(model), read_units(data.vocabulary)
     check_words(units, data.vocabulary)
+    known = table.weight.detach()[1 : 1 + known_users(data)]
     newcomers = Newcomers(options.users, options.seed)
     most = max(options.examples)
     told = [[newcomers.tell(user) for _ in range(most + options.measured)] for user in range(options.users)]
     asked = [each[most:] for each in told]
     rows = []
     for k in options.examples:
-        vectors = _fitted(model, table, units, [each[:k] for each in told], options, seed)
+        vectors = _fitted(model, table, known, units, [each[:k] for each in told], options, seed)
         own = _measured(model, table, units, asked, vectors, options, seed)
         exact = np.array(
             [[newcomers.log_p(each[:k], one) for one in wanted] for each, wanted in zip(told, asked, strict=True)]
         )
         rows += [_row(SYSTEM, k, own.reshape(exact.shape)), _row(OPTIMUM, k, exact)]
     return pa.Table.from_pylist(rows, MEASURES)
+
+
+def known_users(data: Data) -> int:
+    """Count the users whose vectors were trained; the table may have room for more."""
+    return int(pc.max(read_parquet(data.reads["user"], columns=["user"])["user"]).as_py())
 
 
 def check_words(units: "Units", vocabulary: Path) -> None:
@@ -98,14 +106,23 @@ def _row(name: str, k: int, nats: NDArray[np.float64]) -> dict[str, object]:
 
 
 def _fitted(
-    model: "System", table: "nn.Embedding", units: "Units", told: list[list[Told]], options: Options, seed: int
+    model: "System",
+    table: "nn.Embedding",
+    known: "Tensor",
+    units: "Units",
+    told: list[list[Told]],
+    options: Options,
+    seed: int,
 ) -> "Tensor":
-    """Fit a vector to the exchanges of each user, (users, U): the mode of the posterior, by draws of z."""
+    """Fit a vector to the exchanges of each user, (users, U): the mode of the posterior, by draws of z.
+
+    Args:
+        known: (known users, U) their vectors, whose mean and spread are the prior.
+    """
     import torch
 
     from pipeline_lib.compute.device import seeded
 
-    known = table.weight.detach()[1:]
     mean, spread = known.mean(0), known.std(0)
     away = torch.zeros(len(told), len(mean), device=mean.device, requires_grad=bool(told[0]))
     if not told[0]:

@@ -36,6 +36,8 @@ ORACLE = "oracle error"  # percentage points: of a classifier that knows the gra
 TRUE, RANDOM, BEST = "true", "random ending", "best imputer"  # rows beside the system's
 _FEWEST = 10  # pairs, of which one is tested
 
+ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
+
 
 class Options(Settings):
     """Nothing is to be chosen: four fifths of the pairs train the classifiers, a tenth each validates and tests."""

@@ -13,7 +13,9 @@ from pydantic import Field
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.config.settings import Positive, Seed, Settings
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.contrast_space import SIDES, contrast_space_schema
+from pipeline_lib.schemas.examples import EXAMPLES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,11 +56,12 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     chosen = min(options.examples, len(dataset))
     rows = np.sort(np.random.default_rng(options.draw).choice(len(dataset), chosen, replace=False))
     batch = dataset.batch(rows).to(model.device)
+    examples = read_parquet(data.examples[options.split], EXAMPLES, ["example_id"])["example_id"].take(rows)
     fresh = copy.deepcopy(model)
     seed_weights(seed)
     fresh.redraw()
     tables = [
-        _table(batch, points(each.eval(), batch), rows, trained) for each, trained in ((fresh, False), (model, True))
+        _table(examples, points(each.eval(), batch), trained) for each, trained in ((fresh, False), (model, True))
     ]
     return pa.concat_tables(tables)
 
@@ -87,19 +90,19 @@ def points(model: "KeywordsAndInstances", batch: "Batch") -> dict[tuple[str, str
         }
 
 
-def _table(batch: "Batch", found: dict[tuple[str, str], "list[Tensor]"], rows: np.ndarray, trained: bool) -> pa.Table:
+def _table(examples: pa.ChunkedArray, found: dict[tuple[str, str], "list[Tensor]"], trained: bool) -> pa.Table:
     size = max(side.shape[1] for sides in found.values() for side in sides)
     parts = []
     for (space, kind), sides in found.items():
         for side, values in zip(SIDES, sides, strict=True):
-            padded = np.zeros((len(rows), size), np.float32)
+            padded = np.zeros((len(examples), size), np.float32)
             padded[:, : values.shape[1]] = values.float().cpu().numpy()
             columns = {
-                "example_id": pa.array(rows),
-                "space": pa.repeat(space, len(rows)),
-                "trained": pa.repeat(trained, len(rows)),
-                "kind": pa.repeat(kind, len(rows)),
-                "side": pa.repeat(side, len(rows)),
+                "example_id": examples,
+                "space": pa.repeat(space, len(examples)),
+                "trained": pa.repeat(trained, len(examples)),
+                "kind": pa.repeat(kind, len(examples)),
+                "side": pa.repeat(side, len(examples)),
                 "point": pa.FixedSizeListArray.from_arrays(pa.array(padded.ravel()), size),
             }
             parts.append(pa.table(columns, schema=contrast_space_schema(size)))

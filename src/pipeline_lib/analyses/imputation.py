@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str]  # the true sentence, and the one whose ending is hidden
 
+ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
+
 
 class Options(Settings):
     """Sentences of one split, half of which lose their last words."""

@@ -56,13 +56,15 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
     texts = read_parquet(data.examples[options.split], EXAMPLES).slice(0, options.examples)
     words = read_parquet(data.reads["graph"], columns=["keyword"])["keyword"].to_pylist()
-    units, noise = read_units(data.vocabulary), seeded(model.device, seed, 8)
-    decode = load("pipeline_lib.decoding", data.decoding.kind, "strategy").strategy(data.decoding, model.ids, [noise])
+    units = read_units(data.vocabulary)
+    strategy = load("pipeline_lib.decoding", data.decoding.kind, "strategy").strategy
     size = data.decoding.batch_size
     model.eval()
     rows: list[dict[str, Any]] = []
     with torch.no_grad():
         for source, chosen in keywords_of(dataset.beside["nodes"], len(words), options.draw).items():
+            noise = seeded(model.device, seed, 8)  # of each source the same: only the keyword differs
+            decode = strategy(data.decoding, model.ids, [noise])
             for start in range(0, len(texts), size):
                 own = np.arange(start, min(start + size, len(texts)))
                 batch = dataset.batch(own)

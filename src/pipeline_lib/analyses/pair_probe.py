@@ -32,6 +32,8 @@ WITH_FEATS = f"{SYSTEM}+feats"
 
 Features = NDArray[np.float64]  # (N, F)
 
+ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
+
 
 class Options(Settings):
     """A logistic regression on pairs of sentences: those of a corpus, or of a grammar drawn for the purpose."""

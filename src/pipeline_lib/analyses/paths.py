@@ -19,6 +19,8 @@ from pipeline_lib.files.formats import read_parquet
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
 
+ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
+
 
 class Options(Settings):
     """Texts decoded greedily from equally spaced points on straight lines."""

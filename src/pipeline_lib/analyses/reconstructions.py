@@ -19,6 +19,8 @@ from pipeline_lib.metrics.items import Items
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
 
+ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
+
 
 class Options(Settings):
     """Sentences, with what is decoded greedily from the mean of the posterior of each and from draws of it."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ACCURACY, TOPIC = "accuracy", "topic accuracy"  # percent; of the label, and of the topic of a generated sentence
 WORDS, MAJORITY = "bag of words", "majority"  # rows beside the system's
 
+ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
+
 
 class Options(Settings):
     """A softmax regression that is trained on codes of training sentences and tested on those of the test split."""

@@ -224,7 +224,8 @@ class Source(Settings):
     def content(self) -> "Source":
         """Return what decides the dialogues: files by name and checksum, reader and splits, not the files' location."""
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
-        later = {"window": Window(), "tokeniser": "english", "unknown": "unk", "references": {}}  # of later stages
+        window = Window() if self.division is None else self.window
+        later = {"window": window, "tokeniser": "english", "unknown": "unk", "references": {}}  # of later stages
         return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles} | later)
 
     @field_validator("columns")

@@ -46,11 +46,13 @@ def layers_of_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = 
     """
     own = [Layer(_named(file, Path()), read_yaml(file)) for file in files]
     joined: dict[str, Any] = {}
+    as_snakemake_joins: dict[str, Any] = {}
     for layer in own:
         check_plain(layer.values, layer.where)
         joined = merge(joined, layer.values)
+        as_snakemake_joins = _updated(as_snakemake_joins, layer.values)
     check_plain(dict(given), COMMAND_LINE if files else "configuration")
-    beyond = untyped(_beyond(given, joined))
+    beyond = untyped(_beyond(given, as_snakemake_joins))
     if beyond:
         own.append(Layer(COMMAND_LINE if files else "configuration", beyond))
     named = merge(joined, beyond)
@@ -239,6 +241,16 @@ def _last_layer(layers: Sequence[Layer], keys: Sequence[str]) -> int:
                 kinds[depth], best = kind, (-1, 0)  # takes nothing over from the layers before
         best = max(best, (depth, number))
     return best[1]
+
+
+def _updated(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with the values of ``over``, section within section, whatever `kind` they are of."""
+    inner = {
+        key: _updated(base[key], value)
+        for key, value in over.items()
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+    }
+    return {**base, **over, **inner}
 
 
 def _beyond(values: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import codecs
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,9 +18,14 @@ _FEW = 20  # damaged lines that no share refuses
 _REPLACED = "\ufffd"
 
 
-def subtitle_lines(path: Path, skipped: Counter[str]) -> Iterator[pa.Array]:
+def subtitle_lines(
+    path: Path, skipped: Counter[str], trim: Callable[[pa.Array], pa.Array] = pc.utf8_trim_whitespace
+) -> Iterator[pa.Array]:
     """Yield trimmed lines, also empty ones; bytes that are not UTF-8 become U+FFFD, and such lines are counted.
 
+    Args:
+        skipped: counts what was mended.
+        trim: trims lines; where tabs divide a line into places, those at its ends say that a place is empty.
     Raises:
         PipelineError: UTF-16, or, at the end, more than `MOST_DAMAGED` of the lines held such bytes or null characters.
     """
@@ -29,7 +34,7 @@ def subtitle_lines(path: Path, skipped: Counter[str]) -> Iterator[pa.Array]:
         if not number:
             _check_marks(block, path)
         text = _decode_leniently(block, skipped, damage)
-        yield pc.utf8_trim_whitespace(_split_lines(text if number else text.removeprefix("\ufeff")))
+        yield trim(_split_lines(text if number else text.removeprefix("\ufeff")))
     damage.check()
 
 

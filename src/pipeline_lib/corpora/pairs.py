@@ -57,7 +57,15 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 
 
 def _pairs_of(path: Path, columns: dict[str, str], source: Source, split: str | None) -> pa.Table:
-    rows = pa.Table.from_batches(list(read_rows(path, columns, cells=Cells(source.separator, source.quotes))))
+    batches = list(read_rows(path, columns, cells=Cells(source.separator, source.quotes)))
+    if not batches:
+        raise PipelineError(
+            "no rows",
+            where=path,
+            expected="a pair in every row after the header",
+            remedy="fill the file, or take it out of `bundles:`",
+        )
+    rows = pa.Table.from_batches(batches)
     found = {
         key: pc.utf8_trim_whitespace(texts_of(rows, name, path)) for key, name in columns.items() if key != "negative"
     }

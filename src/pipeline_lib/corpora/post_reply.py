@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -29,7 +30,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     told: Sequence[str | None] | None = splits_of_files(files, source)
     parts = []
     for path, split in zip(files, told or [None] * len(files), strict=True):
-        for lines in subtitle_lines(path, skipped):
+        for lines in subtitle_lines(path, skipped, partial(pc.utf8_trim, characters=" \r")):
             found = pc.extract_regex(lines, _LINE)
             skipped.update({BROKEN: found.null_count} if found.null_count else {})
             pairs = found.drop_null()

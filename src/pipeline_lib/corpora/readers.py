@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.settings import FileName, Settings
+from pipeline_lib.corpora.division import divided
 from pipeline_lib.corpora.speakers import joined
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.checksums import sha256
@@ -47,13 +48,19 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
     skipped: Counter[str] = Counter()
     turns: Counter[str] = Counter()
     batches = reader.read(files, source, skipped)
-    for batch in joined(batches, skipped) if source.same_speaker == "join" else batches:
+    if source.same_speaker == "join":
+        batches = joined(batches, skipped)
+    if source.division is not None:
+        batches = divided(batches, source.window, source.division)
+    for batch in batches:
         for count in pc.value_counts(batch.column("split")).to_pylist():
             turns[count["values"]] += count["counts"]
         if batch.num_rows:
             yield batch
     _report(source, turns, skipped)
-    _check_splits(source, getattr(reader, "SPLITS", SPLITS), turns, skipped, manifest)
+    # of windows that are divided one by one, each split is checked when they are cut
+    needed = getattr(reader, "SPLITS", SPLITS) if source.division is None else ()
+    _check_splits(source, needed, turns, skipped, manifest)
 
 
 def verified_files(manifest: Path) -> list[Path]:

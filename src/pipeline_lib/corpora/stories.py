@@ -40,6 +40,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
     """
     told: Sequence[str | None] | None = splits_of_files(files, source)
     for path, split in zip(files, told or [None] * len(files), strict=True):
+        file = path.name.removesuffix(".gz").removesuffix(".csv")
         text = decode_strictly(read_text(path), str(path), skipped)
         rows = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         columns = rows.fieldnames = [name.strip() for name in _header(rows, path)]
@@ -49,7 +50,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
         turns: list[dict[str, object]] = []
         for row in _rows(rows, path):
             number = rows.line_num
-            story = f"{path.name.partition('.')[0]}-{number:06d}"
+            story = f"{file}-{number:06d}"
             own = split or hashed_split(story, source.splits, source.split_seed)
             sentences, wrong = _cloze(row, path, number) if is_cloze else ([row[name] for name in _STORY], None)
             if not all(sentence and sentence.strip() for sentence in sentences):

@@ -42,7 +42,8 @@ def list_users(dialogues: Path, examples: Mapping[str, Path], turns: int, settin
             "no utterance has a speaker",
             where=dialogues,
             expected="a corpus that names who speaks",
-            remedy="name the column under `columns: {speaker: …}` of the source, or leave out systems that read users",
+            remedy="name the column under `columns: {speaker: …}` of the source, or leave out systems that read users, "
+            "and columns of users in tables of this corpus",
         )
     known = known_users(said.filter(pc.equal(said["split"], "train"))["speaker"], settings)
     if not len(known):

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline_lib.config.corpora import Division, Window
-from pipeline_lib.corpora.splits import hashed_split
+from pipeline_lib.corpora.division import split_of_windows
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import iter_parquet, parquet_writer, read_parquet, write_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES, HELD_OUT
@@ -87,9 +87,8 @@ def _splits(examples: pa.RecordBatch, of_dialogues: pa.Array, division: Division
     """Return the split of each of (N) windows."""
     if division is None:
         return of_dialogues
-    names = zip(examples["dialogue_id"].to_pylist(), examples["turn"].to_pylist(), strict=True)
-    shares = {"validation": division.validation, "test": division.test}
-    return pa.array([hashed_split(f"{name}/{turn}", shares, division.seed) for name, turn in names], pa.string())  # type: ignore[arg-type]
+    splits = split_of_windows(examples["dialogue_id"].to_pylist(), examples["turn"].to_pylist(), division)
+    return pa.array(splits, pa.string())
 
 
 def _count_leaked(

@@ -41,13 +41,15 @@ class TransformerSystem(System):
         width, sizes = network.width, (network.layers, network.width, network.heads, network.feed_forward)
         self.output = Words(width, self.vocabulary_size)
         self.encoder, self.decoder = Encoder(*sizes), Decoder(*sizes)
-        self.rate = network.dropout
+        self.rate, self.initial_range = network.dropout, network.initial_range
 
     def redraw(self) -> None:
         """Draw all weights anew, as at the beginning of training."""
         for module in self.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
+        if self.initial_range is not None:
+            self.initialise(self.initial_range)
 
     def dropping(self, noise: torch.Generator) -> Drop:
         """Return what drops components in training."""

@@ -16,6 +16,7 @@ from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.counting import count_paths
 from pipeline_lib.metrics.named import known_metric, metric_names
 from pipeline_lib.stage.declared import declared, parameters
+from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 from pipeline_lib.tables.settings import paths_in
 
@@ -31,6 +32,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     place = partial(place_of, layers)
     check_results(config.results, place)
     check_options(ANALYSES, config.analyses, place)
+    check_corpora(config, place)
     check_options(FIGURES, config.figures, place)
     check_metrics(config, place)
     check_other_columns(config, place)
@@ -58,6 +60,18 @@ def check_results(results: str, place: Place) -> None:
             expected="a folder, which need not exist yet",
             remedy="choose another name, or move the file away",
         )
+
+
+def check_corpora(config: Config, place: Place) -> None:
+    """Check that an analysis with a `corpus:` of its own is of a kind that reads texts alone; errors as `check_run`."""
+    for name, analysis in config.analyses.items():
+        if analysis.corpus is not None and not hasattr(load(ANALYSES, analysis.kind, "Options"), "ANY_CORPUS"):
+            raise PipelineError(
+                f"analyses.{name}.corpus: an analysis of kind {analysis.kind!r} reads no other corpus",
+                where=place(["analyses", name, "corpus"]),
+                expected="no `corpus:`; the examples are those of the system's own corpus, as it was trained on them",
+                remedy="remove the key",
+            )
 
 
 def check_metrics(config: Config, place: Place) -> None:

@@ -56,12 +56,12 @@ class Occurrences:
             present: slice of occurrences -> (…, words) uint64, one bit per trial.
         """
         stops = np.append(self.start[1:], len(self.item))
-        total: np.ndarray | int = 0
+        total = np.zeros(WORD * present(slice(0)).shape[-1], np.int64)
         for low in range(0, len(self.start), GRAMS):
             start, stop = self.start[low : low + GRAMS], stops[min(low + GRAMS, len(stops)) - 1]
             bits = np.bitwise_or.reduceat(present(slice(start[0], stop)), start - start[0], axis=0)
-            total = total + np.unpackbits(bits.view(np.uint8), axis=1).sum(axis=0, dtype=np.int64)
-        return np.asarray(total)
+            total += np.unpackbits(bits.view(np.uint8), axis=1).sum(axis=0, dtype=np.int64)
+        return total
 
 
 class Swaps:

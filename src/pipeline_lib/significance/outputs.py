@@ -81,7 +81,7 @@ def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[s
             )
         examples, seeds[seed] = own, items
         for name in metrics:
-            if name in table.column_names and not table[name].null_count:
+            if name in table.column_names and not table[name].null_count and _is_defined(name, items):
                 values = table[name].to_numpy().astype(np.float64)
                 columns.setdefault(name, []).append(items.by_example(values))
             if parts_of(name) in table.column_names:
@@ -93,6 +93,11 @@ def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[s
         for found in (columns, parts)
     )
     return Outputs(system, examples, seeds, per_item, sums)
+
+
+def _is_defined(name: str, items: Items) -> bool:
+    """Tell whether per-item values are of the metric: a system without z has a KL of nothing but zeros."""
+    return name != "kl" or (items.likelihood is not None and items.likelihood.latent)
 
 
 def _one_of(files: Sequence[Path], about: Sequence[dict[str, str]], key: str) -> str:

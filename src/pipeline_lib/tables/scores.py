@@ -194,7 +194,8 @@ def _compared_rows(
         cells = {
             name: {column.name: _own_cell(found, corpus, name, column, layout) for column in columns} for name in names
         }
-        for name in names[1:]:
+        compared = [name for name in names if not found.apart(corpus, name)]
+        for name in compared[1:] if names[0] in compared else ():
             for column, cell in cells[name].items():
                 first = cells[names[0]][column].mean
                 if cell.mean is not None and first is not None:

@@ -128,7 +128,7 @@ class Trainer:
 
         Raises:
             InterruptedTraining: SIGTERM arrived; everything done so far is in the checkpoint.
-            PipelineError: the loss is not finite.
+            PipelineError: the loss is not finite, or no validation was.
         """
         previous = signal.signal(signal.SIGTERM, self._ask_to_stop)
         self.model.train()
@@ -144,6 +144,7 @@ class Trainer:
                         raise InterruptedTraining(
                             f"stopped at step {self.progress.round} of {self.rounds}; checkpoint written"
                         )
+            self._check_validated()
             history = self.history.flush() if self.history else ""
             if self.history:
                 checkpoint.finish(self.state, self.progress, self.best, history)
@@ -243,6 +244,15 @@ class Trainer:
                 where=self.history_path,
                 expected="finite numbers",
                 remedy="lower `training.optimiser.learning_rate` or `training.optimiser.clip` for this system",
+            )
+
+    def _check_validated(self) -> None:
+        if not self.best:
+            raise PipelineError(
+                f"no validation gave a finite {self.settings.select}",
+                where=self.history_path,
+                expected="one that did, whose weights are kept",
+                remedy="lower `training.optimiser.learning_rate` or `network.initial_range` for this system",
             )
 
     def _validate(self, weight: float) -> None:

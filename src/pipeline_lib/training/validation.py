@@ -1,7 +1,5 @@
 """Validation metrics during training: perplexities, KL, active units, mutual information."""
 
-import math
-
 import torch
 
 from pipeline_lib.compute.device import seeded
@@ -43,11 +41,14 @@ def validate(
     def pooled(name: str) -> torch.Tensor:
         return ranks.concatenated(torch.cat([getattr(part, name) for part in parts])).double()
 
-    values = {"ppl": math.exp(float(pooled("nll").sum()) / tokens)}
+    def perplexity(name: str) -> float:
+        return float((pooled(name).sum() / tokens).exp())  # of more than 709 nats a token: infinite
+
+    values = {"ppl": perplexity("nll")}
     if parts[0].bound is not None:
-        values |= {"ppl_bound": math.exp(float(pooled("bound").sum()) / tokens), "kl": float(pooled("kl").mean())}
+        values |= {"ppl_bound": perplexity("bound"), "kl": float(pooled("kl").mean())}
     if parts[0].nll_prior is not None:
-        values["ppl_prior"] = math.exp(float(pooled("nll_prior").sum()) / tokens)
+        values["ppl_prior"] = perplexity("nll_prior")
     if parts[0].kl_units is not None:
         values["active_units"] = int((pooled("kl_units").mean(0) > ACTIVE_NATS).sum())
     if parts[0].posterior_log_variance is not None:

@@ -53,8 +53,11 @@ def system(vocabulary: Path, path: str) -> System:
     return create(f"pipeline_lib.models.{path}", {"users": 5}, Words.read(vocabulary), sizes)
 
 
-def data_of(vocabulary: Path) -> Data:
-    return Data(vocabulary, {}, {}, {}, None, Training(), 1)
+def data_of(vocabulary: Path, known: int = 5) -> Data:
+    users = {"example_id": range(known + 1), "user": range(known + 1), "floors": [[1, 0]] * (known + 1)}
+    path = vocabulary.parent / f"users_{known}.parquet"
+    write_parquet(path, pa.table(users, schema=users_schema(2)), users_schema(2))
+    return Data(vocabulary, {}, {}, {"user": path}, None, Training(), 1)
 
 
 SYSTEMS = ["persona_seq2seq:PersonaSeq2Seq", "persona_wae:PersonaCVAE", "persona_wae:PersonaWAE"]
@@ -67,9 +70,10 @@ def test_vectors_of_new_users_are_fitted_and_nothing_else_of_the_system_changes(
     units, newcomers = Words.read(vocabulary), Newcomers(3, seed=1)
     told = [[newcomers.tell(user) for _ in range(6)] for user in range(3)]
     table = users.user_table(model)
-    at_start = adaptation._fitted(model, table, units, [[] for _ in told], OPTIONS, 1)
-    fitted = adaptation._fitted(model, table, units, told, OPTIONS, 1)
-    assert torch.equal(at_start, table.weight[1:].mean(0).expand(3, -1))
+    known = table.weight.detach()[1:4]
+    at_start = adaptation._fitted(model, table, known, units, [[] for _ in told], OPTIONS, 1)
+    fitted = adaptation._fitted(model, table, known, units, told, OPTIONS, 1)
+    assert torch.equal(at_start, known.mean(0).expand(3, -1))
     own, first = (adaptation._measured(model, table, units, told, each, OPTIONS, 1) for each in (fitted, at_start))
     assert own.sum() > first.sum()  # of the exchanges that they were fitted to
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
@@ -91,6 +95,15 @@ def test_the_optimum_is_the_mean_of_what_is_exactly_known_and_the_system_stays_b
         assert optimum["error"] == pytest.approx(np.std(exact, ddof=1) / np.sqrt(3))
         assert found[SYSTEM, f"k = {k}"]["value"] < optimum["value"]
         assert found[SYSTEM, f"k = {k}"]["n"] == 15
+
+
+def test_vectors_of_nobody_in_a_table_with_room_for_more_users_change_nothing(vocabulary):
+    model = system(vocabulary, "persona_seq2seq:PersonaSeq2Seq")
+    data = data_of(vocabulary, known=3)
+    before = adaptation.analyse(model, data, OPTIONS, seed=1)
+    with torch.no_grad():
+        users.user_table(model).weight[4:] += 100
+    assert adaptation.analyse(model, data, OPTIONS, seed=1).equals(before)
 
 
 def test_another_corpus_and_a_system_without_users_are_errors(vocabulary, tmp_path):

@@ -11,10 +11,11 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.figures import contrast_map
 from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.models.system import create
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE
 from pipeline_lib.tables.keyword_choice import _with_interval, effects
-from unit.keyword_fixtures import TRANSFORMER, batch, made
-from unit.model_fixtures import generator
+from unit.keyword_fixtures import NETWORK, OURS, SIZE, TRANSFORMER, WORDS, batch, made
+from unit.model_fixtures import SmallUnits, generator
 
 
 class Four:
@@ -105,9 +106,11 @@ def test_points_of_both_spaces_are_what_training_compares_and_the_figure_measure
     torch.testing.assert_close(found["width", "keyword"][1], compared.said)
     torch.testing.assert_close(found["latent", "keyword"][0], model.latent_keyword(compared.asked))
     torch.testing.assert_close(found["latent", "sentence"][:2], [prior.mean, posterior.mean])
-    tables = [contrast_space._table(batch(), found, np.arange(4), trained) for trained in (False, True)]
+    ids = pa.chunked_array([[0, 1000, 1001, 1007]])
+    tables = [contrast_space._table(ids, found, trained) for trained in (False, True)]
     table = pa.concat_tables(tables)
     write_parquet(tmp_path / "points.parquet", table, table.schema)
+    assert set(table["example_id"].to_pylist()) == set(ids.to_pylist())
     numbers = contrast_map.numbers({"ours": tmp_path / "points.parquet"}, contrast_map.Options(examples=3))
     assert len(numbers) == 2 * 2 * 2 * 3 * 4
     row = next(r for r in numbers.to_pylist() if r["space"] == "latent" and r["kind"] == "sentence")
@@ -128,6 +131,20 @@ def test_before_training_all_weights_are_drawn_anew():
     model.redraw()
     same = {name for name, value in model.state_dict().items() if torch.equal(value, before[name])}
     assert all(name.endswith("bias") or "norm" in name or "last" in name or "before" in name for name in same)
+
+
+def test_weights_that_began_in_a_range_are_drawn_anew_in_it():
+    model = create(
+        OURS, {"keyword_size": SIZE}, SmallUnits(None, WORDS), NETWORK.model_copy(update={"initial_range": 0.01})
+    )
+    with torch.no_grad():
+        model.output.weight += 1
+    model.redraw()
+    kept = {
+        parameter for norm in model.modules() if isinstance(norm, torch.nn.LayerNorm) for parameter in norm.parameters()
+    }
+    kept |= set(model.given_parameters())
+    assert all(float(each.detach().abs().max()) <= 0.01 for each in model.parameters() if each not in kept)
 
 
 def test_a_random_keyword_is_that_of_neither_text():

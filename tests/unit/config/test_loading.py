@@ -9,6 +9,7 @@ import yaml
 from pipeline_lib.config.catalogue import command, owner, presets
 from pipeline_lib.config.loading import Layer, layers_of, load, read_run
 from pipeline_lib.config.run import Config
+from pipeline_lib.config.training import Optimiser
 from pipeline_lib.errors import PipelineError
 from unit.refusals import refusal
 
@@ -100,6 +101,24 @@ def test_systems_keep_the_order_of_their_files_whatever_order_the_command_line_g
     file = project.write("config.yaml", CHOSEN | {"systems": later})
     joined = CHOSEN | {"systems": later | {"one": {"label": "First"}}}
     assert list(read_run(project.root, joined, [file]).systems) == ["one", "two"]
+
+
+def test_the_file_that_names_another_kind_takes_nothing_over_from_the_file_before(project):
+    first = {
+        "decoding": {"kind": "beam", "size": 4},
+        "training": {"optimiser": {"kind": "adam", "learning_rate": 0.003}},
+    }
+    second = {"decoding": {"kind": "sampling", "temperature": 0.7}, "training": {"optimiser": {"kind": "sgd"}}}
+    files = [project.write("config.yaml", CHOSEN | first), project.write("overlay.yaml", second)]
+    as_snakemake_joins = CHOSEN | {
+        "decoding": first["decoding"] | second["decoding"],
+        "training": {"optimiser": {"kind": "sgd", "learning_rate": 0.003}},
+    }
+    config = read_run(project.root, as_snakemake_joins, files)
+    assert (config.decoding.kind, config.decoding.temperature) == ("sampling", 0.7)
+    assert config.training.optimiser.learning_rate == Optimiser(kind="sgd").learning_rate
+    over = as_snakemake_joins | {"training": {"optimiser": {"kind": "sgd", "learning_rate": 0.5}}}
+    assert read_run(project.root, over, files).training.optimiser.learning_rate == 0.5
 
 
 def test_a_section_of_another_kind_takes_nothing_over_from_the_one_before(project):

@@ -98,6 +98,13 @@ def test_faults_of_a_table_of_pairs_are_errors_that_name_their_place(tmp_path, o
     assert where in str(caught.value.where)
 
 
+def test_a_table_of_pairs_with_a_header_alone_is_an_error(tmp_path):
+    path = written(tmp_path, "x.csv", TABLE.splitlines()[0] + "\n")
+    with pytest.raises(PipelineError, match="no rows") as caught:
+        turns(pairs, path, source(columns=COLUMNS))
+    assert str(caught.value.where) == str(path)
+
+
 QUESTIONS = "1\tA?\tB?\n1\tB?\tC?\n0\tA?\tX?\n1\tX?\tY?\n0\tA?\tC?\n1\tlonely?\tlonely?\n0\tP?\tQ?\nbroken\n1\t\tZ?\n"
 
 
@@ -164,6 +171,14 @@ def test_faults_of_stories_are_errors(tmp_path, text, problem):
         turns(stories, written(tmp_path, "s.csv", text), source("stories"))
 
 
+def test_stories_of_files_whose_names_begin_alike_stay_apart(tmp_path):
+    plain = "sentence1,sentence2,sentence3,sentence4,sentence5\na,b,c,d,e\n"
+    paths = [written(tmp_path, f"roc.{split}.csv", plain) for split in ("train", "dev", "test")]
+    skipped: Counter[str] = Counter()
+    names = [row["dialogue_id"] for each in stories.read(paths, source("stories"), skipped) for row in each.to_pylist()]
+    assert len(set(names)) == 3
+
+
 def test_names_of_columns_may_have_spaces_around_them(tmp_path):
     header = " sentence1, sentence2 ,sentence3,sentence4,sentence5 "
     rows = turns(stories, written(tmp_path, "s.csv", f"{header}\na,b,c,d,e\n"), source("stories"))
@@ -171,7 +186,7 @@ def test_names_of_columns_may_have_spaces_around_them(tmp_path):
 
 
 def test_replies_to_a_post_are_one_cluster(tmp_path):
-    path = written(tmp_path, "x.txt", "hi\tyes\nearlier\tnow\tno\n\nhi\tmaybe\nalone\n")
+    path = written(tmp_path, "x.txt", "hi\tyes\nearlier\tnow\tno\n\nhi\tmaybe\nalone\n17\tno reply\t\n")
     skipped: Counter[str] = Counter()
     [batch] = post_reply.read([path], source("post_reply"), skipped)
     rows = [(row["dialogue_id"], row["turn"], row["text"]) for row in batch.to_pylist()]
@@ -183,7 +198,7 @@ def test_replies_to_a_post_are_one_cluster(tmp_path):
         ("0000001", 0, "now"),
         ("0000001", 1, "no"),
     ]
-    assert skipped[post_reply.BROKEN] == 2
+    assert skipped[post_reply.BROKEN] == 3
 
 
 @pytest.mark.skipif(not (DATA / "qqp").is_dir(), reason="the Quora question pairs are not here")

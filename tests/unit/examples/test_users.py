@@ -9,6 +9,7 @@ import pytest
 
 from pipeline_lib.config.corpora import Division, Window
 from pipeline_lib.config.users import Users
+from pipeline_lib.corpora.division import divided
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.dataset import joined
 from pipeline_lib.examples.users import best_words, list_users, select_unknown
@@ -117,3 +118,29 @@ def test_dialogues_that_are_not_divided_leak_nothing(tmp_path: Path, caplog: pyt
     with caplog.at_level("INFO"):
         listed(tmp_path, dialogue("d", "train", ["ann"] * 20) + HELD_OUT, Users())
     assert "part of a training context: 0" in caplog.text
+
+
+@pytest.mark.parametrize("every", ["utterance", "document"])
+def test_turns_of_training_windows_are_of_training_where_windows_are_divided_one_by_one(
+    tmp_path: Path, every: str
+) -> None:
+    rows = [row for i in range(9) for row in dialogue(f"d{i}", "validation", ["ann", "bob"] * 4 + ["ann"])]
+    rows[20]["turn"] = 30  # a gap, over which no window reaches
+    rows += dialogue("short", "test", ["ann", "bob"])
+    window, division = Window(context=2, split="window", every=every), Division(validation=0.3, test=0.3, seed=1)
+    batches = [pa.RecordBatch.from_pylist(part, schema=DIALOGUES) for part in (rows[:27], rows[27:])]
+    table = pa.Table.from_batches(divided(iter(batches), window, division))
+    write_parquet(tmp_path / "dialogues.parquet", table, DIALOGUES)
+    outputs, tokens = {split: tmp_path / f"{split}.parquet" for split in SPLITS}, tmp_path / "tokens.parquet"
+    extract_examples(tmp_path / "dialogues.parquet", window, tokenise_array, outputs, tokens, division)
+    places = {
+        split: {(row["dialogue_id"], row["turn"] + i) for row in read_parquet(path).to_pylist() for i in range(3)}
+        for split, path in outputs.items()
+    }
+    split_of = {(row["dialogue_id"], row["turn"]): row["split"] for row in table.to_pylist()}
+    assert {place for place, split in split_of.items() if split == "train"} == places["train"]
+    assert {split for place, split in split_of.items() if place[0] == "short"} == {"test"}
+    assert places["validation"] - places["train"]
+    counted = {row["token"]: row["train_count"] for row in read_parquet(tokens).to_pylist()}
+    assert sum(counted.values()) == len(places["train"])
+    assert all(counted[f"w{turn}"] > 0 for _, turn in places["train"] if turn != 30)

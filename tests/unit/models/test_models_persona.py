@@ -357,12 +357,16 @@ def test_a_critic_with_batch_norm_sees_no_shift_that_is_common_to_a_batch():
 
 
 def generator_taught(norm: str, steps: int) -> tuple[Tensor, Tensor]:
-    """Mean and deviation, (8,) each, that a critic teaches a generator from 0 and 0.5; the target has 2 and 1."""
+    """Mean and deviation, (8,) each, that a critic teaches a generator from 0 and 0.5; the target has 2 and 1.
+
+    They are averaged over the last fifth of the steps, around which the two networks circle.
+    """
     torch.manual_seed(0)
     critic, noise = Critic(8 + 2, 24, norm), generator(3)
     mean, deviation = torch.zeros(8, requires_grad=True), torch.full((8,), 0.5, requires_grad=True)
     own = torch.optim.Adam([mean, deviation], 0.02, betas=(0.5, 0.9))
     of_critic = torch.optim.Adam(critic.parameters(), 0.01, betas=(0.5, 0.9))
+    last = []
     for step in range(steps):
         own.param_groups[0]["lr"] = 0.02 if step < 0.7 * steps else 0.004
         for update in range(6):
@@ -377,12 +381,14 @@ def generator_taught(norm: str, steps: int) -> tuple[Tensor, Tensor]:
         own.zero_grad()
         gap.mean().backward()
         own.step()
-    return mean.detach(), deviation.detach().abs()
+        if step >= 0.8 * steps:
+            last.append(torch.stack([mean.detach(), deviation.detach().abs()]))
+    return tuple(torch.stack(last).mean(0))
 
 
 def test_a_critic_teaches_a_generator_in_eight_dimensions_where_the_target_is_and_one_with_batch_norm_does_not():
     mean, deviation = generator_taught("layer", 300)
-    assert (mean - 2).abs().max() < 0.15
+    assert (mean - 2).abs().max() < 0.1
     assert (deviation - 1).abs().max() < 0.25
     assert generator_taught("batch", 150)[0].mean() < 0.5
 

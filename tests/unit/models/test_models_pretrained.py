@@ -332,6 +332,18 @@ def test_weights_that_transformers_saved_are_loaded_and_words_are_fitted(tmp_pat
     assert len(own) >= len(other.state_dict()) - 1
 
 
+@needs_transformers
+@pytest.mark.parametrize("name", ["t5", "dialo_gpt", "t5_claps"])
+def test_weights_drawn_from_a_range_leave_frozen_ones_and_scales_of_norms(name):
+    model = create(PATHS[name], {}, SmallUnits(None), SIZES.model_copy(update={"initial_range": 0.1}))
+    frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
+    assert frozen
+    assert not any(float(parameter.abs().max()) for parameter in frozen)
+    norms = [module for module in model.modules() if type(module).__name__.endswith("LayerNorm")]
+    assert norms
+    assert all(torch.equal(norm.weight, torch.ones_like(norm.weight)) for norm in norms)
+
+
 # --- all -------------------------------------------------------------------------------------------------------------
 
 

@@ -106,6 +106,7 @@ def overlay(tmp_path: Path) -> Overlay:
         ("figures: {map: {kind: latent_mpa, title: T}}", ["figures.map.kind: no module 'latent_mpa'", "latent_map"]),
         ("figures: {latent_map: {kind: latent_mpa}}", ["figures.latent_map.title: Field required", "another `kind:`"]),
         ("analyses: {latents: {options: {split: tset}}}", ["analyses.latents.options.split", "found 'tset'"]),
+        ("analyses: {distances: {corpus: embedded}}", ["distances.corpus", "'distances' reads no other corpus"]),
         ("training: {epochs: true}", ["training.epochs: true is not a number"]),
         ("training: {optimiser: {clip: false}}", ["training.optimiser.clip: false is not a number"]),
         ("filtering: {context_length: [true, 9]}", ["filtering.context_length.0: true is not a number"]),

@@ -120,6 +120,14 @@ def test_drawing_items_counts_distinct_again_as_one_trial_at_a_time_would():
         assert there[trial] == pytest.approx(brute_distinct(drawn, 2), abs=1e-12)
 
 
+@pytest.mark.parametrize("kind", [Swaps, Resamples])
+def test_systems_without_an_n_gram_of_some_length_have_none_in_any_trial(kind):
+    items = Items.of(["", "", ""], ["w1", "w2", "w1"], ["w2", "", "w3"])
+    statistic = DistinctRatio([[items.references], [items.responses]], len(items.vocabulary), 2)
+    for values in statistic.resampled(0, 1, kind(3, 100, 1)):
+        assert values.tolist() == [0] * 100
+
+
 def test_a_system_that_says_one_word_has_a_distinct_ratio_of_one_and_a_silent_one_of_nought():
     items = Items.of(["", ""], ["w1", ""], ["", ""])
     said, silent = [items.references], [items.responses]
@@ -276,6 +284,17 @@ def test_reconstruction_perplexity_is_compared_among_latent_systems_alone(tmp_pa
         m: {name for r in rows if r["metric"] == m for name in (r["best"], r["other"])} for m in ("ppl", "ppl-bound")
     }
     assert named == {"ppl": {"cvae", "sepa"}, "ppl-bound": {"seq2seq", "cvae", "sepa"}}
+
+
+def test_a_system_without_z_has_no_kl_to_compare(tmp_path):
+    files = [
+        responses_file(tmp_path / "cvae", "cvae", 1, kl=1.0),
+        responses_file(tmp_path / "other", "other", 1, kl=2.0),
+        responses_file(tmp_path / "seq2seq", "seq2seq", 1),
+    ]
+    cvae, other, seq2seq = read_outputs(files, ["cvae", "other", "seq2seq"], ["kl"])
+    rows = compare_with(cvae, [other, seq2seq], Significance(trials=10), ["kl"])
+    assert [row.other for row in rows] == ["other"]
 
 
 def test_a_likelihood_that_was_chosen_with_the_reference_competes_in_no_column_of_it(tmp_path):

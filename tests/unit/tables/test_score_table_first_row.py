@@ -11,7 +11,7 @@ from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import ScoreTable
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.schemas.items import parts_of
 from pipeline_lib.schemas.responses import RESPONSES
@@ -129,6 +129,21 @@ def test_a_difference_is_from_the_first_row_and_says_whether_it_is_significant(t
     assert better.change.p_adjusted == pytest.approx(10 * p)  # two rows in five columns that are tested
     assert better.change.between == "systems"
     assert (same.change.difference, same.change.significant) == (pytest.approx(0), False)
+
+
+def test_a_row_that_stands_apart_is_compared_with_nothing(files):
+    scored, items = files
+    for path in scored:
+        if "better" in path.name:
+            table = read_parquet(path, SCORES)
+            marked = table.slice(0, 1).set_column(
+                table.schema.get_field_index("metric"), SCORES.field("metric"), pa.array(["apart-random"])
+            )
+            write_parquet(path, pa.concat_tables([table, marked]), SCORES)
+    _, better, same = table_of((scored, items)).rows
+    assert better.cells["length"].mean == 2
+    assert {cell.change for cell in better.cells.values()} == {None}
+    assert same.cells["length"].change is not None
 
 
 def test_runs_that_do_not_differ_leave_a_mark_between_these_models(table):

@@ -13,6 +13,7 @@ from torch.testing import assert_close
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.training import Decay, Linear, Optimiser, Training
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.system import Likelihood
 from pipeline_lib.training import loop
@@ -256,3 +257,10 @@ def test_progress_is_shown_with_its_unit_and_the_best_validation_so_far(tmp_path
     assert notes[5] == "not validated yet"
     assert notes[6].startswith("best ppl_bound ")
     assert notes[6].endswith(" at 7")
+
+
+def test_a_run_without_a_finite_validation_ends_with_an_error_and_no_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *_: {"ppl": math.inf, "ppl_bound": math.inf, "kl": 0.0})
+    with pytest.raises(PipelineError, match="no validation gave a finite ppl_bound") as caught:
+        trainer_of(tmp_path).run()
+    assert "learning_rate" in caught.value.remedy

@@ -8,6 +8,7 @@ from pipeline_lib.config.training import Linear, NoAnnealing, Optimiser, Trainin
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.selection import Selection
+from pipeline_lib.training.validation import validate
 from unit.model_fixtures import make_dataset, make_model
 
 ANNEALED, RISING = 1.0, 0.5
@@ -47,6 +48,13 @@ def test_a_value_that_is_no_number_is_never_the_best():
     found = after([(float("nan"), 2.0, ANNEALED), (7.0, 2.0, ANNEALED), (float("nan"), 2.0, ANNEALED)])
     assert (found.best_step, found.best_value) == (200, 7.0)
     assert found.falling
+
+
+def test_a_perplexity_too_large_for_a_float_is_infinite_and_never_kept():
+    model, data = make_model("cvae", spread=8.0), make_dataset(6)
+    values = validate(model, data, 4, 1, None, Ranks())
+    assert values["ppl_bound"] == float("inf")
+    assert after([(values["ppl_bound"], 1.0, ANNEALED)]).best_step == -1
 
 
 def test_patience_counts_annealed_validations_since_the_best():
