@@ -26,7 +26,7 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --quiet host reason $(if $(strip $
 PAPERS = $(patsubst papers/%/paper.yaml,%,$(wildcard papers/*/paper.yaml))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: tables papers figures report test test-cluster check mutation audit bench cluster pretrained lock clean
+.PHONY: tables papers figures report ratings test test-cluster check mutation audit bench cluster pretrained lock clean
 
 .DEFAULT_GOAL := table2
 
@@ -45,12 +45,20 @@ report: $(READY)
 	&& echo && echo "Report: $(CURDIR)/$$page (open it in a browser; to pass it on, take the whole folder)"
 
 # a table or a figure, by its name in paper.yaml
-.DEFAULT:
+define named
 	@$(MAKE) --no-print-directory --silent $(READY)
 	@files=$$($(BIN)/python -m pipeline_lib target $@ $(RUN)) && $(SNAKEMAKE) $$files && for file in $$files; do case $$file in \
 		*.csv) cat "$${file%.csv}.md"; echo; echo "Table:  $$file, .md, .tex, .json";; \
 		*manifest.json) echo "Run:    $$file says what it was";; \
 		*.svg) echo "Figure: $$file, .png, and .csv of the plotted values";; esac; done
+endef
+
+.DEFAULT:
+	$(named)
+
+# a table too, beside a folder of this name, which holds filled sheets
+ratings:
+	$(named)
 
 # two processes; the tests of a file share its fixtures, so they stay in one of them
 test: .venv/ready
