@@ -74,7 +74,7 @@ def _of_paper(root: Path, paper: str) -> Iterator[str]:
 
 
 def _needs_mirror(root: Path, preset: Preset) -> bool:
-    """Tell whether a corpus of a preset has files that no address is known for.
+    """Tell whether corpora or word vectors of a preset have files that no address is known for.
 
     The files are read as they are, so that a fault in one preset does not hide the others.
     """
@@ -83,6 +83,9 @@ def _needs_mirror(root: Path, preset: Preset) -> bool:
         values = merge(values, layer.values)
     sources = [values["sources"].get(corpus, {}) for corpus in values.get("corpora", [])]
     bundles = [source["bundles"] for source in sources if source.get("bundles") and not source.get("mirror")]
+    vectors = values.get("embeddings", {})
+    if vectors.get("source") == "file" and not (vectors.get("mirror") or vectors.get("file", {}).get("urls")):
+        return True
     return any(all(any(not file.get("urls") for file in one) for one in several) for several in bundles)
 
 
