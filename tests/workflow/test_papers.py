@@ -147,7 +147,7 @@ def test_the_list_shows_papers_presets_tables_and_systems_with_commands_that_are
     shown = called(fifth, sys.executable, "-m", "pipeline_lib", "list").stdout
     assert re.search(r"^sepacvae: Generating Relevant", shown, re.MULTILINE)
     assert re.search(r"^fifth: A fifth paper", shown, re.MULTILINE)
-    assert re.search(r"dailydialog +make table2 PRESET=dailydialog +results/dailydialog", shown)
+    assert re.search(r"dailydialog +make table2 PRESET=dailydialog MIRROR=<folder> +results/dailydialog", shown)
     assert re.search(r"ptb +make table2 PAPER=sentence_vae PRESET=ptb MIRROR=<folder> ", shown)  # it has no address
     assert re.search(r"ablations +make ablations PRESET=ablations MIRROR=<folder> ", shown)  # nor have its vectors
     assert re.search(r"table2 +Table 2 +One table +make table2 PAPER=fifth", shown)
