@@ -242,7 +242,9 @@ def trained_in(path):
 def stages_of_costs(wildcards):
     """Return where the measurements of the table are (pipeline_lib.config.layout.Stages), as JSON."""
     measured = {rule: str(getattr(rules, rule).benchmark) for rule in MEASURED}
-    return stages_of(CONFIG, wildcards.table, measured, f"{RESULTS}/models/{{corpus}}/{{system}}/seed{{seed}}").model_dump_json()
+    return stages_of(
+        CONFIG, wildcards.table, measured, f"{RESULTS}/models/{{corpus}}/{{system}}/seed{{seed}}"
+    ).model_dump_json()
 
 
 rule make_cost_table:
