@@ -134,7 +134,7 @@ def test_the_judge_of_an_analysis_is_trained_with_a_seed_of_its_own(run):
 
 
 def test_an_analysis_reads_the_examples_of_another_corpus_if_it_names_one(run):
-    declared = {"judged": {"kind": "latents", "corpus": "embedded"}}
+    declared = {"judged": {"kind": "reconstructions", "corpus": "embedded"}}
     jobs = run.planned(JUDGED, "--config", "paper=sentence_vae", changes={"seeds": [1], "analyses": declared})
     assert {"extract_dialogues", "extract_examples", "analyse_system vae 1 judged"} <= jobs
 

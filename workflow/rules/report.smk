@@ -6,7 +6,8 @@ from itertools import product
 def code_of_stages():
     """Return the fingerprint of every stage, one for each system and corpus with code of its own, as JSON."""
     code = {script.stem: code_of(script.stem) for script in sorted(SCRIPTS.glob("*.py"))}
-    for stage in ("score_responses", "compare_systems", "make_score_table", "make_report"):
+    code["score_responses"] = code_of_metrics("score_responses", METRICS_SCORED)
+    for stage in ("compare_systems", "make_score_table", "make_report"):
         code[stage] = code_of_metrics(stage, CONFIG.metrics_shown)
     for corpus, system in product(CONFIG.corpora, TRAINED):
         modules = modules_of_system(corpus, system)

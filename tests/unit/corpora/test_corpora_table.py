@@ -235,9 +235,9 @@ PAGE = Path(__file__).parents[3] / "docs/adding-a-corpus.md"
 @pytest.mark.parametrize(
     ("name", "folder", "turns", "gaps", "pairs"),
     [
-        ("meld", "meld_friends", {"train": 9_989, "validation": 1_109, "test": 2_610}, 73, 12_276),
-        ("emorynlp", "meld_friends", {"train": 7_551, "validation": 954, "test": 984}, 1_548, 8_662),
-        ("southpark", "southpark", None, 0, 73_139 - 267),
+        ("my_meld", "meld_friends", {"train": 9_989, "validation": 1_109, "test": 2_610}, 73, 12_276),
+        ("my_emorynlp", "meld_friends", {"train": 7_551, "validation": 954, "test": 984}, 1_548, 8_662),
+        ("my_southpark", "southpark", None, 0, 73_139 - 267),
     ],
 )
 def test_the_entries_of_the_page_read_the_published_files_as_they_are(
