@@ -54,7 +54,8 @@ def extract_examples(
         windows that there would be if turns around gaps were neighbours (``across_gap``). Of windows that are divided
         one by one also the examples whose response is part of a training context (``leaked``).
     Raises:
-        PipelineError: a split has no example; no output is written.
+        PipelineError: a split of the corpus has no example; no output is written. A corpus without a split at all, such
+            as one that probes read, has an empty file for it.
     """
     counter = TokenCounter()
     windows = _Windows(window)
@@ -75,7 +76,9 @@ def extract_examples(
                 counts[name][ACROSS_GAP] += _number_of(name, cut.across_gap)
                 if own.num_rows:
                     writer.write_batch(own)
-        _check(counts, window, windows, dialogues)
+        # windows that are divided one by one may leave a split without any, which no turn tells
+        needed = windows.splits if division is None else set(outputs)
+        _check({split: own for split, own in counts.items() if split in needed}, window, windows, dialogues)
         write_parquet(tokens, counter.table(), TOKENS)
     _report(counts, windows, dialogues)
     if division is not None:
@@ -170,6 +173,7 @@ class _Windows:
 
     Attributes:
         turns: their number.
+        splits: those that have turns.
         dialogues: counts them.
         with_window: counts those that have a window.
     """
@@ -177,6 +181,7 @@ class _Windows:
     def __init__(self, window: Window) -> None:
         self._context, self._ends_only = window.context, window.every == "document"
         self.turns = 0
+        self.splits: set[str] = set()
         self.dialogues, self.with_window = _DialogueCounter(), _DialogueCounter()
 
     def cuts(self, batches: Iterator[pa.RecordBatch]) -> Iterator[_Cut]:
@@ -189,6 +194,7 @@ class _Windows:
         carried: pa.RecordBatch | None = None
         for batch in batches:
             self.turns += batch.num_rows
+            self.splits.update(pc.unique(batch.column("split")).to_pylist())
             self.dialogues.add(batch.column("dialogue_id"))
             rows = pa.concat_batches([carried, batch]) if carried is not None else batch
             yield self._cut(rows, rows.num_rows - pending)

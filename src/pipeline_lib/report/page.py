@@ -22,6 +22,7 @@ from pipeline_lib.files.provenance import verify
 from pipeline_lib.report.captions import caption_html
 from pipeline_lib.report.item_files import item_sets, pack
 from pipeline_lib.report.metric_notes import metric_notes
+from pipeline_lib.report.records import write_records
 from pipeline_lib.report.script_data import write_call
 from pipeline_lib.report.shown_tables import as_json, signatures
 from pipeline_lib.runs.manifest import Manifest
@@ -38,6 +39,7 @@ SCRIPTS = (
     "static/grid.js",
     "static/items.js",
     "static/paper.js",
+    "static/records.js",
     "static/scroll_hint.js",
     "static/tables.js",
     "static/item_view.js",
@@ -72,6 +74,7 @@ def write_page(contents: Contents, index: Path) -> None:
     corpora = _labels_of_corpora(config)
     tables = [read_table(path) for path in contents.tables]
     labels, metrics = _write_items(contents.items, folder, config)
+    write_records(tables, folder / "records")
     figures = [_copy_figure(path, folder, config) for path in contents.figures]
     for name in (*STYLES, *SCRIPTS, LICENCE):
         _copy_asset(name, folder / "app")
@@ -135,6 +138,7 @@ def _shown(table: Table) -> dict[str, Any]:
         "has_values": bool(table.rows),
         "sections": table.sections,
         "is_prose": table.is_prose,
+        "n_records": len(table.records),
         "notes": table.notes,
         "signatures": signatures(table),
     }

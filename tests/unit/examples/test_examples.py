@@ -108,11 +108,17 @@ def test_pairs_with_an_empty_side_or_a_gap_between_turns_are_dropped(
 
 def test_a_split_without_a_pair_is_an_error_and_leaves_earlier_results_untouched(tmp_path: Path) -> None:
     (tmp_path / "train.parquet").write_bytes(b"earlier")
-    table = dialogue("train", "One .", "Two .") + dialogue("validation", "a", "b")
+    table = dialogue("train", "One .", "Two .") + dialogue("validation", "a", "b") + dialogue("test", "alone")
     with pytest.raises(PipelineError, match="the test split has no example"):
         extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))
     assert (tmp_path / "train.parquet").read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["dialogues.parquet", "train.parquet"]
+
+
+def test_a_corpus_that_lacks_a_split_such_as_one_of_a_probe_has_an_empty_file_for_it(tmp_path: Path) -> None:
+    table = dialogue("train", "One .", "Two .") + dialogue("test", "c", "d")
+    examples, _ = extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))
+    assert {split: len(own) for split, own in examples.items()} == {"train": 1, "validation": 0, "test": 1}
 
 
 # --- windows -------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ Report.remember = (hash) => {
 
 Report.start = () => {
   Report.showTables();
+  Report.prepareRecords();
   const section = document.getElementById("items");
   if (section) startExplorer(section);
   followContents();

@@ -12,7 +12,7 @@ Report.preparePaper = (grids) => {
       grid.element.after(plain);
       restore.push(() => plain.remove());
     }
-    for (const details of document.querySelectorAll("details:not([open])")) {
+    for (const details of document.querySelectorAll("details:not([open], .records)")) {
       details.open = true;
       restore.push(() => { details.open = false; });
     }
