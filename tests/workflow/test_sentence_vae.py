@@ -6,6 +6,7 @@ import math
 import string
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,8 +25,12 @@ IMPUTED, ADVERSARIAL, PAIRS = (f"results/sentence_vae/tables/table{number}.csv" 
 JUDGED = "results/sentence_vae/analyses/grammar/vae/seed1/judged.parquet"
 SYSTEMS = ("truth", "rnnlm", "vae", "pieces")
 PAPERS_SYSTEMS = ("rnnlm", "vae", "rnnlm_inputless", "vae_inputless")
+BY_KEEP_RATE = ("vae_keep_100", "vae_keep_75", "vae_keep_50", "vae_keep_0")
 IMPUTING = {"rnnlm": "RNNLM (15 bm.)", "vae": "VAE (3x5 bm.)"}
 BOOKS_SYSTEMS = ("rnnlm", "vae", "autoencoder")
+PROBED = [
+    f"results/sentence_vae/analyses/grammar/vae/seed1/{name}.parquet" for name in ("paraphrase_corpus", "questions")
+]
 LETTERS = string.ascii_lowercase + ".,?!'-"
 
 
@@ -34,11 +39,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
     workflow = TinyWorkflow.create(tmp_path_factory.mktemp("sentence_vae") / "tiny")
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "##ing", *LETTERS, *(f"##{letter}" for letter in LETTERS)]
     (workflow.folder / "pieces.txt").write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
+    _write_probes(workflow.folder / "probes")
     changes = {
         "seeds": [1],
         "sources": {
             "grammar": {"grammar": {"train": 300, "validation": 60, "test": 60}},
             "grammar_draws": {"grammar": {"test": 100}},
+            "msrp": {"mirror": "probes"},
+            "trec": {"mirror": "probes"},
         },
         "units": {"pieces": "pieces.txt"},
         "network": {"embedding": 6, "hidden": 8, "latent": 3},
@@ -58,12 +66,31 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
         },
         "figures": {"figure3": {"systems": ["vae"]}},
         "analyses": {name: {"options": {"paths": 4}} for name in ("paths_between_sentences", "paths_in_prior")}
-        | {"paraphrases": {"options": {"train_pairs": 40, "test_pairs": 20}}},
+        | {"paraphrases": {"options": {"train_pairs": 40, "test_pairs": 20}}}
+        | {"paraphrase_corpus": {"kind": "pair_probe", "corpus": "msrp"}}
+        | {"questions": {"kind": "sentence_probe", "corpus": "trec"}},
     }
-    targets = [TABLE, FIGURE, PATHS, *FIGURES_OF_TEXTS, IMPUTED, ADVERSARIAL, PAIRS]
+    targets = [TABLE, FIGURE, PATHS, *FIGURES_OF_TEXTS, IMPUTED, ADVERSARIAL, PAIRS, *PROBED]
     done = workflow.run("--config", "paper=sentence_vae", "--", *targets, changes=changes)
     assert done.returncode == 0, done.stdout
     return workflow
+
+
+def _write_probes(folder: Path) -> None:
+    """Write paraphrases and questions in the forms of MSRP and TREC, neither of which has a validation split."""
+    folder.mkdir()
+    header = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
+    for split, number in (("train", 40), ("test", 20)):
+        pairs = [
+            f"{i % 2}\t{i}\t{i}\tthe map {i} is there .\tthe map is {'here' if i % 2 else 'lost'} .\n"
+            for i in range(number)
+        ]
+        (folder / f"msr_paraphrase_{split}.txt").write_text(header + "".join(pairs), encoding="utf-8")
+    for name, number in (("train_5500.label", 60), ("TREC_10.label", 24)):
+        questions = [
+            ("NUM:dist How far is it ?", "LOC:city Where is it ?", "HUM:ind Who is it ?")[i % 3] for i in range(number)
+        ]
+        (folder / name).write_text("".join(f"{question}\n" for question in questions), encoding="utf-8")
 
 
 def _rows(path) -> list[dict[str, str]]:
@@ -125,6 +152,23 @@ def test_the_adversarial_table_has_rows_of_systems_and_controls(run):
 def test_the_probe_of_pairs_has_its_controls(run):
     labels = [row["label"] for row in _rows(run.folder / PAIRS)]
     assert labels == ["VAE", "VAE+feats", "Feats", "majority"]
+
+
+def test_corpora_without_a_validation_split_are_probed_on_their_test_splits(run):
+    of_pairs, of_questions = (read_parquet(run.folder / path).to_pylist() for path in PROBED)
+    assert {row["n"] for row in of_pairs} == {20}
+    assert {row["n"] for row in of_questions} == {24}
+    words = next(row for row in of_questions if row["row"] == "bag of words")
+    assert words["value"] == 100  # each class has a word of its own
+
+
+def test_completed_sentences_have_the_verdicts_of_the_grammar_and_of_the_judge(run):
+    parser = Parser(grammar_of(Grammar()))
+    for row in _rows(run.folder / IMPUTED):
+        for system in IMPUTING:
+            whole = f"{row['prefix']} {row[system]}".split()
+            assert (row[f"{system} grammatical"] == "true") == parser.grammatical(whole)
+            assert float(row[f"{system} nll_lm"]) > 0
 
 
 def test_the_judge_of_an_analysis_is_trained_with_a_seed_of_its_own(run):
@@ -204,16 +248,16 @@ def test_the_trained_model_answers_ones_own_sentence(run):
     [
         (
             "published",
-            ["results/paper/sentence_vae_ptb/tables/table2.csv"],
-            {f"train_model {name} {seed}" for name in PAPERS_SYSTEMS for seed in (1, 2, 3)},
+            [
+                *(f"results/paper/sentence_vae_ptb/tables/table{number}.csv" for number in (2, 11)),
+                *(f"results/paper/sentence_vae_ptb/figures/ptb/figure{number}.svg" for number in (2, 3)),
+            ],
+            {f"train_model {name} {seed}" for name in (*PAPERS_SYSTEMS, *BY_KEEP_RATE) for seed in (1, 2, 3)},
         ),
         (
             "published_novels",
-            [
-                f"results/paper/sentence_vae_novels/models/novels/{name}/seed1/model.safetensors"
-                for name in BOOKS_SYSTEMS
-            ],
-            {f"train_model {name} 1" for name in BOOKS_SYSTEMS},
+            [f"results/paper/sentence_vae_novels/tables/table{number}.csv" for number in (1, 3, 4, 7, 8, 9, 10, 12)],
+            {f"train_model {name} {seed}" for name in BOOKS_SYSTEMS for seed in (1, 2, 3)} | {"train_model rnnlm 101"},
         ),
     ],
 )

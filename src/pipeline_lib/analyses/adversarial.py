@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.imputation import joined
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.corpora.grammar_endings import Endings
@@ -73,11 +74,6 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     if data.grammar is not None:
         rows += _exact(data.grammar, prefixes, completed[SYSTEM], [len(text.split(" ")) for text in beside])
     return pa.Table.from_pylist(rows, MEASURES)
-
-
-def joined(prefix: str, ending: str) -> str:
-    """Return the whole sentence; a prefix may be empty."""
-    return f"{prefix} {ending}" if prefix else ending
 
 
 def exchanged(endings: Sequence[str], lengths: Sequence[int], seed: int) -> list[str]:

@@ -48,6 +48,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
         PipelineError: fewer than two sentences of one length are left, or the system is none of sentences.
     """
     from pipeline_lib.analyses.imputer import Imputer, Search
+    from pipeline_lib.analyses.verdicts import verdicts_on
     from pipeline_lib.text.units import read_units
 
     units = read_units(data.vocabulary)
@@ -62,14 +63,18 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     imputer = Imputer(model, units, Search(options.beam, options.beam_of_codes, options.rounds))
     hidden = units.encode(pa.array([ending for _, ending in halves], pa.string()))
     found = imputer.endings([text for _, text in pairs], np.diff(hidden.offsets).tolist())
-    columns = {
-        "pair": np.arange(len(pairs)),
-        "beside": [beside for beside, _ in pairs],
-        "prefix": [prefix for prefix, _ in halves],
-        "ending": [ending for _, ending in halves],
-        "imputed": found,
-    }
-    return pa.table(columns, schema=IMPUTATIONS)
+    rows = [
+        {"pair": number, "beside": pair[0], "prefix": half[0], "ending": half[1], "imputed": imputed}
+        for number, (pair, half, imputed) in enumerate(zip(pairs, halves, found, strict=True))
+    ]
+    completed = [joined(prefix, imputed) for (prefix, _), imputed in zip(halves, found, strict=True)]
+    verdicts = verdicts_on(completed, [[text] for _, text in pairs], data)
+    return pa.Table.from_pylist([row | verdict for row, verdict in zip(rows, verdicts, strict=True)], IMPUTATIONS)
+
+
+def joined(prefix: str, ending: str) -> str:
+    """Return the whole sentence; a prefix may be empty."""
+    return f"{prefix} {ending}" if prefix else ending
 
 
 def paired(texts: Sequence[str], seed: int) -> list[Pair]:

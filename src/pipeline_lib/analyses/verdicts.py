@@ -1,6 +1,6 @@
 """Verdicts on decoded texts: how likely another model finds them, and whether the grammar of the corpus has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -28,16 +28,26 @@ def decoded_table(rows: Sequence[Row], references: Sequence[Sequence[str]], keep
         references: for each row the texts with which its own should share a topic; none: nothing is expected.
         data: gives the judging model and the grammar, as far as there are any.
     """
-    texts = [row["text"] for row in rows]
-    verdicts: list[Mapping[str, Any]] = [{} for _ in rows]
+    verdicts = verdicts_on([row["text"] for row in rows], references, data)
+    complete = [{**row, "keep": keep, **verdict} for row, verdict in zip(rows, verdicts, strict=True)]
+    return pa.Table.from_pylist(complete, DECODED)
+
+
+def verdicts_on(texts: Sequence[str], references: Sequence[Sequence[str]], data: Data) -> list[Row]:
+    """Return ``nll_lm``, ``grammatical`` and ``topic_agrees`` of each text, as far as there is who tells.
+
+    Args:
+        references: for each text those with which it should share a topic; none: nothing is expected.
+        data: gives the judging model and the grammar.
+    """
+    verdicts: list[Row] = [{} for _ in texts]
     if data.judge is not None:
         losses = sentence_losses(data.judge.system, data.judge.units, texts)
         verdicts = [{"nll_lm": loss} for loss in losses]
     if data.grammar is not None:
         of_grammar = grammatical(data.grammar, texts, references)
         verdicts = [{**one, **other} for one, other in zip(verdicts, of_grammar, strict=True)]
-    complete = [{**row, "keep": keep, **verdict} for row, verdict in zip(rows, verdicts, strict=True)]
-    return pa.Table.from_pylist(complete, DECODED)
+    return verdicts
 
 
 def sentence_losses(model: System, units: Units, texts: Sequence[str]) -> list[float]:

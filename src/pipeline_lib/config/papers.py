@@ -176,7 +176,8 @@ class TransferTable(TableOfSystems):
     kind: Literal["transfer"] = Field(description="transfer: one context, answered as each of several users")
     contexts: Positive = Field(default=3, description="contexts that are printed; the CSV has all of the analysis")
     users: Positive = Field(
-        default=4, description="users that are printed: the most active ones who do not give the reference"
+        default=4,
+        description="users that are printed: the most active ones who neither speak in the context nor respond to it",
     )
 
 
@@ -238,6 +239,7 @@ class DecodedTable(TableOfSystems):
         "reconstructions"
     )
     shown: Positive = Field(default=3, description="paths, samples or sentences that are printed; the CSV has all")
+    after: int = Field(default=0, ge=0, description="how many are passed over before the first that is printed")
     beside: Name | None = Field(
         default=None,
         description="another table of this kind: the share of grammatical texts of its systems is compared with "

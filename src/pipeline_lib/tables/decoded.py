@@ -62,7 +62,7 @@ def make(
     differences: list[str] = []
     for corpus, label in layout.corpora.items():
         rows = [row for row in records if row["corpus"] == corpus]
-        shown = [row for row in rows if row["seed"] == layout.seeds[0] and row["item"] <= spec.shown]
+        shown = [row for row in rows if row["seed"] == layout.seeds[0] and 0 < row["item"] - spec.after <= spec.shown]
         blocks = [*BLOCKS[item](shown), Block("Means", list(_means(rows, layout)))]
         sections.append(Section(label, blocks))
         differences += _differences(rows, [row for row in compared if row["corpus"] == corpus], label)

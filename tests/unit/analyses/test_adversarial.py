@@ -36,7 +36,7 @@ def measured(tmp_path_factory):
         prefix, ending = cut(hidden, 5)
         shares = endings.given(prefix.split(" ") if prefix else [], len(hidden.split(" ")))
         rows.append((number, beside, prefix, ending, " ".join(max(shares, key=shares.get))))
-    table = pa.Table.from_pylist([dict(zip(IMPUTATIONS.names, row, strict=True)) for row in rows], IMPUTATIONS)
+    table = pa.Table.from_pylist([dict(zip(IMPUTATIONS.names[:5], row, strict=True)) for row in rows], IMPUTATIONS)
     write_parquet(folder / "imputation.parquet", table, IMPUTATIONS)
     write_words(folder / "words.parquet", sorted({word for pair in pairs for text in pair for word in text.split(" ")}))
     data = Data(folder / "words.parquet", {}, {}, {}, folder / "imputation.parquet", Training(), 1, SETTINGS)

@@ -78,6 +78,21 @@ def analysed(folder, name="RNNLM", **options):
     return analyse(model_of(name), data, Options(**options), 3)
 
 
+def test_completed_sentences_are_judged_as_wholes(tmp_path, monkeypatch):
+    judged = []
+    monkeypatch.setattr(
+        "pipeline_lib.analyses.verdicts.verdicts_on",
+        lambda texts, references, data: (
+            judged.extend(zip(texts, references, strict=True)) or [{"nll_lm": 1.5}] * len(texts)
+        ),
+    )
+    rows = analysed(tmp_path).to_pylist()
+    whole = [tuple(f"{row['prefix']} {row[end]}".strip() for end in ("imputed", "ending")) for row in rows]
+    assert judged == [(completed, [true]) for completed, true in whole]
+    assert {row["nll_lm"] for row in rows} == {1.5}
+    assert {row["grammatical"] for row in rows} == {None}
+
+
 @pytest.mark.parametrize("name", ["RNNLM", "SentenceVAE"])
 def test_only_sentences_of_known_words_are_read_and_their_endings_are_as_long_as_before(tmp_path, name):
     table = analysed(tmp_path, name)

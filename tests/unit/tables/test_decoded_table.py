@@ -88,6 +88,11 @@ def test_neighbours_of_one_text_are_merged_and_the_inputs_stand_at_the_ends(path
     assert [one.title for one in table.sections[0].blocks] == ["Path 1", "Means"]  # `shown: 1`
 
 
+def test_a_table_of_further_paths_passes_over_those_of_another(paths):
+    table = make("table12", spec(after=1), ONE, paths[:2], None, [])
+    assert [one.title for one in table.sections[0].blocks] == ["Path 2", "Means"]
+
+
 def test_the_csv_has_every_point_of_every_run_under_the_names_of_paths(paths, tmp_path):
     table = make("table1", spec(), ONE, paths[:2], None, [])
     write_table(table, *(tmp_path / f"table1.{kind}" for kind in ("csv", "md", "tex", "json")))

@@ -119,7 +119,9 @@ def test_imputed_endings_stand_beside_the_true_ones_a_column_for_each_system(tmp
         for seed in (1, 2):
             files.append(tmp_path / f"{system}{seed}.parquet")
             rows = [(i, "b", f"known {i} {seed}", "true", f"{system} {i}") for i in range(3)]
-            table = pa.Table.from_pylist([dict(zip(IMPUTATIONS.names, row, strict=True)) for row in rows], IMPUTATIONS)
+            table = pa.Table.from_pylist(
+                [dict(zip(IMPUTATIONS.names[:5], row, strict=True)) for row in rows], IMPUTATIONS
+            )
             write_parquet(files[-1], table, IMPUTATIONS)
     spec = ImputationTable.model_validate(
         {"kind": "imputations", "title": "T", "from": "i", "systems": list(SYSTEMS), "shown": 2}
@@ -134,3 +136,42 @@ def test_imputed_endings_stand_beside_the_true_ones_a_column_for_each_system(tmp
     assert len(table.records) == 6
     expected = {"corpus": "c", "seed": 2, "sentence": 2, "prefix": "known 2 2", "true": "true"}
     assert table.records[-1] == expected | {"vae": "vae 2", "ae": "ae 2"}
+
+
+def test_what_is_known_of_completed_sentences_is_averaged_over_the_runs_of_each_system(tmp_path):
+    good = {
+        "vae1": [True, True, False, False],
+        "vae2": [True] * 4,
+        "ae1": [False] * 4,
+        "ae2": [True, False, False, False],
+    }
+    files = []
+    for run, of_run in good.items():
+        files.append(tmp_path / f"{run}.parquet")
+        rows = [
+            {
+                "pair": i,
+                "beside": "b",
+                "prefix": "p",
+                "ending": "e",
+                "imputed": "x",
+                "nll_lm": 2.0 + i,
+                "grammatical": one,
+            }
+            | {"topic_agrees": i > 0 if one else None}
+            for i, one in enumerate(of_run)
+        ]
+        write_parquet(files[-1], pa.Table.from_pylist(rows, IMPUTATIONS), IMPUTATIONS)
+    spec = ImputationTable.model_validate({"kind": "imputations", "title": "T", "from": "i", "systems": list(SYSTEMS)})
+    table = imputations.make("table3", spec, LAYOUT, files)
+    means = {line[0]: line[1:] for line in table.sections[0].blocks[1].lines if "seed" not in line[0]}
+    header = means[""]
+    assert header == ["sentences", "grammatical", "topic agrees", "nll_lm"]
+    vae, ae = (dict(zip(header, means[label], strict=True)) for label in ("VAE", "AE"))
+    assert vae["sentences"] == "8"
+    assert (vae["grammatical"].split()[0], ae["grammatical"].split()[0]) == ("0.75", "0.12")
+    assert vae["topic agrees"].split()[0] == "0.62"  # of grammatical ones: 1/2 in one run, 3/4 in the other
+    assert vae["nll_lm"].split()[0] == "3.50"
+    assert [line[0] for line in table.sections[0].blocks[1].lines].count("run with seed 2") == 2
+    assert table.records[0]["vae grammatical"] is True
+    assert sum("topic agrees:" in note for note in table.notes) == 1
