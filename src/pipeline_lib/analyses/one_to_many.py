@@ -37,7 +37,7 @@ POINT = pa.schema(
         pa.field("value", pa.float64(), nullable=False),  # mean over runs
         pa.field("low", pa.float64(), nullable=False),  # 95 % interval over runs and items
         pa.field("high", pa.float64(), nullable=False),
-        pa.field("runs", pa.int32(), nullable=False),
+        pa.field("of_runs", pa.list_(pa.float64()), nullable=False),  # the value of each run, in the order of the seeds
     ]
 )
 
@@ -94,7 +94,8 @@ def point(
         if known := [run for run in runs if run is not None]:
             _check_complete(len(known), len(runs), f"{of_corpus['corpus']}, {system}, {metric}")
             estimate = over_runs(known)._asdict()
-            rows.append(of_corpus | {"system": system, "metric": metric, "runs": len(known)} | estimate)
+            of_runs = [run.value for run in known]
+            rows.append(of_corpus | {"system": system, "metric": metric, "of_runs": of_runs} | estimate)
     return pa.Table.from_pylist(rows, POINT)
 
 

@@ -1,10 +1,12 @@
 """The effect of one-to-many and many-to-one data on each system: a column for either rate, a row for each measure."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,6 +14,9 @@ from pipeline_lib.analyses.one_to_many import INFERRED, POINT, UPTAKE
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.figures import style
 from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.metrics.intervals import LEVEL
+from pipeline_lib.significance.families import holm
+from pipeline_lib.significance.trends import trend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,14 +48,24 @@ PANELS = {
     "ARI": "group recovery\nfrom the context\n(ARI)",
     INFERRED: "group recovery\nwith the response\n(ARI)",
     "ppl-importance": "perplexity\n(importance)",
+    "context-use": "context use\n(nats)",
 }
 # where a baseline tells what is much and what is little; the BLEU of a reference with itself would flatten all else
 GUIDES = {"random": ("BLEU-2", UPTAKE, "coherence", "distinct-2"), "human": (UPTAKE, "coherence", "distinct-2")}
-_FROM_ZERO = ("kl", UPTAKE, "distinct-2")
+_FROM_ZERO = ("kl", UPTAKE, "distinct-2", "context-use")
+_FAINT = 0.35  # opacity of the line of a system whose trend may be chance
 _SPREAD = 0.05  # of the narrowest step between two rates: systems are drawn side by side, so that intervals can be read
 
 SWEEP = pa.schema(
-    [pa.field("axis", pa.string(), nullable=False), pa.field("rate", pa.float64(), nullable=False), *POINT]
+    [
+        pa.field("axis", pa.string(), nullable=False),
+        pa.field("rate", pa.float64(), nullable=False),
+        *(field for field in POINT if field.name != "of_runs"),
+        pa.field("runs", pa.int32(), nullable=False),
+        # of the trained systems over all rates of the axis, the same in each row; null with fewer than three rates
+        pa.field("slope", pa.float64()),  # change of the value as the rate goes from 0 to 1
+        pa.field("slope_p", pa.float64()),  # Holm's correction over all systems and metrics of the axis
+    ]
 )
 
 
@@ -62,12 +77,31 @@ def numbers(axes: Sequence[str], rates: Sequence[float], points: Sequence[Path])
     Returns:
         SWEEP table.
     """
-    tables = []
-    for axis, rate, path in zip(axes, rates, points, strict=True):
-        table = read_parquet(path, POINT)
-        where = {"axis": pa.array([axis] * len(table)), "rate": pa.array([float(rate)] * len(table))}
-        tables.append(pa.table(where | {name: table[name] for name in POINT.names}, schema=SWEEP))
-    return pa.concat_tables(tables)
+    rows = [
+        {"axis": axis, "rate": float(rate)} | row | {"runs": len(row["of_runs"])}
+        for axis, rate, path in zip(axes, rates, points, strict=True)
+        for row in read_parquet(path, POINT).to_pylist()
+    ]
+    trends = {axis: _trends([row for row in rows if row["axis"] == axis]) for axis in dict.fromkeys(axes)}
+    return pa.Table.from_pylist(
+        [row | trends[row["axis"]].get((row["system"], row["metric"]), {}) for row in rows], SWEEP
+    )
+
+
+def _trends(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
+    """Return ``slope`` and ``slope_p`` of every system that was trained and every metric, from the rows of one axis."""
+    runs: dict[tuple[str, str], tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    for row in rows:
+        if row["system"] not in GUIDES:
+            rates, values = runs[row["system"], row["metric"]]
+            rates += [row["rate"]] * row["runs"]
+            values += row["of_runs"]
+    found = {place: line for place, of_runs in runs.items() if (line := trend(*of_runs)) is not None}
+    adjusted = holm(np.array([line.p for line in found.values()]))
+    return {
+        place: {"slope": line.slope, "slope_p": float(p)}
+        for (place, line), p in zip(found.items(), adjusted, strict=True)
+    }
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
@@ -111,8 +145,15 @@ def _draw_panel(axes: "Axes", part: pa.Table, labels: dict[str, str]) -> None:
                 axes.plot(rate, value, label=labels[system], lw=0.8, **look.line())
             continue
         beside = rate + step * (drawn.index(system) - (len(drawn) - 1) / 2)
+        p = own["slope_p"][0].as_py()
         axes.errorbar(
-            beside, value, [value - low, high - value], label=labels[system], elinewidth=0.7, **look.line(markers=True)
+            beside,
+            value,
+            [value - low, high - value],
+            label=labels[system],
+            elinewidth=0.7,
+            alpha=_FAINT if p is not None and p >= 1 - LEVEL else None,
+            **look.line(markers=True),
         )
 
 

@@ -171,7 +171,8 @@ def test_a_point_holds_every_measure_that_a_system_defines_with_the_true_rates_o
     table = point(**written(tmp_path))
     assert table.schema == POINT
     rows = {(row["system"], row["metric"]): row for row in table.to_pylist()}
-    assert {row["runs"] for row in rows.values()} == {2}
+    assert {len(row["of_runs"]) for row in rows.values()} == {2}
+    assert rows["cvae", "BLEU-2"]["of_runs"] == [0.5, 0.5]
     assert {row["responses_per_context"] for row in rows.values()} == {1.5}
     assert {row["contexts_per_response"] for row in rows.values()} == {1.2}
     assert rows["cvae", UPTAKE]["value"] == pytest.approx(2 / 3)  # "why ?" names nothing

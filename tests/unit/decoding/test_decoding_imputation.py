@@ -82,6 +82,17 @@ def test_one_pass_over_the_known_words_takes_what_single_steps_take(size):
     assert found.tolist() == step_by_step.tolist()
 
 
+def test_known_words_at_the_end_take_no_step_of_the_search():
+    model, steps = model_of(), []
+    known = torch.tensor([[6, FREE, 7, 5, 4, 8]])
+    started = model.steps(1)
+    one_step = started.next
+    started.next = lambda words: steps.append(words) or one_step(words)
+    with torch.no_grad():
+        complete(Beam(IDS, 2, max_length=0), started, known, BARRED, in_one_pass(model))
+    assert len(steps) == 2  # as far as the unknown word
+
+
 def test_a_beam_of_one_takes_the_likeliest_word_at_each_unknown_position():
     model, known = model_of(), torch.tensor([[FREE, FREE, FREE, 6]])
     with torch.no_grad():

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from pipeline_lib.analyses.one_to_many import METRICS, POINT
 from pipeline_lib.errors import PipelineError
@@ -23,7 +24,7 @@ def point_file(path, level):
             "value": level + i,
             "low": level + i - 0.1,
             "high": level + i + 0.2,
-            "runs": 3,
+            "of_runs": [level + i - 0.5, level + i, level + i + 0.5],
         }
         for i, system in enumerate(LABELS)
         for metric in METRICS
@@ -70,6 +71,23 @@ def test_the_lines_and_bars_are_the_numbers_in_order_of_the_rates(sweep):
     np.testing.assert_allclose([ends[:, 1] for ends in limits.get_segments()], [[2.9, 3.2], [3.9, 4.2]])
     np.testing.assert_allclose(line.get_xdata(), [0.2, 0.6], atol=0.03)  # beside the others, near the rate
     assert [line.get_ydata().tolist() for line in bleu.lines if line.get_label() == "Random response"] == [[1, 2]]
+
+
+def test_the_trend_of_each_system_is_tested_over_its_runs_at_three_rates_with_holms_correction(sweep):
+    axes, rates = ["one_to_many"] * 3, [0.0, 0.5, 1.0]
+    points = [*sweep["points"][:2], sweep["points"][3]]
+    table = numbers(axes, rates, points).to_pylist()
+    own = {row["slope"] for row in table if row["system"] in ("seq2seq", "sepacvae")}
+    assert sorted(own) == pytest.approx([2.0] * len(own))  # a level more for each half of the rate
+    assert {row["slope"] for row in table if row["system"] == "random"} == {None}
+    values = np.add.outer([0, 1, 2], [-0.5, 0, 0.5]).ravel()
+    p = stats.pearsonr(np.repeat(rates, 3), values).pvalue  # equal to the t test of the slope
+    found = [row["slope_p"] for row in table if row["slope_p"] is not None]
+    assert found == pytest.approx([p * (2 * len(METRICS) - 1)] * len(found))  # Seq2Seq has no KL
+
+
+def test_two_rates_make_no_trend(sweep):
+    assert {row["slope_p"] for row in numbers(**sweep).to_pylist()} == {None}
 
 
 def test_below_each_rate_stands_what_it_came_to(sweep):
