@@ -73,9 +73,10 @@ def measured(
     Yields:
         Name, value, standard error over the examples or None, and number of examples, of: the loss of each contrast
         and the share of examples on which its gradient has vanished; of the keyword of the response against its
-        impostor, the probability that the former is nearer (`AUC`): to the posterior of the response, and to the
-        keyword of the context; alignment and uniformity (Wang and Isola 2020) of the posterior means of responses and
-        the prior means of their contexts, of length 1.
+        impostor, the share of examples on which the former is nearer (`AUC`, within each example, not of distances of
+        all examples pooled): to the posterior of the response, and to the keyword of the context; alignment and
+        uniformity (Wang and Isola 2020) of the posterior means of responses and the prior means of their contexts, of
+        length 1.
     """
     import torch
 

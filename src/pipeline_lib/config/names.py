@@ -18,6 +18,8 @@ def check_names(config: "Config") -> None:
     """
     _check("corpora", config.corpora, "source", config.sources)
     _check("rows", config.rows or (), "system", config.systems)
+    for name, system in config.systems.items():
+        _check(f"systems.{name}.options.seen", [str(corpus) for corpus in system.seen], "source", config.sources)
     _check_labels(config)
     _check_tables(config)
     _check_figures(config)

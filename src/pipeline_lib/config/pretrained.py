@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field, field_validator
 
-from pipeline_lib.config.settings import AnyPath, Settings
+from pipeline_lib.config.settings import AnyPath, Name, Settings
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 TOKENISERS = ("vocab.txt", "tokenizer.json")  # either is enough
@@ -24,10 +24,9 @@ class Pretrained(Settings):
         pattern="^[0-9a-f]{64}$",
         description="checksum of the folder's model.safetensors; a file with another one is refused",
     )
-
-    seen: bool = Field(
-        default=False,
-        description="true: the weights were trained on the corpus, perhaps on its test examples; the row says so",
+    seen: list[Name] = Field(
+        default=[],
+        description="corpora that the weights were trained on, perhaps on their test examples; rows of these say so",
     )
 
     @field_validator("weights")

@@ -122,7 +122,7 @@ class Config(Paper):
         keywords = {"keyword_size": self.for_corpus(corpus).embeddings.size} if "graph" in settings.reads else {}
         return Description(
             model=settings.model or "",
-            options=groups | users | keywords | settings.options,
+            options=groups | users | keywords | settings.options_on(corpus),
             network=self.network_of(corpus, system),
         )
 

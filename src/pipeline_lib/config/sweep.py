@@ -6,7 +6,8 @@ from pydantic import Field
 
 from pipeline_lib.config.settings import Distinct, Fraction, Name, Seed, Settings
 
-SWEPT = ("BLEU-2", "coherence", "distinct-2", "kl", "ppl-importance", "context-use", "ARI")  # metrics that its figure shows
+# metrics that its figure shows
+SWEPT = ("BLEU-2", "coherence", "distinct-2", "kl", "ppl-importance", "context-use", "ARI")
 
 
 class Sweep(Settings):

@@ -98,6 +98,22 @@ class SystemSettings(Settings):
         return (self.responses or "").format(corpus=corpus, split=split)
 
     @property
+    def seen(self) -> list[Any]:
+        """Corpora that its pretrained weights were trained on."""
+        given = self.options.get("seen")
+        return given if self.options.get("weights") and isinstance(given, list) else []
+
+    def options_on(self, corpus: str) -> dict[str, Any]:
+        """Return the options for one corpus: of those that the weights have seen, at most this one.
+
+        A mark for one corpus is then no cause to train again on another.
+        """
+        if not self.seen:
+            return self.options
+        others = {name: value for name, value in self.options.items() if name != "seen"}
+        return others | ({"seen": [corpus]} if corpus in self.seen else {})
+
+    @property
     def trained(self) -> bool:
         return self.model is not None
 

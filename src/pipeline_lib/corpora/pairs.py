@@ -38,8 +38,8 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
             these names otherwise, the last three are left out.
         skipped: unused; any fault is an error.
     Raises:
-        PipelineError: a column is missing, a text is missing or empty, or a named cluster is in two splits; names the
-            row or the cluster.
+        PipelineError: a column is missing, a text is missing or empty, a negative is its row's context or response, or
+            a named cluster is in two splits; names the row or the cluster.
     """
     named = {"context": "context", "response": "response"} | {
         key: name for key, name in source.columns.items() if key in ("context", "response", *_OPTIONAL) and name
@@ -80,13 +80,14 @@ def _pairs_of(path: Path, columns: dict[str, str], source: Source, split: str | 
     if "negative" in columns:
         negative = pc.utf8_trim_whitespace(rows[columns["negative"]].cast(pa.string()))
         found["negative"] = pc.if_else(pc.equal(negative, ""), None, negative)
-        if (row := pc.index(pc.equal(negative, found["response"]), True).as_py()) >= 0:
-            raise PipelineError(
-                f"{columns['negative']} is the same text as {columns['response']}",
-                where=f"{path}, row {row + 1}",
-                expected="a text that means something else, or nothing",
-                remedy="correct the row, or leave its negative empty; one is then found among the other texts",
-            )
+        for side in ("context", "response"):
+            if (row := pc.index(pc.equal(negative, found[side]), True).as_py()) >= 0:
+                raise PipelineError(
+                    f"{columns['negative']} is the same text as {columns[side]}",
+                    where=f"{path}, row {row + 1}",
+                    expected="a text that means something else, or nothing",
+                    remedy="correct the row, or leave its negative empty; one is then found among the other texts",
+                )
     else:
         found["negative"] = pa.nulls(len(rows), pa.string())
     if "split" in columns:

@@ -100,9 +100,14 @@ def _best(lists: pa.ChunkedArray) -> list[str]:
 
 
 def _labelled(examples: pa.Table, dialogues: Path, turns: int, tokeniser: Tokeniser, extractor: Extractor) -> Labelled:
-    """Return the labelled text of each example that has one, with its keyword, by example id."""
+    """Return the labelled text of each example that has one, with its keyword, by example id.
+
+    Some are equal to a text of the example's own cluster once both are tokenised, its context and response among them:
+    nothing could be learnt from the contrast. These are left out and counted in the log.
+    """
     said = read_parquet(dialogues, DIALOGUES, ["dialogue_id", "turn", "speaker", "text"])
-    different = said.filter(pc.equal(said["speaker"], DIFFERENT)).drop_columns(["speaker"])
+    is_different = pc.fill_null(pc.equal(said["speaker"], DIFFERENT), False)
+    different = said.filter(is_different).drop_columns(["speaker"])
     if not len(different):
         return {}
     asked = pa.table(
@@ -112,8 +117,17 @@ def _labelled(examples: pa.Table, dialogues: Path, turns: int, tokeniser: Tokeni
             "turn": pc.add(examples["turn"], pa.scalar(turns + TURNS_TO_DIFFERENT, pa.int32())),
         }
     )
-    found = asked.join(different, ["dialogue_id", "turn"], join_type="inner").sort_by("example_id")
-    texts = tokeniser.tokenise_array(found["text"])
+    labelled = _tokenised(asked.join(different, ["dialogue_id", "turn"], join_type="inner"), tokeniser)
+    is_beside = pc.is_in(said["dialogue_id"], pc.unique(labelled["dialogue_id"]))
+    own = _tokenised(said.filter(pc.and_(is_beside, pc.invert(is_different))), tokeniser)
+    found = labelled.join(own, ["dialogue_id", "text"], join_type="left anti").sort_by("example_id")
+    if left_out := len(labelled) - len(found):
+        log.warning(
+            "%d of %d labelled texts are left out: once tokenised they are texts of their own cluster",
+            left_out,
+            len(labelled),
+        )
+    texts = found["text"].combine_chunks()
     ranked = extractor(
         pa.RecordBatch.from_arrays(
             [found["example_id"].combine_chunks(), texts, texts], names=["example_id", "context", "response"]
@@ -121,6 +135,10 @@ def _labelled(examples: pa.Table, dialogues: Path, turns: int, tokeniser: Tokeni
     )
     keywords = _best(pa.chunked_array([ranked["context_keywords"]]))
     return dict(zip(found["example_id"].to_pylist(), zip(texts.to_pylist(), keywords, strict=True), strict=True))
+
+
+def _tokenised(turns: pa.Table, tokeniser: Tokeniser) -> pa.Table:
+    return turns.set_column(turns.column_names.index("text"), "text", tokeniser.tokenise_array(turns["text"]))
 
 
 def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: VectorSpace, most: int) -> pa.Table:

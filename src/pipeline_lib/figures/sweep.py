@@ -45,8 +45,8 @@ PANELS = {
     "coherence": "relevance\n(coherence)",
     "distinct-2": "diversity\n(distinct-2)",
     "kl": "KL\n(nats)",
-    "ARI": "group recovery\nfrom the context\n(ARI)",
-    INFERRED: "group recovery\nwith the response\n(ARI)",
+    "ARI": "groups from\nthe context\n(ARI)",
+    INFERRED: "groups with\nthe response\n(ARI)",
     "ppl-importance": "perplexity\n(importance)",
     "context-use": "context use\n(nats)",
 }
@@ -113,7 +113,7 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
     """
     shown = [axis for axis in AXES if axis in pc.unique(table["axis"]).to_pylist()]
     with style.drawing():
-        figure = style.new_figure(style.PAGE, 9.2)
+        figure = style.new_figure(style.PAGE, 9.8)
         rows = figure.subplots(len(PANELS), len(shown), sharex="col", sharey="row", squeeze=False)
         for panels, (metric, title) in zip(rows, PANELS.items(), strict=True):
             for axes, axis in zip(panels, shown, strict=True):

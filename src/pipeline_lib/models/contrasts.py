@@ -10,6 +10,8 @@ from torch.nn import functional as F
 
 from pipeline_lib.models.layers.distributions import Gaussian, kl_divergence
 
+_LEAST = 1e-12  # squared distance of which a root is taken
+
 
 def preference(near: Tensor, far: Tensor, temperature: float) -> Tensor:
     """Return -log(1 - softmax(near, far)[near]), the loss of distances of which ``near`` should be the smaller."""
@@ -41,7 +43,9 @@ def mahalanobis(points: Tensor, distribution: Gaussian) -> Tensor:
     return ((points - distribution.mean).square() / distribution.log_variance.exp()).sum(-1)
 
 
-def mahalanobis_contrast(keyword: Tensor, impostor: Tensor, posterior: Gaussian, temperature: float) -> Tensor:
+def mahalanobis_contrast(
+    keyword: Tensor, impostor: Tensor, posterior: Gaussian, temperature: float, root: bool = False
+) -> Tensor:
     """Bring the keyword of the response, and not its impostor, to the posterior of the response (equation 11).
 
     The print lacks a transpose and the inverse of the covariance, and writes the prior where the text has the
@@ -49,9 +53,12 @@ def mahalanobis_contrast(keyword: Tensor, impostor: Tensor, posterior: Gaussian,
 
     Args:
         keyword, impostor: (B, Z), nodes of the keyword graph projected into the latent space.
+        root: compare the distances themselves, over the root of Z.
     """
     size = posterior.mean.shape[-1]
     near, far = (mahalanobis(one, posterior) / size for one in (keyword, impostor))
+    if root:  # whose gradient is infinite at the mean
+        near, far = (one.clamp(min=_LEAST).sqrt() for one in (near, far))
     return preference(near, far, temperature)
 
 

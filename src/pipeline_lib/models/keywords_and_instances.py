@@ -71,6 +71,9 @@ class KeywordsAndInstances(TransformerSystem):
         mahalanobis: float = Field(
             default=1.0, ge=0, description="weight of the contrast of keywords with posteriors; 0: none"
         )
+        root: bool = Field(
+            default=False, description="true: Mahalanobis distances are contrasted themselves; false: their squares"
+        )
         temperature: float = Field(default=0.1, gt=0, description="temperature of all contrasts")
         iterations: int = Field(default=2, ge=0, le=8, description="iterations of attention over the graph")
         impostors: Literal["graph", "uniform", "negative"] = Field(
@@ -183,7 +186,7 @@ class KeywordsAndInstances(TransformerSystem):
             found["keyword"] = keyword_contrast(*compared, temperature)
         if compared is not None and self.options.mahalanobis:
             said, impostor = (self.latent_keyword(one) for one in (compared.said, compared.impostor))
-            found["mahalanobis"] = mahalanobis_contrast(said, impostor, posterior, temperature)
+            found["mahalanobis"] = mahalanobis_contrast(said, impostor, posterior, temperature, self.options.root)
         return found
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:

@@ -79,7 +79,11 @@ class PretrainedSystem(TokenwiseSystem):
 
 
 def apart(options: Pretrained) -> str:
-    """Return why a system with these weights competes with no other; empty: it does."""
+    """Return why a system with these weights competes with no other; empty: it does.
+
+    Args:
+        options: of one corpus, whose name alone may be in ``seen`` (`SystemSettings.options_on`).
+    """
     if options.weights is None:
         return RANDOM_START
     return SEEN_CORPUS if options.seen else ""

@@ -54,4 +54,5 @@ def _cell(cell: Cell) -> dict[str, Any]:
         parts |= {"published": published.value, "printed": published.text}
     if change:
         parts |= {"difference": change.difference, "p": change.p_adjusted, "mark": change.mark}
+        parts |= {} if change.p_t is None else {"t": change.p_t}
     return {name: value for name, value in parts.items() if not isinstance(value, float) or math.isfinite(value)}

@@ -27,6 +27,7 @@ class Change:
     p_adjusted: float | None = None  # Holm; None: no test was made
     significant: bool = False
     between: Between = "systems"  # models: the test is about these trained models alone
+    p_t: float | None = None  # Holm, of the paired t-test; None: not made, or undefined
 
     @property
     def mark(self) -> str:
@@ -74,6 +75,7 @@ class Column:
     meaning: str = ""  # of the metric
     better: Better | None = None
     signatures: dict[str, str] = field(default_factory=dict)  # label of a corpus -> settings of the metric there
+    t_test: bool = False  # its values are also compared by the paired t-test
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pipeline_lib.files.atomic import atomic
 from pipeline_lib.files.formats import read_text, write_text
 from pipeline_lib.files.spreadsheets import inert
 from pipeline_lib.tables.caveats import CAVEATS
-from pipeline_lib.tables.cells import VERSION, Cell, Row, Table
+from pipeline_lib.tables.cells import VERSION, Cell, Column, Row, Table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
 
@@ -106,7 +106,7 @@ def _fields_of(row: Row, table: Table) -> Record:
     return {
         f"{column.name}{suffix}": value
         for column in table.shown
-        for suffix, value in fields(row.cells[column.name]).items()
+        for suffix, value in (fields(row.cells[column.name]) | _of_t_test(column, row.cells[column.name])).items()
     }
 
 
@@ -145,6 +145,12 @@ def _of_ratings(cell: Cell) -> Record:
         ours = dict.fromkeys(ours, cell.text)
     marks = {" lead": cell.lead, " significant": "true" if change and change.significant else ""}
     return ours | {" published": _printed(cell)} | marks
+
+
+def _of_t_test(column: Column, cell: Cell) -> Record:
+    if not column.t_test:
+        return {}
+    return {" t p": cell.text if cell.text.strip() else cell.change.p_t if cell.change else None}
 
 
 def _of_measures(cell: Cell) -> Record:

@@ -12,6 +12,7 @@ from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import KeywordTable
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.metrics.bleu import Bleu1
+from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE, SOURCES
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
@@ -42,7 +43,8 @@ def make(name: str, spec: KeywordTable, layout: Layout, choices: Sequence[Path])
             notes += effects(table, f"{corpus_label}, {settings.label}")
     notes += [
         f"The run with seed {layout.seeds[0]}; contexts drawn at random with seed {spec.seed}.",
-        f"Uptake: the response has the keyword in it. BLEU-1: `{_BLEU.signature}`. Intervals: 95 %, over contexts.",
+        "Uptake: the share of responses that have the keyword in them, with Wilson's interval.",
+        f"BLEU-1: `{_BLEU.signature}`. Intervals: 95 %, over contexts.",
     ]
     return Table(**of_spec(name, spec), sections=sections, is_prose=True, records=records, notes=[*notes, *spec.notes])
 
@@ -51,11 +53,12 @@ def effects(table: pa.Table, of: str) -> Iterator[str]:
     """Say for each source of keywords how often the keyword is in the response, and how that changes BLEU-1.
 
     Differences are from the best keyword of the input, context by context, with the normal approximation of their mean.
+    Shares have Wilson's interval, which has a width where none or all of the responses have the keyword.
     """
     parts = {source: table.filter(pc.equal(table["source"], source)).sort_by("example_id") for source in SOURCES}
     bleu = {source: _bleu(part) for source, part in parts.items()}
     for source, part in parts.items():
-        said = [] if source == "none" else [f"uptake {_with_interval(_uptake(part))}"]
+        said = [] if source == "none" else [f"uptake {_share(_uptake(part))}"]
         said.append(f"BLEU-1 {bleu[source].mean():.3f}")
         if source != "textrank":
             said.append(f"{_with_interval(bleu[source] - bleu['textrank'], '+')} against the best")
@@ -68,9 +71,16 @@ def _bleu(part: pa.Table) -> np.ndarray:
     return score.per_item
 
 
-def _uptake(part: pa.Table) -> np.ndarray:
+def _uptake(part: pa.Table) -> list[bool]:
     pairs = zip(part["keyword"].to_pylist(), part["response"].to_pylist(), strict=True)
-    return np.array([keyword in response.split() for keyword, response in pairs], np.float64)
+    return [keyword in response.split() for keyword, response in pairs]
+
+
+def _share(found: Sequence[bool]) -> str:
+    from scipy.stats import binomtest
+
+    interval = binomtest(sum(found), len(found)).proportion_ci(LEVEL, "wilson")
+    return f"{sum(found) / len(found):.3f} [{interval.low:.3f}, {interval.high:.3f}]"
 
 
 def _with_interval(values: np.ndarray, sign: str = "") -> str:

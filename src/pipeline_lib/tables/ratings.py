@@ -36,6 +36,7 @@ from pipeline_lib.tables.published import Published, PublishedValue
 NOT_COLLECTED = "not collected"
 BLANK = Cell(text=" ")
 AVERAGE = "average rank: {}"  # column
+_ROUNDING = 1e-9  # differences of means over raters that are equal but for rounding are closer
 AGREEMENT = {
     "Pearson": "Pearson between raters",
     "Spearman": "Spearman between raters",
@@ -74,7 +75,8 @@ def make(
             rows += _collected(corpus, ratings[corpus], layout, spec, level, published)
         else:
             rows += _not_collected(corpus, layout, spec, columns, published)
-    shown = [Column(column, spec.digits, better=better[column]) for column in columns]
+    scored = [aspect for aspect in spec.aspects if spec.scale_of(aspect).kind == "score"]
+    shown = [Column(column, spec.digits, better=better[column], t_test=column in scored) for column in columns]
     notes = [*_notes(rows, draws, ratings, layout, spec, level), *notes_of_spec(spec, rows)]
     return Table(**of_spec(name, spec), columns=shown, rows=rows, notes=notes)
 
@@ -127,6 +129,24 @@ def paired_tests(items: np.ndarray, better: Better, level: float) -> tuple[int, 
     return best, changes
 
 
+def paired_t(items: np.ndarray, best: int) -> list[float | None]:
+    """Test the best system against every other: two-tailed paired t-test over items, Holm's correction.
+
+    Args:
+        items: (items, systems) float64, two systems at the least.
+        best: column of the best system.
+    Returns:
+        Adjusted p of each system; None for the best, and where all items differ alike, of which t is undefined.
+    """
+    from scipy.stats import ttest_rel
+
+    spread = np.ptp(items - items[:, [best]], axis=0)
+    others = np.flatnonzero(spread > _ROUNDING).tolist()
+    raw = [ttest_rel(items[:, i], items[:, best]).pvalue for i in others]
+    adjusted = dict(zip(others, holm(np.array(raw)).tolist(), strict=True))
+    return [adjusted.get(i) for i in range(items.shape[1])]
+
+
 # --- rows ----------------------------------------------------------------------------------------------------------
 
 
@@ -146,7 +166,7 @@ def _collected(
         kind = spec.scale_of(aspect).kind
         typed = values[:, :, [given.systems.index(name) for name in judged]]
         tested = ranks(typed, "average") if kind == "rank" else typed
-        shown = _with_tests(over_raters(tested), judged, layout, _better(spec, aspect), level)
+        shown = _with_tests(over_raters(tested), judged, layout, _better(spec, aspect), level, kind == "score")
         if kind == "rank":
             as_printed = over_raters(ranks(typed, "min"))
             for i, name in enumerate(judged):
@@ -160,13 +180,18 @@ def _collected(
     return _rows(corpus, cells, layout, spec, published)
 
 
-def _with_tests(items: np.ndarray, judged: list[str], layout: Layout, better: Better, level: float) -> dict[str, Cell]:
+def _with_tests(
+    items: np.ndarray, judged: list[str], layout: Layout, better: Better, level: float, t_test: bool
+) -> dict[str, Cell]:
     """Make the cells of one aspect; baselines, such as the human reference, are shown and not compared."""
     cells = {name: over_seeds(items[:, i].tolist()) for i, name in enumerate(judged)}
     competing = [n for n in judged if n in layout.systems and not layout.systems[n].baseline]
     if len(competing) < 2:
         return cells
-    best, changes = paired_tests(items[:, [judged.index(name) for name in competing]], better, level)
+    compared = items[:, [judged.index(name) for name in competing]]
+    best, changes = paired_tests(compared, better, level)
+    if t_test:
+        changes = [replace(change, p_t=p) for change, p in zip(changes, paired_t(compared, best), strict=True)]
     others = {name: change for i, (name, change) in enumerate(zip(competing, changes, strict=True)) if i != best}
     cells |= {name: replace(cells[name], change=change) for name, change in others.items()}
     runner_up = min(others.values(), key=lambda change: abs(change.difference))
@@ -281,6 +306,11 @@ def _notes(
             f"level {level:g}). The test is between these trained models: one run of each system was judged, and "
             "another training may reverse it. The human reference is not compared."
         )
+        if "score" in kinds.values():
+            notes.append(
+                "Mean scores are compared by the paired t-test too (two-tailed, over contexts, Holm within a column): "
+                "its p is `t p` in the CSV, empty where all differences are equal. No mark goes by it."
+            )
         level_of = _each(kinds, {"rank": "ordinal", "score": "ordinal", "yes_no": "nominal"})
         notes.append(f"Between raters: mean over pairs of raters; Krippendorff's alpha is {level_of}.")
     for corpus, given in ratings.items():

@@ -1,5 +1,7 @@
 """What is measured of contrasts: shares, preferences, spread, gradients, points; against loops."""
 
+from statistics import NormalDist
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -175,8 +177,10 @@ def test_effects_of_keywords_are_told_with_their_interval():
         for i in range(3)
     ]
     best, random, none, reference = effects(pa.Table.from_pylist(rows, KEYWORD_CHOICE), "Corpus, Ours")
-    assert "uptake 1.000 ± 0.000" in best
-    assert "uptake 0.000" in random
+    # Wilson's interval of none of n is from 0 to z² / (n + z²), that of all of n its reflection
+    z2 = NormalDist().inv_cdf(0.975) ** 2
+    assert f"uptake 1.000 [{3 / (3 + z2):.3f}, 1.000]" in best
+    assert f"uptake 0.000 [0.000, {z2 / (3 + z2):.3f}]" in random
     assert "+0.000 ± 0.000 against the best" in random
     assert "uptake" not in none
     assert "−1.3" in reference or "−1.2" in reference

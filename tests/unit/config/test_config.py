@@ -298,6 +298,18 @@ def test_a_section_of_another_kind_takes_nothing_from_the_one_that_it_replaces()
     assert rates == {"plain": (0.5, 1.0), "later": (0.5, 1.0), "without": (0.5, 1.0), "sgd": (1e-3, None)}
 
 
+def test_weights_that_saw_a_corpus_say_so_on_it_alone_and_a_corpus_that_there_is_not_is_refused():
+    def having_seen(corpus):
+        return system(options={"weights": "/some", "seen": [corpus]})
+
+    config = read(values(**having_seen("large")))
+    assert config.description("large", "seq2seq").options == {"weights": "/some", "seen": ["large"]}
+    assert config.description("small", "seq2seq").options == {"weights": "/some"}
+    with pytest.raises(PipelineError, match=r"seq2seq\.options\.seen: no source 'larger'") as caught:
+        read(values(**having_seen("larger")))
+    assert "large" in str(caught.value)
+
+
 def test_every_section_survives_the_command_line():
     config = read(values(corpora=["large"]))
     sections = [value for _, value in config if isinstance(value, Settings)]

@@ -269,3 +269,31 @@ def test_the_grammars_remedies_are_trained_with_three_seeds_at_least_and_the_row
     assert config.systems[without].options["keep"] == 1
     assert config.training_of("grammar", without).annealing.kind == "none"
     assert config.systems["vae_pretrained"].starts_from == "autoencoder"
+
+
+# --- keywords and instances ------------------------------------------------------------------------------------------
+
+
+def test_at_the_published_size_pretrained_rows_learn_at_half_the_rate_and_pointers_find_unknown_words():
+    config = read("published", "keywords_and_instances")
+    pretrained = {"dialogpt", "bert_gen", "t5", "t5_claps"}
+    for corpus in config.corpora:
+        rates = {name: config.training_of(corpus, name).optimiser.learning_rate for name in config.trainable}
+        assert {name for name, rate in rates.items() if rate == 5e-5} == pretrained
+        assert {rate for name, rate in rates.items() if name not in pretrained} == {1e-4}
+        assert config.for_corpus(corpus).filtering.unknown == "keep"
+
+
+@pytest.mark.parametrize("preset", ["rocstories", "chinese"])
+def test_where_nobody_labelled_negatives_their_table_says_that_one_may_be_a_fitting_answer(preset):
+    [note] = read(preset, "keywords_and_instances").tables["negatives"].notes
+    assert "answer" in note
+    assert not read("qqp", "keywords_and_instances").tables["negatives"].notes
+
+
+def test_the_further_ablations_leave_out_the_iterations_and_take_the_root():
+    config = read("small", "keywords_and_instances")
+    corpus, rows = config.corpora[0], config.systems_of("ablations")
+    options = {name: config.description(corpus, name).options for name in rows}
+    assert [name for name in rows if options[name].get("iterations") == 0] == ["no_iteration"]
+    assert [name for name in rows if options[name].get("root")] == ["root"]

@@ -87,6 +87,7 @@ def test_without_clusters_pairs_of_one_context_are_one_and_stay_in_one_split(tmp
             "Pairs",
         ),
         ("who are you", "how do you do", "the same text as response", "row 1"),
+        ("who are you", "how are you", "the same text as context", "row 1"),
         ("where can it be", " ", "response is empty", "row 2"),
         ("dev", "holdout", "split is 'holdout'", "row 2"),
     ],

@@ -419,16 +419,17 @@ def test_sampling_draws_from_the_generator_of_the_caller():
 
 
 @pytest.mark.parametrize(
-    "written",
+    ("written", "problem"),
     [
-        {"kind": "greedy", "size": 4},
-        {"kind": "beam", "min_length": 6, "max_length": 5},
-        {"kind": "beam", "length_penalty": -1.0},
-        {"kind": "sampling", "temperature": 0.0},
-        {"kind": "nucleus"},
-        {"size": 4},
+        ({"kind": "greedy", "size": 4}, r"size\s+Extra inputs"),
+        ({"kind": "beam", "size": 0}, r"size\s+Input should be greater than 0"),
+        ({"kind": "beam", "min_length": 6, "max_length": 5}, "min_length"),
+        ({"kind": "beam", "length_penalty": -1.0}, r"length_penalty\s+Input should be greater than or equal to 0"),
+        ({"kind": "sampling", "temperature": 0.0}, r"temperature\s+Input should be greater than 0"),
+        ({"kind": "nucleus"}, "'nucleus'"),
+        ({"size": 4}, r"greedy\.size"),
     ],
 )
-def test_settings_of_no_strategy_are_refused(written):
-    with pytest.raises(ValidationError):
+def test_settings_of_no_strategy_are_refused(written, problem):
+    with pytest.raises(ValidationError, match=problem):
         TypeAdapter(settings_of.Decoding).validate_python(written)

@@ -156,6 +156,15 @@ def test_a_network_reads_the_ids_of_negatives_and_keywords_and_one_graph(folder,
     assert batch.graph.vectors.shape == (len(words), 5)
 
 
+def _pairs(rows: list[tuple[str | None, ...]]) -> pa.Table:
+    names = ("context", "response", "cluster", "negative", "split")
+    table = pa.table(
+        {name: pa.array(column, pa.string()) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+    )
+    source = Source(reader="pairs", label="x", licence="", bundles=[[{"name": "x.csv"}]])
+    return pa.Table.from_batches([arranged(table, source)])
+
+
 def test_a_text_that_is_labelled_as_different_is_the_negative(tmp_path):
     rows = [
         ("how are you", "how do you do", "b", "who taught you that", "train"),
@@ -166,16 +175,56 @@ def test_a_text_that_is_labelled_as_different_is_the_negative(tmp_path):
         ("is it cold", "is it warm", "e", None, "test"),
         ("is it far", "is it near", "f", None, "test"),
     ]
-    names = ("context", "response", "cluster", "negative", "split")
-    table = pa.table(
-        {name: pa.array(column, pa.string()) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-    )
-    source = Source(reader="pairs", label="x", licence="", bundles=[[{"name": "x.csv"}]])
-    _stages(tmp_path, pa.Table.from_batches([arranged(table, source)]))
+    _stages(tmp_path, _pairs(rows))
     found = read_parquet(tmp_path / "negatives_train.parquet").to_pylist()
     assert [(row["source"], row["negative"]) for row in found][:1] == [("labelled", "who taught you that")]
     assert found[0]["keyword_negative"] in ("taught", "who", "that")
     assert {row["source"] for row in found[1:]} <= {"mined", "drawn"}
+
+
+@pytest.mark.parametrize(
+    ("negative", "is_left_out"),
+    [
+        ("How do you do?", True),  # the response, but for capitals
+        ("HOW are you ?", True),  # the context
+        ("what is new?", True),  # another text of the cluster
+        ("is it far?", False),  # a text of another cluster
+    ],
+)
+def test_a_labelled_text_of_the_own_cluster_is_left_out_and_another_is_found(tmp_path, caplog, negative, is_left_out):
+    rows = [
+        ("how are you?", "how do you do?", "b", negative, "train"),
+        ("What is new?", "what is it that is new?", "b", None, "train"),
+        ("where is the lamp?", "where can the lamp be?", "a", "who taught you that?", "train"),
+        ("is it dry?", "has it dried?", "c", None, "validation"),
+        ("is it late?", "what time is it?", "d", None, "validation"),
+        ("is it cold?", "is it warm?", "e", None, "test"),
+        ("is it far?", "is it near?", "f", None, "test"),
+    ]
+    with caplog.at_level("WARNING", logger="pipeline_lib.examples.contrasted"):
+        _stages(tmp_path, _pairs(rows))
+    first, _, other = read_parquet(tmp_path / "negatives_train.parquet").to_pylist()
+    assert (other["source"], other["negative"]) == ("labelled", "who taught you that ?")
+    if not is_left_out:
+        assert (first["source"], first["negative"]) == ("labelled", "is it far ?")
+        assert not caplog.records
+        return
+    assert first["source"] in ("mined", "drawn")
+    assert first["negative"] in ("where is the lamp ?", "where can the lamp be ?")
+    assert [record.getMessage()[:30] for record in caplog.records] == ["1 of 2 labelled texts are left"]
+
+
+def test_labelled_texts_that_are_all_of_their_own_clusters_leave_none(tmp_path):
+    rows = [
+        ("how are you", "how do you do", "b", "How do you do", "train"),
+        ("where is the lamp", "where can the lamp be", "a", None, "train"),
+        ("is it dry", "has it dried", "c", None, "validation"),
+        ("is it late", "what time is it", "d", None, "validation"),
+        ("is it cold", "is it warm", "e", None, "test"),
+        ("is it far", "is it near", "f", None, "test"),
+    ]
+    _stages(tmp_path, _pairs(rows))
+    assert not set(read_parquet(tmp_path / "negatives_train.parquet")["source"].to_pylist()) & {"labelled"}
 
 
 def test_examples_of_one_cluster_have_no_negatives(folder, tmp_path):

@@ -44,6 +44,18 @@ def test_the_squared_mahalanobis_distance_of_own_samples_averages_the_number_of_
     assert_close(contrasts.mahalanobis(point, own)[0], apart @ covariance.inverse() @ apart)
 
 
+def test_the_root_of_a_mahalanobis_contrast_compares_distances_and_has_a_gradient_at_the_mean():
+    posterior = Gaussian(random(2, 4), random(2, 4, seed=2))
+    near, far = random(2, 4, seed=3), random(2, 4, seed=4)
+    deviation = (posterior.log_variance / 2).exp()
+    lengths = [((one - posterior.mean) / deviation).norm(dim=1) / math.sqrt(4) for one in (near, far)]
+    found = contrasts.mahalanobis_contrast(near, far, posterior, 0.5, root=True)
+    assert_close(found, ((lengths[0] - lengths[1]) / 0.5).exp().log1p())
+    mean = posterior.mean.clone().requires_grad_()
+    contrasts.mahalanobis_contrast(mean, far, posterior, 0.5, root=True).sum().backward()
+    assert mean.grad.isfinite().all()
+
+
 def test_keyword_contrasts_prefer_the_keyword_to_the_impostor():
     anchor, far = random(2, 5), random(2, 5, seed=2)
     assert (contrasts.keyword_contrast(anchor, anchor, far, 0.1) < math.log(2)).all()

@@ -110,6 +110,19 @@ def test_the_loss_is_that_of_its_equations_example_by_example():
     assert found.log["mahalanobis_vanished"].tolist() == (rates < 0.01).double().tolist()
 
 
+def test_the_root_of_the_mahalanobis_distance_is_an_option():
+    squared, root = made().eval(), made(root=True).eval()
+    with torch.no_grad():
+        of_squares, of_roots = (model.objective(batch(), 1.0, generator()).log for model in (squared, root))
+        compared = root.compared(batch())
+        _, posterior, _ = root.distributions(batch())
+        apart = [root.latent_keyword(one) - posterior.mean for one in compared[1:]]
+        near, far = ((one / (posterior.log_variance / 2).exp()).norm(dim=1) / math.sqrt(3) for one in apart)
+    torch.testing.assert_close(of_roots["mahalanobis"], ((near - far) / 0.1).exp().log1p())
+    assert {name for name in of_roots if not torch.equal(of_roots[name], of_squares[name])} >= {"mahalanobis"}
+    assert torch.equal(of_roots["keyword"], of_squares["keyword"])
+
+
 def gradients(**options: Any) -> dict[str, float]:
     model = made(**options).eval()
     model.objective(batch(), 1.0, generator()).loss.backward()

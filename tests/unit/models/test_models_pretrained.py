@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
 from torch.testing import assert_close
 
 from pipeline_lib.config.networks import Transformer as Sizes
 from pipeline_lib.config.pretrained import Pretrained
+from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.config.training import Training
 from pipeline_lib.decoding.beam import Beam
 from pipeline_lib.decoding.steps import log_probability
@@ -117,6 +119,24 @@ def test_a_missing_folder_and_a_pickled_one_are_refused_when_options_are_read(tm
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ValueError, match=r"neither vocab\.txt nor tokenizer\.json"):
         Pretrained(weights=str(tmp_path))
+
+
+def test_a_system_stands_apart_on_the_corpora_that_its_weights_have_seen_and_on_no_other(tmp_path):
+    options = {"weights": str(bert_folder(tmp_path)), "seen": ["qqp", "lccc"]}
+    of = SystemSettings(label="BERT-GEN", model=PATHS["bert_gen"], options=options).options_on
+    models = {
+        corpus: create(PATHS["bert_gen"], of(corpus), SmallUnits(None), SIZES)
+        for corpus in ("qqp", "rocstories", "lccc")
+    }
+    assert {corpus: model.apart for corpus, model in models.items()} == {
+        "qqp": "apart-seen",
+        "rocstories": "",
+        "lccc": "apart-seen",
+    }
+    # a mark for one corpus trains nothing again on another
+    assert of("rocstories") == {"weights": options["weights"]}
+    with pytest.raises(ValidationError, match="seen"):
+        Pretrained(seen=True)
 
 
 def test_the_error_of_a_missing_folder_fits_a_screen_and_names_path_and_option():
@@ -323,7 +343,7 @@ def test_weights_that_transformers_saved_are_loaded_and_words_are_fitted(tmp_pat
     model = create(PATHS[name], {"weights": str(tmp_path)}, units, SIZES.model_copy(update={"initial_range": 0.1}))
     words = saved.get_input_embeddings().weight
     assert model.apart == ""
-    assert create(PATHS[name], {"weights": str(tmp_path), "seen": True}, units, SIZES).apart == "apart-seen"
+    assert create(PATHS[name], {"weights": str(tmp_path), "seen": ["qqp"]}, units, SIZES).apart == "apart-seen"
     assert_close(model.output.weight[[1, 4, 5, 6]], words[[1, 4, 5, 6]])
     assert_close(model.output.weight[units.ids.end], words[3])
     other = saved.decoder if name == "t5" else saved.transformer

@@ -13,10 +13,11 @@ from pipeline_lib.config.papers import RatingTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.ratings.agreement import correlation, fleiss_kappa, krippendorff_alpha
 from pipeline_lib.ratings.filled import Ratings, read_ratings
+from pipeline_lib.report.shown_tables import as_json
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
-from pipeline_lib.tables.ratings import NOT_COLLECTED, make, over_raters, paired_tests, ranks
+from pipeline_lib.tables.ratings import NOT_COLLECTED, make, over_raters, paired_t, paired_tests, ranks
 from unit.ratings.rating_fixtures import filled, save, small_draw
 from unit.tables.table_fixtures import baseline, published, trained
 
@@ -174,6 +175,24 @@ def test_systems_that_are_always_tied_do_not_differ():
     assert not changes[1].significant
 
 
+def test_the_paired_t_test_is_two_tailed_with_holms_correction_in_a_family_of_its_own():
+    # of two degrees of freedom the two-tailed p of t is 1 - |t| / sqrt(2 + t^2)
+    best, barely, clearly = np.array([9.0, 9, 9]), np.array([8.0, 7, 9.5]), np.array([8.0, 7, 6])
+
+    def by_hand(other):
+        apart = best - other
+        t = apart.mean() / (apart.std(ddof=1) / np.sqrt(3))
+        return 1 - t / np.sqrt(2 + t**2)
+
+    assert by_hand(clearly) == pytest.approx(1 - np.sqrt(12 / 14))  # differences 1, 2, 3: t = 2 sqrt(3)
+    items = np.stack([barely, best, clearly], axis=1)
+    assert paired_t(items, 1) == [pytest.approx(by_hand(barely)), None, pytest.approx(2 * by_hand(clearly))]
+    assert paired_t(-items, 1) == pytest.approx(paired_t(items, 1))
+    # t is undefined where the differences do not vary, but for rounding
+    assert paired_t(np.array([[0.7, 0.8], [0.1, 0.2]]), 1) == [None, None]
+    assert paired_t(items[:1], 1) == [None] * 3
+
+
 # --- the table ---
 
 
@@ -270,6 +289,35 @@ def test_scores_and_shares_are_means_of_what_was_typed_and_the_highest_leads(tmp
     assert cells["seq2seq"].mean == pytest.approx(mean)
     assert cells["seq2seq"].lead == "best"
     assert all(cell.published is None for cell in cells.values())  # the paper's are ranks
+
+
+def test_scores_have_the_p_of_a_paired_t_test_beside_wilcoxons_and_ranks_and_shares_have_none(tmp_path):
+    scales = {"wit": {"kind": "yes_no"}, "order": {"kind": "rank"}}
+    spec = spec_of({"ease": "?", "wit": "?", "order": "?"}, {"kind": "score", "values": [1, 2, 3, 4]}, scales=scales)
+    ease = np.array([[[4, 3], [4, 2], [4, 1]]], float)  # differences 1, 2, 3
+    order, wit = np.array([[[1, 2], [2, 1], [1, 2]]], float), np.array([[[1, 0], [1, 1], [1, 0]]], float)
+    systems = ["sepacvae", "seq2seq"]
+    ratings = Ratings(["r0"], systems, {"ease": ease, "wit": wit, "order": order})
+    asked = {"aspects": spec.aspects, "scale": spec.scale, "scales": spec.scales}
+    table = made({"small": small_draw(tmp_path, 3, systems, **asked)}, {"small": ratings}, spec=spec)
+    row = row_of(table, "Seq2Seq")
+    assert float(row["ease t p"]) == pytest.approx(1 - np.sqrt(12 / 14))
+    assert float(row["ease p"]) == pytest.approx(2 / 2**3)
+    assert row["ease significant"] == ""
+    assert row_of(table, "SepaCVAE")["ease t p"] == ""
+    assert [name for name in row if name.endswith(" t p")] == ["ease t p"]
+    assert any("paired t-test" in note for note in table.notes)
+    on_page = [row["cells"]["ease"].get("t") for row in as_json(table)["rows"]]
+    assert [p for p in on_page if p is not None] == [pytest.approx(1 - np.sqrt(12 / 14))]
+    nobody = row_of(made({}, {}, spec=spec), "Seq2Seq")
+    assert nobody["ease t p"] == NOT_COLLECTED
+    assert list(nobody) == list(row)
+
+
+def test_ranks_have_no_paired_t_test(tmp_path):
+    table = table_of(tmp_path, [[[1, 2], [1, 2]], [[2, 1], [1, 2]]], ["seq2seq", "sepacvae"])
+    assert not [name for name in row_of(table, "Seq2Seq") if name.endswith(" t p")]
+    assert not any("paired t-test" in note for note in table.notes)
 
 
 def test_agreement_stands_below_the_systems_with_the_published_correlation(tmp_path):

@@ -113,6 +113,19 @@ def test_a_row_whose_pretrained_weights_were_drawn_says_so_and_has_no_difference
     assert {value for name, value in own.items() if "difference" in name} == {""}
 
 
+def test_weights_that_saw_one_of_two_corpora_are_marked_on_that_one_alone(make_table):
+    both = ["dd", "os"]
+    rows = [row | {"corpus": corpus} for corpus in both for row in scores().to_pylist()]
+    rows += [score("seq2seq", seed, "apart-seen", 1.0) for seed in (1, 2)]
+    layout = LAYOUT.model_copy(update={"corpora": {"dd": "DailyDialog", "os": "OpenSubtitles"}})
+    table = make_table(scored=pa.Table.from_pylist(rows, SCORES), layout=layout)
+    seen, other = (row for row in table.rows if row.system == "seq2seq")
+    assert (seen.label, other.label) == ("Seq2Seq (saw this corpus)", "Seq2Seq")
+    assert seen.cells["ppl"].difference is None
+    assert seen.cells["ppl"].published.text == "42.9±0.18"
+    assert other.cells["ppl"].difference == pytest.approx(41.5 - other.cells["ppl"].published.value)
+
+
 def test_the_published_value_is_beside_the_oracle_on_validation(table):
     oracle, rule = (row for row in table.rows if row.system == "sepacvae")
     assert (oracle.label, rule.label) == ("SepaCVAE (oracle)", "SepaCVAE (test rule)")

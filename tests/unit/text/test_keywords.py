@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,21 @@ def test_without_a_language_every_word_is_a_node_and_its_own_stem() -> None:
 def test_equal_scores_go_by_earlier_position() -> None:
     assert rank("zebra apple", "english") == ["zebra", "apple"]
     assert rank("river market river", "english") == ["river", "market"]
+
+
+def test_of_equal_scores_the_rarer_word_comes_first_where_ties_go_by_idf(tmp_path: Path) -> None:
+    contexts = ["river zebra", "the river", "the old river"]  # in the first both words have one edge
+    examples = _examples(tmp_path / "examples.parquet", contexts, ["river market", "yes", "no"])
+    found = {}
+    for ties in ("position", "idf"):
+        out = tmp_path / f"{ties}.parquet"
+        keywords.extract_keywords(examples, examples, Keywords.model_validate({"ties": ties}), "english", 1, out)
+        table = read_parquet(out, KEYWORDS)
+        found[ties] = table["context_keywords"].to_pylist()[0], table["response_keywords"].to_pylist()[0]
+    assert found["position"] == (["river", "zebra"], ["river", "market"])
+    assert found["idf"] == (["zebra", "river"], ["market", "river"])
+    # a word of higher rank comes first however frequent it is
+    assert rank("zebra river market", "english", Counter(zebra=1, river=9, market=1))[0] == "river"
 
 
 def _examples(path: Path, contexts: list[str], responses: list[str]) -> Path:

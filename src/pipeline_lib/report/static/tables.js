@@ -107,6 +107,7 @@ function about(column, row, value) {
   if (value.printed) lines.push(`published ${value.printed}`);
   if (typeof value.difference === "number") lines.push(`difference ${Report.figure(value.difference, column.places + 1, true)}`);
   if (typeof value.p === "number") lines.push(`p ${shown(value.p)}`);
+  if (typeof value.t === "number") lines.push(`p ${shown(value.t)} by the paired t-test`);
   if (value.lead) lines.push(leads[value.lead]);
   if (Report.itemsBehind(column, row)) lines.push("Click: the items behind it");
   return Report.tooltip(...lines);
