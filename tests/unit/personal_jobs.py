@@ -87,7 +87,8 @@ def write_dialogues(folder: Path) -> Path:
     write_parquet(folder / "examples.parquet", pa.table(examples), EXAMPLES)
     encode_examples(folder / "examples.parquet", Words.read(folder / "words.parquet"), folder / "train.arrow")
     users = rng.integers(0, USERS + 1, n).tolist()
-    responding = {"example_id": range(n), "user": users, "floors": rng.integers(0, 2, (n, 2)).tolist()}
+    floors, speakers = rng.integers(0, 2, (n, 2)).tolist(), rng.integers(0, USERS + 1, (n, 2)).tolist()
+    responding = {"example_id": range(n), "user": users, "floors": floors, "speakers": speakers}
     write_parquet(folder / "responding.parquet", pa.table(responding, schema=users_schema(2)), users_schema(2))
     profiles = [[5 + user, 6 + user, 0] for user in users]
     columns = {"example_id": range(n), "profile": profiles}

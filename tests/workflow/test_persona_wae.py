@@ -123,7 +123,7 @@ def test_distances_and_the_map_of_users_are_of_the_trained_system_and_its_known_
     with open(run.folder / "results/persona_wae/figures/mine/users.csv", newline="", encoding="utf-8") as file:
         points = list(csv.DictReader(file))
     users = read_parquet(run.folder / "results/persona_wae/users/mine/responding.parquet")["user"].to_pylist()
-    assert [int(point["example_id"]) for point in points] == sorted(set(users) - {0})
+    assert [int(point["user"]) for point in points] == sorted(set(users) - {0})
     assert (run.folder / "results/persona_wae/figures/mine/users.svg").stat().st_size
 
 

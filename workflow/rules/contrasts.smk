@@ -1,6 +1,11 @@
 # What examples are contrasted with: negatives, and the graph of keywords.
 
 
+def audit_of(wildcards):
+    """Return the filled sheet of negatives, where there is one."""
+    return config_of(wildcards.corpus).contrasts.audit or []
+
+
 rule choose_negatives:
     """Choose for every example a text that is like its context and means something else."""
     input:
@@ -8,6 +13,7 @@ rule choose_negatives:
         keywords=RESULTS / "keywords/{corpus}/{split}.parquet",
         train=RESULTS / "filtered/{corpus}/train.parquet",
         dialogues=RESULTS / "dialogues/{corpus}/dialogues.parquet",
+        audit=audit_of,
     output:
         RESULTS / "negatives/{corpus}/{split}.parquet",
     log:

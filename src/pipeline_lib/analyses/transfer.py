@@ -3,7 +3,7 @@
 A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -58,9 +58,8 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     batch = dataset.batch(rows).to(model.device)
     units = read_units(data.vocabulary)
     answers = respond_as(model, batch, users["user"].to_numpy(), options.max_length, seed)
-    return _table(
-        texts.take(rows), users, [[units.decode(written(ids, units.ids)) for ids in each] for each in answers]
-    )
+    decoded = [[units.decode(written(ids, units.ids)) for ids in each] for each in answers]
+    return _table(texts.take(rows), users, _present(data), decoded)
 
 
 def respond_as(
@@ -98,7 +97,15 @@ def _users(data: Data) -> pa.Table:
     return users.filter(pc.greater(users["user"], 0)).sort_by("user")
 
 
-def _table(texts: pa.Table, users: pa.Table, answers: Sequence[Sequence[str]]) -> pa.Table:
+def _present(data: Data) -> dict[int, set[int]]:
+    """Return by example the numbers of those who speak in the context or respond."""
+    table = read_parquet(data.reads["user"], columns=["example_id", "user", "speakers"])
+    return {row["example_id"]: {row["user"], *row["speakers"]} for row in table.to_pylist()}
+
+
+def _table(
+    texts: pa.Table, users: pa.Table, present: Mapping[int, set[int]], answers: Sequence[Sequence[str]]
+) -> pa.Table:
     rows = [
         {
             "case": case,
@@ -107,6 +114,7 @@ def _table(texts: pa.Table, users: pa.Table, answers: Sequence[Sequence[str]]) -
             "reference": text["response"],
             "speaker": text["user"],
             **user,
+            "present": user["user"] in present[text["example_id"]],
             "response": own[case],
         }
         for case, text in enumerate(texts.to_pylist())

@@ -30,7 +30,7 @@ class Options(Settings):
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
     """Return a `latents_schema` table: a row for each known user, with the number as its id and the vector as its mean.
 
-    Where the corpus is `personas`, the group is the true group of the user, and so is the label.
+    Where the corpus is `personas`, the group is the true group of the user.
 
     Raises:
         PipelineError: the system has no vectors of users.
@@ -46,7 +46,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     if _is_of_personas(train):
         group = pa.array(language().groups[known["label_min"].to_numpy()], pa.int16())
     mean = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), vectors.shape[1])
-    columns = [pa.array(user), group, group.cast(pa.int32()), mean]
+    columns = [pa.array(user), group, pa.nulls(len(user), pa.int32()), mean]
     return pa.table(columns, schema=latents_schema(vectors.shape[1]))
 
 

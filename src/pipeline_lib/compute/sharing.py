@@ -58,6 +58,11 @@ def is_shared() -> bool:
     return _held is not None
 
 
+def whole_size(own: int) -> int:
+    """Return how many examples the whole batch has, of which this process holds ``own``."""
+    return own if _held is None else _held.whole
+
+
 def drawn(draw: Callable[[int], Tensor], rows: int) -> Tensor:
     """Draw this process's share of the noise that a single process would draw.
 

@@ -14,6 +14,7 @@ from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.corpora.pairs import DIFFERENT, TURNS_TO_DIFFERENT
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.audit import refused
 from pipeline_lib.examples.keyword_graph import (
     NEGATIVE,
     POSITIVE,
@@ -89,7 +90,8 @@ def negatives_of(
         *(_best(found[side]) for side in ("context_keywords", "response_keywords")),
     )
     labelled = _labelled(table, dialogues, turns, tokeniser, extractor)
-    chosen = choose_negatives(given, labelled, tokeniser.LANGUAGE, settings)
+    false = refused(Path(settings.audit)) if settings.audit else frozenset()
+    chosen = choose_negatives(given, labelled, tokeniser.LANGUAGE, settings, false)
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(chosen["source"]).to_pylist()}
     log.info("negatives: %s", json.dumps(counts))
     return chosen

@@ -8,6 +8,7 @@ often a paraphrase that nobody has labelled.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -17,7 +18,9 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.audit import Pair
 from pipeline_lib.schemas.contrasts import CONTRASTS
+from pipeline_lib.tables.prose import turns_apart
 from pipeline_lib.text.keywords import stem_of
 
 _COSINES_AT_ONCE = 1 << 24  # bounds memory: 64 MiB
@@ -46,22 +49,29 @@ class Examples:
     keywords_out: Sequence[str]
 
 
-def choose_negatives(examples: Examples, labelled: Labelled, language: str | None, settings: Contrasts) -> pa.Table:
+def choose_negatives(
+    examples: Examples,
+    labelled: Labelled,
+    language: str | None,
+    settings: Contrasts,
+    refused: AbstractSet[Pair] = frozenset(),
+) -> pa.Table:
     """Choose a negative for every example.
 
     Args:
         labelled: texts that somebody labelled as different in meaning, with their keywords, by example id.
         language: the language of stems, as the tokeniser gives it.
+        refused: texts that are no negatives of a context (`audit.refused`).
     Returns:
         `CONTRASTS`, in the order of ``examples``.
     """
-    texts = _Texts(examples)
+    texts = _Texts(examples, refused)
     generator = np.random.default_rng(settings.seed)
     found: list[tuple[str, str, str]] = []  # negative, source and keyword
     nearest = texts.nearest(language) if settings.negatives == "nearest" else repeat(None)
     for row, number in zip(range(len(examples.example_id)), nearest, strict=False):
-        if (key := int(examples.example_id[row])) in labelled:
-            text, keyword = labelled[key]
+        text, keyword = labelled.get(int(examples.example_id[row]), (None, ""))
+        if text is not None and not texts.is_refused(row, text):
             found.append((text, LABELLED, keyword))
             continue
         source = DRAWN if number is None else MINED
@@ -83,10 +93,10 @@ def choose_negatives(examples: Examples, labelled: Labelled, language: str | Non
 class _Texts:
     """The different texts of a split, as candidates."""
 
-    def __init__(self, examples: Examples) -> None:
+    def __init__(self, examples: Examples, refused: AbstractSet[Pair]) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        self._examples = examples
+        self._examples, self._refused = examples, refused
         clusters: dict[str, set[str]] = {}
         keywords: dict[str, str] = {}
         sides = (
@@ -132,9 +142,16 @@ class _Texts:
                     return int(number)
         return None
 
+    def is_refused(self, row: int, text: str) -> bool:
+        """Tell whether somebody found that a text means what the context of an example means."""
+        return bool(self._refused) and (turns_apart(self._examples.contexts[row]), text) in self._refused
+
     def _admissible(self, row: int, number: int, stems: set[str], language: str | None) -> bool:
-        own = self._examples.cluster[row]
-        return own not in self._clusters[number] and stem_of(self.keywords[number], language) not in stems
+        return self._is_other(row, number) and stem_of(self.keywords[number], language) not in stems
+
+    def _is_other(self, row: int, number: int) -> bool:
+        is_own = self._examples.cluster[row] in self._clusters[number]
+        return not is_own and not self.is_refused(row, self.texts[number])
 
     def drawn(self, row: int, generator: np.random.Generator) -> int:
         """Draw a text of another cluster.
@@ -142,15 +159,15 @@ class _Texts:
         Raises:
             PipelineError: every text is of the example's own.
         """
-        own = self._examples.cluster[row]
         for _ in range(_DRAWS):
             number = int(generator.integers(len(self.texts)))
-            if own not in self._clusters[number]:
+            if self._is_other(row, number):
                 return number
-        others = [number for number, clusters in enumerate(self._clusters) if own not in clusters]
+        others = [number for number in range(len(self.texts)) if self._is_other(row, number)]
         if not others:
+            own = self._examples.cluster[row]
             raise PipelineError(
-                f"all {len(self.texts)} texts of a split are of cluster {own!r}, if not of others too",
+                f"all {len(self.texts)} texts of a split are of cluster {own!r}, if not of others too, or refused",
                 where="negatives of a split",
                 expected="texts of another cluster, one of which becomes the negative of an example",
                 remedy="check the column that names the cluster (`columns:` of the source), or take more examples",

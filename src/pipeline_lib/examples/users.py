@@ -1,7 +1,7 @@
 """Users who respond, for examples of dialogues with speakers: numbers, floors of the context's turns, typical words."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def list_users(dialogues: Path, examples: Mapping[str, Path], turns: int, settings: Users) -> pa.Table:
-    """Number the users of a corpus, and say of every turn of a context whether the responder spoke it.
+    """Number the users of a corpus, and say of every turn of a context who spoke it, and whether the responder did.
 
     Args:
         dialogues: a file of `DIALOGUES` with speakers.
@@ -142,18 +142,29 @@ def select_unknown(examples: Path, users: Path, out: Path) -> None:
 def _of_split(said: pa.Table, examples: Path, turns: int, known: pa.Array) -> pa.Table:
     own = read_parquet(examples, EXAMPLES, ["example_id", "dialogue_id", "turn", "user"])
     responder = own["user"].combine_chunks()
-    floors = np.stack([_spoken_by(said, own, back, responder) for back in range(turns)], axis=1)
-    user = pc.add(pc.index_in(responder, value_set=known).cast(pa.int64()), 1).fill_null(UNKNOWN_USER)
+    spoken = [_speaker(said, own, turn) for turn in range(turns)]
     columns = {
         "example_id": own["example_id"],
-        "user": user,
-        "floors": pa.FixedSizeListArray.from_arrays(pa.array(floors.ravel(), pa.int64()), turns),
+        "user": _number(responder, known),
+        "floors": _beside([pc.equal(speaker, responder).fill_null(False).cast(pa.int64()) for speaker in spoken]),
+        "speakers": _beside([_number(speaker, known) for speaker in spoken]),
     }
     return pa.table(columns, schema=users_schema(turns))
 
 
-def _spoken_by(said: pa.Table, examples: pa.Table, turn: int, responder: pa.Array) -> NDArray[np.int64]:
-    """Say of each example whether its responder spoke a turn of its context, counted from the first: (n,) 0 or 1."""
+def _number(names: pa.Array, known: pa.Array) -> pa.Array:
+    """Return the number of each of (n,) users."""
+    return pc.add(pc.index_in(names, value_set=known).cast(pa.int64()), 1).fill_null(UNKNOWN_USER)
+
+
+def _beside(turns: Sequence[pa.Array]) -> pa.Array:
+    """Join a column of (n,) numbers for each turn of a context into one of (n,) lists."""
+    rows = np.stack([turn.to_numpy() for turn in turns], axis=1)
+    return pa.FixedSizeListArray.from_arrays(pa.array(rows.ravel(), pa.int64()), len(turns))
+
+
+def _speaker(said: pa.Table, examples: pa.Table, turn: int) -> pa.Array:
+    """Return who spoke a turn of each example's context, counted from the first: (n,), null where nobody is named."""
     wanted = pa.table(
         {
             "dialogue_id": examples["dialogue_id"],
@@ -164,5 +175,4 @@ def _spoken_by(said: pa.Table, examples: pa.Table, turn: int, responder: pa.Arra
     found = wanted.join(
         said.select(["dialogue_id", "turn", "speaker"]), ["dialogue_id", "turn"], join_type="left outer"
     )
-    speaker = found.sort_by("row")["speaker"].combine_chunks()
-    return pc.equal(speaker, responder).fill_null(False).to_numpy(zero_copy_only=False).astype(np.int64)
+    return found.sort_by("row")["speaker"].combine_chunks()

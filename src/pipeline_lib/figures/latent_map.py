@@ -1,5 +1,6 @@
 """Figure 5 of the SepaCVAE paper: where the posterior means of z lie, coloured by group, one panel a system."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _FEWEST = 4  # examples; t-SNE of fewer shows nothing
 _PANELS_IN_ROW = 4
 _ENTRIES = 2  # of the legend, on each inch of its width: numbers of two digits are the widest
+Row = Mapping[str, float | None]  # of a map, by column
 MAP = pa.schema(
     [
         pa.field("system", pa.string(), nullable=False),
@@ -93,34 +95,57 @@ def numbers(systems: dict[str, Path], options: Options) -> pa.Table:
     Raises:
         PipelineError: the systems do not cover the same examples, or there are fewer than four.
     """
-    found = {system: read_latents(path) for system, path in systems.items()}
+    remedy = "take another split in `analyses.latents.options.split`, or loosen `filtering:`"
+    found = read_alike(systems, options.examples, options.seed, "examples", remedy)
+    return pa.concat_tables(_mapped(system, own, options) for system, own in found.items())
+
+
+def read_alike(files: Mapping[str, Path], most: int, seed: int, things: str, remedy: str) -> dict[str, Latents]:
+    """Read the latents of several systems or runs, of ``most`` things at the most, the same of each.
+
+    Args:
+        files: system or run -> its latents_schema.
+        seed: seed of the draw of so many.
+        things: what its rows are of; ``remedy``: what to do where there are too few of them.
+    Raises:
+        PipelineError: two files are not of the same things, or there are fewer than four.
+    """
+    found = {name: read_latents(path) for name, path in files.items()}
     first = next(iter(found.values())).example_id
-    for system, path in systems.items():
-        if not np.array_equal(found[system].example_id, first):
+    for name, path in files.items():
+        if not np.array_equal(found[name].example_id, first):
             raise PipelineError(
-                f"{system} was encoded on other examples than the systems beside it",
+                f"{name} was encoded on other {things} than the systems beside it",
                 where=path,
-                expected="the same examples in the same order",
+                expected=f"the same {things} in the same order",
                 remedy="delete the file and run the same command again; it will be remade",
             )
     if len(first) < _FEWEST:
         raise PipelineError(
-            f"{len(first)} examples",
-            where=next(iter(systems.values())),
+            f"{len(first)} {things}",
+            where=next(iter(files.values())),
             expected=f"at least {_FEWEST}, to see anything on a map",
-            remedy="take another split in `analyses.latents.options.split`, or loosen `filtering:`",
+            remedy=remedy,
         )
-    random = np.random.default_rng(options.seed)
-    rows = np.sort(random.choice(len(first), min(options.examples, len(first)), replace=False))
-    return pa.concat_tables(_mapped(system, found[system].at(rows), options) for system in systems)
+    rows = np.sort(np.random.default_rng(seed).choice(len(first), min(most, len(first)), replace=False))
+    return {name: own.at(rows) for name, own in found.items()}
 
 
-def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
+def _measures(row: Row) -> list[str]:
+    """List what is printed under a panel."""
+    if row["silhouette"] is None:
+        return ["no two groups"]
+    lines = [f"silhouette {row['silhouette']:.3f}", f"NMI with k-means of z {row['nmi_clusters']:.3f}"]
+    return [*lines, f"NMI with known labels {row['nmi_labels']:.3f}"] if row["nmi_labels"] is not None else lines
+
+
+def draw(table: pa.Table, labels: dict[str, str], printed: Callable[[Row], list[str]] = _measures) -> "Figure":
     """Draw a panel for each system.
 
     Args:
-        table: what `numbers` gave.
+        table: what `numbers` gave, or another with its columns system, group, x and y.
         labels: system -> title of its panel, in order.
+        printed: returns what is printed under a panel, given one of its rows.
     """
     from pyarrow import compute as pc
 
@@ -131,10 +156,10 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
         width = max(style.PAGE * columns / _PANELS_IN_ROW, style.COLUMN)
         in_line = max(1, min(len(groups), int(_ENTRIES * width)))
         figure = style.new_figure(width, 2.25 * rows + 0.3 + 0.16 * -(-len(groups) // in_line))
-        panels = figure.subplots(rows, columns, squeeze=False).flat
+        panels = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes, (system, label) in zip(panels, labels.items(), strict=False):
-            _draw_panel(axes, table.filter(pc.field("system") == system), label)
-        for axes in list(panels)[len(labels) :]:
+            _draw_panel(axes, table.filter(pc.field("system") == system), label, printed)
+        for axes in panels[len(labels) :]:
             axes.set_axis_off()
         if groups:
             _add_legend(figure, groups, in_line)
@@ -159,7 +184,7 @@ def _mapped(system: str, drawn: Latents, options: Options) -> pa.Table:
     return pa.table(columns, schema=MAP)
 
 
-def _draw_panel(axes: "Axes", table: pa.Table, label: str) -> None:
+def _draw_panel(axes: "Axes", table: pa.Table, label: str, printed: Callable[[Row], list[str]]) -> None:
     x, y = table["x"].to_numpy(), table["y"].to_numpy()
     group = np.array(table["group"].fill_null(-1).to_pylist())
     for i in np.unique(group):
@@ -170,15 +195,7 @@ def _draw_panel(axes: "Axes", table: pa.Table, label: str) -> None:
     axes.set_box_aspect(1)
     row = table.slice(0, 1).to_pylist()[0]
     axes.set_ylabel("t-SNE 2", fontsize=7)
-    axes.set_xlabel("\n".join(["t-SNE 1", *_measures(row)]), fontsize=7, linespacing=1.35)
-
-
-def _measures(row: dict[str, float | None]) -> list[str]:
-    """List what is printed under a panel."""
-    if row["silhouette"] is None:
-        return ["no two groups"]
-    lines = [f"silhouette {row['silhouette']:.3f}", f"NMI with k-means of z {row['nmi_clusters']:.3f}"]
-    return [*lines, f"NMI with known labels {row['nmi_labels']:.3f}"] if row["nmi_labels"] is not None else lines
+    axes.set_xlabel("\n".join(["t-SNE 1", *printed(row)]), fontsize=7, linespacing=1.35)
 
 
 def _add_legend(figure: "Figure", groups: list[int], in_line: int) -> None:

@@ -21,7 +21,7 @@ from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.layers.gru import GRU
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
 from pipeline_lib.models.persona_seq2seq import AdaptedSeq2Seq, Beginning
-from pipeline_lib.models.system import Objective, Phase, given
+from pipeline_lib.models.system import Objective, Phase, Trial, given
 from pipeline_lib.text.units import Units
 
 REWARDS = ("context", "information", "language")
@@ -81,9 +81,15 @@ class PolicySeq2Seq(AdaptedSeq2Seq):
             advantage = ((reward - baseline) / self.moments.sqrt().clamp(min=1e-6)).sum(1)
         log_p = -self._nll_after(beginning, sampled, generator)
         loss = 0.5 * mean(nll) + 0.5 * policy_loss(log_p, advantage)
-        told = {f"reward_{name}": own for name, own in zip(REWARDS, reward.unbind(1), strict=True)}
+        told = _by_name(reward)
         told["sampled_length"] = word_lengths(sampled.targets, self.ids).to(reward)
         return Objective(loss, {"nll": nll.detach()} | told)
+
+    def trial(self, batch: Batch, generator: torch.Generator) -> Trial:
+        """Respond greedily: what rewards do to responses shows in a comparison with those before they were sought."""
+        _, greedy = self.respond(self._begin(batch, generator), generator)
+        words = Tokens(greedy.targets, word_lengths(greedy.targets, self.ids))
+        return Trial(words, _by_name(self.rewards(batch, greedy)))
 
     def respond(self, beginning: Beginning, generator: torch.Generator) -> tuple[Response, Response]:
         """Respond to each context by draws from the model, and greedily; what follows the end token is padding."""
@@ -125,6 +131,11 @@ class PolicySeq2Seq(AdaptedSeq2Seq):
     def _mean_vector(self, tokens: Tokens) -> Tensor:
         inside = valid_positions(tokens.lengths, tokens.ids.shape[1]).unsqueeze(-1)
         return (self.words(tokens.ids) * inside).sum(1) / tokens.lengths.clamp(min=1).unsqueeze(1)
+
+
+def _by_name(rewards: Tensor) -> dict[str, Tensor]:
+    """Name (B, 3) rewards for the records."""
+    return {f"reward_{name}": own for name, own in zip(REWARDS, rewards.unbind(1), strict=True)}
 
 
 class LanguageModel(nn.Module):

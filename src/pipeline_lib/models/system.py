@@ -14,7 +14,7 @@ from pipeline_lib.config.networks import Recurrent, Sizes
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.decoding.steps import Decode, Strategy
 from pipeline_lib.errors import PipelineError, did_you_mean
-from pipeline_lib.examples.batch import Batch, Response
+from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.text.units import Units
 
 T = TypeVar("T")
@@ -110,6 +110,16 @@ class Generated(NamedTuple):
     group: Tensor | None = None
 
 
+class Trial(NamedTuple):
+    """Responses that a validation tries: their words, and by name (B,) measures of them, of which means are recorded.
+
+    Their lengths, 0 for an empty response, and distinct-2 are recorded beside.
+    """
+
+    words: Tokens
+    measures: dict[str, Tensor]
+
+
 def given(field: T | None) -> T:
     """Return a field of a batch that the workflow gives to every system that needs it."""
     assert field is not None
@@ -180,6 +190,10 @@ class System(nn.Module, ABC):
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor | None:
         """Estimate -log p(response | context), nats, (B,), by importance weighting; None where there is none."""
+        return None
+
+    def trial(self, batch: Batch, generator: torch.Generator) -> Trial | None:
+        """Respond to each context and measure the responses, for the records of validations; None: nothing is tried."""
         return None
 
     def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor | None:

@@ -12,6 +12,7 @@ TRANSFER = pa.schema(
         pa.field("user", pa.int64(), nullable=False),  # as whom the system responds; 1 says most in training
         pa.field("name", pa.string(), nullable=False),  # of that user
         pa.field("label", pa.int32()),  # of that user, where the corpus numbers them
+        pa.field("present", pa.bool_(), nullable=False),  # that user speaks in the context or gives the reference
         pa.field("response", pa.string(), nullable=False),
     ]
 )

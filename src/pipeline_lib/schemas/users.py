@@ -1,4 +1,4 @@
-"""The user who responds in each example: as a number, by floors of the context, by words of the user's own."""
+"""The user who responds in each example, by number and by words of the user's own, and who spoke in the context."""
 
 import pyarrow as pa
 
@@ -12,6 +12,7 @@ def users_schema(turns: int) -> pa.Schema:
             pa.field("example_id", pa.int64(), nullable=False),
             pa.field("user", pa.int64(), nullable=False),  # 1-based by activity in training; 0: unknown
             pa.field("floors", pa.list_(pa.int64(), turns), nullable=False),  # 1: spoken by the one who responds
+            pa.field("speakers", pa.list_(pa.int64(), turns), nullable=False),  # of these turns, numbered like `user`
         ]
     )
 

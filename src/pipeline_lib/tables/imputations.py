@@ -1,6 +1,7 @@
 """Tables of sentences with the last words that systems imputed, and of what is known of the completed sentences."""
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,5 @@ def _means(runs: Runs, layout: Layout, judged: Sequence[str]) -> Iterator[list[s
             parts |= {f"run with seed {seed}": [seed] for seed in layout.seeds}
         for name, seeds in parts.items():
             rows = [{"seed": seed, "item": row["pair"]} | row for seed in seeds for row in runs[system, seed]]
-            found = [
-                (estimate(item_means(rows, lambda row, of=column: row[of])), _VERDICTS[column][0]) for column in judged
-            ]
+            found = [(estimate(item_means(rows, itemgetter(column))), _VERDICTS[column][0]) for column in judged]
             yield [name, str(len(rows)), *(one.printed(places) if one else "–" for one, places in found)]

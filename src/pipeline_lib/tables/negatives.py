@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import NegativeTable
 from pipeline_lib.corpora.questions import Language, Meaning, whole_language
+from pipeline_lib.examples.audit import VERDICT
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.contrasts import CONTRASTS
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -25,7 +26,6 @@ _SHOWN = {  # column of the sheet: heading in the table
     "similarity": "similarity",
     "keyword_negative": "its keyword",
 }
-_VERDICT = "same meaning as the context?"  # to be filled in
 
 
 def make(name: str, spec: NegativeTable, layout: Layout, negatives: Sequence[Path], examples: Sequence[Path]) -> Table:
@@ -34,7 +34,8 @@ def make(name: str, spec: NegativeTable, layout: Layout, negatives: Sequence[Pat
     Args:
         negatives, examples: `CONTRASTS` and `EXAMPLES` of the split, for each corpus.
     Returns:
-        A table whose CSV has `sheet` negatives drawn at random, with an empty column for a verdict.
+        A table whose CSV has `sheet` negatives drawn at random, with an empty column for a verdict; filled in, it may
+        be given back (`contrasts.audit`).
     """
     sections, records = [], []
     notes: list[str] = []
@@ -43,7 +44,7 @@ def make(name: str, spec: NegativeTable, layout: Layout, negatives: Sequence[Pat
         table = texts.join(read_parquet(of_corpus, CONTRASTS), "example_id").sort_by("example_id")
         drawn = np.random.default_rng(spec.seed).permutation(len(table))[: spec.sheet]
         rows = [_told(row) for row in table.take(pa.array(drawn)).to_pylist()]
-        records += [{"corpus": corpus} | row | {_VERDICT: ""} for row in rows]
+        records += [{"corpus": corpus} | row | {VERDICT: ""} for row in rows]
         shown = [row | {"similarity": f"{row['similarity']:.3f}"} for row in rows[: spec.shown]]
         lines = [list(_SHOWN.values()), *([row[key] for key in _SHOWN] for row in shown)]
         sections.append(Section(label, [Block("", lines)]))

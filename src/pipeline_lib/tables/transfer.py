@@ -36,7 +36,10 @@ def make(name: str, spec: TransferTable, layout: Layout, transfer: Sequence[Path
             blocks = [_block(rows, spec.users) for rows in cases if rows]
             sections.append(Section(f"{corpus_label}, {settings.label}", blocks))
             notes += fits(table, f"{settings.label}, {corpus_label}")
-    notes.append(f"The run with seed {layout.seeds[0]}; greedy decoding; users by their activity in training.")
+    notes.append(
+        f"The run with seed {layout.seeds[0]}; greedy decoding; the users who say most in training, without those who "
+        "speak in the context or give the reference."
+    )
     return Table(**of_spec(name, spec), sections=sections, is_prose=True, records=records, notes=[*notes, *spec.notes])
 
 
@@ -56,11 +59,12 @@ def fits(table: pa.Table, of: str) -> list[str]:
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
-    shown = table.select(["case", "example_id", "context", "reference", "speaker", "user", "name", "response"])
+    columns = ["case", "example_id", "context", "reference", "speaker", "user", "name", "present", "response"]
+    shown = table.select(columns)
     return [row | {"context": turns_apart(row["context"])} for row in shown.to_pylist()]
 
 
 def _block(rows: Sequence[Mapping[str, Any]], users: int) -> Block:
-    others = [row for row in rows if row["name"] != row["speaker"]][:users]
+    others = [row for row in rows if not row["present"]][:users]
     lines = [["as", "response"], *([row["name"], row["response"] or EMPTY] for row in others)]
     return Block(f"Context: {rows[0]['context']}", lines, introduction="The reference", listed=[rows[0]["reference"]])

@@ -26,7 +26,7 @@ from pipeline_lib.stage.progress import ProgressBar
 from pipeline_lib.training import checkpoint, schedules
 from pipeline_lib.training.checkpoint import Progress
 from pipeline_lib.training.history import History
-from pipeline_lib.training.phases import TrainedPhase, rounds_until, trained_phases
+from pipeline_lib.training.phases import TrainedPhase, check_rounds, rounds_until, trained_phases
 from pipeline_lib.training.repetition import Falling
 from pipeline_lib.training.selection import FALLBACK, LAST
 from pipeline_lib.training.validation import validate
@@ -81,6 +81,7 @@ class Trainer:
         by_epochs = rounds_until(max(1, round(settings.epochs * self.order.steps_per_epoch)), self.phases)
         self.rounds = min(by_epochs, settings.max_steps or by_epochs)
         self._ended_by = "epochs" if self.rounds == by_epochs else "max_steps"
+        check_rounds(self.phases, self.rounds, self._ended_by)
         self.state = state
         self.progress, self.best, recorded = Progress(), dict[str, Tensor](), ""
         if kept := checkpoint.newest(state):

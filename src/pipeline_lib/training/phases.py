@@ -157,5 +157,25 @@ def rounds_until(batches: int, phases: Sequence[TrainedPhase]) -> int:
     return done + (math.ceil((batches - drawn) / each) if each else 0)
 
 
+def check_rounds(phases: Sequence[TrainedPhase], rounds: int, ended_by: str) -> None:
+    """Check that every phase begins before training has ended.
+
+    Args:
+        ended_by: the key of `training:` that says how many rounds there are.
+    Raises:
+        PipelineError: names a phase that would take part in no round.
+    """
+    for phase in phases:
+        if phase.since >= rounds:
+            raise PipelineError(
+                f"the phase {phase.name} would take part in no round: it begins after {phase.since} rounds, and "
+                f"training has {rounds}",
+                where=f"training.{ended_by}",
+                expected=f"more than {phase.since} rounds",
+                remedy=f"raise `training.{ended_by}`, or lower the option of the system by which the phase begins "
+                "(`systems.<name>.options`: `general`, `pretraining`)",
+            )
+
+
 def _drawn_in(number: int, phases: Sequence[TrainedPhase]) -> int:
     return sum(phase.batches for phase in phases if phase.takes_part(number))

@@ -5,11 +5,13 @@ import torch
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import holding
+from pipeline_lib.examples.batch import Tokens
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.metrics.latent import ACTIVE_NATS
 from pipeline_lib.models.layers.distributions import Gaussian
 from pipeline_lib.models.layers.mutual_information import information
-from pipeline_lib.models.system import Likelihood, System
+from pipeline_lib.models.layers.recurrent import valid_positions
+from pipeline_lib.models.system import Likelihood, System, Trial
 
 _NOISE = 7_919  # marks the noise of validation apart from that of training steps
 
@@ -19,13 +21,15 @@ def validate(
 ) -> dict[str, float]:
     """Return perplexities (pooled over tokens), mean KL and mutual information (nats per example) and active units.
 
-    They are those of the first ``limit`` examples.
+    They are those of the first ``limit`` examples. Of a system that tries responses, so are the means of its measures,
+    and the length and distinct-2 of the responses.
 
     The noise is the same at each call, so that two validations differ by the weights alone.
     """
     device = model.device
     generator = seeded(device, seed, _NOISE)
     parts: list[Likelihood] = []
+    trials: list[Trial] = []
     tokens = 0
     model.eval()
     with torch.no_grad():
@@ -33,9 +37,12 @@ def validate(
             tokens += dataset.targets(rows)
             share = ranks.share(len(rows))
             batch = dataset.batch(rows, share).to(device)
+            counted = len(batch) if share is None else share.counted
             with holding(share):
-                likelihood = model.likelihood(batch, generator)
-            parts.append(_counted(likelihood, len(batch) if share is None else share.counted))
+                parts.append(_counted(model.likelihood(batch, generator), counted))
+                trial = model.trial(batch, generator)
+            if trial is not None:
+                trials.append(_counted_trial(trial, counted))
     model.train()
 
     def pooled(name: str) -> torch.Tensor:
@@ -54,7 +61,32 @@ def validate(
     if parts[0].posterior_log_variance is not None:
         posterior = Gaussian(pooled("posterior_mean"), pooled("posterior_log_variance"))
         values["mutual_information"] = float(information(posterior, pooled("z")).mean())
-    return values
+    return values | (_tried(trials, ranks) if trials else {})
+
+
+def _tried(trials: list[Trial], ranks: Ranks) -> dict[str, float]:
+    """Return the means of all measures, the mean length, and distinct-2: different word pairs over all (0 of none)."""
+
+    def pooled(parts: list[torch.Tensor]) -> torch.Tensor:
+        return ranks.concatenated(torch.cat(parts))
+
+    means = {name: pooled([trial.measures[name] for trial in trials]) for name in trials[0].measures}
+    means["length"] = pooled([trial.words.lengths for trial in trials])
+    pairs = pooled([_word_pairs(trial.words) for trial in trials])
+    distinct = len(pairs.unique(dim=0)) / max(1, len(pairs))
+    return {name: float(each.double().mean()) for name, each in means.items()} | {"distinct_2": distinct}
+
+
+def _word_pairs(words: Tokens) -> torch.Tensor:
+    """Return the neighbouring words of all responses, (n, 2)."""
+    inside = valid_positions(words.lengths - 1, words.ids.shape[1] - 1)
+    return torch.stack([words.ids[:, :-1], words.ids[:, 1:]], -1)[inside]
+
+
+def _counted_trial(trial: Trial, examples: int) -> Trial:
+    """Return what is pooled of the first ``examples``."""
+    words = Tokens(trial.words.ids[:examples], trial.words.lengths[:examples])
+    return Trial(words, {name: own[:examples] for name, own in trial.measures.items()})
 
 
 def _counted(likelihood: Likelihood, examples: int) -> Likelihood:

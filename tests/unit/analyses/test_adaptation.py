@@ -54,7 +54,8 @@ def system(vocabulary: Path, path: str) -> System:
 
 
 def data_of(vocabulary: Path, known: int = 5) -> Data:
-    users = {"example_id": range(known + 1), "user": range(known + 1), "floors": [[1, 0]] * (known + 1)}
+    n = known + 1
+    users = {"example_id": range(n), "user": range(n), "floors": [[1, 0]] * n, "speakers": [[0, 0]] * n}
     path = vocabulary.parent / f"users_{known}.parquet"
     write_parquet(path, pa.table(users, schema=users_schema(2)), users_schema(2))
     return Data(vocabulary, {}, {}, {"user": path}, None, Training(), 1)
@@ -171,13 +172,14 @@ def test_the_map_has_the_vector_and_the_true_group_of_each_known_user(vocabulary
         for number, user in enumerate(speakers)
     ]
     write_parquet(tmp_path / "train.parquet", pa.Table.from_pylist(rows, EXAMPLES), EXAMPLES)
-    numbers = {"example_id": range(5), "user": [2, 2, 0, 1, 1], "floors": [[1, 0]] * 5}
+    numbers = {"example_id": range(5), "user": [2, 2, 0, 1, 1], "floors": [[1, 0]] * 5, "speakers": [[0, 0]] * 5}
     write_parquet(tmp_path / "users.parquet", pa.table(numbers, schema=users_schema(2)), users_schema(2))
     files = {"train": tmp_path / "train.parquet"}, {"user": tmp_path / "users.parquet"}
     data = Data(vocabulary, {}, *files, None, Training(), 1)
     table = users.analyse(model, data, users.Options(), 1)
     assert table["example_id"].to_pylist() == [1, 2]
     assert table["group"].to_pylist() == [language().groups[31], language().groups[7]]
+    assert table["label"].null_count == 2  # nothing that the groups could be compared with
     np.testing.assert_array_equal(
         np.array(table["posterior_mean"].to_pylist(), np.float32), model.users.vectors.weight.detach().numpy()[1:3]
     )

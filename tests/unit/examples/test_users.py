@@ -64,6 +64,14 @@ def test_floors_mark_the_turns_of_the_one_who_responds(tmp_path: Path) -> None:
     assert joined(ids[::-1], tmp_path / "users.parquet", "floors").tolist() == users["floors"].to_pylist()[::-1]
 
 
+def test_the_speakers_of_a_context_are_numbered_as_those_who_respond_are(tmp_path: Path) -> None:
+    # ann and bob speak thrice in training, eve once: too little to be known; one turn has no speaker
+    rows = dialogue("d", "train", ["ann", "bob", "ann", "eve", "bob", "ann", None, "bob"])
+    users = listed(tmp_path, rows + HELD_OUT, Users(least=2))
+    assert users["speakers"].to_pylist() == [[1, 2], [2, 1], [1, 0], [0, 2], [2, 1], [1, 0], [1, 2], [0, 2]]
+    assert users["user"].to_pylist() == [1, 0, 2, 1, 0, 2, 0, 1]
+
+
 def test_a_dialogue_with_one_speaker_is_read_like_any_other(tmp_path: Path) -> None:
     users = listed(tmp_path, dialogue("d", "train", ["ann"] * 4) + HELD_OUT, Users(least=4))
     assert users["user"].to_pylist()[:2] == [1, 1]

@@ -75,8 +75,9 @@ def test_nothing_is_drawn_beyond_the_edge_of_the_picture(tmp_path, panels, group
 def test_panels_beyond_a_row_go_to_the_next(tmp_path):
     names = "abcde"
     table = numbers({name: write(tmp_path / f"{name}.parquet") for name in names}, SETTINGS)
-    visible = [axes.get_title(loc="left") for axes in draw(table, dict(zip(names, names, strict=True))).axes]
-    assert visible == [*names, "", "", ""]
+    panels = draw(table, dict(zip(names, names, strict=True))).axes
+    assert [axes.get_title(loc="left") for axes in panels] == [*names, "", "", ""]
+    assert [axes.axison for axes in panels] == [True] * 5 + [False] * 3  # nothing is drawn where there is no system
 
 
 def test_a_system_encoded_on_other_pairs_is_an_error_that_names_its_file(tmp_path):

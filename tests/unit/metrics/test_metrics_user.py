@@ -95,7 +95,7 @@ def test_users_are_joined_by_example_and_unknown_ones_teach_nothing(tmp_path):
         for i in (5, 6, 7)
     ]
     write_parquet(tmp_path / "train.parquet", pa.Table.from_pylist(rows, EXAMPLES), EXAMPLES)
-    numbers = {"example_id": [7, 6, 5, 9], "user": [2, 0, 1, 2], "floors": [[0, 0]] * 4}
+    numbers = {"example_id": [7, 6, 5, 9], "user": [2, 0, 1, 2], "floors": [[0, 0]] * 4, "speakers": [[0, 0]] * 4}
     write_parquet(tmp_path / "users.parquet", pa.table(numbers, schema=users_schema(2)), users_schema(2))
     found = Spoken.read(tmp_path / "users.parquet", tmp_path / "train.parquet")
     assert (found.texts.to_pylist(), found.user.tolist()) == (["w5", "w7"], [1, 2])

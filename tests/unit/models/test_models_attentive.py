@@ -1,5 +1,6 @@
 """The decoder with attention: its scan over all steps against its single steps, and against finite differences."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -7,13 +8,13 @@ from pipeline_lib.models.layers import attentive
 from pipeline_lib.models.layers.attentive import Attended, AttentiveDecoder, _Attention
 
 
-def case() -> tuple[AttentiveDecoder, list[Tensor], Tensor]:
-    """A decoder; words, first state, what is beside each word, and encoded contexts, of which one is shorter."""
+def case(examples: int = 3, words: int = 6) -> tuple[AttentiveDecoder, list[Tensor], Tensor]:
+    """A decoder; words, first state, what is beside each word, and encoded contexts, of which the second is shorter."""
     torch.manual_seed(0)
     decoder = AttentiveDecoder(embedding=4, hidden=3, beside=2, vocabulary_size=5).double()
-    shapes = (3, 6, 4), (3, 3), (3, 2), (3, 5, 6)
+    shapes = (examples, words, 4), (examples, 3), (examples, 2), (examples, 5, 6)
     given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
-    return decoder, given, torch.tensor([5, 2, 5])
+    return decoder, given, torch.tensor([5, 2, 5])[:examples]
 
 
 def gradients(decoder: AttentiveDecoder, given: list[Tensor], lengths: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -24,18 +25,36 @@ def gradients(decoder: AttentiveDecoder, given: list[Tensor], lengths: Tensor) -
     return told, list(torch.autograd.grad(loss, [*given, *trained]))
 
 
-def test_reading_all_words_at_once_gives_the_states_and_gradients_of_reading_them_one_by_one(monkeypatch):
-    decoder, given, lengths = case()
+@pytest.mark.parametrize(("examples", "words"), [(3, 6), (3, 1), (1, 6), (1, 1)])
+def test_reading_all_words_at_once_gives_the_states_and_gradients_of_reading_them_one_by_one(
+    monkeypatch, examples, words
+):
+    decoder, given, lengths = case(examples, words)
     at_once = gradients(decoder, given, lengths)
     monkeypatch.setattr(attentive, "scans", lambda words: False)
     torch.testing.assert_close(at_once, gradients(decoder, given, lengths), rtol=1e-10, atol=1e-12)
 
 
-def test_the_gradient_of_the_attention_is_that_of_finite_differences():
+def attended(inside: Tensor, words: int) -> list[Tensor]:
+    """Draw what `_Attention` reads but ``inside`` (B, S)."""
     torch.manual_seed(1)
+    b, s = inside.shape
+    shapes = (b, words, 6), (b, 2), (b, s, 4), (b, s, 2), (6, 4), (6, 2), (6,), (2, 2), (1, 2)
+    return [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+
+
+def test_neither_what_the_attention_reads_nor_its_gradient_is_changed_of_one_word():
+    inside = torch.tensor([[True, True]])
+    given, handed = attended(inside, 1), torch.ones(1, 1, 6, dtype=torch.float64)
+    before = [own.detach().clone() for own in given]
+    _Attention.apply(*given[:4], inside, *given[4:]).backward(handed)
+    assert all(torch.equal(own, old) for own, old in zip(given, before, strict=True))
+    assert bool((handed == 1).all())
+
+
+def test_the_gradient_of_the_attention_is_that_of_finite_differences():
     inside = torch.tensor([[True, True, True], [True, False, False]])
-    shapes = (2, 3, 6), (2, 2), (2, 3, 4), (2, 3, 2), (6, 4), (6, 2), (6,), (2, 2), (1, 2)
-    given = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    given = attended(inside, 3)
     assert torch.autograd.gradcheck(lambda *parts: _Attention.apply(*parts[:4], inside, *parts[4:]), given)
 
 

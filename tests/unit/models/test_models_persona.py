@@ -1,5 +1,6 @@
 """PersonaWAE and the systems beside it: mixtures, critic and gated decoder against closed forms; who trains what."""
 
+import copy
 import math
 from dataclasses import replace
 from functools import partial
@@ -11,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pipeline_lib.compute import sharing
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import Share, holding
 from pipeline_lib.config.decoding import GreedySettings, SamplingSettings
@@ -28,6 +30,7 @@ from pipeline_lib.models.system import System, create
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged, flatten
 from pipeline_lib.training.phases import trained_phases
+from unit.compute.test_sharing import Processes, gradients, rows_of
 from unit.model_fixtures import generator
 
 WORDS, TURN_ID, USERS = 20, 4, 6
@@ -425,6 +428,49 @@ def test_every_parameter_is_owned_once_and_moves_in_a_round(name):
     assert still == []
 
 
+OF_AUTOENCODER = {
+    *("words", "context_encoder", "response_encoder", "recognition", "posterior_generator", "decoder", "users")
+}
+OF_GENERATOR = {"prior", "prior_generator", "recognition", "posterior_generator", "users"}
+TRAINED = {
+    "persona_wae": (OF_AUTOENCODER, OF_GENERATOR),
+    "diawae_gmd": (OF_AUTOENCODER - {"users"}, OF_GENERATOR - {"users"}),
+    "without_prior": (OF_AUTOENCODER, OF_GENERATOR - {"users"}),
+    "without_fusion": (OF_AUTOENCODER - {"users"}, OF_GENERATOR),
+}
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_each_optimiser_has_exactly_the_parameters_of_the_networks_that_its_phase_trains(name):
+    model = made(name)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    found = {
+        phase.name: [names[id(own)] for group in phase.optimiser.param_groups for own in group["params"]]
+        for phase in trained_phases(model, SETTINGS)
+    }
+    networks = dict(zip(("autoencoder", "generator", "critic"), (*TRAINED[name], {"critic"}), strict=True))
+    assert found.keys() == networks.keys()
+    for phase, own in networks.items():
+        assert sorted(found[phase]) == sorted(key for key in names.values() if key.partition(".")[0] in own)
+
+
+def test_a_step_of_the_generator_lessens_the_gap_that_the_critic_has_found():
+    model, given = made("persona_wae").eval(), batch()  # without dropout; equal noise at each call
+    rates = {"generator": 0.001, "critic": 0.01}
+    own = {name: PhaseSettings(optimiser=Optimiser(kind="adam", learning_rate=rate)) for name, rate in rates.items()}
+    _, generation, critic = trained_phases(model, Training(phases=own))
+
+    def gap() -> float:
+        return model.criticism(given, 1.0, generator()).log["gap"].mean().item()
+
+    for _ in range(20):
+        critic.update(critic.objective(given, 1.0, generator()).loss, 0, Ranks())
+    widened = gap()
+    assert widened > 0.1
+    generation.update(generation.objective(given, 1.0, generator()).loss, 0, Ranks())
+    assert gap() < widened
+
+
 def test_adaptation_learns_first_without_users_and_then_from_their_words():
     model, whole = made("adaptation").eval(), batch()
     nobody = replace(whole, profile=torch.zeros_like(whole.profile))
@@ -564,3 +610,42 @@ def test_a_critic_with_batch_norm_is_refused_in_a_job_of_several_processes():
     model.criticism(batch(), 1.0, generator())
     with holding(Share.of(6, 0, 2)), pytest.raises(PipelineError, match="several processes"):
         model.criticism(batch(), 1.0, generator())
+
+
+SHARED = [
+    ("persona_wae", {}),
+    ("persona_wae", {"released": ["batch_mean_penalty"]}),
+    ("cvae", {}),
+    ("adaptation", {}),
+    ("rl_persona", {}),
+]
+
+
+@pytest.mark.parametrize(("examples", "number"), [(6, 2), (3, 2), (2, 2)])
+@pytest.mark.parametrize(("name", "options"), SHARED, ids=str)
+def test_processes_have_together_the_losses_and_gradients_of_one_in_every_phase(
+    name, options, examples, number, monkeypatch
+):
+    model, whole = made(name, **options).train(), batch(examples)
+    for place in range(len(model.phases())):
+
+        def computed(given: Batch, place: int = place) -> tuple[Tensor, dict[str, Tensor]]:
+            own = copy.deepcopy(model)  # some phases count what they have seen
+            objective = own.phases()[place].objective(given, 0.7, generator())
+            return objective.loss.detach(), gradients(own, objective)
+
+        loss, expected = computed(whole)
+        processes = Processes(number)
+        with monkeypatch.context() as patch:
+            patch.setattr(sharing, "dist", processes)
+            for _ in range(2):
+                found = []
+                for rank in range(number):
+                    processes.start(rank)
+                    share = Share.of(examples, rank, number)
+                    with holding(share):
+                        found.append(computed(rows_of(whole, share.rows)))
+        torch.testing.assert_close(torch.stack([own for own, _ in found]).mean(), loss)
+        for key, gradient in expected.items():
+            average = torch.stack([own[key] for _, own in found]).mean(0)
+            torch.testing.assert_close(average, gradient, msg=lambda text, key=key: f"{key}: {text}")

@@ -2,16 +2,22 @@
 
 import itertools
 import math
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from pipeline_lib.config.decoding import GreedySettings
+from pipeline_lib.config.loading import read_run
 from pipeline_lib.decoding.greedy import strategy
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.models.persona_policy import drawn_word, policy_loss
+from pipeline_lib.models.persona_policy import REWARDS, drawn_word, policy_loss
 from unit.model_fixtures import generator
 from unit.models.test_models_persona import batch, made, tiled
+
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_sampled_gradient_averages_to_that_of_the_enumerated_expected_reward():
@@ -56,6 +62,39 @@ def test_rewards_are_those_counted_by_hand():
             assert found[i, 0].item() == pytest.approx(torch.cosine_similarity(*mean, dim=0).item())
 
 
+def test_the_loss_is_half_cross_entropy_and_half_log_p_by_the_standardised_lead_over_the_greedy_response():
+    model, given = made("rl_persona").eval(), batch(5)  # without dropout: only responses are drawn
+    model.language_objective(given, 1.0, generator())
+    variance = np.ones(3)
+    for _ in range(3):  # running variances: of the sampled responses, ninety-nine parts of what they were
+        with torch.no_grad():
+            sampled, greedy = model.respond(model._begin(given, generator()), generator())
+            own, baseline = (model.rewards(given, response).numpy() for response in (sampled, greedy))
+            log_p = -model._nll(replace(given, response=sampled), generator()).numpy()
+            nll = model._nll(given, generator()).numpy()
+        variance = 0.99 * variance + 0.01 * own.var(0)
+        lead = ((own - baseline) / np.sqrt(variance)).sum(1)
+        assert np.abs(lead).max() > 0.1
+        found = model.policy_objective(given, 1.0, generator())
+        assert found.loss.item() == pytest.approx((nll.mean() - (lead * log_p).mean()) / 2)
+        np.testing.assert_allclose(model.moments.numpy(), variance)
+        for name, reward in zip(REWARDS, own.T, strict=True):
+            np.testing.assert_allclose(found.log[f"reward_{name}"].numpy(), reward)
+
+
+def test_a_trial_measures_the_rewards_of_greedy_responses():
+    model, given = made("rl_persona").eval(), batch(5)
+    model.language_objective(given, 1.0, generator())
+    with torch.no_grad():
+        tried = model.trial(given, generator())
+        _, greedy = model.respond(model._begin(given, generator()), generator())
+        rewards = model.rewards(given, greedy)
+    assert torch.equal(tried.words.ids, greedy.targets)
+    assert tried.words.lengths.tolist() == [sum(word not in (0, 3) for word in row) for row in greedy.targets.tolist()]
+    assert list(tried.measures) == [f"reward_{name}" for name in REWARDS]
+    assert torch.equal(torch.stack(list(tried.measures.values()), 1), rewards)
+
+
 def test_samples_follow_the_model_and_end_where_they_end():
     model = made("rl_persona").eval()
     one = batch(1)
@@ -78,6 +117,15 @@ def test_samples_follow_the_model_and_end_where_they_end():
     for row, length in zip(sampled.targets[:200].tolist(), sampled.lengths[:200].tolist(), strict=True):
         assert all(word == 0 for word in row[length:])
         assert 3 not in row[: length - 1]
+
+
+@pytest.mark.parametrize("preset", ["small", "southpark", "meld", "published"])
+def test_the_presets_validate_the_last_weights_before_rewards_are_sought(preset):
+    config = read_run(ROOT, {"paper": "persona_wae", "preset": preset})
+    training = config.training_of(config.corpora[0], "rl_persona")
+    general = config.systems["rl_persona"].options["general"]
+    assert training.max_steps == pytest.approx(general / 0.7)  # three tenths of the rounds are left
+    assert (general % training.validate_every, general // training.validate_every) == (0, 7)
 
 
 def test_rewards_are_sought_after_the_language_is_learnt_and_never_move_the_language_model():

@@ -154,13 +154,14 @@ def test_dropout_keeps_the_mean_and_drops_the_stated_share(rows):
     assert dropout(found, 0.0, generator()) is found
 
 
+@pytest.mark.parametrize(("keep", "examples"), [(0.6, 9), (0.6, 3), (0.0, 9)])
 @pytest.mark.parametrize("name", NAMES)
-def test_two_processes_draw_together_what_one_draws_alone(name):
-    model, data = model_of(name, keep=0.6, dropout=0.2).train(), sentences()
-    rows = np.arange(9)
+def test_two_processes_draw_together_what_one_draws_alone(name, keep, examples):
+    model, data = model_of(name, keep=keep, dropout=0.2).train(), sentences()
+    rows = np.arange(examples)
     alone = model.objective(data.batch(rows), 0.7, generator()).log["nll"]
     for rank in range(2):
-        share = Share.of(9, rank, 2)
+        share = Share.of(examples, rank, 2)
         with holding(share):
             found = model.objective(data.batch(rows, share), 0.7, generator()).log["nll"]
         assert_close(found[: share.counted], alone[share.rows])

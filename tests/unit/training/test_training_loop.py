@@ -12,10 +12,12 @@ from torch.testing import assert_close
 
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.ranks import Ranks
+from pipeline_lib.compute.sharing import Share
 from pipeline_lib.config.training import Decay, Linear, Optimiser, Training
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.batch import Tokens
 from pipeline_lib.examples.order import BatchOrder
-from pipeline_lib.models.system import Likelihood
+from pipeline_lib.models.system import Likelihood, Trial
 from pipeline_lib.training import loop
 from pipeline_lib.training.checkpoint import CURRENT, PREVIOUS
 from pipeline_lib.training.loop import InterruptedTraining, Trainer
@@ -232,6 +234,46 @@ def test_a_latent_unit_is_active_where_its_mean_kl_is_above_a_hundredth_of_a_nat
     found = validate(model, make_dataset(2), 1, SEED, None, Ranks())
     assert found["active_units"] == 2
     assert found["kl"] == pytest.approx(np.mean([0.02 + 0.5 + 0.0101, 0.5 + 0.0101]))
+
+
+def test_measures_of_tried_responses_are_averaged_and_their_word_pairs_counted_over_all_examples():
+    model = make_model("seq2seq")
+    said = iter([[[7, 8, 7, 8]], [[7, 8, 3, 0]], [[3, 0, 0, 0]]])
+
+    def trial(batch, noise):
+        ids = torch.tensor(next(said))
+        lengths = ((ids != 3) & (ids != 0)).sum(1)
+        return Trial(Tokens(ids, lengths), {"twice": 2.0 * lengths})
+
+    model.trial = trial
+    found = validate(model, make_dataset(3), 1, SEED, None, Ranks())
+    assert (found["length"], found["twice"]) == (2, 4)
+    assert found["distinct_2"] == 2 / 4  # 7 8, 8 7, 7 8 and 7 8
+    model.trial = lambda batch, noise: Trial(Tokens(torch.tensor([[3]]), torch.tensor([0])), {})
+    assert validate(model, make_dataset(1), 1, SEED, None, Ranks())["distinct_2"] == 0
+
+
+@pytest.mark.parametrize(("rank", "examples"), [(0, 2), (1, 1)])
+def test_an_example_that_two_processes_hold_is_validated_once(rank, examples):
+    """Of three examples in batches of two, the second process also holds the one of the last batch."""
+    pooled = []
+
+    class OneOfTwo(Ranks):
+        def share(self, examples: int) -> Share:
+            return Share.of(examples, rank, 2)
+
+        def concatenated(self, values: torch.Tensor) -> torch.Tensor:
+            pooled.append(len(values))
+            return values
+
+    def trial(batch, noise):
+        n = len(batch)
+        return Trial(Tokens(torch.full((n, 2), 7), torch.full((n,), 2)), {"twice": torch.ones(n)})
+
+    model = make_model("seq2seq")
+    model.trial = trial
+    validate(model, make_dataset(3), 2, SEED, None, OneOfTwo())
+    assert set(pooled) == {examples}  # word pairs too, of which each response has one
 
 
 def test_what_the_settings_select_by_is_looked_for_on_one_example_before_training(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """PersonaWAE itself: killed in any phase it ends with the same weights, and processes share each of its batches."""
 
 import functools
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.training import Optimiser, PhaseSettings, Training
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.files.checksums import sha256
+from pipeline_lib.models.persona_policy import REWARDS
 from pipeline_lib.models.system import Objective, create
 from pipeline_lib.text.words import Words
 from pipeline_lib.training.loop import Trainer
@@ -109,14 +111,29 @@ def alone(job: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> 
     return out
 
 
-def test_a_killed_process_ends_with_the_weights_of_one_that_was_not(job, tmp_path, alone):
-    process = job(out=tmp_path, environment={KILL: "critic:43"})
-    process.communicate(timeout=120)
-    assert process.returncode == -signal.SIGKILL
-    assert not (tmp_path / "model.safetensors").exists()
+def test_a_job_killed_in_each_phase_ends_with_the_weights_of_one_that_was_not(job, tmp_path, alone):
+    # counted from the start of each process: in round 8 between two updates of the critic, then in rounds 9 and 13
+    for update in ("critic:43", "generator:4", "autoencoder:5"):
+        process = job(out=tmp_path, environment={KILL: update})
+        process.communicate(timeout=120)
+        assert process.returncode == -signal.SIGKILL
+        assert not (tmp_path / "model.safetensors").exists()
     finish(job(out=tmp_path))
     assert sha256(tmp_path / "model.safetensors") == sha256(alone / "model.safetensors")
     assert without_speed(tmp_path / "history.jsonl") == without_speed(alone / "history.jsonl")
+
+
+def test_rewards_length_and_different_pairs_are_recorded_before_and_after_rewards_are_sought(corpus):
+    _, history = whole(corpus, "rl_persona")
+    records = [json.loads(line) for line in history.splitlines()]
+    validations = {record["step"]: record for record in records if record["kind"] == "validation"}
+    assert min(validations) <= 7 < max(validations)  # rounds of cross-entropy alone
+    for record in validations.values():
+        assert {f"reward_{name}" for name in REWARDS} < set(record)
+        assert -1 <= record["reward_context"] <= 1
+        assert record["reward_language"] < 0
+        assert 0 <= record["length"] <= 20
+        assert 0 <= record["distinct_2"] <= 1
 
 
 def test_two_processes_follow_the_curve_of_one_through_all_phases_and_the_penalty_of_the_critic(job, tmp_path, alone):

@@ -139,6 +139,23 @@ def test_rounds_are_counted_as_a_loop_over_them_counts():
         assert found == rounds if drawn >= batches else found <= last
 
 
+@pytest.mark.parametrize("changes", [{"max_steps": SINCE}, {"epochs": 0.1}])
+def test_a_phase_that_would_begin_after_the_last_round_is_an_error_before_training(tmp_path, changes):
+    with pytest.raises(PipelineError, match="the phase generator would take part in no round") as error:
+        trainer_of(adversarial(), tmp_path, SETTINGS.model_copy(update=changes))
+    [key] = changes
+    rounds = changes.get("max_steps", 1)
+    assert f"it begins after {SINCE} rounds, and training has {rounds}" in error.value.problem
+    assert error.value.where == f"training.{key}"
+    assert f"raise `training.{key}`" in error.value.remedy
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_phase_that_takes_part_in_the_last_round_alone_is_trained(tmp_path):
+    done = trainer_of(adversarial(), tmp_path, SETTINGS.model_copy(update={"max_steps": SINCE + 1})).run()
+    assert done.summary["updates"] == 6 * SINCE + 7
+
+
 # --- who owns what -------------------------------------------------------------------------------------------------
 
 

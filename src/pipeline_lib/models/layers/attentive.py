@@ -140,7 +140,7 @@ class _Attention(torch.autograd.Function):
             query, score: weights of the attention, (H, H) and (1, H).
         """
         hidden, steps = first.shape[1], projected.shape[1]
-        gates = projected.transpose(0, 1).contiguous()
+        gates = _by_step(projected)
         before, kept = (first.new_empty(steps, *first.shape) for _ in range(2))
         reads = first.new_empty(steps, len(first), context.shape[-1])
         weights, energies = first.new_empty(steps, *inside.shape), first.new_empty(steps, *keys.shape)
@@ -166,9 +166,9 @@ class _Attention(torch.autograd.Function):
         gates, before, kept, reads, weights, energies, context, of_read, both, score = ctx.saved_tensors
         hidden = before.shape[-1]
         factors, of_new = factors_of(gates, before, kept)
-        of_states, of_reads = gradient.transpose(0, 1).split([hidden, 2 * hidden], -1)
+        of_states, of_reads = gradient.transpose(0, 1)[..., :hidden], _by_step(gradient[..., hidden:])
         of_both = before.new_empty(*before.shape[:2], 4 * hidden)  # of the projected state, then of the query
-        inputs, of_reads, of_keys = torch.empty_like(gates), of_reads.contiguous(), torch.zeros_like(energies[0])
+        inputs, of_keys = torch.empty_like(gates), torch.zeros_like(energies[0])
         of_scores, total = torch.empty_like(weights), torch.zeros_like(before[0])
         for t in reversed(range(len(gates))):
             total = total + of_states[t]
@@ -197,3 +197,8 @@ class _Attention(torch.autograd.Function):
             of_weight[3 * hidden :],
             of_scores.view(1, -1) @ energies.view(-1, hidden),
         )
+
+
+def _by_step(values: Tensor) -> Tensor:
+    """Copy (B, T, ...) as (T, B, ...), to be changed in place; of one example, `contiguous` would not copy."""
+    return values.transpose(0, 1).clone(memory_format=torch.contiguous_format)

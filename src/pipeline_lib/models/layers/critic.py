@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from pipeline_lib.compute.sharing import drawn, mean
+from pipeline_lib.compute.sharing import drawn, mean, whole_size
 
 Norm = Literal["layer", "batch", "none"]
 
@@ -46,8 +46,8 @@ def critic_loss(
 
     Args:
         posterior, prior: (B, Z); context: (B, C); without gradients.
-        of_batch_mean: the slope is that of the batch's mean score, as in the released code of DialogWAE, which asks
-            each example for a slope of B.
+        of_batch_mean: the slope is that of the whole batch's mean score, as in the released code of DialogWAE, which
+            asks each example for a slope of as many as there are examples.
     Returns:
         Scalar and (B,).
     """
@@ -57,8 +57,10 @@ def critic_loss(
 
     share = drawn(lambda n: torch.rand((n, 1), generator=generator, device=prior.device), len(prior)).to(prior)
     between = (share * posterior + (1 - share) * prior).requires_grad_()
-    scores = judged(between)
-    [slope] = torch.autograd.grad(scores.mean() if of_batch_mean else scores.sum(), between, create_graph=True)
+    scores = judged(between).sum()
+    if of_batch_mean:
+        scores = scores / whole_size(len(between))
+    [slope] = torch.autograd.grad(scores, between, create_graph=True)
     penalty = (slope.norm(dim=1) - 1).square()
     gap = judged(prior) - judged(posterior)
     return mean(weight * penalty - gap), gap.detach()

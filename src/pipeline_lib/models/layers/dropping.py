@@ -21,18 +21,22 @@ def keep_words(words: Tensor, keep: float, unknown: int, generator: torch.Genera
     return words.masked_fill(~kept, unknown)
 
 
-def dropout(values: Tensor, rate: float, generator: torch.Generator) -> Tensor:
+def dropout(values: Tensor, rate: float, generator: torch.Generator, common: bool = False) -> Tensor:
     """Set components of (B, T, E) to 0 with probability ``rate``, and scale the others so that the mean stays.
 
-    With B = 1, values that a whole batch shares, every process draws the same.
+    Args:
+        common: the values are not those of single examples, but common to the whole batch: every process draws the
+            same.
     """
     if rate == 0:
         return values
-    noise = _uniform(values.shape[0], values.shape[1], (values.shape[2],), values, generator)
+    noise = _uniform(values.shape[0], values.shape[1], (values.shape[2],), values, generator, common)
     return values * (noise >= rate) / (1 - rate)
 
 
-def _uniform(rows: int, steps: int, size: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+def _uniform(
+    rows: int, steps: int, size: tuple[int, ...], like: Tensor, generator: torch.Generator, common: bool = False
+) -> Tensor:
     """Draw (rows, steps, *size) uniform numbers on the device of ``like``.
 
     They come from a generator of their own, so that what is drawn afterwards does not depend on ``steps``.
@@ -44,4 +48,4 @@ def _uniform(rows: int, steps: int, size: tuple[int, ...], like: Tensor, generat
         position = [torch.rand((n, *size), generator=own, device=like.device) for _ in range(steps)]
         return torch.stack(position, 1)
 
-    return draw(1) if rows == 1 else drawn(draw, rows)
+    return draw(rows) if common else drawn(draw, rows)

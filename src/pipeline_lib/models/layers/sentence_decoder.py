@@ -94,17 +94,18 @@ class SentenceDecoder(nn.Module):
             return embedded
         return torch.cat([embedded, z.unsqueeze(1).expand(-1, words.shape[1], -1)], -1)
 
-    def _hidden(self, words: Tensor, state: State | None, z: Tensor | None, noise: torch.Generator) -> Tensor:
+    def _hidden(
+        self, words: Tensor, state: State | None, z: Tensor | None, noise: torch.Generator, common: bool = False
+    ) -> Tensor:
         rate = self.rate if self.training else 0
-        outputs = self.lstm.outputs(dropout(self.read(words, z), rate, noise), state)
-        return dropout(outputs, rate, noise)
+        outputs = self.lstm.outputs(dropout(self.read(words, z), rate, noise, common), state)
+        return dropout(outputs, rate, noise, common)
 
     def _by_position(self, targets: Tensor, valid: Tensor, noise: torch.Generator) -> Tensor:
         """Score words by their position alone: without words or z, sentences share states: T rows, not B * T."""
         words = torch.full((1, targets.shape[1]), self.ids.unknown, device=targets.device)
-        log_probabilities = torch.log_softmax(
-            at_least_float32(self.output(self._hidden(words, None, None, noise)[0])), -1
-        )
+        hidden = self._hidden(words, None, None, noise, common=True)[0]
+        log_probabilities = torch.log_softmax(at_least_float32(self.output(hidden)), -1)
         return -log_probabilities.gather(1, targets.t()).t()[valid]
 
 
