@@ -8,25 +8,25 @@ from tiny_workflow import TinyWorkflow
 from pipeline_lib.files.formats import read_parquet
 
 RESULTS = "results/keywords_and_instances"
+CHANGES = {
+    "sources": {"paraphrases": {"paraphrases": {"meanings": 200, "topics": 3, "words_per_slot": 4}}},
+    "seeds": [1],
+    "embeddings": {"training": {"dimension": 8, "epochs": 2}},
+    "network": {"width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "latent": 4},
+    "training": {"batch_size": 16, "max_steps": 8, "validate_every": 4, "checkpoint_every": 4, "device": "cpu"},
+    "decoding": {"importance_samples": 2},
+    "tables": {name: {"systems": ["ours"]} for name in ("contrasts", "gradients")},
+    "figures": {"figure3": {"systems": ["ours"]}},
+    "analyses": {"contrast_space": {"options": {"examples": 5}}, "keyword_choice": {"options": {"examples": 4}}},
+}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
     workflow = TinyWorkflow.create(tmp_path_factory.mktemp("keywords") / "tiny")
-    changes = {
-        "sources": {"paraphrases": {"paraphrases": {"meanings": 200, "topics": 3, "words_per_slot": 4}}},
-        "seeds": [1],
-        "embeddings": {"training": {"dimension": 8, "epochs": 2}},
-        "network": {"width": 8, "layers": 1, "heads": 2, "feed_forward": 16, "latent": 4},
-        "training": {"batch_size": 16, "max_steps": 8, "validate_every": 4, "checkpoint_every": 4, "device": "cpu"},
-        "decoding": {"importance_samples": 2},
-        "tables": {name: {"systems": ["ours"]} for name in ("contrasts", "gradients")},
-        "figures": {"figure3": {"systems": ["ours"]}},
-        "analyses": {"contrast_space": {"options": {"examples": 5}}, "keyword_choice": {"options": {"examples": 4}}},
-    }
     targets = [f"{RESULTS}/tables/{table}.csv" for table in ("table4", "negatives", "contrasts", "gradients")]
     targets.append(f"{RESULTS}/figures/paraphrases/figure3.csv")
-    done = workflow.run("--config", "paper=keywords_and_instances", "--", *targets, changes=changes)
+    done = workflow.run("--config", "paper=keywords_and_instances", "--", *targets, changes=CHANGES)
     assert done.returncode == 0, done.stdout
     return workflow
 
@@ -52,6 +52,20 @@ def test_the_sheet_of_negatives_has_texts_of_the_split_and_an_empty_column_for_t
     assert rows
     assert all(row["negative"] in texts for row in rows)
     assert {row["same meaning as the context?"] for row in rows} == {""}
+
+
+def test_a_filled_sheet_of_negatives_chooses_them_anew_if_it_lies_outside_the_results(run):
+    sheet = run.folder / "audited.csv"
+    sheet.write_bytes((run.folder / RESULTS / "tables/negatives.csv").read_bytes())
+    negatives = f"{RESULTS}/negatives/paraphrases/train.parquet"
+    planned = run.planned(
+        negatives, "--config", "paper=keywords_and_instances", changes=CHANGES | {"contrasts": {"audit": sheet.name}}
+    )
+    assert "choose_negatives train" in planned
+    inside = {"contrasts": {"audit": f"{RESULTS}/tables/negatives.csv"}}
+    done = run.run(negatives, "--dry-run", "--config", "paper=keywords_and_instances", changes=CHANGES | inside)
+    assert done.returncode != 0
+    assert "copy the filled sheet to another folder" in done.stdout
 
 
 def test_contrasts_and_their_gradients_are_measured_of_the_trained_system(run):

@@ -59,7 +59,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     units = read_units(data.vocabulary)
     answers = respond_as(model, batch, users["user"].to_numpy(), options.max_length, seed)
     decoded = [[units.decode(written(ids, units.ids)) for ids in each] for each in answers]
-    return _table(texts.take(rows), users, _present(data), decoded)
+    return _table(texts.take(rows), users, _present(data, texts["example_id"].take(rows)), decoded)
 
 
 def respond_as(
@@ -97,9 +97,10 @@ def _users(data: Data) -> pa.Table:
     return users.filter(pc.greater(users["user"], 0)).sort_by("user")
 
 
-def _present(data: Data) -> dict[int, set[int]]:
-    """Return by example the numbers of those who speak in the context or respond."""
+def _present(data: Data, examples: pa.ChunkedArray) -> dict[int, set[int]]:
+    """Return for each of (n) examples the numbers of those who speak in its context or respond."""
     table = read_parquet(data.reads["user"], columns=["example_id", "user", "speakers"])
+    table = table.filter(pc.is_in(table["example_id"], value_set=examples.combine_chunks()))
     return {row["example_id"]: {row["user"], *row["speakers"]} for row in table.to_pylist()}
 
 

@@ -13,7 +13,7 @@ VERDICT = "same meaning as the context?"  # column of the sheet
 _ANSWERS = {"yes": True, "no": False, "": False}  # nothing: not looked at
 _COLUMNS = ("context", "negative", VERDICT)
 
-Pair = tuple[str, str]  # a context as `tables.prose.turns_apart` writes it, and a text
+Pair = tuple[str, str]  # a context as `text.turns.turns_apart` writes it, and a text
 
 
 def refused(sheet: Path) -> frozenset[Pair]:
@@ -23,10 +23,18 @@ def refused(sheet: Path) -> frozenset[Pair]:
         sheet: CSV, JSON lines or Parquet with the columns context, negative and `VERDICT`, such as the CSV of a table
             of negatives.
     Raises:
-        PipelineError: not such a table, or an answer other than yes, no and none; names the row.
+        PipelineError: not such a table, no row, or an answer other than yes, no and none; names the row.
     """
-    rows = pa.Table.from_batches(read_rows(sheet, {name: name for name in _COLUMNS}))
-    rows = rows.set_column(2, VERDICT, pc.fill_null(rows[VERDICT].cast(pa.string()), ""))
+    batches = list(read_rows(sheet, {name: name for name in _COLUMNS}))
+    if not batches:
+        raise PipelineError(
+            "no row",
+            where=sheet,
+            expected="a filled sheet of negatives",
+            remedy="copy the CSV of a table of negatives, and fill in its last column",
+        )
+    rows = pa.Table.from_batches(batches)
+    rows = rows.set_column(rows.column_names.index(VERDICT), VERDICT, pc.fill_null(rows[VERDICT].cast(pa.string()), ""))
     contexts, negatives, verdicts = (texts_of(rows.select(_COLUMNS), name, sheet).to_pylist() for name in _COLUMNS)
     found = set()
     for number, (context, negative, verdict) in enumerate(zip(contexts, negatives, verdicts, strict=True), start=1):

@@ -32,6 +32,7 @@ from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keywords import KEYWORDS
 from pipeline_lib.text.keywords import Extractor, InverseDocumentFrequency
 from pipeline_lib.text.tokenisers import Tokeniser
+from pipeline_lib.text.turns import turns_apart
 from pipeline_lib.text.units import Units
 from pipeline_lib.vectors.means import MeanVectors
 from pipeline_lib.vectors.space import VectorSpace
@@ -91,6 +92,10 @@ def negatives_of(
     )
     labelled = _labelled(table, dialogues, turns, tokeniser, extractor)
     false = refused(Path(settings.audit)) if settings.audit else frozenset()
+    asked = {turns_apart(context) for context in given.contexts} if false else set()
+    log.info(
+        "audit: %d of %d refused pairs have a context of this split", sum(a in asked for a, _ in false), len(false)
+    )
     chosen = choose_negatives(given, labelled, tokeniser.LANGUAGE, settings, false)
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(chosen["source"]).to_pylist()}
     log.info("negatives: %s", json.dumps(counts))

@@ -20,8 +20,8 @@ from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.audit import Pair
 from pipeline_lib.schemas.contrasts import CONTRASTS
-from pipeline_lib.tables.prose import turns_apart
 from pipeline_lib.text.keywords import stem_of
+from pipeline_lib.text.turns import turns_apart
 
 _COSINES_AT_ONCE = 1 << 24  # bounds memory: 64 MiB
 _NEAREST = 64  # candidates of an example, before all texts are looked at

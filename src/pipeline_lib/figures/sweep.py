@@ -94,8 +94,10 @@ def _trends(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, f
     for row in rows:
         if row["system"] not in GUIDES:
             rates, values = runs[row["system"], row["metric"]]
-            rates += [row["rate"]] * row["runs"]
-            values += row["of_runs"]
+            # what does not depend on the seed, such as the clusters of responses, is one value, however often it is run
+            own = row["of_runs"] if len(set(row["of_runs"])) > 1 else row["of_runs"][:1]
+            rates += [row["rate"]] * len(own)
+            values += own
     found = {place: line for place, of_runs in runs.items() if (line := trend(*of_runs)) is not None}
     adjusted = holm(np.array([line.p for line in found.values()]))
     return {

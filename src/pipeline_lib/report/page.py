@@ -22,7 +22,7 @@ from pipeline_lib.files.provenance import verify
 from pipeline_lib.report.captions import caption_html
 from pipeline_lib.report.item_files import item_sets, pack
 from pipeline_lib.report.metric_notes import metric_notes
-from pipeline_lib.report.records import write_records
+from pipeline_lib.report.records import shown_records, write_records
 from pipeline_lib.report.script_data import write_call
 from pipeline_lib.report.shown_tables import as_json, signatures
 from pipeline_lib.runs.manifest import Manifest
@@ -138,7 +138,8 @@ def _shown(table: Table) -> dict[str, Any]:
         "has_values": bool(table.rows),
         "sections": table.sections,
         "is_prose": table.is_prose,
-        "n_records": len(table.records),
+        "records": len(shown_records(table)),
+        "all_records": len(table.records),
         "notes": table.notes,
         "signatures": signatures(table),
     }

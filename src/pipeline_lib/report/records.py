@@ -8,19 +8,26 @@ from typing import Any
 from pipeline_lib.report.script_data import write_call
 from pipeline_lib.tables.cells import Table
 
+MOST = 20_000  # rows of a table on the page; its CSV has all
+
+
+def shown_records(table: Table) -> Sequence[dict[str, Any]]:
+    """Return the rows of a table of texts that the page holds; none of a table of another kind."""
+    return table.records[:MOST] if table.is_prose else []
+
 
 def write_records(tables: Sequence[Table], folder: Path) -> None:
-    """Write ``<table>.js`` for every table with records: the names of their columns, and a list of values for each.
+    """Write ``<table>.js`` for every table of texts: the names of its columns, and a list of values for each row.
 
     A column without any value is left out, and so is one that says the same in every row of several.
     """
     for table in tables:
-        if table.records:
-            write_call(folder / f"{table.name}.js", "Report.receiveRecords", table.name, _columns(table.records))
+        if records := shown_records(table):
+            write_call(folder / f"{table.name}.js", "Report.receiveRecords", table.name, _columns(records))
 
 
 def _columns(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    names = [name for name in records[0] if _tells(name, records)]
+    names = [name for name in records[0] if _tells(name, records)] or list(records[0])
     return {"names": names, "rows": [[_value(record[name]) for name in names] for record in records]}
 
 

@@ -33,6 +33,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_results(config.results, place)
     check_options(ANALYSES, config.analyses, place)
     check_corpora(config, place)
+    check_audits(config, place)
     check_options(FIGURES, config.figures, place)
     check_metrics(config, place)
     check_other_columns(config, place)
@@ -71,6 +72,19 @@ def check_corpora(config: Config, place: Place) -> None:
                 where=place(["analyses", name, "corpus"]),
                 expected="no `corpus:`; the examples are those of the system's own corpus, as it was trained on them",
                 remedy="remove the key",
+            )
+
+
+def check_audits(config: Config, place: Place) -> None:
+    """Check that no filled sheet of negatives is one that the run itself writes; errors as `check_run`."""
+    for corpus in config.corpora_used:
+        audit = config.for_corpus(corpus).contrasts.audit
+        if audit is not None and Path(audit).resolve().is_relative_to(Path(config.results).resolve()):
+            raise PipelineError(
+                f"contrasts.audit: {audit!r} is below {config.results!r}",
+                where=place(["contrasts", "audit"], ["overrides", corpus, "contrasts", "audit"]),
+                expected="a file outside the results, which are made of the negatives",
+                remedy="copy the filled sheet to another folder",
             )
 
 

@@ -31,32 +31,32 @@ def make(name: str, spec: ImputationTable, layout: Layout, imputations: Sequence
         imputations: `IMPUTATIONS` of every corpus, system and seed of the layout, in this order.
     """
     files = iter(imputations)
+    runs = {
+        (corpus, system, seed): read_parquet(next(files), IMPUTATIONS).to_pylist()
+        for corpus in layout.corpora
+        for system in layout.systems
+        for seed in layout.seeds
+    }
+    judged = [column for column in _VERDICTS if any(row[column] is not None for rows in runs.values() for row in rows)]
     sections, records = [], []
     notes = [f"The first sentences in an order drawn by seed {layout.seeds[0]}; the CSV has all."]
     for corpus, label in layout.corpora.items():
-        runs = {
-            (system, seed): read_parquet(next(files), IMPUTATIONS).to_pylist()
-            for system in layout.systems
-            for seed in layout.seeds
-        }
-        judged = [
-            column for column in _VERDICTS if any(row[column] is not None for rows in runs.values() for row in rows)
-        ]
-        own = list(_records(corpus, layout, runs, judged))
+        of_corpus = {(system, seed): rows for (name, system, seed), rows in runs.items() if name == corpus}
+        own = list(_records(corpus, layout, of_corpus, judged))
         records += own
         blocks = [_endings(own, layout, spec.shown)]
         if judged:
-            blocks.append(Block("Means", list(_means(runs, layout, judged))))
+            blocks.append(Block("Means", list(_means(of_corpus, layout, judged))))
         sections.append(Section(label, blocks))
-        notes += [_VERDICTS[column][1] for column in judged]
-    if any(len(section.blocks) > 1 for section in sections):
+    notes += [_VERDICTS[column][1] for column in judged]
+    if judged:
         notes.append("Brackets are 95 % intervals over the sentences, about these trained models alone.")
     return Table(
         **of_spec(name, spec),
         sections=sections,
         is_prose=True,
         records=records,
-        notes=[*dict.fromkeys(notes), *spec.notes],
+        notes=[*notes, *spec.notes],
     )
 
 

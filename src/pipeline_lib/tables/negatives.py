@@ -16,7 +16,7 @@ from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.contrasts import CONTRASTS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.tables.prose import turns_apart
+from pipeline_lib.text.turns import turns_apart
 
 _SHOWN = {  # column of the sheet: heading in the table
     "context": "context",

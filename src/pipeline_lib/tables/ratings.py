@@ -141,10 +141,11 @@ def paired_t(items: np.ndarray, best: int) -> list[float | None]:
     from scipy.stats import ttest_rel
 
     spread = np.ptp(items - items[:, [best]], axis=0)
-    others = np.flatnonzero(spread > _ROUNDING).tolist()
-    raw = [ttest_rel(items[:, i], items[:, best]).pvalue for i in others]
+    others = [i for i in range(items.shape[1]) if i != best]
+    varies = spread > _ROUNDING
+    raw = [ttest_rel(items[:, i], items[:, best]).pvalue if varies[i] else 1.0 for i in others]
     adjusted = dict(zip(others, holm(np.array(raw)).tolist(), strict=True))
-    return [adjusted.get(i) for i in range(items.shape[1])]
+    return [adjusted[i] if i != best and varies[i] else None for i in range(items.shape[1])]
 
 
 # --- rows ----------------------------------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.persona import Accuracy, Nats, Relevance
 from pipeline_lib.schemas.transfer import TRANSFER
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.tables.prose import EMPTY, turns_apart
+from pipeline_lib.tables.prose import EMPTY
+from pipeline_lib.text.turns import turns_apart
 
 
 def make(name: str, spec: TransferTable, layout: Layout, transfer: Sequence[Path]) -> Table:

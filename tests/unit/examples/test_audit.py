@@ -46,6 +46,12 @@ def test_a_sheet_that_cannot_be_read_is_an_error_that_names_the_place(tmp_path, 
     assert where in str(caught.value)
 
 
+def test_a_sheet_without_a_row_is_an_error_that_says_what_to_do(tmp_path):
+    with pytest.raises(PipelineError, match="no row") as caught:
+        refused(sheet(tmp_path))
+    assert "copy the CSV" in str(caught.value)
+
+
 def test_another_text_takes_the_place_of_one_that_is_refused_for_this_context_alone():
     before = choose_negatives(examples(), {}, "english", Contrasts())["negative"].to_pylist()
     assert before[0] in TEXTS[1:3]

@@ -7,7 +7,7 @@ from scipy import stats
 
 from pipeline_lib.analyses.one_to_many import METRICS, POINT
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.figures.sweep import PANELS, SWEEP, draw, numbers, plot
+from pipeline_lib.figures.sweep import PANELS, SWEEP, _trends, draw, numbers, plot
 from pipeline_lib.files.formats import write_parquet
 
 LABELS = {"random": "Random response", "seq2seq": "Seq2Seq", "sepacvae": "SepaCVAE"}
@@ -84,6 +84,27 @@ def test_the_trend_of_each_system_is_tested_over_its_runs_at_three_rates_with_ho
     p = stats.pearsonr(np.repeat(rates, 3), values).pvalue  # equal to the t test of the slope
     found = [row["slope_p"] for row in table if row["slope_p"] is not None]
     assert found == pytest.approx([p * (2 * len(METRICS) - 1)] * len(found))  # Seq2Seq has no KL
+
+
+def test_runs_that_are_equal_at_each_rate_are_one_value_and_no_evidence_of_their_own():
+    row = {"axis": "one_to_many", "system": "k_cvae_bow", "metric": "ARI, response given"}
+    values = [0.5, 0.2, 0.1]
+    for runs in (1, 2, 3):
+        rows = [
+            row | {"rate": rate, "runs": runs, "of_runs": [value] * runs}
+            for rate, value in zip([0.0, 0.5, 1.0], values, strict=True)
+        ]
+        [found] = _trends(rows).values()
+        assert found["slope_p"] == pytest.approx(stats.linregress([0.0, 0.5, 1.0], values).pvalue)
+
+
+def test_a_line_is_faint_unless_its_trend_is_decided(sweep):
+    table = numbers(["one_to_many"] * 3, [0.0, 0.5, 1.0], [*sweep["points"][:2], sweep["points"][3]])
+    for p, opacity in ((0.2, 0.35), (0.01, None), (None, None)):
+        column = pa.array([p] * len(table), pa.float64())
+        drawn = draw(table.set_column(table.column_names.index("slope_p"), "slope_p", column), LABELS)
+        bars = {bar.get_label(): bar for bar in drawn.axes[0].containers}
+        assert bars["SepaCVAE"].lines[0].get_alpha() == opacity
 
 
 def test_two_rates_make_no_trend(sweep):

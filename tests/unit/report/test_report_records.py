@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline_lib.report.page import write_page
+from pipeline_lib.report.records import MOST, write_records
 from unit.report.report_fixtures import HOSTILE, save, small_run, table_of_texts
 
 PATHS, POINTS, SEEDS = 60, 9, (1, 2)
@@ -76,6 +77,19 @@ def test_texts_are_searched_and_columns_sorted(page):
     page.click(f"{ROOT} .tabulator-col:has-text('nll_lm') .tabulator-col-title")
     page.wait_for_timeout(200)
     assert _column(page, "nll_lm")[:2] == ["60.800", "60.800"]
+
+
+def test_a_number_is_found_as_it_is_shown(page):
+    page.fill(f"{ROOT} input[aria-label='search nll_lm']", "60.8")
+    page.wait_for_function(f"() => document.querySelector('{ROOT} .shown').textContent.startsWith('{len(SEEDS)} of')")
+    assert _column(page, "nll_lm") == ["60.800"] * len(SEEDS)
+
+
+def test_only_tables_of_texts_have_rows_to_unfold_and_no_more_than_a_page_can_hold(tmp_path):
+    texts = replace(table_of_texts(), records=[{"n": number} for number in range(MOST + 1)])
+    write_records([texts, replace(texts, name="costs", is_prose=False)], tmp_path)
+    assert [path.name for path in tmp_path.glob("*.js")] == ["table5.js"]
+    assert (tmp_path / "table5.js").read_text().count("[") == MOST + 2  # and the lists of names and rows
 
 
 def test_texts_that_look_like_markup_are_shown_as_texts(page):

@@ -138,6 +138,18 @@ def test_imputed_endings_stand_beside_the_true_ones_a_column_for_each_system(tmp
     assert table.records[-1] == expected | {"vae": "vae 2", "ae": "ae 2"}
 
 
+def test_corpora_of_which_one_has_verdicts_have_the_same_columns(tmp_path):
+    files, layout = [], LAYOUT.model_copy(update={"corpora": {"c": "C", "d": "D"}, "seeds": [1]})
+    for number in range(4):
+        files.append(tmp_path / f"{number}.parquet")
+        row = {"pair": 0, "beside": "b", "prefix": "p", "ending": "e", "imputed": "x"}
+        row |= {"grammatical": True} if number < 2 else {}
+        write_parquet(files[-1], pa.Table.from_pylist([row], IMPUTATIONS), IMPUTATIONS)
+    spec = ImputationTable.model_validate({"kind": "imputations", "title": "T", "from": "i", "systems": list(SYSTEMS)})
+    records = imputations.make("table3", spec, layout, files).records
+    assert [record["vae grammatical"] for record in records] == [True, None]
+
+
 def test_what_is_known_of_completed_sentences_is_averaged_over_the_runs_of_each_system(tmp_path):
     good = {
         "vae1": [True, True, False, False],

@@ -3,7 +3,7 @@
 
 Report.COLUMNS_ON_PAPER = 9; // as many as a landscape page has room for; further ones follow below
 
-/** While the page is printed: each grid as plain tables, and all that is folded in unfolded. */
+/** While the page is printed: each grid as plain tables, and what is folded in unfolded, but for the rows of tables of texts. */
 Report.preparePaper = (grids) => {
   let restore = [];
   window.addEventListener("beforeprint", () => {

@@ -52,16 +52,28 @@ function columnOfRecords(name, field, values) {
     sorter: isNumber ? "number" : "string",
     formatter: (cell) => Report.element("span", "", shown(cell.getValue())),
     headerFilter: isChosen ? selectOf(choices, shown) : searchFor(name),
-    headerFilterFunc: isText && !isChosen ? (wanted, value) => String(value ?? "").toLowerCase().includes(wanted.toLowerCase()) : (wanted, value) => String(value) === wanted,
+    headerFilterFunc: isChosen ? (wanted, value) => keyOf(value) === wanted : (wanted, value) => isFound(wanted, shown(value), isText),
     headerFilterLiveFilter: false,
   };
+}
+
+/** The key of a value in a list, where the empty key stands for any value. */
+function keyOf(value) {
+  return `=${value}`;
+}
+
+/** Whether what is typed is in a text, or begins a number as it is shown, however its sign and thousands are typed. */
+function isFound(wanted, text, isText) {
+  if (isText) return text.toLowerCase().includes(wanted.toLowerCase());
+  const plain = (number) => number.replaceAll(",", "").replace("−", "-");
+  return plain(text).startsWith(plain(wanted.trim()));
 }
 
 /** A header's list of the values of its column; the library's own would take them for markup. */
 function selectOf(choices, shown) {
   const sorted = [...choices].sort((a, b) => (typeof a === "number" ? a - b : String(a).localeCompare(String(b))));
   return (cell, _, accept) => {
-    const select = Report.element("select", "", new Option("any", ""), ...sorted.map((value) => new Option(shown(value), String(value))));
+    const select = Report.element("select", "", new Option("any", ""), ...sorted.map((value) => new Option(shown(value), keyOf(value))));
     select.setAttribute("aria-label", `only ${cell.getColumn().getDefinition().title}`);
     select.addEventListener("change", () => accept(select.value));
     return select;
