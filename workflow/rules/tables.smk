@@ -230,11 +230,12 @@ for kind_, files_ in FILES_OF_TABLES.items():
 
 
 def trained_in(path):
-    """Expand ``path`` for every run of a table's trained systems."""
+    """Expand ``path`` for every model of a table's systems; systems that differ in their decoding alone share one."""
 
     def files(wildcards):
-        trained = [system for system in CONFIG.systems_of(wildcards.table) if system in TRAINED]
-        return runs_of(wildcards.table, path, system=trained)
+        table, systems = wildcards.table, CONFIG.systems_of(wildcards.table)
+        models = {corpus: CONFIG.models_of(corpus, systems) for corpus in CONFIG.corpora_of(table)}
+        return [file for corpus in models for file in runs_of(table, path, corpus=corpus, system=models[corpus])]
 
     return files
 

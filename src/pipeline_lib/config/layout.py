@@ -22,6 +22,7 @@ class Stages(Settings):
     """The places of the measurements; paths of systems have ``{corpus}``, ``{system}`` and ``{seed}`` in them."""
 
     shared: dict[str, dict[str, str]]  # corpus -> stage -> benchmark file
+    trained: dict[str, list[str]]  # corpus -> systems with a model of their own; others decode one of these
     of_systems: dict[str, str]  # stage -> benchmark file; the stage `training`, and others for each split
     summary: str  # of a training job: summary.json
     history: str  # history.jsonl

@@ -1,5 +1,6 @@
 """The whole configuration of a run, and what it makes of each table, corpus and system."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
@@ -18,6 +19,7 @@ from pipeline_lib.config.names import check_names
 from pipeline_lib.config.networks import AnyNetwork, Recurrent
 from pipeline_lib.config.papers import (
     AnyTable,
+    CostTable,
     CountTable,
     KeywordTable,
     NegativeTable,
@@ -136,6 +138,10 @@ class Config(Paper):
 
         return next(name for name in self.trainable if training(name) == training(system))
 
+    def models_of(self, corpus: str, systems: Iterable[str]) -> list[str]:
+        """List the systems whose models ``systems`` need on one corpus, each once; those without a model need none."""
+        return list(dict.fromkeys(self.trained_as(corpus, name) for name in systems if self.systems[name].trained))
+
     def units_of(self, corpus: str, system: str) -> UnitsKind:
         """Return what one system reads and writes on one corpus.
 
@@ -185,9 +191,10 @@ class Config(Paper):
         return list(self.figures) if self.report.figures is None else self.report.figures
 
     def systems_drawn(self, figure: str) -> list[str]:
-        """List the systems of a figure, in order."""
+        """List the systems of a figure, in order: without a list, every model of the run once."""
         named = self.figures[figure].systems
-        return named or [name for name, system in self.row_systems.items() if system.trained]
+        models = (name for corpus in self.corpora for name in self.models_of(corpus, self.row_systems))
+        return named or list(dict.fromkeys(models))
 
     def pictures(self, figure: str) -> list[str]:
         """List the files of a figure below the results folder: one for each corpus, or one in all."""
@@ -222,7 +229,11 @@ class Config(Paper):
             left_out = "random" if isinstance(spec, RatingTable) else "human"
             answering = {name: system for name, system in self.row_systems.items() if not system.exact}
             return [name for name, system in answering.items() if system.baseline != left_out]
-        return list(self.row_systems)
+        rows = list(self.row_systems)
+        if isinstance(spec, CostTable):  # a row that decodes a model which is no row: the model's training belongs here
+            models = [model for corpus in self.corpora_of(table) for model in self.models_of(corpus, rows)]
+            return list(dict.fromkeys(rows + models))
+        return rows
 
     def layout(self, table: str) -> Layout:
         """Describe the rows of a table: only what shows in it, so that nothing else remakes it."""

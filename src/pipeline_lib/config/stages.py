@@ -36,6 +36,7 @@ def stages_of(config: Config, table: str, measured: Mapping[str, str], model: st
     answered = list(dict.fromkeys(map(whole_of, scored)))
     return Stages(
         shared={corpus: _shared(config, table, corpus, measured) for corpus in config.corpora_of(table)},
+        trained={corpus: config.models_of(corpus, config.systems_of(table)) for corpus in config.corpora_of(table)},
         of_systems={"training": measured["train_model"]}
         | {f"responses, {split}": measured["generate_responses"].replace("{split}", split) for split in answered}
         | {f"scores, {split}": measured["score_responses"].replace("{split}", split) for split in scored},

@@ -101,7 +101,7 @@ def read_costs(layout: Layout, stages: Stages) -> list[CostRow]:
         rows += [CostRow(corpus, name, [read_benchmark(Path(path))]) for name, path in stages.shared[corpus].items()]
         for stage, pattern in stages.of_systems.items():
             for name, system in layout.systems.items():
-                if stage == TRAINING and not system.trained:
+                if stage == TRAINING and name not in stages.trained[corpus]:
                     continue
                 places = [{"corpus": corpus, "system": name, "seed": seed} for seed in layout.seeds]
                 runs = [

@@ -70,7 +70,7 @@ def test_the_costs_of_every_preset_show_the_parameters_of_the_trained_rows_of_ta
     assert "costs" in config.reported
     rows = [name for name in config.systems_of("table2") if config.systems[name].trained]
     trained_once = {config.trained_as(config.corpora[0], name) for name in rows}
-    assert set(config.systems_of("costs")) == trained_once
+    assert set(config.models_of(config.corpora[0], config.systems_of("costs"))) == trained_once
 
 
 def test_no_two_presets_read_rating_sheets_from_one_folder():

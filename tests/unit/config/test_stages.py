@@ -48,5 +48,16 @@ def test_the_stages_of_one_corpus_come_in_the_order_of_the_work():
     }
 
 
+def test_systems_that_differ_in_their_decoding_alone_have_one_training():
+    found = stages(rows=["random", "seq2seq", "cvae", "cvae_closest"], report={"tables": ["table2"]})
+    assert found.trained == {"embedded": ["seq2seq", "cvae"]}
+
+
+def test_the_training_of_a_model_is_shown_where_only_its_other_decoding_is_a_row():
+    config = read_run(ROOT, {"paper": "sepacvae", "preset": "small", "rows": ["random", "cvae_closest"]})
+    assert config.systems_of("costs") == ["random", "cvae_closest", "cvae"]
+    assert config.models_of("embedded", config.systems_of("costs")) == ["cvae"]
+
+
 def test_word_vectors_that_systems_learn_themselves_have_no_stage():
     assert "word vectors" not in stages(embeddings={"source": "none"}).shared["embedded"]

@@ -56,6 +56,7 @@ def stages(tmp_path):
     benchmark(tmp_path / "dialogues.tsv", 0.7, 64.5, 0.5)
     return Stages(
         shared={"dd": {"dialogues": f"{tmp_path}/dialogues.tsv", "examples": f"{tmp_path}/absent.tsv"}},
+        trained={"dd": ["seq2seq", "sepacvae"]},
         of_systems={
             "training": run.replace("{stage}", "training") + ".tsv",
             "responses, test": run.replace("{stage}", "test") + ".tsv",
@@ -81,6 +82,13 @@ def test_means_and_ratios_are_those_of_the_benchmark_files(stages, tmp_path):
     assert [float(other[f"relative {what}"]) for what in ("step", "memory")] == pytest.approx([4, 2.5])
     assert float(rows["dialogues", ""]["memory MiB"]) == 64.5
     assert ("training", "random") not in rows
+
+
+def test_a_system_that_decodes_the_model_of_another_has_no_training_of_its_own(stages):
+    text = markdown(make("costs", SPEC, LAYOUT, stages.model_copy(update={"trained": {"dd": ["seq2seq"]}})))
+    training, later = text.split("### Responses and scores")
+    assert "SepaCVAE" not in training
+    assert "| SepaCVAE" in later
 
 
 def test_what_was_not_measured_is_a_dash(stages):
