@@ -6,14 +6,12 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from pipeline_lib.compute import sharing
-from pipeline_lib.compute.sharing import Share, holding
 from pipeline_lib.config.networks import Transformer as Sizes
 from pipeline_lib.models.claps import Compared, contrasts
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.system import Objective, create
-from unit.compute.test_sharing import Processes, gradients, rows_of
 from unit.model_fixtures import SmallUnits, generator, make_batch
+from unit.shared_batches import check_shares, computed, gradients
 
 SIZES = Sizes(width=8, layers=1, heads=2, feed_forward=12, dropout=0.0)
 
@@ -126,21 +124,12 @@ def test_the_faithful_second_contrast_has_no_temperature(claps):
 
 
 @pytest.mark.parametrize(("examples", "number"), [(6, 2), (5, 3)])
-def test_averaged_over_processes_loss_and_gradient_are_the_whole_batchs(claps, examples, number, monkeypatch):
-    batch = make_batch(examples)
-    whole = claps.objective(batch, 1.0, generator())
-    expected = gradients(claps, whole)
-    processes = Processes(number)
-    monkeypatch.setattr(sharing, "dist", processes)
-    for _ in range(3):  # what a perturbation depends on has to be known before others can depend on it
-        shares = []
-        for rank in range(number):
-            processes.start(rank)
-            share = Share.of(examples, rank, number)
-            processes._sent[rank].clear()
-            with holding(share):
-                shares.append(claps.objective(rows_of(batch, share.rows), 1.0, generator()))
-    assert_close(torch.stack([share.loss for share in shares]).mean(), whole.loss)
-    found = [gradients(claps, share) for share in shares]
-    for name, gradient in expected.items():
-        assert_close(torch.stack([each[name] for each in found]).mean(0), gradient, msg=lambda m, n=name: f"{n}: {m}")
+def test_averaged_over_processes_loss_and_gradient_are_the_whole_batchs(claps, examples, number):
+    # a perturbation depends on what others sent, and is sent itself
+    check_shares(
+        make_batch(examples),
+        examples,
+        number,
+        lambda batch: computed(claps, claps.objective(batch, 1.0, generator())),
+        rounds=3,
+    )

@@ -8,9 +8,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from pipeline_lib.compute import sharing
 from pipeline_lib.compute.ranks import Ranks
-from pipeline_lib.compute.sharing import Share, holding
 from pipeline_lib.config.networks import Transformer as Sizes
 from pipeline_lib.config.training import Sigmoid, Training
 from pipeline_lib.errors import PipelineError
@@ -20,9 +18,9 @@ from pipeline_lib.models.system import create
 from pipeline_lib.models.weights import load_tensors
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.phases import trained_phases
-from unit.compute.test_sharing import Processes, gradients, rows_of
 from unit.model_fixtures import SmallUnits, generator, make_batch, make_dataset
 from unit.refusals import refusal
+from unit.shared_batches import check_shares, computed
 
 PRETRAINING = 7
 OPTIONS = {"pretraining": PRETRAINING, "others": 3, "candidates": 2}
@@ -136,23 +134,11 @@ def test_a_batch_of_one_is_a_group_of_its_own():
 
 
 @pytest.mark.parametrize(("examples", "number"), [(8, 2), (7, 3), (2, 3)])
-def test_averaged_over_processes_loss_and_gradient_are_the_whole_batchs(examples, number, monkeypatch):
-    model, batch = made().train(), make_batch(examples)
-    whole = model.contrast(batch, 0.6, generator())
-    expected = gradients(model, whole)
-    processes = Processes(number)
-    monkeypatch.setattr(sharing, "dist", processes)
-    for _ in range(2):
-        shares = []
-        for rank in range(number):
-            processes.start(rank)
-            share = Share.of(examples, rank, number)
-            with holding(share):
-                shares.append(model.contrast(rows_of(batch, share.rows), 0.6, generator()))
-    assert_close(torch.stack([share.loss for share in shares]).mean(), whole.loss)
-    found = [gradients(model, share) for share in shares]
-    for name, gradient in expected.items():
-        assert_close(torch.stack([each[name] for each in found]).mean(0), gradient, msg=lambda m, n=name: f"{n}: {m}")
+def test_averaged_over_processes_loss_and_gradient_are_the_whole_batchs(examples, number):
+    model = made().train()
+    check_shares(
+        make_batch(examples), examples, number, lambda batch: computed(model, model.contrast(batch, 0.6, generator()))
+    )
 
 
 # --- phases ----------------------------------------------------------------------------------------------------------

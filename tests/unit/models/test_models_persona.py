@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipeline_lib.compute import sharing
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import Share, holding
 from pipeline_lib.config.decoding import GreedySettings, SamplingSettings
@@ -30,8 +29,8 @@ from pipeline_lib.models.system import System, create
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged, flatten
 from pipeline_lib.training.phases import trained_phases
-from unit.compute.test_sharing import Processes, gradients, rows_of
 from unit.model_fixtures import generator
+from unit.shared_batches import Computed, check_shares, computed
 
 WORDS, TURN_ID, USERS = 20, 4, 6
 NETWORK = Dialogue(hidden=5, latent=3, user=4, dropout=0.3, initial_range=None)
@@ -623,29 +622,12 @@ SHARED = [
 
 @pytest.mark.parametrize(("examples", "number"), [(6, 2), (3, 2), (2, 2)])
 @pytest.mark.parametrize(("name", "options"), SHARED, ids=str)
-def test_processes_have_together_the_losses_and_gradients_of_one_in_every_phase(
-    name, options, examples, number, monkeypatch
-):
-    model, whole = made(name, **options).train(), batch(examples)
+def test_processes_have_together_the_losses_and_gradients_of_one_in_every_phase(name, options, examples, number):
+    model = made(name, **options).train()
     for place in range(len(model.phases())):
 
-        def computed(given: Batch, place: int = place) -> tuple[Tensor, dict[str, Tensor]]:
+        def compute(given: Batch, place: int = place) -> Computed:
             own = copy.deepcopy(model)  # some phases count what they have seen
-            objective = own.phases()[place].objective(given, 0.7, generator())
-            return objective.loss.detach(), gradients(own, objective)
+            return computed(own, own.phases()[place].objective(given, 0.7, generator()))
 
-        loss, expected = computed(whole)
-        processes = Processes(number)
-        with monkeypatch.context() as patch:
-            patch.setattr(sharing, "dist", processes)
-            for _ in range(2):
-                found = []
-                for rank in range(number):
-                    processes.start(rank)
-                    share = Share.of(examples, rank, number)
-                    with holding(share):
-                        found.append(computed(rows_of(whole, share.rows)))
-        torch.testing.assert_close(torch.stack([own for own, _ in found]).mean(), loss)
-        for key, gradient in expected.items():
-            average = torch.stack([own[key] for _, own in found]).mean(0)
-            torch.testing.assert_close(average, gradient, msg=lambda text, key=key: f"{key}: {text}")
+        check_shares(batch(examples), examples, number, compute)

@@ -31,9 +31,9 @@ from pipeline_lib.models.system import create
 from pipeline_lib.text.pieces import SPECIAL_PIECES, Pieces
 from pipeline_lib.training.arithmetic import operations_per_token
 from pipeline_lib.training.phases import check_owners
-from unit.compute.test_sharing import rows_of
 from unit.model_fixtures import SmallUnits, generator, make_batch, make_dataset
 from unit.refusals import refusal
+from unit.shared_batches import rows_of
 
 PATHS = {
     "t5": "pipeline_lib.models.t5:T5",
