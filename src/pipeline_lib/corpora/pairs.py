@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora.splits import SPLIT_NAMES, hashed_split, splits_of_files
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.user_tables import Cells, read_rows, texts_of
+from pipeline_lib.files.user_tables import Cells, read_table, texts_of
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
 TURNS_APART = 5  # from a pair to the next of its cluster
@@ -57,15 +57,8 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 
 
 def _pairs_of(path: Path, columns: dict[str, str], source: Source, split: str | None) -> pa.Table:
-    batches = list(read_rows(path, columns, cells=Cells(source.separator, source.quotes)))
-    if not batches:
-        raise PipelineError(
-            "no rows",
-            where=path,
-            expected="a pair in every row after the header",
-            remedy="fill the file, or take it out of `bundles:`",
-        )
-    rows = pa.Table.from_batches(batches)
+    cells = Cells(source.separator, source.quotes)
+    rows = read_table(path, columns, cells=cells, remedy="fill the file, or take it out of `bundles:`")
     found = {
         key: pc.utf8_trim_whitespace(texts_of(rows, name, path)) for key, name in columns.items() if key != "negative"
     }

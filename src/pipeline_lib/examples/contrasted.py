@@ -14,7 +14,7 @@ from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.corpora.pairs import DIFFERENT, TURNS_TO_DIFFERENT
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.audit import refused
+from pipeline_lib.examples.audit import Pair, refused
 from pipeline_lib.examples.keyword_graph import (
     NEGATIVE,
     POSITIVE,
@@ -91,15 +91,22 @@ def negatives_of(
         *(_best(found[side]) for side in ("context_keywords", "response_keywords")),
     )
     labelled = _labelled(table, dialogues, turns, tokeniser, extractor)
-    false = refused(Path(settings.audit)) if settings.audit else frozenset()
-    asked = {turns_apart(context) for context in given.contexts} if false else set()
-    log.info(
-        "audit: %d of %d refused pairs have a context of this split", sum(a in asked for a, _ in false), len(false)
-    )
+    false = _refused(settings, given)
     chosen = choose_negatives(given, labelled, tokeniser.LANGUAGE, settings, false)
     counts = {entry["values"]: entry["counts"] for entry in pc.value_counts(chosen["source"]).to_pylist()}
     log.info("negatives: %s", json.dumps(counts))
     return chosen
+
+
+def _refused(settings: Contrasts, given: Examples) -> frozenset[Pair]:
+    if settings.audit is None:
+        return frozenset()
+    false = refused(Path(settings.audit))
+    asked = {turns_apart(context) for context in given.contexts}
+    log.info(
+        "audit: %d of %d refused pairs have a context of this split", sum(a in asked for a, _ in false), len(false)
+    )
+    return false
 
 
 def _best(lists: pa.ChunkedArray) -> list[str]:

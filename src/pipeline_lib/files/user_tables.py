@@ -79,6 +79,22 @@ def read_rows(
         raise _unreadable(path, str(error)) from error
 
 
+def read_table(
+    path: Path, columns: Mapping[str, str], optional: Sequence[str] = (), cells: Cells = Cells(), *, remedy: str
+) -> pa.Table:
+    """Read a whole table as `read_rows` does.
+
+    Args:
+        remedy: what to do about a table without rows.
+    Raises:
+        PipelineError: as `read_rows`, or no rows.
+    """
+    batches = list(read_rows(path, columns, optional, cells))
+    if not any(map(len, batches)):
+        raise PipelineError("no rows", where=path, expected="a row at least", remedy=remedy)
+    return pa.Table.from_batches(batches)
+
+
 def texts_of(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
     """Return the column ``name`` as texts, with windows-1252 control characters replaced.
 

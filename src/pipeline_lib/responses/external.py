@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
-from pipeline_lib.files.user_tables import read_rows, texts_of
+from pipeline_lib.files.user_tables import read_table, texts_of
 from pipeline_lib.responses.baselines import without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.text.tokenisers import Tokeniser
@@ -52,12 +52,7 @@ def _answers(path: Path, contexts: pa.Array, tokeniser: Tokeniser) -> pa.Table:
 
     One of the ``contexts`` as it was written down stays so: a tokeniser may cut the reserved tokens in it.
     """
-    batches = list(read_rows(path, _COLUMNS, optional=[_SAMPLE]))
-    if not sum(map(len, batches)):
-        raise PipelineError(
-            "no responses", where=path, expected="a row for each response", remedy="write the responses into the file"
-        )
-    rows = pa.Table.from_batches(batches)
+    rows = read_table(path, _COLUMNS, [_SAMPLE], remedy="write the responses into the file")
     numbered = _SAMPLE in rows.column_names
     given = {name: texts_of(rows, name, path) for name in _COLUMNS}
     answers = pa.table({name: tokeniser.tokenise_array(texts) for name, texts in given.items()})

@@ -47,7 +47,7 @@ def test_a_sheet_that_cannot_be_read_is_an_error_that_names_the_place(tmp_path, 
 
 
 def test_a_sheet_without_a_row_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(PipelineError, match="no row") as caught:
+    with pytest.raises(PipelineError, match="no rows") as caught:
         refused(sheet(tmp_path))
     assert "copy the CSV" in str(caught.value)
 

@@ -30,6 +30,12 @@ from pipeline_lib.vectors.space import VectorSpace
 from unit.vocabularies import write_words
 
 LIMITS = Keywords(ties="idf")
+HELD_OUT = [  # context, response, cluster, negative, split: for tests of training pairs
+    ("is it dry?", "has it dried?", "c", None, "validation"),
+    ("is it late?", "what time is it?", "d", None, "validation"),
+    ("is it cold?", "is it warm?", "e", None, "test"),
+    ("is it far?", "is it near?", "f", None, "test"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +176,7 @@ def test_a_text_that_is_labelled_as_different_is_the_negative(tmp_path):
         ("how are you", "how do you do", "b", "who taught you that", "train"),
         ("how do you do", "how are you", "b", None, "train"),
         ("where is the lamp", "where can the lamp be", "a", None, "train"),
-        ("is it dry", "has it dried", "c", None, "validation"),
-        ("is it late", "what time is it", "d", None, "validation"),
-        ("is it cold", "is it warm", "e", None, "test"),
-        ("is it far", "is it near", "f", None, "test"),
+        *HELD_OUT,
     ]
     _stages(tmp_path, _pairs(rows))
     found = read_parquet(tmp_path / "negatives_train.parquet").to_pylist()
@@ -196,10 +199,7 @@ def test_a_labelled_text_of_the_own_cluster_is_left_out_and_another_is_found(tmp
         ("how are you?", "how do you do?", "b", negative, "train"),
         ("What is new?", "what is it that is new?", "b", None, "train"),
         ("where is the lamp?", "where can the lamp be?", "a", "who taught you that?", "train"),
-        ("is it dry?", "has it dried?", "c", None, "validation"),
-        ("is it late?", "what time is it?", "d", None, "validation"),
-        ("is it cold?", "is it warm?", "e", None, "test"),
-        ("is it far?", "is it near?", "f", None, "test"),
+        *HELD_OUT,
     ]
     with caplog.at_level("WARNING", logger="pipeline_lib.examples.contrasted"):
         _stages(tmp_path, _pairs(rows))
@@ -218,10 +218,7 @@ def test_labelled_texts_that_are_all_of_their_own_clusters_leave_none(tmp_path):
     rows = [
         ("how are you", "how do you do", "b", "How do you do", "train"),
         ("where is the lamp", "where can the lamp be", "a", None, "train"),
-        ("is it dry", "has it dried", "c", None, "validation"),
-        ("is it late", "what time is it", "d", None, "validation"),
-        ("is it cold", "is it warm", "e", None, "test"),
-        ("is it far", "is it near", "f", None, "test"),
+        *HELD_OUT,
     ]
     _stages(tmp_path, _pairs(rows))
     assert not set(read_parquet(tmp_path / "negatives_train.parquet")["source"].to_pylist()) & {"labelled"}

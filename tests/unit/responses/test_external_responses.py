@@ -86,7 +86,7 @@ def test_a_missing_an_unknown_and_an_ambiguous_answer_are_named(examples, rows, 
 def test_an_empty_file_is_named(examples, content):
     path = examples.with_name("answers.csv")
     path.write_text(content)
-    with pytest.raises(PipelineError, match=r"no responses|not readable") as error:
+    with pytest.raises(PipelineError, match=r"no rows|not readable") as error:
         external(path, examples, english)
     assert str(path) in str(error.value)
 
