@@ -135,6 +135,11 @@ class Source(Settings):
         "question pairs; stories: five sentences a row; post_reply: `post<TAB>reply`, one a line"
     )
     label: str = Field(description="name in tables; published values are matched by it")
+    stands_for: str | None = Field(
+        default=None,
+        description="published corpus that cannot be had, in whose place this one is; its published values are shown, "
+        "but nothing is subtracted from them",
+    )
     licence: str = Field(description="licence of the text")
     mirror: AnyPath | None = Field(default=None, description="local folder that is tried before any URL")
     bundles: list[list[CorpusFile]] = Field(

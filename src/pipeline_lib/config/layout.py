@@ -5,6 +5,8 @@
 
 from typing import Any
 
+from pydantic import Field
+
 from pipeline_lib.config.networks import AnyNetwork
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.config.systems import SystemSettings
@@ -14,6 +16,7 @@ class Layout(Settings):
     """Rows of a table, in order: for each corpus every system, every trained one with these seeds."""
 
     corpora: dict[str, str]  # name -> label
+    stands_for: dict[str, str] = Field(default={})  # name -> published corpus in whose place it is, if it is so
     systems: dict[str, SystemSettings]
     seeds: list[int]
 

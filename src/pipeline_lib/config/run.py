@@ -249,8 +249,13 @@ class Config(Paper):
             for name in self.systems_of(table)
         }
         read = self.analyses[spec.from_].corpus if isinstance(spec, TableOfSystems) else None
-        corpora = {name: self.sources[read or name].label for name in self.corpora_of(table)}
-        return Layout(corpora=corpora, systems=systems, seeds=self._seeds_shown(spec))
+        sources = {name: self.sources[read or name] for name in self.corpora_of(table)}
+        return Layout(
+            corpora={name: source.label for name, source in sources.items()},
+            stands_for={name: source.stands_for for name, source in sources.items() if source.stands_for},
+            systems=systems,
+            seeds=self._seeds_shown(spec),
+        )
 
     def _seeds_shown(self, spec: AnyTable) -> list[int]:
         if isinstance(spec, CountTable | NegativeTable | RatingTable | SettingTable):

@@ -147,9 +147,16 @@ def of_spec(name: str, spec: AnyTable) -> dict[str, Any]:
     return {"name": name, "kind": spec.kind, "number": spec.number, "title": spec.title, "caption": spec.caption}
 
 
-def notes_of_spec(spec: BesidePublished, rows: Sequence[Row]) -> list[str]:
+def notes_of_spec(spec: BesidePublished, layout: Layout, rows: Sequence[Row]) -> list[str]:
     """Give the notes that a table's declaration adds; those on published values only where a row has one."""
-    return [*spec.notes, *(spec.published_notes if any(map(has_published, rows)) else [])]
+    beside = dict.fromkeys(row.corpus for row in rows if has_published(row))
+    elsewhere = [
+        f"Published values beside {layout.corpora[corpus]} are of {layout.stands_for[corpus]}, another corpus; nothing "
+        "is subtracted from them."
+        for corpus in beside
+        if corpus in layout.stands_for
+    ]
+    return [*spec.notes, *(spec.published_notes if beside else []), *elsewhere]
 
 
 def has_published(row: Row) -> bool:

@@ -28,10 +28,12 @@ def make(
     """
     cells = {
         corpus: {
-            column: Cell(_count(counts, corpus, path), n=1, published=published.value(spec.number, column, "", label))
+            column: Cell(
+                _count(counts, corpus, path), n=1, published=published.beside(layout, corpus, spec.number, column, "")
+            )
             for column, path in spec.columns.items()
         }
-        for corpus, label in layout.corpora.items()
+        for corpus in layout.corpora
     }
     extra = {column: path for column, path in _lost_and_shared(spec).items() if _is_nonzero(counts, layout, path)}
     for corpus, own in cells.items():
@@ -40,7 +42,7 @@ def make(
     columns, further = ([Column(column, places=0) for column in names] for names in (spec.columns, extra))
     # under their names in the configuration: a label may hold markup, which notes are not free of
     lost = [f"Corpus {corpus}: {note}." for corpus in layout.corpora for note in counts[corpus]["lost"]]
-    notes = [*notes_of_spec(spec, rows), *_notes_of_extra(extra.values()), *lost]
+    notes = [*notes_of_spec(spec, layout, rows), *_notes_of_extra(extra.values()), *lost]
     return Table(**of_spec(name, spec), columns=columns, extra=further, rows=rows, notes=notes)
 
 

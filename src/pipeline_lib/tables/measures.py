@@ -54,11 +54,11 @@ def make(name: str, spec: MeasureTable, layout: Layout, measures: Sequence[Path]
     """
     files = iter(measures)
     rows: list[Row] = []
-    for corpus, label in layout.corpora.items():
+    for corpus in layout.corpora:
         found = {system: _read([next(files) for _ in layout.seeds]) for system in layout.systems}
         _check_columns(name, spec, found, measures)
         rows += _rows(spec, layout, corpus, found, published)
-        rows += _quoted(spec, corpus, label, published, [_printed_name(row, spec, layout) for row in rows])
+        rows += _quoted(spec, layout, corpus, published, [_printed_name(row, spec, layout) for row in rows])
     columns = [Column(column, spec.digits) for column in spec.columns]
     extra = [
         Column(column, spec.digits) for column in spec.extra if any(row.cells[column].mean is not None for row in rows)
@@ -73,7 +73,7 @@ def make(name: str, spec: MeasureTable, layout: Layout, measures: Sequence[Path]
         extra=extra,
         extra_title="Beyond the published columns",
         rows=rows,
-        notes=[*notes, *notes_of_spec(spec, rows)],
+        notes=[*notes, *notes_of_spec(spec, layout, rows)],
     )
 
 
@@ -109,7 +109,7 @@ def _rows(
         printed = row.replace(SYSTEM, printed_as(spec, layout, system))
         cells = {}
         for column in [*spec.columns, *spec.extra]:
-            value = published.value(spec.number, column, printed, layout.corpora[corpus])
+            value = published.beside(layout, corpus, spec.number, column, printed)
             cells[column] = replace(_cell(found[system].get((row, column))), published=value)
         label = row.replace(SYSTEM, layout.systems[system].label)
         yield Row(corpus, layout.corpora[corpus], label, cells, system if SYSTEM in row else "")
@@ -135,12 +135,13 @@ def _printed_name(row: Row, spec: MeasureTable, layout: Layout) -> str:
 
 
 def _quoted(
-    spec: MeasureTable, corpus: str, label: str, published: Published, computed: Sequence[str]
+    spec: MeasureTable, layout: Layout, corpus: str, published: Published, computed: Sequence[str]
 ) -> Iterator[Row]:
-    for system in published.systems(spec.number, label):
+    label = layout.corpora[corpus]
+    for system in published.systems(spec.number, layout.stands_for.get(corpus, label)):
         if system not in computed:
             cells = {
-                column: Cell(published=published.value(spec.number, column, system, label))
+                column: Cell(published=published.beside(layout, corpus, spec.number, column, system))
                 for column in [*spec.columns, *spec.extra]
             }
             yield Row(corpus, label, system + QUOTED, cells)

@@ -3,9 +3,10 @@
 import csv
 import io
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline_lib.config.layout import Layout
 from pipeline_lib.errors import PipelineError, did_you_mean
 
 COLUMNS = ("table", "dataset", "split", "system", "column", "value", "sd")
@@ -61,6 +62,17 @@ class Published:
         found = [value for (own, part), value in at_place.items() if dataset in (None, own) and split in (None, part)]
         return found[0] if len(found) == 1 else None
 
+    def beside(
+        self, layout: Layout, corpus: str, table: str | None, column: str, system: str, split: str | None = None
+    ) -> PublishedValue | None:
+        """Return what stands beside a value on a corpus of the run: its published value, or its stand-in's.
+
+        Nothing can be subtracted from the latter, since it is of another corpus.
+        """
+        if dataset := layout.stands_for.get(corpus):
+            return not_compared(self.value(table, column, system, dataset, split))
+        return self.value(table, column, system, layout.corpora[corpus], split)
+
     def systems(self, table: str | None, dataset: str) -> list[str]:
         """List the rows of a published table on one data set, in its order."""
         places = [
@@ -69,6 +81,11 @@ class Published:
             if number == table and any(own == dataset for own, _ in found)
         ]
         return list(dict.fromkeys(places))
+
+
+def not_compared(printed: PublishedValue | None) -> PublishedValue | None:
+    """Return a published value from which nothing is subtracted."""
+    return None if printed is None else replace(printed, value=None)
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -77,7 +77,7 @@ def make(
             rows += _not_collected(corpus, layout, spec, columns, published)
     scored = [aspect for aspect in spec.aspects if spec.scale_of(aspect).kind == "score"]
     shown = [Column(column, spec.digits, better=better[column], t_test=column in scored) for column in columns]
-    notes = [*_notes(rows, draws, ratings, layout, spec, level), *notes_of_spec(spec, rows)]
+    notes = [*_notes(rows, draws, ratings, layout, spec, level), *notes_of_spec(spec, layout, rows)]
     return Table(**of_spec(name, spec), columns=shown, rows=rows, notes=notes)
 
 
@@ -252,7 +252,7 @@ def _published(
     if name not in layout.systems:
         return None
     column = f"{aspect} rank" if spec.scale_of(aspect).kind == "rank" else aspect
-    return published.value(spec.number, column, printed_as(spec, layout, name), layout.corpora[corpus])
+    return published.beside(layout, corpus, spec.number, column, printed_as(spec, layout, name))
 
 
 def _check_alike(draw: Draw, spec: RatingTable) -> None:

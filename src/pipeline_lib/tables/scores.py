@@ -33,7 +33,7 @@ from pipeline_lib.tables.cells import (
     spread_of,
 )
 from pipeline_lib.tables.marks import Tested, notes_of_changes, notes_of_leads
-from pipeline_lib.tables.published import Published, PublishedValue
+from pipeline_lib.tables.published import Published, not_compared
 from pipeline_lib.tables.recorded_scores import APART, Scores
 
 
@@ -83,7 +83,7 @@ def make(
             *_notes_of_metrics(shown),
             *_notes_of_marks(rows, shown),
             *(system.note for system in layout.systems.values() if system.note),
-            *notes_of_spec(spec, rows),
+            *notes_of_spec(spec, layout, rows),
         ],
     )
 
@@ -154,9 +154,9 @@ def _published_rows(
                     if lead and lead.best == system and own != ORACLE:
                         cell = _with_lead(cell, lead, level)
                     name = spec.as_.get(column.metric, column.metric)
-                    place = (spec.number, name, printed_as(spec, layout, system), corpus_label, column.split)
-                    printed = published.value(*place) if is_published else None
-                    cells[column.name] = replace(cell, published=_not_compared(printed) if apart else printed)
+                    place = (layout, corpus, spec.number, name, printed_as(spec, layout, system), column.split)
+                    printed = published.beside(*place) if is_published else None
+                    cells[column.name] = replace(cell, published=not_compared(printed) if apart else printed)
                 label = settings.label + _suffix(selection, len(selections) > 1) + apart
                 caveats = found.caveats(corpus, system, selection, spec.splits)
                 rows.append(Row(corpus, corpus_label, label, cells, system, selection, caveats))
@@ -167,11 +167,6 @@ def _suffix(selection: str, is_one_of_several: bool) -> str:
     if selection == ORACLE:
         return " (oracle)"
     return " (test rule)" if is_one_of_several else ""
-
-
-def _not_compared(printed: PublishedValue | None) -> PublishedValue | None:
-    """Show a published value from which nothing is subtracted."""
-    return None if printed is None else replace(printed, value=None)
 
 
 def _with_lead(cell: Cell, lead: Lead, level: float) -> Cell:

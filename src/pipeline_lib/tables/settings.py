@@ -43,7 +43,10 @@ def make(
         rows.append(Row("", "", layout.systems[system].label, cells, system))
     columns = [Column(column) for column in spec.columns]
     return Table(
-        **of_spec(name, spec), columns=columns, rows=rows, notes=["–: no such setting.", *notes_of_spec(spec, rows)]
+        **of_spec(name, spec),
+        columns=columns,
+        rows=rows,
+        notes=["–: no such setting.", *notes_of_spec(spec, layout, rows)],
     )
 
 

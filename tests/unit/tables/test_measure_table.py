@@ -78,6 +78,16 @@ def test_rows_are_of_systems_then_shared_ones_then_those_that_are_only_quoted(fi
     assert table.rows[1].cells["accuracy"].published.value == 75
 
 
+def test_published_values_of_the_corpus_that_another_stands_for_are_shown_and_not_subtracted(files, published):
+    layout = LAYOUT.model_copy(update={"corpora": {"c": "Own"}, "stands_for": {"c": "Corpus"}})
+    table = measures.make("table9", SPEC, layout, files, published)
+    cell = table.rows[1].cells["accuracy"]
+    assert (cell.mean, cell.published.text, cell.difference) == (72, "75.0", None)
+    assert table.rows[-1].label == "ST (published only)"
+    assert "Published values beside Own are of Corpus, another corpus; nothing is subtracted from them." in table.notes
+    assert not [note for note in measures.make("t", SPEC, LAYOUT, files, published).notes if "another corpus" in note]
+
+
 def test_a_further_column_without_any_value_is_left_out(files, published):
     table = measures.make("table9", SPEC, LAYOUT, files, published)
     assert [column.name for column in table.shown] == ["accuracy", "F1"]

@@ -301,6 +301,20 @@ def test_notes_on_published_values_are_left_out_where_the_paper_has_none_of_this
     assert not [note for note in unknown.notes if "Printed" in note or "published" in note]
 
 
+def test_values_of_the_corpus_that_another_stands_for_are_shown_and_not_subtracted(make_table):
+    own, there = {"corpora": {"dd": "Own"}}, {"stands_for": {"dd": LAYOUT.corpora["dd"]}}
+    published, beside = (make_table(layout=LAYOUT.model_copy(update=update)) for update in ({}, own | there))
+    pairs = [
+        (row.cells[name].published, other.cells[name])
+        for row, other in zip(published.rows, beside.rows, strict=True)
+        for name in row.cells
+        if row.cells[name].published
+    ]
+    assert pairs
+    assert all(cell.published.text == printed.text and cell.difference is None for printed, cell in pairs)
+    assert [note for note in beside.notes if note.startswith("Published values beside Own are of")]
+
+
 def test_a_paper_may_call_rows_and_columns_by_other_names(make_table):
     own = LAYOUT.model_copy(update={"systems": {"ours": trained("Ours")}, "seeds": [1]})
     rows = [score("ours", 1, metric, 0.5) for metric in COLUMNS]
