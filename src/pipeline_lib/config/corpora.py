@@ -231,7 +231,8 @@ class Source(Settings):
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
         window = Window() if self.division is None else self.window
         later = {"window": window, "tokeniser": "english", "unknown": "unk", "references": {}}  # of later stages
-        return self.model_copy(update={"mirror": None, "licence": "", "override": {}, "bundles": bundles} | later)
+        shown = {"licence": "", "stands_for": None}
+        return self.model_copy(update={"mirror": None, "override": {}, "bundles": bundles} | later | shown)
 
     @field_validator("columns")
     @classmethod
