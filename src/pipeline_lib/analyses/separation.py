@@ -25,18 +25,38 @@ def separation(
         labels: (n,) known latent groups, or None.
         seed: seed of k-means.
     """
-    from sklearn.cluster import KMeans  # sklearn takes a second to import, which planning need not pay
-    from sklearn.metrics import normalized_mutual_info_score, silhouette_score
+    from sklearn.metrics import normalized_mutual_info_score  # takes a second, which planning need not pay
 
-    number = len(np.unique(groups))
-    if not 2 <= number < len(groups):
+    if (found := silhouette_and_clusters(means, groups, seed)) is None:
         return Separation(None, None, None)
-    clusters = KMeans(number, n_init=10, random_state=seed).fit_predict(means)
+    silhouette, clusters = found
     return Separation(
-        float(silhouette_score(means, groups)),
+        silhouette,
         float(normalized_mutual_info_score(groups, clusters)),
         None if labels is None else float(normalized_mutual_info_score(groups, labels)),
     )
+
+
+def silhouette_and_clusters(
+    points: NDArray[np.float32], groups: NDArray[np.int64], seed: int
+) -> tuple[float, NDArray[np.int32]] | None:
+    """Measure how far groups lie apart, and find as many clusters by k-means.
+
+    Args:
+        points: (n, D).
+        groups: (n,).
+        seed: seed of k-means.
+    Returns:
+        The silhouette of the groups, and the (n,) clusters; None with fewer than two groups or one for each point.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
+    number = len(np.unique(groups))
+    if not 2 <= number < len(groups):
+        return None
+    clusters = KMeans(number, n_init=10, random_state=seed).fit_predict(points)
+    return float(silhouette_score(points, groups)), clusters
 
 
 def plane(means: NDArray[np.float32], perplexity: float, seed: int) -> NDArray[np.float32]:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline_lib.analyses.separation import silhouette_and_clusters
+
 
 class Grouping(NamedTuple):
     """None where undefined: fewer than two groups, or as many as users."""
@@ -23,17 +25,15 @@ def grouping(vectors: NDArray[np.float32], groups: NDArray[np.int64], seed: int)
         seed: seed of k-means.
     """
     from scipy.spatial.distance import pdist, squareform
-    from sklearn.cluster import KMeans  # takes a second to import, which planning need not pay
-    from sklearn.metrics import adjusted_rand_score, silhouette_score
+    from sklearn.metrics import adjusted_rand_score  # takes a second to import, which planning need not pay
 
-    number = len(np.unique(groups))
-    if not 2 <= number < len(groups):
+    if (found := silhouette_and_clusters(vectors, groups, seed)) is None:
         return Grouping(None, None, None)
-    clusters = KMeans(number, n_init=10, random_state=seed).fit_predict(vectors)
+    silhouette, clusters = found
     distances = squareform(pdist(vectors))
     np.fill_diagonal(distances, np.inf)
     return Grouping(
-        float(silhouette_score(vectors, groups)),
+        silhouette,
         float(adjusted_rand_score(groups, clusters)),
         float((groups[distances.argmin(1)] == groups).mean()),
     )

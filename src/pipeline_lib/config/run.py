@@ -220,6 +220,10 @@ class Config(Paper):
         spec = self.tables[table]
         if isinstance(spec, CountTable | NegativeTable):
             return []
+        if isinstance(spec, CostTable):  # with the models that its rows decode, whose training is a cost of theirs
+            rows = list(self.row_systems if spec.systems is None else spec.systems)
+            models = [model for corpus in self.corpora_of(table) for model in self.models_of(corpus, rows)]
+            return list(dict.fromkeys(rows + models))
         if spec.systems is not None:
             return list(spec.systems)
         if isinstance(spec, SettingTable):
@@ -229,11 +233,7 @@ class Config(Paper):
             left_out = "random" if isinstance(spec, RatingTable) else "human"
             answering = {name: system for name, system in self.row_systems.items() if not system.exact}
             return [name for name, system in answering.items() if system.baseline != left_out]
-        rows = list(self.row_systems)
-        if isinstance(spec, CostTable):  # a row that decodes a model which is no row: the model's training belongs here
-            models = [model for corpus in self.corpora_of(table) for model in self.models_of(corpus, rows)]
-            return list(dict.fromkeys(rows + models))
-        return rows
+        return list(self.row_systems)
 
     def layout(self, table: str) -> Layout:
         """Describe the rows of a table: only what shows in it, so that nothing else remakes it."""

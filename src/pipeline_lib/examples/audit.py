@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.spreadsheets import plain
-from pipeline_lib.files.user_tables import read_table, texts_of
+from pipeline_lib.files.user_tables import cells_of, read_table, texts_of
 
 VERDICT = "same meaning as the context?"  # column of the sheet
 _ANSWERS = {"yes": True, "no": False, "": False}  # nothing: not looked at
@@ -26,7 +26,7 @@ def refused(sheet: Path) -> frozenset[Pair]:
         PipelineError: not such a table, no row, or an answer other than yes, no and none; names the row.
     """
     remedy = "copy the CSV of a table of negatives, and fill in its last column"
-    rows = read_table(sheet, {name: name for name in _COLUMNS}, remedy=remedy)
+    rows = read_table(sheet, {name: name for name in _COLUMNS}, cells=cells_of(sheet), remedy=remedy)
     rows = rows.set_column(rows.column_names.index(VERDICT), VERDICT, pc.fill_null(rows[VERDICT].cast(pa.string()), ""))
     contexts, negatives, verdicts = (texts_of(rows.select(_COLUMNS), name, sheet).to_pylist() for name in _COLUMNS)
     found = set()

@@ -231,11 +231,18 @@ def _count(mask: pa.Array, offsets: np.ndarray) -> np.ndarray:
 
 
 def _nothing_left(examples: Path, counts: dict[str, int]) -> PipelineError:
+    if not counts["read"]:
+        return PipelineError(
+            "the split has no example",
+            where=examples,
+            expected="at least one dialogue of the corpus in this split",
+            remedy="raise the shares in `splits:` of the source, or name a corpus that has such a split",
+        )
     dropped = [f"{counts[rule]:,} {rule} ({meaning})" for rule, meaning in RULES.items() if counts[rule]]
     return PipelineError(
         f"filtering leaves none of {counts['read']:,} examples",
         where=examples,
-        expected="at least one example; dropped: " + ("; ".join(dropped) or "none, the file is empty"),
+        expected="at least one example; dropped: " + ("; ".join(dropped)),
         remedy="widen `filtering:` in the configuration (`context_length: [0, 0]` for sentences alone; `held_out: "
         "all`), or use vectors that cover this corpus",
     )

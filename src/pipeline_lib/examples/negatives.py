@@ -66,7 +66,8 @@ def choose_negatives(
         `CONTRASTS`, in the order of ``examples``.
     """
     texts = _Texts(examples, refused)
-    generator = np.random.default_rng(settings.seed)
+    # what one example draws does not depend on what another was refused
+    first = np.random.default_rng(settings.seed).integers(len(texts.texts), size=len(examples.example_id))
     found: list[tuple[str, str, str]] = []  # negative, source and keyword
     nearest = texts.nearest(language) if settings.negatives == "nearest" else repeat(None)
     for row, number in zip(range(len(examples.example_id)), nearest, strict=False):
@@ -75,7 +76,7 @@ def choose_negatives(
             found.append((text, LABELLED, keyword))
             continue
         source = DRAWN if number is None else MINED
-        chosen = texts.drawn(row, generator) if number is None else number
+        chosen = texts.drawn(row, int(first[row]), settings.seed) if number is None else number
         found.append((texts.texts[chosen], source, texts.keywords[chosen]))
     negatives, sources, keywords = zip(*found, strict=True)
     columns = {
@@ -153,12 +154,15 @@ class _Texts:
         is_own = self._examples.cluster[row] in self._clusters[number]
         return not is_own and not self.is_refused(row, self.texts[number])
 
-    def drawn(self, row: int, generator: np.random.Generator) -> int:
-        """Draw a text of another cluster.
+    def drawn(self, row: int, first: int, seed: int) -> int:
+        """Take the ``first`` text if it is of another cluster; if not, draw one.
 
         Raises:
             PipelineError: every text is of the example's own.
         """
+        if self._is_other(row, first):
+            return first
+        generator = np.random.default_rng((seed, int(self._examples.example_id[row])))
         for _ in range(_DRAWS):
             number = int(generator.integers(len(self.texts)))
             if self._is_other(row, number):

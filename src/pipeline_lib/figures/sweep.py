@@ -1,7 +1,7 @@
 """The effect of one-to-many and many-to-one data on each system: a column for either rate, a row for each measure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,7 +16,7 @@ from pipeline_lib.figures import style
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.significance.families import holm
-from pipeline_lib.significance.trends import trend
+from pipeline_lib.significance.trends import Trend, trend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,20 +90,24 @@ def numbers(axes: Sequence[str], rates: Sequence[float], points: Sequence[Path])
 
 def _trends(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
     """Return ``slope`` and ``slope_p`` of every system that was trained and every metric, from the rows of one axis."""
-    runs: dict[tuple[str, str], tuple[list[float], list[float]]] = defaultdict(lambda: ([], []))
+    runs: dict[tuple[str, str], dict[float, list[float]]] = defaultdict(dict)
     for row in rows:
         if row["system"] not in GUIDES:
-            rates, values = runs[row["system"], row["metric"]]
-            # what does not depend on the seed, such as the clusters of responses, is one value, however often it is run
-            own = row["of_runs"] if len(set(row["of_runs"])) > 1 else row["of_runs"][:1]
-            rates += [row["rate"]] * len(own)
-            values += own
-    found = {place: line for place, of_runs in runs.items() if (line := trend(*of_runs)) is not None}
+            runs[row["system"], row["metric"]][row["rate"]] = row["of_runs"]
+    found = {place: line for place, of_rates in runs.items() if (line := _trend(of_rates)) is not None}
     adjusted = holm(np.array([line.p for line in found.values()]))
     return {
         place: {"slope": line.slope, "slope_p": float(p)}
         for (place, line), p in zip(found.items(), adjusted, strict=True)
     }
+
+
+def _trend(of_rates: Mapping[float, list[float]]) -> Trend | None:
+    """Fit a line through all runs of a system; of a measure without chance, such as the clusters of responses, one."""
+    if all(len(set(values)) == 1 for values in of_rates.values()):
+        of_rates = {rate: values[:1] for rate, values in of_rates.items()}
+    pairs = [(rate, value) for rate, values in of_rates.items() for value in values]
+    return trend(*map(list, zip(*pairs, strict=True)))
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
@@ -154,7 +158,7 @@ def _draw_panel(axes: "Axes", part: pa.Table, labels: dict[str, str]) -> None:
             [value - low, high - value],
             label=labels[system],
             elinewidth=0.7,
-            alpha=_FAINT if p is not None and p >= 1 - LEVEL else None,
+            alpha=None if p is not None and p < 1 - LEVEL else _FAINT,
             **look.line(markers=True),
         )
 

@@ -48,6 +48,22 @@ class Cells:
     quotes: bool = True
 
 
+def separator_of(header: str) -> str:
+    """Tell what separates the cells of a CSV: spreadsheets write semicolons where the comma is the decimal mark."""
+    return max(",;\t", key=header.count)
+
+
+def cells_of(path: Path) -> Cells:
+    """Tell the form of a CSV that a spreadsheet may have written, by its header; other files have none of their own."""
+    if path.suffix != ".csv":
+        return Cells()
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as file:
+            return Cells(separator_of(file.readline(_LONGEST)))
+    except OSError:
+        return Cells()
+
+
 def read_rows(
     path: Path, columns: Mapping[str, str], optional: Sequence[str] = (), cells: Cells = Cells()
 ) -> Iterator[pa.RecordBatch]:

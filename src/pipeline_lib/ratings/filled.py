@@ -13,6 +13,7 @@ import numpy as np
 from pipeline_lib.config.ratings import SHEET_COLUMNS, Scale
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.files.spreadsheets import plain
+from pipeline_lib.files.user_tables import separator_of
 from pipeline_lib.ratings.draw import Draw, Item
 
 _NEEDED = ("sheet", "rater", "item", "response_id")  # context and response are there for the rater alone
@@ -201,7 +202,7 @@ def _rows(file: Path) -> Iterator[_Row]:
     """Read rows with the numbers of a spreadsheet, whose header is row 1; rows without any content are skipped."""
     text = _text(file)
     header = text.partition("\n")[0]
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator_of(header), strict=True)
     rows = _records(reader, file)
     names = [name.strip() for name in next(rows, [])]
     for column in _NEEDED:

@@ -13,6 +13,7 @@ from pipeline_lib.metrics.base import Better
 from pipeline_lib.significance.margins import half_interval
 from pipeline_lib.tables.published import PublishedValue
 
+EMPTY = "(empty)"  # how tables of texts show a text without words
 VERSION = 2  # of the JSON; raised when a field changes its meaning
 MARKS: Mapping[Between, str] = {"systems": "†", "models": "◇"}  # of a test that passes, by what it is about
 

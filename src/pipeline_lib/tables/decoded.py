@@ -10,9 +10,8 @@ from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import DecodedTable
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.decoded import DECODED
-from pipeline_lib.tables.cells import Block, Section, Table, of_spec
+from pipeline_lib.tables.cells import EMPTY, Block, Section, Table, of_spec
 from pipeline_lib.tables.decoded_means import Record, difference, distinct_share, estimate, item_means
-from pipeline_lib.tables.prose import EMPTY
 
 Rows = Sequence[Record]
 ITEMS = {"point": "path", "prior": "sample", "input": "sentence"}  # what an item is, by the kind of its first row

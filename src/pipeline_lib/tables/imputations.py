@@ -50,7 +50,7 @@ def make(name: str, spec: ImputationTable, layout: Layout, imputations: Sequence
         sections.append(Section(label, blocks))
     notes += [_VERDICTS[column][1] for column in judged]
     if judged:
-        notes.append("Brackets are 95 % intervals over the sentences, about these trained models alone.")
+        notes.append("Brackets are 95 % intervals over the sentences, about one trained model alone.")
     return Table(
         **of_spec(name, spec),
         sections=sections,
@@ -80,7 +80,10 @@ def _endings(records: Sequence[Record], layout: Layout, shown: int) -> Block:
 
 
 def _means(runs: Runs, layout: Layout, judged: Sequence[str]) -> Iterator[list[str]]:
-    """Yield a line for each system, over its runs, and of several runs one for each."""
+    """Yield a line for each system, over its runs, and of several runs one for each.
+
+    Runs hide the endings of partly the same sentences, so an interval is of one run.
+    """
     yield ["", "sentences", *(column.replace("_agrees", " agrees") for column in judged)]
     for system, settings in layout.systems.items():
         parts = {settings.label: layout.seeds}
@@ -89,4 +92,9 @@ def _means(runs: Runs, layout: Layout, judged: Sequence[str]) -> Iterator[list[s
         for name, seeds in parts.items():
             rows = [{"seed": seed, "item": row["pair"]} | row for seed in seeds for row in runs[system, seed]]
             found = [(estimate(item_means(rows, itemgetter(column))), _VERDICTS[column][0]) for column in judged]
-            yield [name, str(len(rows)), *(one.printed(places) if one else "–" for one, places in found)]
+            own = [(one and (one if len(seeds) == 1 else one._replace(half=None)), places) for one, places in found]
+            yield [name, _numbers(runs, system, seeds), *(one.printed(places) if one else "–" for one, places in own)]
+
+
+def _numbers(runs: Runs, system: str, seeds: Sequence[int]) -> str:
+    return ", ".join(str(number) for number in dict.fromkeys(len(runs[system, seed]) for seed in seeds))

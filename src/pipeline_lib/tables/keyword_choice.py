@@ -15,8 +15,7 @@ from pipeline_lib.metrics.bleu import Bleu1
 from pipeline_lib.metrics.intervals import LEVEL
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE, SOURCES
-from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.tables.prose import EMPTY
+from pipeline_lib.tables.cells import EMPTY, Block, Section, Table, of_spec
 from pipeline_lib.text.turns import turns_apart
 
 _TOLD = {"textrank": "best of the input", "random": "random", "none": "none", "reference": "of the reference"}

@@ -13,8 +13,7 @@ from pipeline_lib.config.papers import ResponseTable
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.responses import ORACLE, RESPONSES
-from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.tables.prose import EMPTY
+from pipeline_lib.tables.cells import EMPTY, Block, Section, Table, of_spec
 from pipeline_lib.text.turns import turns_apart
 
 

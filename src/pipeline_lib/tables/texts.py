@@ -14,8 +14,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.schemas.cases import CASES
 from pipeline_lib.schemas.responses import ORACLE
-from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.tables.prose import EMPTY
+from pipeline_lib.tables.cells import EMPTY, Block, Section, Table, of_spec
 
 SHOWN = 6  # training responses of a case that are printed; the CSV has them all
 # of a row of the CSV; role: response (of train), reference or answer; system to sample: of an answer; similarity: as in

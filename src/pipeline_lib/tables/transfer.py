@@ -14,8 +14,7 @@ from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.persona import Accuracy, Nats, Relevance
 from pipeline_lib.schemas.transfer import TRANSFER
-from pipeline_lib.tables.cells import Block, Section, Table, of_spec
-from pipeline_lib.tables.prose import EMPTY
+from pipeline_lib.tables.cells import EMPTY, Block, Section, Table, of_spec
 from pipeline_lib.text.turns import turns_apart
 
 

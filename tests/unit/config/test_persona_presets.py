@@ -39,7 +39,7 @@ def places(config: Config) -> set[tuple[str, str, str, str]]:
         columns = getattr(spec, "aspects", None) or getattr(spec, "columns", ())
         found |= {
             (spec.number or "", corpus, printed_as(spec, layout, system), spec.as_.get(column, column))
-            for corpus in layout.corpora.values()
+            for corpus in (*layout.corpora.values(), *layout.stands_for.values())
             for system in layout.systems
             for column in columns
         }

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline_lib.config.layout import Stages
 from pipeline_lib.config.loading import read_run
 from pipeline_lib.config.stages import MEASURED, stages_of
@@ -53,8 +55,13 @@ def test_systems_that_differ_in_their_decoding_alone_have_one_training():
     assert found.trained == {"embedded": ["seq2seq", "cvae"]}
 
 
-def test_the_training_of_a_model_is_shown_where_only_its_other_decoding_is_a_row():
-    config = read_run(ROOT, {"paper": "sepacvae", "preset": "small", "rows": ["random", "cvae_closest"]})
+@pytest.mark.parametrize(
+    "chosen",
+    [{"rows": ["random", "cvae_closest"]}, {"tables": {"costs": {"systems": ["random", "cvae_closest"]}}}],
+    ids=["rows", "systems"],
+)
+def test_the_training_of_a_model_is_shown_where_only_its_other_decoding_is_a_row(chosen):
+    config = read_run(ROOT, {"paper": "sepacvae", "preset": "small"} | chosen)
     assert config.systems_of("costs") == ["random", "cvae_closest", "cvae"]
     assert config.models_of("embedded", config.systems_of("costs")) == ["cvae"]
 

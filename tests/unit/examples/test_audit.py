@@ -33,6 +33,13 @@ def test_only_what_is_answered_with_yes_is_refused(tmp_path):
     assert refused(path) == {("a / b", "c"), ("=a", "-f")}  # the apostrophe keeps spreadsheets from computing
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_sheet_may_have_the_separators_that_spreadsheets_write(tmp_path, separator):
+    path = sheet(tmp_path, ("a", "b", "yes"), ("a", "c", "no"))
+    path.write_text(path.read_text().replace(",", separator))
+    assert refused(path) == {("a", "b")}
+
+
 @pytest.mark.parametrize(
     ("rows", "header", "problem", "where"),
     [
@@ -72,3 +79,5 @@ def test_a_text_that_is_drawn_is_none_that_is_refused():
     for seed in range(20):
         found = choose_negatives(examples(), {}, "english", Contrasts(negatives="random", seed=seed), false)
         assert found["negative"][0].as_py() == TEXTS[3]
+        whole = choose_negatives(examples(), {}, "english", Contrasts(negatives="random", seed=seed))
+        assert found["negative"].to_pylist()[1:] == whole["negative"].to_pylist()[1:]

@@ -98,9 +98,19 @@ def test_runs_that_are_equal_at_each_rate_are_one_value_and_no_evidence_of_their
         assert found["slope_p"] == pytest.approx(stats.linregress([0.0, 0.5, 1.0], values).pvalue)
 
 
+def test_runs_that_are_equal_at_one_rate_alone_are_runs_all_the_same():
+    rates, runs = [0.0, 0.5, 1.0], [[0.82, 0.90], [0.17, 0.38], [0.0, 0.0]]
+    rows = [
+        {"axis": "many_to_one", "system": "seq2seq", "metric": "uptake", "rate": rate, "runs": 2, "of_runs": own}
+        for rate, own in zip(rates, runs, strict=True)
+    ]
+    [found] = _trends(rows).values()
+    assert found["slope_p"] == pytest.approx(stats.linregress(np.repeat(rates, 2), np.ravel(runs)).pvalue)
+
+
 def test_a_line_is_faint_unless_its_trend_is_decided(sweep):
     table = numbers(["one_to_many"] * 3, [0.0, 0.5, 1.0], [*sweep["points"][:2], sweep["points"][3]])
-    for p, opacity in ((0.2, 0.35), (0.01, None), (None, None)):
+    for p, opacity in ((0.2, 0.35), (0.01, None), (None, 0.35)):
         column = pa.array([p] * len(table), pa.float64())
         drawn = draw(table.set_column(table.column_names.index("slope_p"), "slope_p", column), LABELS)
         bars = {bar.get_label(): bar for bar in drawn.axes[0].containers}

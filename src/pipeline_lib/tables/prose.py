@@ -1,3 +1,0 @@
-"""How tables of texts show a text."""
-
-EMPTY = "(empty)"
