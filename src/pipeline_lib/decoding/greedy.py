@@ -20,7 +20,7 @@ class Greedy:
 
     def __call__(self, steps: Steps) -> Tensor:
         """Return (R, T) int64 tokens, see `Decode`."""
-        return word_by_word(steps, self.ids, self.max_length, lambda logits, position: logits.argmax(-1))
+        return word_by_word(steps, self.ids, self.max_length, lambda logits, *_: logits.argmax(-1))
 
 
 def strategy(settings: GreedySettings, ids: Ids, generators: Sequence[torch.Generator]) -> Greedy:

@@ -40,10 +40,10 @@ class Sampling:
             ]
         )
 
-        def draw(logits: Tensor, position: int) -> Tensor:
+        def draw(logits: Tensor, position: int, rows: Tensor) -> Tensor:
             cumulative = (logits / self.temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
             # noise < 1 keeps the threshold below the last sum; right=True passes over words of probability 0
-            threshold = noise[:, position, None] * cumulative[:, -1:]
+            threshold = noise[rows, position, None] * cumulative[:, -1:]
             return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
 
         return word_by_word(steps, self.ids, self.max_length, draw)

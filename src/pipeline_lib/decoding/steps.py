@@ -44,27 +44,38 @@ Strategy = Callable[[Sequence[torch.Generator]], Decode]
 """Generators, each of which draws for an equal share of the rows -> a way of decoding them."""
 
 
-def word_by_word(steps: Steps, ids: Ids, max_length: int, choose: Callable[[Tensor, int], Tensor]) -> Tensor:
+def word_by_word(steps: Steps, ids: Ids, max_length: int, choose: Callable[[Tensor, int, Tensor], Tensor]) -> Tensor:
     """Grow every hypothesis by the word that ``choose`` picks, until all have ended.
+
+    Whenever half of those that the model still reads have ended, these are left out: most responses are much shorter
+    than the longest one.
 
     Args:
         max_length: most words; a hypothesis that long has no end token.
-        choose: (R, V) logits and the position, from 0 -> (R,) int64. Pad and start have logits of minus infinity.
+        choose: (R', V) logits, the position, from 0, and (R',) int64, which of the R hypotheses they are of -> (R',)
+            int64. Pad and start have logits of minus infinity.
     Returns:
         (R, T) int64 with T <= max_length, as `Decode` returns them.
     """
+    words = torch.full((steps.rows, max_length), ids.pad, device=steps.device)
+    rows = torch.arange(steps.rows, device=steps.device)
     word = torch.full((steps.rows,), ids.start, device=steps.device)
     ended = torch.zeros(steps.rows, dtype=torch.bool, device=steps.device)
-    words: list[Tensor] = []
+    position = -1
     for position in range(max_length):
         logits = steps.next(word)
         logits[:, [ids.pad, ids.start]] = -torch.inf  # they could win only in an untrained network
-        word = choose(logits, position).masked_fill(ended, ids.pad)
-        words.append(word)
+        word = choose(logits, position, rows).masked_fill(ended, ids.pad)
+        words[rows, position] = word
         ended |= word == ids.end
-        if bool(ended.all()):
+        growing = len(rows) - int(ended.sum())
+        if not growing:
             break
-    return torch.stack(words, dim=1)
+        if 2 * growing <= len(rows):
+            kept = (~ended).nonzero().squeeze(1)
+            steps.keep(kept)
+            rows, word, ended = rows[kept], word[kept], ended[kept]
+    return words[:, : position + 1]
 
 
 def word_lengths(tokens: Tensor, ids: Ids) -> Tensor:

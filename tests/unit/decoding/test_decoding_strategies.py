@@ -149,6 +149,48 @@ def test_a_decoder_goes_on_with_the_hypotheses_that_are_kept(constant):
     assert_close(found, whole)
 
 
+class CountedSteps(CachedSteps):
+    """Steps that count the hypotheses which the network continues."""
+
+    read = 0
+
+    def next(self, words):
+        self.read += len(words)
+        return super().next(words)
+
+
+@pytest.mark.parametrize("strategy", ["greedy", "sampling"])
+def test_hypotheses_that_have_ended_are_left_out_and_the_words_are_those_of_each_alone(strategy):
+    toy = Toy(3, contexts=64)
+
+    def decoded(steps):
+        if strategy == "greedy":
+            return Greedy(IDS, 12)(steps)
+        return Sampling(IDS, 12, 1.0, (torch.Generator().manual_seed(5),))(steps)
+
+    steps = CountedSteps(toy)
+    found = decoded(steps)
+    lengths = word_lengths(found, IDS)
+    assert found.shape[1] == min(12, int(lengths.max()) + 1)
+    assert len(lengths.unique()) > 3
+    assert int(lengths.sum()) < steps.read < 0.7 * found.numel()
+    plain = CachedSteps(toy)  # every hypothesis is continued to the last position
+    plain.keep = lambda rows: pytest.fail("nothing has to be left out")
+    noise = torch.rand(64, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+    word, ended = torch.full((64,), START), torch.zeros(64, dtype=torch.bool)
+    for position in range(found.shape[1]):
+        logits = plain.next(word)
+        logits[:, [PAD, START]] = -torch.inf
+        if strategy == "greedy":
+            word = logits.argmax(1)
+        else:
+            cumulative = logits.softmax(1, dtype=torch.float64).cumsum(1)
+            word = (cumulative <= noise[:, position, None] * cumulative[:, -1:]).sum(1)
+        word = word.masked_fill(ended, PAD)
+        assert torch.equal(found[:, position], word)
+        ended |= word == END
+
+
 # Beam
 
 
