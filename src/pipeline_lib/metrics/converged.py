@@ -8,8 +8,8 @@ class Converged(Metric):
     """As the training job says (`training.selection`); undefined for a system that was not trained here."""
 
     name = "converged"
-    signature = "converged|below the best before:<=1%|v:2"
-    meaning = "1 if the last validation was at most 1 % below the best before it, else 0"
+    signature = "converged|below the best an interval before:<=1%|v:3"
+    meaning = "1 if the last validation was at most 1 % below the best of an interval before or earlier, else 0"
     fewer_digits = 2
     of_responses = False
 

@@ -29,7 +29,7 @@ CAVEATS = (
         "§",
         f"context ignored (the 95 % interval of context-use over items reaches down to {IGNORED} nat)",
     ),
-    Caveat("not_converged", "¶", "not converged (the last validation was more than 1 % below the best before it)"),
+    Caveat("not_converged", "¶", "not converged (validation was still falling by more than 1 % an interval)"),
 )
 
 

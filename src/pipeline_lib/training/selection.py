@@ -20,7 +20,11 @@ class Selection:
         counted: whether the best one counts: it reaches ``kl_floor``, or there is none.
         without_improvement: annealed validations in a row that were not better than the best.
         least_value: least value of ``select`` at any validation so far, counted or not.
-        falling: whether the last validation was better than all before it by more than 1 %; so too the first.
+        least_before: the same without the last validation.
+        last_step: steps done before the last validation; -1: none yet.
+        falling: whether the last validation was better by more than 1 % than all that were ``validate_every`` steps or
+            more before it; so too the first. The one that ends a training may come sooner after its predecessor, and a
+            few steps change little.
     """
 
     best_step: int = -1
@@ -28,6 +32,8 @@ class Selection:
     counted: bool = False
     without_improvement: int = 0
     least_value: float = float("inf")
+    least_before: float = float("inf")
+    last_step: int = -1
     falling: bool = True
 
     def consider(self, step: int, values: dict[str, float], weight: float, settings: Training) -> bool:
@@ -37,8 +43,11 @@ class Selection:
             Whether its weights are the best so far. A validation that counts is better than any that does not.
         """
         selected = values["ppl" if settings.select == LAST else settings.select]
-        self.falling = not self.least_value - selected <= _STILL_FALLING * abs(selected)  # so too where one is NaN
-        self.least_value = min(self.least_value, selected)
+        comes_early = self.last_step >= 0 and step - self.last_step < settings.validate_every
+        least = self.least_before if comes_early else self.least_value
+        self.falling = not least - selected <= _STILL_FALLING * abs(selected)  # so too where one is NaN
+        self.least_before, self.least_value = self.least_value, min(self.least_value, selected)
+        self.last_step = step
         counts = settings.kl_floor is None or (weight >= ANNEALED and values["kl"] >= settings.kl_floor)
         value = selected if counts else values[FALLBACK]
         limit = self.best_value if counts == self.counted else float("inf")

@@ -78,6 +78,15 @@ def test_a_training_has_converged_when_its_last_validation_is_below_all_before_b
     assert falling(8.0, 7.0, 7.5, 6.9)
 
 
+@pytest.mark.parametrize(("last", "falling"), [(6.9, True), (6.99, False), (7.2, False)])
+def test_the_validation_that_ends_a_training_is_compared_with_those_of_an_interval_before(last, falling):
+    settings = Training(select="ppl_bound", validate_every=100)
+    selection = Selection()
+    for step, bound in ((100, 8.0), (200, 7.0), (300, 6.95), (310, last)):
+        selection.consider(step, {"ppl_bound": bound, "ppl": bound, "kl": 0.0}, ANNEALED, settings)
+    assert selection.falling == falling
+
+
 # --- of a whole training -------------------------------------------------------------------------------------------
 
 QUICK = Training(batch_size=4, epochs=50, annealing=NoAnnealing(kind="none"), validate_every=4, device="cpu")
