@@ -62,7 +62,7 @@ ratings:
 
 # two processes; the tests of a file share its fixtures, so they stay in one of them
 test: .venv/ready
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Against a real SLURM, started on loopback for the time of the tests; where none can be installed they are skipped.
 test-cluster: .venv/cluster
