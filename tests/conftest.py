@@ -20,6 +20,11 @@ settings.load_profile("repeatable")
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests of whole workflows first: their files take minutes, and two processes shall end together."""
+    items.sort(key=lambda item: ROOT / "tests/workflow" not in item.path.parents)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Callable[[str], Path]:
     """Gives the path of a real corpus file, or skips the test where it is absent."""
