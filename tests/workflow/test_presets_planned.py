@@ -26,6 +26,7 @@ def whole(tmp_path_factory) -> TinyWorkflow:
         ("persona_wae", "dialogwae_dailydialog", "dialogwae 1"),
         ("persona_wae", "published", "rl_persona 1"),
         ("keywords_and_instances", "published", "t5_claps 1"),
+        ("keywords_and_instances", "chinese", "group_wise 2"),
     ],
 )
 def test_a_preset_is_planned_without_its_corpora(whole, paper, preset, trained):
