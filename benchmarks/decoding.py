@@ -107,6 +107,24 @@ class Cached:
         self.state = self.state[rows]
 
 
+class Ending(Cached):
+    """Steps of hypotheses that end after given numbers of words."""
+
+    def __init__(self, network: Network, lengths: Tensor) -> None:
+        super().__init__(network)
+        self.state, self.left = network.body.initial[:1].expand(len(lengths), -1, -1), lengths.clone()
+
+    def next(self, words: Tensor) -> Tensor:
+        logits = super().next(words)
+        logits[self.left == 0, IDS.end] = torch.inf
+        self.left -= 1
+        return logits
+
+    def keep(self, rows: Tensor) -> None:
+        super().keep(rows)
+        self.left = self.left[rows]
+
+
 class Uncached(Cached):
     """Steps that keep the state at the start, and the words."""
 
@@ -167,24 +185,6 @@ def main() -> None:
         head(f"greedy, {RESPONSES} responses", "ms", "against the first", "same words")
         report_ends("GRU, 256 units, 10,000 words", Network(Recurrent(256), 256, 10_000))
         report_ends("GRU, 64 units, 600 words", Network(Recurrent(64), 64, 600))
-
-
-class Ending(Cached):
-    """Steps of hypotheses that end after given numbers of words."""
-
-    def __init__(self, network: Network, lengths: Tensor) -> None:
-        super().__init__(network)
-        self.state, self.left = network.body.initial[:1].expand(len(lengths), -1, -1), lengths.clone()
-
-    def next(self, words: Tensor) -> Tensor:
-        logits = super().next(words)
-        logits[self.left == 0, IDS.end] = torch.inf
-        self.left -= 1
-        return logits
-
-    def keep(self, rows: Tensor) -> None:
-        super().keep(rows)
-        self.left = self.left[rows]
 
 
 def continued(steps: Steps) -> Tensor:

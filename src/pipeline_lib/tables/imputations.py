@@ -91,9 +91,15 @@ def _means(runs: Runs, layout: Layout, judged: Sequence[str]) -> Iterator[list[s
             parts |= {f"run with seed {seed}": [seed] for seed in layout.seeds}
         for name, seeds in parts.items():
             rows = [{"seed": seed, "item": row["pair"]} | row for seed in seeds for row in runs[system, seed]]
-            found = [(estimate(item_means(rows, itemgetter(column))), _VERDICTS[column][0]) for column in judged]
-            own = [(one and (one if len(seeds) == 1 else one._replace(half=None)), places) for one, places in found]
-            yield [name, _numbers(runs, system, seeds), *(one.printed(places) if one else "–" for one, places in own)]
+            cells = [_mean(rows, column, is_of_one_run=len(seeds) == 1) for column in judged]
+            yield [name, _numbers(runs, system, seeds), *cells]
+
+
+def _mean(rows: Sequence[Record], column: str, is_of_one_run: bool) -> str:
+    found = estimate(item_means(rows, itemgetter(column)))
+    if found is None:
+        return "–"
+    return (found if is_of_one_run else found._replace(half=None)).printed(_VERDICTS[column][0])
 
 
 def _numbers(runs: Runs, system: str, seeds: Sequence[int]) -> str:
