@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline_lib.compute.sharing import Share
-from pipeline_lib.errors import REMAKE, PipelineError
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Graph, Response, Tokens
 from pipeline_lib.examples.encoded import read_encoded
 from pipeline_lib.examples.graphs import read_graph
-from pipeline_lib.files.formats import parquet_schema, read_parquet
+from pipeline_lib.examples.side_tables import joined
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.units import Units
@@ -126,47 +126,3 @@ class ExampleDataset:
     def sorted_by_length(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Sort ``rows`` by the length of the response, then of the context."""
         return rows[np.lexsort((self.context.lengths_of(rows), self.response.lengths_of(rows)))]
-
-
-def joined(example_ids: NDArray[np.int64], path: Path, column: str) -> NDArray[np.int64]:
-    """Look up a whole number, or K of them, for each example in a side table.
-
-    Args:
-        example_ids: (n,).
-        path: a table with ``example_id`` and ``column``, its rows in any order; it may have more of them.
-        column: a column of integers, or of lists of K integers.
-    Returns:
-        (n,) or (n, K), the values of ``column``.
-    Raises:
-        PipelineError: the table is damaged, has no such column, or lacks some of the examples.
-    """
-    numbers = [field.name for field in parquet_schema(path) if _holds_integers(field.type)]
-    table = read_parquet(path, columns=[name for name in ("example_id", column) if name in numbers])
-    if table.num_columns < 2 or table[column].null_count:
-        raise PipelineError(
-            f"no column {column!r} of whole numbers",
-            where=path,
-            expected=f"example_id and {column}, in every row",
-            remedy="correct `reads:` of the system",
-        )
-    known, values = table["example_id"].to_numpy(), _values(table[column])
-    order = np.argsort(known)
-    found = np.searchsorted(known, example_ids, sorter=order).clip(max=len(known) - 1)
-    if not (len(known) and np.array_equal(known[order[found]], example_ids)):
-        raise PipelineError(
-            f"some examples have no {column}",
-            where=path,
-            expected=f"one row for each of {len(example_ids)} examples",
-            remedy=REMAKE,
-        )
-    return values[order[found]].astype(np.int64)
-
-
-def _holds_integers(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind.value_type if pa.types.is_fixed_size_list(kind) else kind)
-
-
-def _values(column: pa.ChunkedArray) -> NDArray[np.integer]:
-    if not pa.types.is_fixed_size_list(column.type):
-        return column.to_numpy()
-    return column.combine_chunks().flatten().to_numpy().reshape(len(column), column.type.list_size)

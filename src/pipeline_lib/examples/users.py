@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config.users import Users
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.examples.side_tables import joined
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -87,8 +88,7 @@ def list_words(users: Path, train: Path, vocabulary: Words) -> pa.Table:
     """
     numbered = read_parquet(users, columns=["example_id", "user"])
     responses = read_parquet(train, EXAMPLES, ["example_id", "response"])
-    user = dict(zip(numbered["example_id"].to_pylist(), numbered["user"].to_pylist(), strict=True))
-    speaker = np.array([user[example] for example in responses["example_id"].to_pylist()])
+    speaker = joined(responses["example_id"].to_numpy(), users, "user")
     texts = vocabulary.encode(responses["response"])
     best = best_words(texts, speaker, int(numbered["user"].to_numpy().max()), len(vocabulary), vocabulary.ids.pad)
     profile = best[numbered["user"].to_numpy()]
@@ -106,15 +106,19 @@ def best_words(texts: Ragged, speaker: NDArray[np.int64], users: int, words: int
         texts: (N) texts of ids below ``words``; the ids of specials do not count.
         speaker: (N,) the user who said each.
     """
-    counts = np.zeros((users + 1, words))
-    np.add.at(counts, (speaker[texts.text], texts.ids), 1)
-    counts[0] = 0
-    counts[:, : len(SPECIALS)] = 0
-    said_by = (counts > 0).sum(0)
-    scores = counts * np.log(users / np.maximum(said_by, 1))
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :WORDS]
-    best = np.where(np.take_along_axis(scores, order, 1) > 0, order, pad)
-    return np.pad(best, ((0, 0), (0, WORDS - best.shape[1])), constant_values=pad)
+    user = speaker[texts.text]
+    counted = (user != UNKNOWN_USER) & (texts.ids >= len(SPECIALS))
+    # only the pairs that occur: a matrix of 20,000 users and 31,000 words would take 5 GB
+    pairs, counts = np.unique(user[counted] * words + texts.ids[counted], return_counts=True)
+    user, word = np.divmod(pairs, words)
+    scores = counts * np.log(users / np.bincount(word, minlength=words)[word])
+    order = np.lexsort((word, -scores, user))
+    user, word = user[order], word[order]
+    rank = np.arange(len(user)) - np.searchsorted(user, user)
+    told = (rank < WORDS) & (scores[order] > 0)
+    best = np.full((users + 1, WORDS), pad)
+    best[user[told], rank[told]] = word[told]
+    return best
 
 
 def select_unknown(examples: Path, users: Path, out: Path) -> None:

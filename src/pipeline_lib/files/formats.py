@@ -98,7 +98,16 @@ def parquet_schema(path: Path) -> pa.Schema:
 
 def parquet_metadata(path: Path) -> dict[str, str]:
     """Read the key-value pairs that `write_parquet` was given."""
-    return {key.decode(): value.decode() for key, value in (parquet_schema(path).metadata or {}).items()}
+    return _decoded(parquet_schema(path).metadata)
+
+
+def metadata_of(table: pa.Table) -> dict[str, str]:
+    """Give the same of a table that `read_parquet` returned, without reading the file again for its checksum."""
+    return _decoded(table.schema.metadata)
+
+
+def _decoded(metadata: dict[bytes, bytes] | None) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (metadata or {}).items()}
 
 
 @contextmanager

@@ -27,6 +27,7 @@ class Score:
         n_empty: responses scored 0 because a side has nothing to compare.
         n_oov: responses scored 0 because a side has words, but none with a vector. With several references, both
             numbers include the responses that are scored by the others alone, such a reference being left out.
+        parts: (n, P) float64, what each example adds to the sums of a `RatioMetric`; None for others.
     """
 
     mean: float | None
@@ -34,6 +35,7 @@ class Score:
     n: int
     n_empty: int = 0
     n_oov: int = 0
+    parts: np.ndarray | None = None
 
     @classmethod
     def of_items(cls, items: Items, per_item: np.ndarray, n_empty: int = 0, n_oov: int = 0) -> "Score":
@@ -113,6 +115,11 @@ class RatioMetric(Metric):
     It is made without settings.
     """
 
+    def __call__(self, items: Items) -> Score:
+        parts = self.parts(items)
+        value = None if parts is None else float(self.value(parts.sum(axis=0)))
+        return Score(value, None, items.n_examples, parts=parts)
+
     @abstractmethod
     def parts(self, items: Items) -> np.ndarray | None:
         """Give (n, P) float64, what each example adds to the sums; None where the metric is undefined."""
@@ -129,7 +136,7 @@ class MeanOfSome(RatioMetric):
         parts = self.parts(items)
         if parts is None or not parts[:, 1].any():
             return Score(None, None, items.n_examples)
-        return Score(float(self.value(parts.sum(0))), None, int(parts[:, 1].sum()))
+        return Score(float(self.value(parts.sum(0))), None, int(parts[:, 1].sum()), parts=parts)
 
     def value(self, sums: np.ndarray) -> np.ndarray:
         """Turn (…, 2) sums into (…) means; 0 where nothing counts."""

@@ -66,7 +66,7 @@ class ClusterBleu4(_OfCluster):
     meaning = "BLEU-4 with the other paraphrases of the cluster for further references"
 
 
-class _Whole(RatioMetric, _OfCluster):
+class _Whole(_OfCluster, RatioMetric):
     """A metric of the whole set."""
 
     plain: type[CorpusBleu]

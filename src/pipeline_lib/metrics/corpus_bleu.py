@@ -1,5 +1,7 @@
 """Plain corpus BLEU, beside the smoothed sentence scores."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pipeline_lib.metrics.base import Better, RatioMetric, Score
@@ -18,8 +20,7 @@ class CorpusBleu(RatioMetric):
     of_references = True
 
     def __call__(self, items: Items) -> Score:
-        value = float(self.value(self.parts(items).sum(axis=0)))
-        return Score(value, None, items.n_examples, n_empty=int((items.responses.lengths == 0).sum()))
+        return replace(super().__call__(items), n_empty=int((items.responses.lengths == 0).sum()))
 
     def parts(self, items: Items) -> np.ndarray:
         """Give (n, 10) float64: matches and n-grams of orders 1 to 4, response and reference length."""

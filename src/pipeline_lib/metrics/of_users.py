@@ -60,8 +60,8 @@ class Words:
         """Counts of (N) training utterances."""
         return self._counts(self._said, np.concatenate([[0], self._lengths.cumsum()]))
 
-    def by_user(self, users: int) -> "csr_matrix":
-        """Return counts of so many users, (U, V)."""
+    def by_user(self, users: int = 0) -> "csr_matrix":
+        """Return counts of so many users, at least all who spoke, (U, V)."""
         from scipy.sparse import csr_matrix
 
         n = len(self.spoken_by)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline_lib.metrics.base import RatioMetric, Score
+from pipeline_lib.metrics.base import RatioMetric
 from pipeline_lib.metrics.items import Items, Nats
 
 
@@ -16,10 +16,6 @@ class Perplexity(RatioMetric):
     fewer_digits = 2
     of_responses = False
     nats: Nats
-
-    def __call__(self, items: Items) -> Score:
-        parts = self.parts(items)
-        return Score(None if parts is None else float(self.value(parts.sum(axis=0))), None, items.n_examples)
 
     def parts(self, items: Items) -> np.ndarray | None:
         """Give (n, 2) float64, nats and tokens; None for a system without such a likelihood."""

@@ -100,9 +100,6 @@ class F1(_Sampled, RatioMetric):
         product_, total = 2 * recall * precision, (recall + precision) * n
         return np.divide(product_, total, out=np.zeros_like(total), where=total > 0)
 
-    def __call__(self, items: Items) -> Score:
-        return Score(float(self.value(self.parts(items).sum(0))), None, items.n_examples)
-
 
 class _Current(_Sampled):
     """As NLTK computes it since 3.6, without end tokens."""

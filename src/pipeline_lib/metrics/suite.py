@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import parquet_metadata, read_parquet
+from pipeline_lib.examples.side_tables import joined
+from pipeline_lib.files.formats import metadata_of, read_parquet
 from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
 from pipeline_lib.metrics.items import Items
@@ -71,10 +72,6 @@ def make_metrics(
     return [*metrics, *(one for metric in metrics for one in metric.companions())]
 
 
-# (n, P) float64, what each example adds to the sums of a metric of the whole set; None: of another, or undefined
-Parts = np.ndarray | None
-
-
 @dataclass(frozen=True)
 class Files:
     """What is read to score a file of responses; None where the corpus or the metrics have no such file.
@@ -121,7 +118,7 @@ def score_file(
         PipelineError: no responses, one of them twice, likelihoods in only some rows, or no such metric.
     """
     table = _responses(files)
-    metadata = parquet_metadata(files.responses)
+    metadata = metadata_of(table)
     apart = metadata.get("apart")
     metrics = make_metrics([*recorded(names), *([apart] if apart else [])], settings, files.vectors, language)
     items_of, several = _reader(files, metadata), files.references is not None
@@ -131,13 +128,12 @@ def score_file(
         _check_examples(chosen, files.responses)
         items = items_of(chosen)
         scores = [_score(metric, items) for metric in metrics]
-        parts = [_parts(metric, score, items) for metric, score in zip(metrics, scores, strict=True)]
-        limits = _limits(metrics, scores, parts, items, settings.bootstrap, seed)
+        limits = _limits(metrics, scores, items, settings.bootstrap, seed)
         rows += [
             _row(selection, metric.name, score, _signature(metric, several, importance_samples), low, high)
             for metric, score, (low, high) in zip(metrics, scores, limits, strict=True)
         ]
-        tables.append(_per_item(chosen, metrics, scores, parts, items))
+        tables.append(_per_item(chosen, metrics, scores, items))
     return rows, pa.concat_tables(tables)
 
 
@@ -169,8 +165,8 @@ def _reader(files: Files, metadata: Mapping[str, str]) -> Callable[[pa.Table], I
     def items(chosen: pa.Table) -> Items:
         found = Items.from_table(chosen, further)
         found = replace(found, active_units=units, converged=converged, apart=metadata.get("apart", ""))
-        if spoken:
-            found = replace(found, spoken=spoken, user=spoken.of(chosen["example_id"]))
+        if spoken and files.users:
+            found = replace(found, spoken=spoken, user=joined(chosen["example_id"].to_numpy(), files.users, "user"))
         if of_cluster is not None:
             found = replace(found, of_cluster=Items.from_table(chosen, of_cluster))
         return found
@@ -205,15 +201,15 @@ def _check_examples(table: pa.Table, path: Path) -> None:
 
 
 def _limits(
-    metrics: Sequence[Metric], scores: Sequence[Score], parts: Sequence[Parts], items: Items, times: int, seed: int
+    metrics: Sequence[Metric], scores: Sequence[Score], items: Items, times: int, seed: int
 ) -> list[tuple[float | None, float | None]]:
     """Resample the examples, once for all metrics: an interval each; none for distinct, groups and active units."""
     added: dict[str, np.ndarray] = {}
-    for metric, score, part in zip(metrics, scores, parts, strict=True):
+    for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None:
             added[metric.name] = items.by_example(score.per_item)[:, None]
-        elif part is not None:
-            added[metric.name] = part
+        elif score.parts is not None:
+            added[metric.name] = score.parts
     sums = dict(zip(added, bootstrap_sums(list(added.values()), times, seed), strict=True)) if added else {}
     return [
         (None, None)
@@ -223,10 +219,6 @@ def _limits(
         else interval(sums[metric.name][:, 0] / items.n_examples)
         for metric in metrics
     ]
-
-
-def _parts(metric: Metric, score: Score, items: Items) -> Parts:
-    return metric.parts(items) if score.mean is not None and isinstance(metric, RatioMetric) else None
 
 
 def _row(
@@ -245,15 +237,14 @@ def _row(
     }
 
 
-def _per_item(
-    table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score], parts: Sequence[Parts], items: Items
-) -> pa.Table:
+def _per_item(table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score], items: Items) -> pa.Table:
     """Add the columns of `schemas.items`."""
     example = np.arange(len(items)) if items.example is None else items.example
-    for metric, score, part in zip(metrics, scores, parts, strict=True):
+    for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None and metric.name not in table.column_names:  # kl is there already
             table = table.append_column(metric.name, pa.array(score.per_item))
-        if part is not None and "|" not in metric.name:  # no table shows such
-            column = pa.FixedSizeListArray.from_arrays(pa.array(part[example].ravel()), part.shape[1])
+        if score.parts is not None and "|" not in metric.name:  # no table shows such
+            own = score.parts[example]
+            column = pa.FixedSizeListArray.from_arrays(pa.array(own.ravel()), own.shape[1])
             table = table.append_column(parts_of(metric.name), column.cast(pa.list_(pa.float64())))
     return table.sort_by([("example_id", "ascending"), ("sample", "ascending")])

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import parquet_metadata, read_parquet
+from pipeline_lib.files.formats import metadata_of, parquet_metadata, read_parquet
 from pipeline_lib.report.script_data import packed
 from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
@@ -109,7 +109,7 @@ def _answers(file: Path) -> Iterator[_Answer]:
     table = read_parquet(file)
     place = table.column_names.index("response")
     table = table.set_column(place, "response", table["response"].fill_null(""))  # of a system that makes no texts
-    system = parquet_metadata(file)["system"]
+    system = metadata_of(table)["system"]
     # the variants of BLEU that no table shows have a bar in their names
     names = [name for name in table.column_names if name not in RESPONSES.names and "|" not in name]
     for selection in sorted(pc.unique(table["selection"]).to_pylist(), key=lambda name: (name != ORACLE, name)):

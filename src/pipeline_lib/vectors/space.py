@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline_lib.errors import REMAKE, PipelineError
-from pipeline_lib.files.formats import parquet_metadata, read_parquet
+from pipeline_lib.files.formats import metadata_of, read_parquet
 from pipeline_lib.schemas.vectors import vectors_schema
 
 
@@ -33,7 +33,8 @@ class VectorSpace:
         Raises:
             PipelineError: the file is missing, damaged, empty or holds something else, or a value is not finite.
         """
-        table, metadata = read_parquet(path), parquet_metadata(path)
+        table = read_parquet(path)
+        metadata = metadata_of(table)
         kind = table.schema.field("vector").type if "vector" in table.column_names else pa.null()
         size = kind.list_size if pa.types.is_fixed_size_list(kind) else 1
         names = [name for name in ("token", "vector") if name in table.column_names]

@@ -17,6 +17,7 @@ from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 from pipeline_lib.schemas.users import users_schema
+from pipeline_lib.text.ids import SPECIALS
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.tokenisers.spaces import tokenise_array
 
@@ -104,6 +105,19 @@ def test_the_words_of_a_user_have_the_greatest_tf_idf_counted_by_hand() -> None:
     best = best_words(texts, np.array([user for _, user in said]), users=3, words=30, pad=0)
     assert [row[row > 0].tolist() for row in best] == [[], [4, 6], [7], [8]]  # 5, which all say, tells nobody
     assert best.shape == (4, 20)
+
+
+def test_the_words_of_many_users_are_those_of_a_whole_matrix_of_counts() -> None:
+    rng = np.random.default_rng(1)
+    lengths, speaker = rng.integers(1, 30, 400), rng.integers(0, 13, 400)
+    texts = Ragged.of_lengths(rng.zipf(1.3, lengths.sum()) % 90, lengths)
+    counts = np.zeros((13, 90))
+    for text, token in zip(texts.text, texts.ids, strict=True):
+        counts[speaker[text], token] += speaker[text] > 0 and token >= len(SPECIALS)
+    scores = counts * np.log(12 / np.maximum((counts > 0).sum(0), 1))
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :20]
+    expected = np.where(np.take_along_axis(scores, order, 1) > 0, order, 0)
+    assert np.array_equal(best_words(texts, speaker, users=12, words=90, pad=0), expected)
 
 
 def test_windows_that_are_divided_one_by_one_leak_what_brute_force_counts(tmp_path: Path) -> None:
