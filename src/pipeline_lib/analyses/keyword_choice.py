@@ -54,7 +54,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
         )
     assert data.decoding is not None  # the rule gives it to this kind
     dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
-    texts = read_parquet(data.examples[options.split], EXAMPLES).slice(0, options.examples)
+    texts = read_parquet(data.examples[options.split], EXAMPLES).slice(0, options.examples).to_pylist()
     words = read_parquet(data.reads["graph"], columns=["keyword"])["keyword"].to_pylist()
     units = read_units(data.vocabulary)
     strategy = load("pipeline_lib.decoding", data.decoding.kind, "strategy").strategy
@@ -71,7 +71,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
                 nodes = torch.cat([torch.from_numpy(chosen[own])[:, None], batch.nodes[:, 1:]], 1)  # type: ignore[index]
                 found = model.generate(replace(batch, nodes=nodes).to(model.device), decode, "none", noise)
                 for row, ids in zip(own.tolist(), found.tokens.cpu().tolist(), strict=True):
-                    text, number = texts.slice(row, 1).to_pylist()[0], int(chosen[row])
+                    text, number = texts[row], int(chosen[row])
                     rows.append(
                         {
                             "example_id": text["example_id"],

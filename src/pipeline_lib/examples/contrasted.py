@@ -37,6 +37,8 @@ from pipeline_lib.text.units import Units
 from pipeline_lib.vectors.means import MeanVectors
 from pipeline_lib.vectors.space import VectorSpace
 
+_SOME = 65_536  # texts whose mean vectors are in memory at once
+
 log = logging.getLogger(__name__)
 
 
@@ -170,15 +172,17 @@ def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: Vecto
         PipelineError: the keyword of a response has no other keyword that could pass for it.
     """
     sides = ("keyword_in", "keyword_out", "keyword_negative")
-    graph = keyword_graph(*(_contrasts(contrasts[0])[side].to_pylist() for side in sides))
-    words = [table[side].combine_chunks() for table in map(_contrasts, contrasts) for side in sides]
+    tables = [read_parquet(path, CONTRASTS, [*sides, "negative"]) for path in contrasts]
+    graph = keyword_graph(*(tables[0][side].to_pylist() for side in sides))
+    words = [table[side].combine_chunks() for table in tables for side in sides]
     strange = pc.unique(pa.concat_arrays(words).filter(pc.invert(pc.is_in(pa.concat_arrays(words), graph.words))))
     every = KeywordGraph(pa.concat_arrays([graph.words, strange]), graph.edges, graph.signs)
     passing = impostor_candidates(every, most)
-    _check_impostors(every, passing, contrasts)
+    said = pc.unique(pa.concat_arrays([table["keyword_out"].combine_chunks() for table in tables]))
+    _check_impostors(every, passing, said, contrasts[0])
     columns = {
         "keyword": every.words,
-        "vector": _flat(_vectors(every, contrasts, examples, vectors, len(graph.words)), pa.float32()),
+        "vector": _flat(_vectors(every, tables, examples, vectors, len(graph.words)), pa.float32()),
         "positive": _flat(neighbours(every, POSITIVE, most), pa.int64()),
         "negative": _flat(neighbours(every, NEGATIVE, most), pa.int64()),
         "impostors": _flat(passing, pa.int64()),
@@ -186,33 +190,28 @@ def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: Vecto
     return pa.table(columns, schema=graph_schema(most, vectors.matrix.shape[1]))
 
 
-def _check_impostors(graph: KeywordGraph, passing: NDArray[np.int64], contrasts: Sequence[Path]) -> None:
+def _check_impostors(graph: KeywordGraph, passing: NDArray[np.int64], said: pa.Array, where: Path) -> None:
     """Check that every keyword of a response has two impostors: one is left if the other is the context's keyword."""
-    said = pc.unique(pa.concat_arrays([_contrasts(path)["keyword_out"].combine_chunks() for path in contrasts]))
     nodes = node_of(graph, said.to_pylist())
     few = nodes[(passing[nodes] >= 0).sum(1) < 2]
     if len(few):
         raise PipelineError(
             f"{len(few)} of {len(nodes)} keywords of responses have fewer than two keywords that could pass for them, "
             f"such as {graph.words[int(few[0])].as_py()!r}",
-            where=contrasts[0],
+            where=where,
             expected="two keywords at least that are not related to it",
             remedy="take more examples",
         )
 
 
-def _contrasts(path: Path) -> pa.Table:
-    return read_parquet(path, CONTRASTS)
-
-
 def _vectors(
-    graph: KeywordGraph, contrasts: Sequence[Path], examples: Sequence[Path], vectors: VectorSpace, trained: int
+    graph: KeywordGraph, contrasts: Sequence[pa.Table], examples: Sequence[Path], vectors: VectorSpace, trained: int
 ) -> NDArray[np.float32]:
     """Average the texts of each keyword: (N, D); of the first ``trained`` keywords, texts of the first split alone."""
     total = np.zeros((len(graph.words), vectors.matrix.shape[1]))
     count = np.zeros(len(graph.words))
-    for split, (of_split, given) in enumerate(zip(contrasts, examples, strict=True)):
-        table, texts = _contrasts(of_split), read_parquet(given, EXAMPLES, ["context", "response"])
+    for split, (table, given) in enumerate(zip(contrasts, examples, strict=True)):
+        texts = read_parquet(given, EXAMPLES, ["context", "response"])
         sides = {
             "keyword_in": texts["context"],
             "keyword_out": texts["response"],
@@ -222,7 +221,10 @@ def _vectors(
             node = node_of(graph, table[keyword].to_pylist())
             rows = np.flatnonzero((node >= trained) | (split == 0))
             tokens = [pc.split_pattern(chunk, " ") for chunk in said.take(rows).chunks]
-            np.add.at(total, node[rows], MeanVectors(tokens, vectors)[:])
+            means = MeanVectors(tokens, vectors)
+            for start in range(0, len(rows), _SOME):
+                part = slice(start, start + _SOME)
+                np.add.at(total, node[rows[part]], means[part])
             np.add.at(count, node[rows], 1)
     return (total / count[:, None]).astype(np.float32)
 
@@ -239,7 +241,7 @@ def encoded_for(contrasts: Sequence[Path], keywords: Sequence[Path], graph: Path
     Returns:
         `encoded_contrasts`; a keyword is told by its first unit.
     """
-    table = pa.concat_tables([_contrasts(path) for path in contrasts])
+    table = pa.concat_tables([read_parquet(path, CONTRASTS) for path in contrasts])
     ranked = pa.concat_tables([read_parquet(path, KEYWORDS, ["context_keywords"]) for path in keywords])
     negatives = units.encode(table["negative"])
     lists = ranked["context_keywords"].combine_chunks()

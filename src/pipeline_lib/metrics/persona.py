@@ -23,7 +23,7 @@ class Personal:
     """Responses of the corpus `personas`, and what their markers show.
 
     Args:
-        items: with ``label``, the number of the user who responds; None of `of` if these are other items.
+        user: (B,) int64, the number of the user who responds.
     """
 
     def __init__(self, items: Items, user: NDArray[np.int64]) -> None:
@@ -31,7 +31,7 @@ class Personal:
 
     @classmethod
     def of(cls, items: Items) -> "Personal | None":
-        """Return the responses if they are to contexts of the corpus, whose words are the language's."""
+        """Return the responses if they are to contexts of the corpus, whose words are the language's; else None."""
         if items.label is None or items.label.min() < 0 or items.label.max() >= USERS:
             return None
         first = cls(items, items.label)
@@ -166,10 +166,10 @@ class Style(Metric):
         if personal is None:
             return Score(None, None, items.n_examples)
         style = language().style
-        counts = np.zeros_like(style)
+        counts, responder = np.zeros_like(style), personal.user[items.responses.text]
         for token, word in enumerate(items.vocabulary.to_pylist()):
             if (marker := language().marker.get(word)) is not None:
-                users = personal.user[items.responses.text[items.responses.ids == token]]
+                users = responder[items.responses.ids == token]
                 counts[:, marker[0], marker[1]] += np.bincount(users, minlength=USERS)
         shown = counts.sum(-1)
         shares = np.divide(counts, shown[..., None], out=np.zeros_like(counts), where=shown[..., None] > 0)

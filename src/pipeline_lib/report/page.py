@@ -20,7 +20,7 @@ from pipeline_lib.files.atomic import atomic
 from pipeline_lib.files.formats import read_json, read_text, write_text
 from pipeline_lib.files.provenance import verify
 from pipeline_lib.report.captions import caption_html
-from pipeline_lib.report.item_files import item_sets, pack
+from pipeline_lib.report.item_files import ItemSet, item_sets, pack
 from pipeline_lib.report.metric_notes import metric_notes
 from pipeline_lib.report.records import shown_records, write_records
 from pipeline_lib.report.script_data import write_call
@@ -73,7 +73,8 @@ def write_page(contents: Contents, index: Path) -> None:
     config = Config.model_validate(manifest["config"])
     corpora = _labels_of_corpora(config)
     tables = [read_table(path) for path in contents.tables]
-    labels, metrics = _write_items(contents.items, folder, config)
+    sets = item_sets(contents.items)
+    labels, metrics = _write_items(sets, folder, config)
     write_records(tables, folder / "records")
     figures = [_copy_figure(path, folder, config) for path in contents.figures]
     for name in (*STYLES, *SCRIPTS, LICENCE):
@@ -84,7 +85,7 @@ def write_page(contents: Contents, index: Path) -> None:
         "metrics": metric_notes(metrics),
         "corpora": corpora,
         "labels": labels,
-        "item_sets": [vars(item_set) for item_set in sorted(item_sets(contents.items))],
+        "item_sets": [vars(item_set) for item_set in sorted(sets)],
     }
     write_call(folder / "app/data.js", "Report.receiveData", data)
     shown = [_shown(table) for table in tables]
@@ -160,11 +161,13 @@ def unbroken(text: str) -> str:
     return _INTERVAL.sub("[\\1,\u00a0\\2]", text)
 
 
-def _write_items(paths: Sequence[Path], folder: Path, config: Config) -> tuple[dict[str, str], list[str]]:
+def _write_items(
+    sets: Mapping[ItemSet, Sequence[Path]], folder: Path, config: Config
+) -> tuple[dict[str, str], list[str]]:
     """Write one script per set of items; gives ``system/selection`` -> name of that row, and their metrics."""
     labels: dict[str, str] = {}
     metrics: list[str] = []
-    for item_set, own in item_sets(paths).items():
+    for item_set, own in sets.items():
         content = pack(own)
         write_call(folder / f"items/{item_set.name}.js", "Report.receiveItems", item_set.name, content)
         for answer in content["answers"]:

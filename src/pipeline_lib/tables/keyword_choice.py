@@ -36,9 +36,13 @@ def make(name: str, spec: KeywordTable, layout: Layout, choices: Sequence[Path])
     for corpus, corpus_label in layout.corpora.items():
         for system, settings in layout.systems.items():
             table = read_parquet(next(files), KEYWORD_CHOICE)
-            records += [{"corpus": corpus, "system": system, "label": settings.label} | row for row in _rows(table)]
-            drawn = _drawn(table, spec)
-            blocks = [_block([row for row in _rows(table) if row["example_id"] == example]) for example in drawn]
+            rows = _rows(table)
+            records += [{"corpus": corpus, "system": system, "label": settings.label} | row for row in rows]
+            by_example: dict[int, list[dict[str, Any]]] = {example: [] for example in _drawn(table, spec)}
+            for row in rows:
+                if row["example_id"] in by_example:
+                    by_example[row["example_id"]].append(row)
+            blocks = [_block(own) for own in by_example.values()]
             sections.append(Section(f"{corpus_label}, {settings.label}", blocks))
             notes += effects(table, f"{corpus_label}, {settings.label}")
     notes += [

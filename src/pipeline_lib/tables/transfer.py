@@ -31,9 +31,10 @@ def make(name: str, spec: TransferTable, layout: Layout, transfer: Sequence[Path
     for corpus, corpus_label in layout.corpora.items():
         for system, settings in layout.systems.items():
             table = read_parquet(next(files), TRANSFER)
-            records += [{"corpus": corpus, "system": system, "label": settings.label} | row for row in _rows(table)]
-            cases = [[row for row in _rows(table) if row["case"] == case] for case in range(spec.contexts)]
-            blocks = [_block(rows, spec.users) for rows in cases if rows]
+            rows = _rows(table)
+            records += [{"corpus": corpus, "system": system, "label": settings.label} | row for row in rows]
+            cases = [[row for row in rows if row["case"] == case] for case in range(spec.contexts)]
+            blocks = [_block(own, spec.users) for own in cases if own]
             sections.append(Section(f"{corpus_label}, {settings.label}", blocks))
             notes += fits(table, f"{settings.label}, {corpus_label}")
     notes.append(
