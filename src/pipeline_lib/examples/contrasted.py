@@ -37,6 +37,9 @@ from pipeline_lib.text.units import Units
 from pipeline_lib.vectors.means import MeanVectors
 from pipeline_lib.vectors.space import VectorSpace
 
+# column of a keyword -> that of its text
+_TEXT_OF = {"keyword_in": "context", "keyword_out": "response", "keyword_negative": "negative"}
+_OF_CONTEXT, _OF_OTHERS = ("keyword_in",), ("keyword_out", "keyword_negative")
 _SOME = 65_536  # texts whose mean vectors are in memory at once
 
 log = logging.getLogger(__name__)
@@ -160,8 +163,8 @@ def _tokenised(turns: pa.Table, tokeniser: Tokeniser) -> pa.Table:
 def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: VectorSpace, most: int) -> pa.Table:
     """Build the graph of the keywords of a corpus: its edges are of training examples, its nodes of all splits.
 
-    A keyword is known by the mean word vector of the training texts that have it; one that training lacks, by that of
-    the other texts that have it, and has no neighbours.
+    A keyword is known by the mean word vector of the training texts that have it. One that training lacks has no
+    neighbours, and is known by the held-out contexts that have it; if there are none, by responses and negatives.
 
     Args:
         contrasts, examples: `CONTRASTS` and `EXAMPLES` of all splits, training first.
@@ -171,10 +174,9 @@ def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: Vecto
     Raises:
         PipelineError: the keyword of a response has no other keyword that could pass for it.
     """
-    sides = ("keyword_in", "keyword_out", "keyword_negative")
-    tables = [read_parquet(path, CONTRASTS, [*sides, "negative"]) for path in contrasts]
-    graph = keyword_graph(*(tables[0][side].to_pylist() for side in sides))
-    words = [table[side].combine_chunks() for table in tables for side in sides]
+    tables = [read_parquet(path, CONTRASTS, [*_TEXT_OF, "negative"]) for path in contrasts]
+    graph = keyword_graph(*(tables[0][keyword].to_pylist() for keyword in _TEXT_OF))
+    words = [table[keyword].combine_chunks() for table in tables for keyword in _TEXT_OF]
     strange = pc.unique(pa.concat_arrays(words).filter(pc.invert(pc.is_in(pa.concat_arrays(words), graph.words))))
     every = KeywordGraph(pa.concat_arrays([graph.words, strange]), graph.edges, graph.signs)
     passing = impostor_candidates(every, most)
@@ -182,7 +184,7 @@ def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: Vecto
     _check_impostors(every, passing, said, contrasts[0])
     columns = {
         "keyword": every.words,
-        "vector": _flat(_vectors(every, tables, examples, vectors, len(graph.words)), pa.float32()),
+        "vector": _flat(_vectors(every, tables, examples, vectors), pa.float32()),
         "positive": _flat(neighbours(every, POSITIVE, most), pa.int64()),
         "negative": _flat(neighbours(every, NEGATIVE, most), pa.int64()),
         "impostors": _flat(passing, pa.int64()),
@@ -205,27 +207,33 @@ def _check_impostors(graph: KeywordGraph, passing: NDArray[np.int64], said: pa.A
 
 
 def _vectors(
-    graph: KeywordGraph, contrasts: Sequence[pa.Table], examples: Sequence[Path], vectors: VectorSpace, trained: int
+    graph: KeywordGraph, contrasts: Sequence[pa.Table], examples: Sequence[Path], vectors: VectorSpace
 ) -> NDArray[np.float32]:
-    """Average the texts of each keyword: (N, D); of the first ``trained`` keywords, texts of the first split alone."""
+    """Average the texts of each keyword as `graph_of` says, (N, D).
+
+    A keyword that training lacks must not be known by held-out responses if a context has it: the node of the context's
+    keyword is read before the response is.
+    """
     total = np.zeros((len(graph.words), vectors.matrix.shape[1]))
     count = np.zeros(len(graph.words))
-    for split, (table, given) in enumerate(zip(contrasts, examples, strict=True)):
-        texts = read_parquet(given, EXAMPLES, ["context", "response"])
-        sides = {
-            "keyword_in": texts["context"],
-            "keyword_out": texts["response"],
-            "keyword_negative": table["negative"],
-        }
-        for keyword, said in sides.items():
+
+    def add(keyword: str, splits: slice, wanted: NDArray[np.bool_]) -> None:
+        column = _TEXT_OF[keyword]
+        for table, given in zip(contrasts[splits], examples[splits], strict=True):
+            said = table[column] if column == "negative" else read_parquet(given, EXAMPLES, [column])[column]
             node = node_of(graph, table[keyword].to_pylist())
-            rows = np.flatnonzero((node >= trained) | (split == 0))
-            tokens = [pc.split_pattern(chunk, " ") for chunk in said.take(rows).chunks]
-            means = MeanVectors(tokens, vectors)
+            rows = np.flatnonzero(wanted[node])
+            means = MeanVectors([pc.split_pattern(chunk, " ") for chunk in said.take(rows).chunks], vectors)
             for start in range(0, len(rows), _SOME):
                 part = slice(start, start + _SOME)
                 np.add.at(total, node[rows[part]], means[part])
             np.add.at(count, node[rows], 1)
+
+    training, held_out = slice(1), slice(1, None)
+    for splits, keywords in ((training, tuple(_TEXT_OF)), (held_out, _OF_CONTEXT), (held_out, _OF_OTHERS)):
+        unknown = count == 0
+        for keyword in keywords:
+            add(keyword, splits, unknown)
     return (total / count[:, None]).astype(np.float32)
 
 
@@ -253,7 +261,7 @@ def encoded_for(contrasts: Sequence[Path], keywords: Sequence[Path], graph: Path
     padded = np.full((len(table), int(counts.max())), units.ids.pad)
     padded[np.arange(padded.shape[1]) < counts[:, None]] = first
     known = read_parquet(graph, columns=["keyword"])["keyword"].combine_chunks()
-    nodes = [pc.index_in(table[side], known).to_numpy() for side in ("keyword_in", "keyword_out", "keyword_negative")]
+    nodes = [pc.index_in(table[keyword], known).to_numpy() for keyword in _TEXT_OF]
     columns = {
         "example_id": table["example_id"],
         "negative": _flat(negatives.padded(np.arange(len(table)), units.ids.pad), pa.int64()),

@@ -1,5 +1,7 @@
 """Negatives, graph and what networks read of them, from the files of a small corpus, against what its texts say."""
 
+import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +95,7 @@ def test_every_example_has_a_negative_of_its_own_split_and_another_cluster(folde
             assert example["dialogue_id"] not in clusters[row["negative"]]
 
 
-def test_a_keyword_is_the_mean_of_the_training_texts_that_have_it_and_an_unseen_one_of_the_others(folder):
+def test_a_keyword_is_the_mean_of_its_training_texts_and_an_unseen_one_of_held_out_contexts_else_of_the_rest(folder):
     graph = read_parquet(folder / "keywords.parquet").to_pylist()
     vectors = _vectors(folder)
     known = dict(zip(vectors.tokens.to_pylist(), vectors.matrix, strict=True))
@@ -101,7 +103,7 @@ def test_a_keyword_is_the_mean_of_the_training_texts_that_have_it_and_an_unseen_
     def mean(text: str) -> np.ndarray:
         return np.mean([known[word] for word in text.split()], axis=0)
 
-    texts: dict[bool, dict[str, list[np.ndarray]]] = {True: {}, False: {}}
+    texts: dict[str, dict[str, list[np.ndarray]]] = {"training": {}, "contexts": {}, "rest": {}}
     for split in SPLITS:
         pairs = zip(
             read_parquet(folder / f"{split}.parquet").to_pylist(),
@@ -111,16 +113,33 @@ def test_a_keyword_is_the_mean_of_the_training_texts_that_have_it_and_an_unseen_
         for example, row in pairs:
             sides = (("keyword_in", example["context"]), ("keyword_out", example["response"]))
             for side, text in (*sides, ("keyword_negative", row["negative"])):
-                texts[split == "train"].setdefault(row[side], []).append(mean(text))
-    unseen = 0
+                held_out = "contexts" if side == "keyword_in" else "rest"
+                texts["training" if split == "train" else held_out].setdefault(row[side], []).append(mean(text))
+    known_by = Counter()
     for node in graph:
-        own = texts[True].get(node["keyword"])
-        if own is None:
-            unseen += 1
-            own = texts[False][node["keyword"]]
+        source = next(source for source, own in texts.items() if node["keyword"] in own)
+        known_by[source] += 1
+        if source != "training":
             assert set(node["positive"]) == set(node["negative"]) == {-1}
-        np.testing.assert_allclose(node["vector"], np.mean(own, axis=0), atol=1e-5)
-    assert unseen
+        np.testing.assert_allclose(node["vector"], np.mean(texts[source][node["keyword"]], axis=0), atol=1e-5)
+    assert known_by["contexts"]
+
+
+def test_the_node_of_a_context_does_not_change_with_held_out_responses(folder, tmp_path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for split in ("validation", "test"):
+        examples = read_parquet(folder / f"{split}.parquet")
+        turned = examples.set_column(
+            examples.column_names.index("response"),
+            "response",
+            examples["response"].take(list(range(len(examples)))[::-1]),
+        )
+        write_parquet(tmp_path / f"{split}.parquet", turned, EXAMPLES)
+    before, after = (graph_of(*_of(made), _vectors(folder), most=3).to_pylist() for made in (folder, tmp_path))
+    asked = {word for path in _of(folder)[0] for word in read_parquet(path)["keyword_in"].to_pylist()}
+    assert [node["vector"] for node in before if node["keyword"] in asked] == [
+        node["vector"] for node in after if node["keyword"] in asked
+    ]
 
 
 def test_no_impostor_of_the_corpus_is_the_keyword_itself_or_a_positive_neighbour(folder):
