@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.files.formats import read_parquet
-from pipeline_lib.schemas.items import holds_parts
+from pipeline_lib.schemas.items import is_for_tests
 from pipeline_lib.schemas.scores import SCORES
 
 RUN = ("corpus", "split", "system", "seed")  # the columns that every frame begins with
@@ -80,7 +80,7 @@ class Results:
         for run in self._runs:
             table = read_parquet(run.file(self.folder / stage), columns=columns)
             own: dict[str, Any] = {name: [getattr(run, name)] * len(table) for name in RUN}
-            rest = [name for name in table.column_names if name not in own and not holds_parts(name)]
+            rest = [name for name in table.column_names if name not in own and not is_for_tests(name)]
             tables.append(pa.table(own | {name: table[name] for name in rest}))
         return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 

@@ -66,6 +66,7 @@ rule score_responses:
     """Score one system's responses by the tables' metrics, with intervals, and give items' values for tests."""
     input:
         responses=responses_scored,
+        examples=lambda wildcards: RESULTS / f"filtered/{wildcards.corpus}/{whole_of(wildcards.split)}.parquet",
         only=examples_of_part,
         vectors=vectors_if_any if VECTORS_SCORED else [],
         references=references_if_any,
@@ -90,7 +91,7 @@ rule score_responses:
         importance_samples=lambda wildcards: CONFIG.decoding_of(wildcards.corpus, wildcards.system).importance_samples,
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(METRICS_SCORED)),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --vectors {input.vectors:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --examples {input.examples:q} --vectors {input.vectors:q} "
         "--only {input.only:q} --references {input.references:q} --clusters {input.clusters:q} {params.users:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--importance-samples {params.importance_samples:q} --corpus {wildcards.corpus} --split {wildcards.split} "

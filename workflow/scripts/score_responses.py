@@ -14,6 +14,7 @@ from pipeline_lib.text.tokenisers import tokeniser as find
 
 def main(
     responses: Path,
+    examples: Path,
     only: list[Path],
     vectors: list[Path],
     references: list[Path],
@@ -34,7 +35,8 @@ def main(
     def optional(paths: list[Path]) -> Path | None:
         return paths[0] if paths else None
 
-    files = Files(responses, optional(vectors), optional(references), optional(only), users, train, optional(clusters))
+    vectors_, references_, only_, clusters_ = map(optional, (vectors, references, only, clusters))
+    files = Files(responses, vectors_, references_, only_, users, train, clusters_, examples)
     language = find(tokeniser).LANGUAGE
     rows, per_item = score_file(files, metrics, settings, seed, language, importance_samples)
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}

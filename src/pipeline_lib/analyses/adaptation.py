@@ -102,7 +102,7 @@ def _row(name: str, k: int, nats: NDArray[np.float64]) -> dict[str, object]:
     """Describe (users, exchanges) log-likelihoods; the error is over users, who are what is drawn."""
     means = nats.mean(1)
     error = float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else None
-    return {"row": name, "column": f"k = {k}", "value": float(nats.mean()), "error": error, "n": nats.size}
+    return {"row": name, "column": f"k = {k}", "value": float(nats.mean()), "error": error, "n": len(means)}
 
 
 def _fitted(

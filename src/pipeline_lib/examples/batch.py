@@ -107,4 +107,4 @@ class Batch(_Moved):
         nodes = self.nodes
         if nodes is not None and others.nodes is not None:
             nodes = torch.cat([others.nodes[:, :1], nodes[:, 1:]], 1)
-        return replace(self, context=others.context, keywords=others.keywords, nodes=nodes)
+        return replace(self, context=others.context, floors=others.floors, keywords=others.keywords, nodes=nodes)

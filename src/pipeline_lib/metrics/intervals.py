@@ -1,4 +1,4 @@
-"""95 % intervals over items by the percentile bootstrap, for many metrics at once."""
+"""95 % intervals by the percentile bootstrap over dialogues, for many metrics at once."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,8 +8,21 @@ LEVEL = 0.95
 CHUNK = 64  # resamples drawn at once: 64 x 6k items are 3 MB
 
 
+def by_dialogue(values: np.ndarray, dialogue: np.ndarray) -> np.ndarray:
+    """Sum (…, n, P) values of examples over each dialogue: (…, D, P), in the order of the numbers.
+
+    Examples of one dialogue resemble each other, so whole dialogues are drawn, left out or exchanged, not examples.
+
+    Args:
+        dialogue: (n,) int64, the number of each example's dialogue.
+    """
+    order = np.argsort(dialogue, kind="stable")
+    starts = np.flatnonzero(np.diff(dialogue[order], prepend=-1))
+    return np.add.reduceat(values[..., order, :], starts, axis=-2)
+
+
 def resamples(n: int, times: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Draw ``n`` items with replacement, ``times`` times: chunks (t, n) float64 of how often each item is drawn."""
+    """Draw ``n`` things with replacement, ``times`` times: chunks (t, n) float64 of how often each is drawn."""
     for start in range(0, times, CHUNK):
         t = min(CHUNK, times - start)
         draws = rng.integers(0, n, (t, n)) + np.arange(t)[:, None] * n
@@ -17,7 +30,7 @@ def resamples(n: int, times: int, rng: np.random.Generator) -> Iterator[np.ndarr
 
 
 def bootstrap_sums(parts: Sequence[np.ndarray], times: int, seed: int) -> list[np.ndarray]:
-    """Sum every metric's (B, P) ``parts`` over the same resamples of the items.
+    """Sum every metric's (n, P) ``parts`` over the same resamples of the n things that they are of.
 
     Returns:
         per metric (times, P) float64.

@@ -84,6 +84,7 @@ class Items:
     group: np.ndarray | None = None  # (B,) int64, the group that the system used; -1 where unknown
     label: np.ndarray | None = None  # (B,) int64, the reference's latent group; -1 where unknown
     example: np.ndarray | None = None  # (B,) int64, 0 to n-1 by ascending example id; None: a response is an example
+    dialogue: np.ndarray | None = None  # (B,) int64, numbers from 0 of the examples' dialogues; None: each its own
     answered: bool = True  # false: the system makes no text, only likelihoods
     active_units: int | None = None  # latent dimensions in use
     user: np.ndarray | None = None  # (B,) int64, who responds; 0 for an unknown user
@@ -147,6 +148,15 @@ class Items:
     @property
     def n_examples(self) -> int:
         return len(self) if self.example is None else int(self.example.max()) + 1
+
+    @property
+    def dialogues(self) -> np.ndarray:
+        """Number of each example's dialogue, (n,) int64."""
+        if self.dialogue is None:
+            return np.arange(self.n_examples)
+        if self.example is None:
+            return self.dialogue
+        return self.dialogue[np.unique(self.example, return_index=True)[1]]
 
     def by_example(self, values: np.ndarray) -> np.ndarray:
         """Average (B,) or (B, P) values of the responses over each example's: (n,) or (n, P) float64."""

@@ -14,7 +14,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.side_tables import joined
 from pipeline_lib.files.formats import metadata_of, read_parquet
 from pipeline_lib.metrics.base import Metric, RatioMetric, Score
-from pipeline_lib.metrics.intervals import bootstrap_sums, interval
+from pipeline_lib.metrics.intervals import bootstrap_sums, by_dialogue, interval
 from pipeline_lib.metrics.items import Items
 from pipeline_lib.metrics.named import known_metric, metric_class
 from pipeline_lib.metrics.of_clusters import ClusterMetric
@@ -22,7 +22,7 @@ from pipeline_lib.metrics.of_users import UserMetric
 from pipeline_lib.metrics.spoken import Spoken
 from pipeline_lib.metrics.vectors import VectorMetric
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.items import parts_of
+from pipeline_lib.schemas.items import DIALOGUE, parts_of
 from pipeline_lib.schemas.references import REFERENCES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.vectors.space import VectorSpace
@@ -85,6 +85,7 @@ class Files:
             units, as their number in the file is of the whole split.
         users, train: of `schemas.users`, and the training examples, for metrics of users.
         clusters: of `schemas.references`: the other paraphrases of each example's cluster, for metrics of clusters.
+        examples: of `schemas.examples`, all that have responses: of which dialogue each is; None: each of its own.
     """
 
     responses: Path
@@ -94,6 +95,7 @@ class Files:
     users: Path | None = None
     train: Path | None = None
     clusters: Path | None = None
+    examples: Path | None = None
 
 
 def score_file(
@@ -162,9 +164,15 @@ def _reader(files: Files, metadata: Mapping[str, str]) -> Callable[[pa.Table], I
     )
     spoken = Spoken.read(files.users, files.train) if files.users and files.train else None
 
+    dialogue_of = (
+        None if files.examples is None else read_parquet(files.examples, EXAMPLES, ["example_id", "dialogue_id"])
+    )
+
     def items(chosen: pa.Table) -> Items:
         found = Items.from_table(chosen, further)
         found = replace(found, active_units=units, converged=converged, apart=metadata.get("apart", ""))
+        if dialogue_of is not None:
+            found = replace(found, dialogue=_dialogues(chosen["example_id"], dialogue_of))
         if spoken and files.users:
             found = replace(found, spoken=spoken, user=joined(chosen["example_id"].to_numpy(), files.users, "user"))
         if of_cluster is not None:
@@ -172,6 +180,17 @@ def _reader(files: Files, metadata: Mapping[str, str]) -> Callable[[pa.Table], I
         return found
 
     return items
+
+
+def _dialogues(example: pa.ChunkedArray, dialogue_of: pa.Table) -> np.ndarray:
+    """Number the dialogues of (B,) examples from 0, by ascending example."""
+    place = pc.index_in(example, value_set=dialogue_of["example_id"].combine_chunks())
+    names = dialogue_of["dialogue_id"].combine_chunks().dictionary_encode().indices.take(place.combine_chunks())
+    order = np.argsort(example.to_numpy(), kind="stable")
+    _, first, number = np.unique(names.to_numpy()[order], return_index=True, return_inverse=True)
+    found = np.empty(len(example), np.int64)
+    found[order] = np.argsort(np.argsort(first))[number]
+    return found
 
 
 def _signature(metric: Metric, several: bool, importance_samples: int) -> str:
@@ -203,20 +222,25 @@ def _check_examples(table: pa.Table, path: Path) -> None:
 def _limits(
     metrics: Sequence[Metric], scores: Sequence[Score], items: Items, times: int, seed: int
 ) -> list[tuple[float | None, float | None]]:
-    """Resample the examples, once for all metrics: an interval each; none for distinct, groups and active units."""
+    """Resample the dialogues, once for all metrics: an interval each; none for distinct, groups and active units."""
+    dialogues = items.dialogues
+    if dialogues.max() < 1:  # one dialogue says nothing of others
+        return [(None, None)] * len(metrics)
     added: dict[str, np.ndarray] = {}
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None:
-            added[metric.name] = items.by_example(score.per_item)[:, None]
+            values = items.by_example(score.per_item)
+            added[metric.name] = np.stack([values, np.ones_like(values)], 1)
         elif score.parts is not None:
             added[metric.name] = score.parts
-    sums = dict(zip(added, bootstrap_sums(list(added.values()), times, seed), strict=True)) if added else {}
+    parts = [by_dialogue(values, dialogues) for values in added.values()]
+    sums = dict(zip(added, bootstrap_sums(parts, times, seed), strict=True)) if added else {}
     return [
         (None, None)
         if metric.name not in sums
         else interval(metric.value(sums[metric.name]))
         if isinstance(metric, RatioMetric)
-        else interval(sums[metric.name][:, 0] / items.n_examples)
+        else interval(sums[metric.name][:, 0] / sums[metric.name][:, 1])
         for metric in metrics
     ]
 
@@ -240,6 +264,8 @@ def _row(
 def _per_item(table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score], items: Items) -> pa.Table:
     """Add the columns of `schemas.items`."""
     example = np.arange(len(items)) if items.example is None else items.example
+    if items.dialogue is not None:
+        table = table.append_column(DIALOGUE, pa.array(items.dialogue))
     for metric, score in zip(metrics, scores, strict=True):
         if score.per_item is not None and metric.name not in table.column_names:  # kl is there already
             table = table.append_column(metric.name, pa.array(score.per_item))

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import metadata_of, parquet_metadata, read_parquet
 from pipeline_lib.report.script_data import packed
+from pipeline_lib.schemas.items import is_for_tests
 from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
 # per item, a perplexity is that of its reference alone
@@ -111,7 +112,7 @@ def _answers(file: Path) -> Iterator[_Answer]:
     table = table.set_column(place, "response", table["response"].fill_null(""))  # of a system that makes no texts
     system = metadata_of(table)["system"]
     # the variants of BLEU that no table shows have a bar in their names
-    names = [name for name in table.column_names if name not in RESPONSES.names and "|" not in name]
+    names = [name for name in table.column_names if not (name in RESPONSES.names or is_for_tests(name) or "|" in name)]
     for selection in sorted(pc.unique(table["selection"]).to_pylist(), key=lambda name: (name != ORACLE, name)):
         chosen = table.filter(pc.equal(table["selection"], selection)).sort_by(
             [("example_id", "ascending"), ("sample", "ascending")]

@@ -1,9 +1,9 @@
 """Comparisons of systems: is a difference larger than other training runs and other items would make it?
 
 A system is known by a few training runs, which answer the same items. The variance of a difference is that between
-the runs of either system, which are independent whatever their seeds, plus that over the items, which both systems
-share. Where there is no spread between runs to count, as with one seed, nothing can be said of systems. The paired
-test over items takes its place, and says that it is about these models.
+the runs of either system, which are independent whatever their seeds, plus that over the items' dialogues, which both
+systems share. Where there is no spread between runs to count, as with one seed, nothing can be said of systems. The
+paired test over dialogues takes its place, and says that it is about these models.
 """
 
 from collections.abc import Sequence
@@ -47,10 +47,10 @@ class Difference:
 
 
 class Trials:
-    """The draws of ``n`` items that all columns share, made when first needed."""
+    """The draws of ``n`` dialogues that all columns share, made when first needed."""
 
     def __init__(self, n: int, settings: Significance) -> None:
-        self.n, self.method = n, f"paired test over items, {settings.method}, {settings.trials} trials"
+        self.n, self.method = n, f"paired test over dialogues, {settings.method}, {settings.trials} trials"
         self._settings = settings
 
     @cached_property
@@ -80,9 +80,9 @@ class Column:
         return Comparison(difference, len(here), se_runs, se_items, freedom, p, "systems", method)
 
     def _of_items(self, first: int, second: int) -> Source:
-        """Estimate the variance over items of the difference by the jackknife.
+        """Estimate the variance of the difference over the items by the jackknife, which leaves out whole dialogues.
 
-        It errs upwards, if at all (Efron and Stein 1981), and counts what an item does in one run alone here too,
+        It errs upwards, if at all (Efron and Stein 1981), and counts what a dialogue does in one run alone here too,
         which is already in the spread between runs.
         """
         n = self._trials.n
@@ -101,8 +101,7 @@ def compare(systems: Sequence[Outputs], settings: Significance, metrics: Sequenc
     """
     if len(systems) < 2:
         return []
-    n = len(systems[0].examples)
-    trials = Trials(n, settings)
+    trials = Trials(_dialogues(systems[0]), settings)
     rows = []
     for metric in metrics:
         better = metric_class(metric).better
@@ -110,7 +109,7 @@ def compare(systems: Sequence[Outputs], settings: Significance, metrics: Sequenc
         if better and len(entrants) > 1:
             column = Column(statistic_of(metric, entrants), len(entrants), trials)
             lead = _lead(column, [system.system for system in entrants], better)
-            rows += [{"metric": metric, **row, "n": n} for row in lead]
+            rows += [{"metric": metric, **row, "n": len(systems[0].examples)} for row in lead]
     return rows
 
 
@@ -118,7 +117,7 @@ def compare_with(
     base: Outputs, others: Sequence[Outputs], settings: Significance, metrics: Sequence[str]
 ) -> list[Difference]:
     """Compare every other system with ``base``, column by column; a system without the metric is left out."""
-    trials = Trials(len(base.examples), settings)
+    trials = Trials(_dialogues(base), settings)
     rows = []
     for metric in metrics:
         entrants = [system for system in (base, *others) if competes(system, metric)]
@@ -131,7 +130,11 @@ def compare_with(
 
 def method_over_runs(runs: int) -> str:
     """Describe the test that counts training runs."""
-    return f"Welch's t over {runs} runs of each system, joined with the jackknife over items"
+    return f"Welch's t over {runs} runs of each system, joined with the jackknife over dialogues"
+
+
+def _dialogues(system: Outputs) -> int:
+    return len(np.unique(system.dialogues))
 
 
 def _lead(column: Column, names: list[str], better: Better) -> list[dict[str, Any]]:

@@ -32,22 +32,23 @@ class Draws(Protocol):
 
 @dataclass(frozen=True)
 class Occurrences:
-    """The n-grams that occur in each item of each of two systems, sorted by n-gram, each once."""
+    """The n-grams that occur in each dialogue of each of two systems, sorted by n-gram, each once."""
 
-    item: np.ndarray  # (M,) int64
+    dialogue: np.ndarray  # (M,) int64
     second: np.ndarray  # (M,) bool, of the second system
     start: np.ndarray  # (G,) int64, where an n-gram's occurrences begin
 
     @classmethod
-    def of(cls, first: Ragged, second: Ragged, order: int, tokens: int) -> "Occurrences":
-        n = len(first)
+    def of(cls, first: Ragged, second: Ragged, order: int, tokens: int, dialogue: np.ndarray) -> "Occurrences":
+        """Find the n-grams of (n) texts of either system; ``dialogue`` is (n,), the number of each one's dialogue."""
+        n = int(dialogue.max()) + 1
         both = Ragged.of_lengths(
             np.concatenate([first.ids, second.ids]), np.concatenate([first.lengths, second.lengths])
         )
         grams, text, _ = ngram_ids(both, order, tokens)
-        key = np.unique(grams * (2 * n) + text)
-        gram, text = np.divmod(key, 2 * n)
-        return cls(text % n, text >= n, np.unique(gram, return_index=True)[1])
+        key = np.unique(grams * (2 * n) + np.concatenate([dialogue, n + dialogue])[text])
+        gram, owner = np.divmod(key, 2 * n)
+        return cls(owner % n, owner >= n, np.unique(gram, return_index=True)[1])
 
     def count_present(self, present: Any) -> np.ndarray:
         """Count (64 · words,) n-grams of which at least one occurrence is present.
@@ -55,7 +56,7 @@ class Occurrences:
         Args:
             present: slice of occurrences -> (…, words) uint64, one bit per trial.
         """
-        stops = np.append(self.start[1:], len(self.item))
+        stops = np.append(self.start[1:], len(self.dialogue))
         total = np.zeros(WORD * present(slice(0)).shape[-1], np.int64)
         for low in range(0, len(self.start), GRAMS):
             start, stop = self.start[low : low + GRAMS], stops[min(low + GRAMS, len(stops)) - 1]
@@ -65,7 +66,7 @@ class Occurrences:
 
 
 class Swaps:
-    """Approximate randomisation: in each trial each item changes sides with probability one half."""
+    """Approximate randomisation: in each trial each dialogue changes sides with probability one half."""
 
     centred = True
 
@@ -79,12 +80,12 @@ class Swaps:
         return first.sum(axis=0) + moved, second.sum(axis=0) - moved
 
     def kinds(self, occurrences: Occurrences) -> tuple[np.ndarray, np.ndarray]:
-        item, second = occurrences.item, occurrences.second
+        dialogue, second = occurrences.dialogue, occurrences.second
         full = np.uint64(2**64 - 1)
 
         def on_side(other: bool) -> Any:
-            stays = np.where(second == other, full, np.uint64(0))[:, None]  # a swapped item leaves its side
-            return lambda part: self._bits[item[part]] ^ stays[part]
+            stays = np.where(second == other, full, np.uint64(0))[:, None]  # a swapped dialogue leaves its side
+            return lambda part: self._bits[dialogue[part]] ^ stays[part]
 
         here, there = (occurrences.count_present(on_side(other))[: self.trials] for other in (False, True))
         return here, there
@@ -96,7 +97,7 @@ class Swaps:
 
 
 class Resamples:
-    """Paired bootstrap: in each trial n items are drawn with replacement, the same for both systems."""
+    """Paired bootstrap: in each trial n dialogues are drawn with replacement, the same for both systems."""
 
     centred = False
 
@@ -115,11 +116,11 @@ class Resamples:
         return sums[:, : first.shape[1]], sums[:, first.shape[1] :]
 
     def kinds(self, occurrences: Occurrences) -> tuple[np.ndarray, np.ndarray]:
-        item, second = occurrences.item, occurrences.second
+        dialogue, second = occurrences.dialogue, occurrences.second
 
         def on_side(other: bool) -> Any:
             own = np.where(second == other, np.uint64(2**64 - 1), np.uint64(0))[:, None]
-            return lambda part: self._bits[item[part]] & own[part]
+            return lambda part: self._bits[dialogue[part]] & own[part]
 
         here, there = (occurrences.count_present(on_side(other))[: self.trials] for other in (False, True))
         return here, there

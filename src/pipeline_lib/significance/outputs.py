@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_parquet
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.schemas.items import parts_of
+from pipeline_lib.schemas.items import DIALOGUE, parts_of
 from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
 
@@ -23,6 +23,14 @@ class Outputs:
     seeds: dict[int, Items]
     per_item: dict[str, np.ndarray]  # metric -> (S, n) float64, a row for each seed
     parts: dict[str, np.ndarray] = field(default_factory=dict)  # metric -> (S, n, P) float64, what items add to sums
+    dialogue: np.ndarray | None = None  # (n,) int64 from 0; None: each example is a dialogue of its own
+
+    @property
+    def dialogues(self) -> np.ndarray:
+        """Number of each example's dialogue, (n,) int64."""
+        if self.dialogue is None:
+            return np.arange(len(self.examples))
+        return np.unique(self.dialogue, return_inverse=True)[1]
 
 
 def read_outputs(
@@ -67,7 +75,7 @@ def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[s
     seeds: dict[int, Items] = {}
     columns: dict[str, list[np.ndarray]] = {}
     parts: dict[str, list[np.ndarray]] = {}
-    examples = None
+    examples = dialogue = None
     for seed, file in files:
         table = read_parquet(file, RESPONSES)
         table = table.filter((pc.equal if oracle else pc.not_equal)(table["selection"], ORACLE)).sort_by("example_id")
@@ -80,6 +88,8 @@ def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[s
                 file, f"the same {len(own) if examples is None else len(examples)} examples for every seed"
             )
         examples, seeds[seed] = own, items
+        if DIALOGUE in table.column_names:
+            dialogue = table[DIALOGUE].to_numpy()[first]
         for name in metrics:
             if name in table.column_names and not table[name].null_count and _is_defined(name, items):
                 values = table[name].to_numpy().astype(np.float64)
@@ -92,7 +102,7 @@ def _read_system(system: str, files: list[tuple[int, Path]], metrics: Sequence[s
         {name: np.stack(values) for name, values in found.items() if len(values) == len(seeds)}
         for found in (columns, parts)
     )
-    return Outputs(system, examples, seeds, per_item, sums)
+    return Outputs(system, examples, seeds, per_item, sums, dialogue)
 
 
 def _is_defined(name: str, items: Items) -> bool:

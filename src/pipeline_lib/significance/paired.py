@@ -1,9 +1,10 @@
-"""Paired tests over items: do two sets of trained models differ on more items than chance lets them?
+"""Paired tests over dialogues: do two sets of trained models differ on more of them than chance lets them?
 
-Randomisation (Noreen 1989; Riezler and Maxwell 2005): under the null hypothesis the outputs of two systems for one item
-may change places. Bootstrap: items are drawn with replacement, and the differences centred (Koehn 2004). All metrics
-and comparisons of a column share the same draws. A system's value is its average over seeds; an item's outputs of all
-seeds change places, or are drawn, together, so seeds are not taken for items.
+Randomisation (Noreen 1989; Riezler and Maxwell 2005): under the null hypothesis the outputs of two systems for one
+dialogue may change places. Bootstrap: dialogues are drawn with replacement, and the differences centred (Koehn 2004).
+All metrics and comparisons of a column share the same draws. A system's value is its average over seeds. The outputs of
+all seeds for all examples of a dialogue change places, or are drawn, together: neither seeds nor examples of one
+dialogue are taken for independent.
 
 These tests are about the models that answered, not about their systems: a system tested against itself with another
 seed passes them most of the time.
@@ -21,7 +22,7 @@ from pipeline_lib.significance.statistics import DistinctRatio, Statistic, compe
 
 
 def draws_of(n: int, settings: Significance) -> Draws:
-    """Make the draws of ``n`` items that the settings name."""
+    """Make the draws of ``n`` dialogues that the settings name."""
     return (Swaps if settings.method == "randomisation" else Resamples)(n, settings.trials, settings.seed)
 
 
@@ -38,11 +39,11 @@ def paired_p(statistic: Statistic, first: int, second: int, draws: Draws) -> flo
 def difference_intervals(
     base: Outputs, other: Outputs, settings: Significance, metrics: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
-    """Give the 95 % bootstrap interval, over examples, of ``other`` minus ``base`` in each metric that both have.
+    """Give the 95 % bootstrap interval, over dialogues, of ``other`` minus ``base`` in each metric that both have.
 
     Not of distinct-n: a resample says some things twice, and so has fewer different n-grams than any test set.
     """
-    draws = Resamples(len(base.examples), settings.trials, settings.seed)
+    draws = Resamples(len(np.unique(base.dialogues)), settings.trials, settings.seed)
     intervals = {}
     for metric in metrics:
         if not (competes(base, metric) and competes(other, metric)):

@@ -29,7 +29,8 @@ MEANS: list[tuple[str, int, Callable[[Record], float | None]]] = [
 ]
 NOTES = {
     "grammatical": "grammatical: share of the texts that are sentences of the grammar.",
-    "topic agrees": "topic agrees: share of the grammatical texts that have a topic in common with {others}.",
+    "topic agrees": "topic agrees: of the grammatical texts beside {others}, where that is grammatical too, the share "
+    "with a topic in common; a mean over paths, samples or inputs.",
     "nll_lm": "nll_lm: −log p of a text under a language model that was trained by itself, nats, end token counted.",
     "BLEU-4": "BLEU-4: smoothed sentence BLEU to the input; a text that equals it scores up to 1.117.",
 }

@@ -95,7 +95,7 @@ def test_the_optimum_is_the_mean_of_what_is_exactly_known_and_the_system_stays_b
         assert optimum["value"] == pytest.approx(np.mean(exact))
         assert optimum["error"] == pytest.approx(np.std(exact, ddof=1) / np.sqrt(3))
         assert found[SYSTEM, f"k = {k}"]["value"] < optimum["value"]
-        assert found[SYSTEM, f"k = {k}"]["n"] == 15
+        assert found[SYSTEM, f"k = {k}"]["n"] == 3
 
 
 def test_vectors_of_nobody_in_a_table_with_room_for_more_users_change_nothing(vocabulary):

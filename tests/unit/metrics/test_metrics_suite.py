@@ -142,6 +142,42 @@ def test_items_without_a_label_do_not_count_in_group_recovery():
     assert (found.mean, found.n) == (1.0, 2)
 
 
+def test_the_interval_of_examples_that_are_said_again_in_their_dialogue_is_that_of_each_once(tmp_path):
+    rng = np.random.default_rng(2)
+    texts = [" ".join(f"w{word}" for word in rng.integers(0, 9, rng.integers(1, 9))) for _ in range(20)]
+
+    def limits(times):
+        ids = rng.permutation(20 * times)  # examples of one dialogue lie apart, and not in the order of their ids
+        dialogue = ids // times
+        columns = {
+            "example_id": ids,
+            "sample": np.zeros_like(ids),
+            "selection": ["none"] * len(ids),
+            **{
+                side: [texts[(one + skip) % 20] for one in dialogue]
+                for side, skip in (("reference", 0), ("response", 7))
+            },
+            "context": ["how"] * len(ids),
+            "tokens": np.full_like(ids, 5),
+            "nll": dialogue / 7.0,
+            "kl": np.zeros(len(ids)),
+        }
+        table = pa.table({name: columns.get(name, [None] * len(ids)) for name in RESPONSES.names}).cast(RESPONSES)
+        write_parquet(tmp_path / "responses.parquet", table, RESPONSES)
+        asked = {"example_id": ids[::-1], "dialogue_id": [f"d{99 - one}" for one in dialogue[::-1]], "turn": ids}
+        asked |= {side: columns[side][::-1] for side in ("context", "response")}
+        known = pa.table({name: asked.get(name, [None] * len(ids)) for name in EXAMPLES.names}).cast(EXAMPLES)
+        write_parquet(tmp_path / "examples.parquet", known, EXAMPLES)
+        files = Files(tmp_path / "responses.parquet", examples=tmp_path / "examples.parquet")
+        rows, items = score_file(files, ["ppl", "BLEU-1", "corpus-BLEU"], SETTINGS, 1)
+        assert items.sort_by("example_id")["dialogue"].to_pylist() == np.arange(20).repeat(times).tolist()
+        return {row["metric"]: (row["low"], row["high"]) for row in rows if row["low"] is not None}
+
+    once = limits(1)
+    assert {"ppl", "BLEU-1", "corpus-BLEU"} <= set(once)
+    assert limits(5) == {name: pytest.approx(own) for name, own in once.items()}
+
+
 def test_the_interval_of_a_mean_has_the_width_that_theory_gives():
     values = np.random.default_rng(0).normal(size=4000)
     low, high = interval(bootstrap_sums([values[:, None]], 1000, seed=1)[0][:, 0] / 4000)

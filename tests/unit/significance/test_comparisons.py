@@ -33,16 +33,16 @@ def system(name, values):
     return Outputs(name, np.arange(values.shape[1]), seeds, {"coherence": values})
 
 
-def scored(name, runs, metric):
+def scored(name, runs, metric, dialogue=None):
     """Make a system of whole answers, with what they add to the sums of a metric."""
     ratio = metric_class(metric)()
     parts = {metric: np.stack([ratio.parts(items) for items in runs.values()])} if hasattr(ratio, "parts") else {}
-    return Outputs(name, np.arange(N), runs, {}, parts)
+    return Outputs(name, np.arange(N), runs, {}, parts, dialogue)
 
 
-def without(items, i):
-    """Make the same items but one."""
-    kept = [k for k in range(N) if k != i]
+def without(items, left_out):
+    """Make the same items but some."""
+    kept = [k for k in range(N) if k not in left_out]
 
     def words(column):
         ids = [column.ids[column.offsets[k] : column.offsets[k + 1]] for k in kept]
@@ -50,19 +50,24 @@ def without(items, i):
 
     likelihood = items.likelihood
     fewer = ReferenceLikelihood(*(getattr(likelihood, name)[kept] for name in ("tokens", "nll", "kl", "bound")), None)
-    plain = Items.of([""] * (N - 1), words(items.references), words(items.responses))
+    plain = Items.of([""] * len(kept), words(items.references), words(items.responses))
     return Items(plain.vocabulary, plain.contexts, plain.references, plain.responses, plain.reference_item, fewer)
 
 
+@pytest.mark.parametrize("dialogue", [None, np.array([0, 0, 1, 2, 0, 3, 3, 3, 4, 2, 5, 5, 1, 0])])
 @pytest.mark.parametrize("metric", ["ppl", "ppl-bound", "corpus-BLEU", "distinct-1", "distinct-2"])
-def test_a_value_without_an_item_is_that_of_the_other_items_scored_anew(metric):
+def test_a_value_without_a_dialogue_is_that_of_the_others_scored_anew(metric, dialogue):
     rng = np.random.default_rng(4)
     references = texts(rng)
     runs = {seed: answers(rng, references, rng.uniform(1, 3, N)) for seed in (1, 2)}
-    statistic = statistic_of(metric, [scored("a", runs, metric)])
+    statistic = statistic_of(metric, [scored("a", runs, metric, dialogue)])
     score = metric_class(metric)()
     np.testing.assert_allclose(statistic.runs(0), [score(items).mean for items in runs.values()])
-    expected = [np.mean([score(without(items, i)).mean for items in runs.values()]) for i in range(N)]
+    of = np.arange(N) if dialogue is None else dialogue
+    expected = [
+        np.mean([score(without(items, np.flatnonzero(of == i))).mean for items in runs.values()])
+        for i in range(of.max() + 1)
+    ]
     np.testing.assert_allclose(statistic.without_each(0), expected)
 
 
@@ -72,6 +77,35 @@ def test_the_error_of_a_mean_over_items_is_the_textbook_one_of_paired_difference
     [found] = compare_with(system("b", second), [system("a", first)], Significance(), ["coherence"])
     assert found.comparison.se_items == pytest.approx(stats.sem(first.mean(0) - second.mean(0)))
     assert found.comparison.difference == pytest.approx(first.mean() - second.mean())
+
+
+def repeated(outputs, times):
+    """Make the same system with every example said several times in its dialogue."""
+    values = {name: own.repeat(times, 1) for name, own in outputs.per_item.items()}
+    n = len(outputs.examples)
+    return Outputs(outputs.system, np.arange(n * times), outputs.seeds, values, dialogue=np.arange(n).repeat(times))
+
+
+@pytest.mark.parametrize("runs", [1, 3])
+@pytest.mark.parametrize("method", ["randomisation", "bootstrap"])
+def test_what_a_dialogue_says_again_is_no_further_evidence(runs, method):
+    rng = np.random.default_rng(5)
+    systems = [system("a", rng.normal(0.4, 1, (runs, N))), system("b", rng.normal(0, 1, (runs, N)))]
+    settings = Significance(method=method, trials=200)
+    [once] = compare(systems, settings, ["coherence"])
+    [again] = compare([repeated(one, 4) for one in systems], settings, ["coherence"])
+    assert again.pop("n") == 4 * once.pop("n")
+    assert {name: pytest.approx(value) if isinstance(value, float) else value for name, value in again.items()} == once
+
+
+def test_examples_of_one_dialogue_alone_show_no_difference_of_systems():
+    values = np.random.default_rng(6).normal(size=(2, 3, N))
+    systems = [
+        Outputs(one.system, one.examples, one.seeds, one.per_item, dialogue=np.zeros(N, int))
+        for one in (system("a", 1 + values[0]), system("b", values[1]))
+    ]
+    [row] = compare(systems, Significance(), ["coherence"])
+    assert row["p"] == 1
 
 
 def test_systems_whose_items_are_all_alike_are_compared_by_welchs_test():
@@ -92,7 +126,7 @@ def test_one_run_of_each_system_speaks_of_these_models_alone():
     [row] = compare([system("a", base), system("b", base - 1)], Significance(trials=200), ["coherence"])
     assert (row["between"], row["se_runs"], row["freedom"]) == ("models", None, None)
     assert row["p"] == pytest.approx(1 / 201)
-    assert row["method"] == "paired test over items, randomisation, 200 trials"
+    assert row["method"] == "paired test over dialogues, randomisation, 200 trials"
     other = rng.normal(-9, size=N)
     [row] = compare([system("a", base), system("b", other)], Significance(trials=20), ["coherence"])
     assert row["se_items"] == pytest.approx(stats.sem(base - other))

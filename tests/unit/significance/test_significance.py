@@ -29,7 +29,7 @@ UNTOLD = ("nll_importance", "group_nats", "context_use", "z_use", "mutual_inform
 
 def means(*systems):
     n = len(systems[0])
-    return Sums([np.asarray(s, float)[None, :, None] for s in systems], lambda sums: sums[..., 0] / n)
+    return Sums([np.asarray(s, float)[None, :, None] for s in systems], lambda sums: sums[..., 0] / n, np.arange(n))
 
 
 def texts(rng, n=80, words=60):
@@ -96,7 +96,9 @@ def test_swapping_outputs_counts_distinct_again_as_one_trial_at_a_time_would(ord
     rng = np.random.default_rng(2)
     a, b = texts(rng), texts(rng)
     items = Items.of([""] * len(a), a, b)
-    statistic = DistinctRatio([[items.references], [items.responses]], len(items.vocabulary), order)
+    statistic = DistinctRatio(
+        [[items.references], [items.responses]], len(items.vocabulary), order, np.arange(len(items))
+    )
     draws = Swaps(len(a), 70, seed=3)
     here, there = statistic.resampled(0, 1, draws)
     swapped = np.unpackbits(draws._bits.view(np.uint8), axis=1)[:, :70].astype(bool)
@@ -114,16 +116,35 @@ def test_drawing_items_counts_distinct_again_as_one_trial_at_a_time_would():
     a, b = texts(rng), texts(rng)
     items = Items.of([""] * len(a), a, b)
     draws = Resamples(len(a), 70, seed=3)
-    _, there = DistinctRatio([[items.references], [items.responses]], len(items.vocabulary), 2).resampled(0, 1, draws)
+    _, there = DistinctRatio(
+        [[items.references], [items.responses]], len(items.vocabulary), 2, np.arange(len(items))
+    ).resampled(0, 1, draws)
     for trial in range(70):
         drawn = [text for text, times in zip(b, draws._counts[trial], strict=True) for _ in range(times)]
         assert there[trial] == pytest.approx(brute_distinct(drawn, 2), abs=1e-12)
 
 
+def test_whole_dialogues_change_sides_and_are_drawn_when_distinct_is_counted_again():
+    rng = np.random.default_rng(2)
+    a, b = texts(rng), texts(rng)
+    dialogue = np.sort(rng.integers(0, 5, len(a)))
+    items = Items.of([""] * len(a), a, b)
+    statistic = DistinctRatio([[items.references], [items.responses]], len(items.vocabulary), 2, dialogue)
+    swaps, drawn = Swaps(5, 64, seed=3), Resamples(5, 64, seed=3)
+    swapped = np.unpackbits(swaps._bits.view(np.uint8), axis=1).astype(bool)[dialogue]
+    here, _ = statistic.resampled(0, 1, swaps)
+    _, there = statistic.resampled(0, 1, drawn)
+    for trial in range(64):
+        mixed = [y if s else x for x, y, s in zip(a, b, swapped[:, trial], strict=True)]
+        assert here[trial] == pytest.approx(brute_distinct(mixed, 2), abs=1e-12)
+        times = drawn._counts[trial][dialogue]
+        assert there[trial] == pytest.approx(brute_distinct(np.repeat(b, times).tolist(), 2), abs=1e-12)
+
+
 @pytest.mark.parametrize("kind", [Swaps, Resamples])
 def test_systems_without_an_n_gram_of_some_length_have_none_in_any_trial(kind):
     items = Items.of(["", "", ""], ["w1", "w2", "w1"], ["w2", "", "w3"])
-    statistic = DistinctRatio([[items.references], [items.responses]], len(items.vocabulary), 2)
+    statistic = DistinctRatio([[items.references], [items.responses]], len(items.vocabulary), 2, np.arange(len(items)))
     for values in statistic.resampled(0, 1, kind(3, 100, 1)):
         assert values.tolist() == [0] * 100
 
@@ -131,7 +152,7 @@ def test_systems_without_an_n_gram_of_some_length_have_none_in_any_trial(kind):
 def test_a_system_that_says_one_word_has_a_distinct_ratio_of_one_and_a_silent_one_of_nought():
     items = Items.of(["", ""], ["w1", ""], ["", ""])
     said, silent = [items.references], [items.responses]
-    statistic = DistinctRatio([said, silent], len(items.vocabulary), 1)
+    statistic = DistinctRatio([said, silent], len(items.vocabulary), 1, np.arange(len(items)))
     assert statistic.runs(0) == [1]
     assert statistic.runs(1) == [0]
     here, there = statistic.resampled(0, 1, Swaps(2, 64, seed=1))
@@ -166,7 +187,7 @@ def test_a_ratio_is_recomputed_from_swapped_sums():
     rng = np.random.default_rng(4)
     a, b = rng.uniform(1, 5, (30, 2)), rng.uniform(1, 5, (30, 2))
     draws = Swaps(30, 64, seed=1)
-    here, _ = Sums([a[None], b[None]], lambda s: np.exp(s[..., 0] / s[..., 1])).resampled(0, 1, draws)
+    here, _ = Sums([a[None], b[None]], lambda s: np.exp(s[..., 0] / s[..., 1]), np.arange(30)).resampled(0, 1, draws)
     swapped = np.unpackbits(draws._bits.view(np.uint8), axis=1).astype(bool)
     for trial in range(64):
         mixed = np.where(swapped[:, trial, None], b, a)
@@ -354,6 +375,6 @@ def test_a_system_without_texts_competes_in_likelihoods_alone():
 
 def test_an_n_gram_counts_once_for_each_text_that_has_it():
     items = Items.of([""] * 2, ["w1 w1 w2", "w3"], ["w2", "w2 w4"])
-    occurrences = Occurrences.of(items.references, items.responses, 1, len(items.vocabulary))
+    occurrences = Occurrences.of(items.references, items.responses, 1, len(items.vocabulary), np.arange(2))
     assert len(occurrences.start) == 4
-    assert len(occurrences.item) == 6  # the repeated w1 counts once
+    assert len(occurrences.dialogue) == 6  # the repeated w1 counts once
