@@ -79,7 +79,7 @@ def main(
         }
         write_json(summary, outcome.summary | arithmetic)
         # last: once it is there, another job may remove the state that this one would resume from
-        saved.save(model, outcome.weights, description, outcome.summary["converged"])
+        saved.save(model, outcome.weights, description, outcome.summary["converged"], network.config)
 
 
 if __name__ == "__main__":

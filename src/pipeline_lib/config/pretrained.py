@@ -1,9 +1,9 @@
 """Weights that were trained elsewhere."""
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from pipeline_lib.config.settings import AnyPath, Name, Settings
 
@@ -12,7 +12,10 @@ TOKENISERS = ("vocab.txt", "tokenizer.json")  # either is enough
 
 
 class Pretrained(Settings):
-    """Options of a system whose weights may come from elsewhere."""
+    """Options of a system whose weights may come from elsewhere.
+
+    Validated with a context, which is the folder's config.json as a trained model's file keeps it, they need no folder.
+    """
 
     weights: AnyPath | None = Field(
         default=None,
@@ -29,12 +32,22 @@ class Pretrained(Settings):
         description="corpora that the weights were trained on, perhaps on their test examples; rows of these say so",
     )
 
+    _config: dict[str, Any] | None = PrivateAttr(default=None)
+
     @field_validator("weights")
     @classmethod
-    def _is_a_model(cls, value: str | None) -> str | None:
-        if value is not None and (fault := fault_of(Path(value))):
+    def _is_a_model(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.context is None and (fault := fault_of(Path(value))):
             raise ValueError(f"{fault}; nothing is downloaded: put such a model there, or leave the option out")
         return value
+
+    def model_post_init(self, context: Any) -> None:
+        self._config = context
+
+    @property
+    def config(self) -> dict[str, Any] | None:
+        """Content of config.json where the weights are in the file of a trained model; None: the folder is read."""
+        return self._config
 
 
 class OfTransformers(Pretrained):

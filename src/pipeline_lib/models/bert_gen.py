@@ -4,6 +4,8 @@ The encoder reads the context between the start and the end token, as BERT reads
 """
 
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,11 +32,11 @@ class BertGen(Transformer):
         super().__init__(units, network, Transformer.Options())
         self.apart = apart(options)
         folder = read_folder(options, "bert")
-        sizes = (
-            _sizes_of(folder)
-            if folder
-            else BertSizes(network.layers, network.width, network.heads, network.feed_forward)
-        )
+        self.config = folder.config if folder else options.config
+        if self.config is None:
+            sizes = BertSizes(network.layers, network.width, network.heads, network.feed_forward)
+        else:
+            sizes = _sizes_of(self.config, Path(given(options.weights)))
         self.encoder = bert(folder, units, sizes)  # type: ignore[assignment]  # it reads ids, not vectors
         self.inward = nn.Linear(sizes.width, network.width)
 
@@ -66,12 +68,11 @@ def bert(folder: Folder | None, units: Units, sizes: BertSizes) -> BertEncoder:
     return encoder
 
 
-def _sizes_of(folder: Folder) -> BertSizes:
+def _sizes_of(config: dict[str, Any], folder: Path) -> BertSizes:
     names = ("num_hidden_layers", "hidden_size", "num_attention_heads", "intermediate_size", "max_position_embeddings")
-    config = folder.config
     if missing := [name for name in names if not isinstance(config.get(name), int)]:
-        raise unfit(folder.path, f"config.json gives no {missing[0]}", f"{', '.join(names)}")
+        raise unfit(folder, f"config.json gives no {missing[0]}", f"{', '.join(names)}")
     if config.get("hidden_act", "gelu") != "gelu":
-        raise unfit(folder.path, f"its activation is {config['hidden_act']!r}", "gelu")
+        raise unfit(folder, f"its activation is {config['hidden_act']!r}", "gelu")
     layers, width, heads, feed_forward, positions = (config[name] for name in names)
     return BertSizes(layers, width, heads, feed_forward, positions, config.get("layer_norm_eps", 1e-12))

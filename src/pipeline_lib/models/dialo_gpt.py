@@ -40,7 +40,8 @@ class DialoGPT(PretrainedSystem):
     def __init__(self, units: Units, network: Transformer, options: OfTransformers) -> None:
         super().__init__(units, network, options)
         folder = read_folder(options, "gpt2")
-        config = transformers_package().GPT2Config(**(_sizes(network) if folder is None else folder.config))
+        self.config = folder.config if folder else options.config
+        config = transformers_package().GPT2Config(**(self.config or _sizes(network)))
         config.vocab_size, self.positions = len(units), config.n_positions
         self.decoder = transformers_package().GPT2Model(config)
         self.output = nn.Linear(config.n_embd, len(units))  # its weights are the words; GPT-2 has no bias

@@ -49,8 +49,8 @@ class Folder(NamedTuple):
         Returns:
             (V, d).
         """
-        names = units.pieces if isinstance(units, Pieces) else [units.decode([i]) for i in range(len(units))]
-        parts = self.cut([units.decode([i]) for i in range(len(units))])
+        texts = [units.decode([i]) for i in range(len(units))]
+        names, parts = units.pieces if isinstance(units, Pieces) else texts, self.cut(texts)
         vectors = vectors.float()
         found = vectors.mean(0).repeat(len(units), 1)  # of what cannot be cut
         for unit, name in enumerate(names):
@@ -119,14 +119,14 @@ def transformers_package() -> Any:
 
 
 def read_folder(options: Pretrained, kind: str) -> Folder | None:
-    """Read the folder that the options name; None: they name none.
+    """Read the folder that the options name; None: they name none, or the file of a trained model has the weights.
 
     Args:
         kind: ``model_type`` that its config.json must give.
     Raises:
         PipelineError: it is not a model of that kind, damaged, or not the one whose checksum was given.
     """
-    if options.weights is None:
+    if options.weights is None or options.config is not None:
         return None
     path = Path(options.weights)
     if options.sha256 and (digest := sha256(path / WEIGHTS)) != options.sha256:

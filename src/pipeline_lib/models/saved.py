@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -12,7 +12,7 @@ from pipeline_lib.models.system import System, create
 from pipeline_lib.models.weights import load_tensors, load_weights, save_tensors
 from pipeline_lib.text.units import Units
 
-_CONVERGED = "converged"  # beside the keys of the description
+_CONVERGED, _CONFIG = "converged", "config"  # beside the keys of the description
 
 
 def build(description: Description, units: Units) -> System:
@@ -20,10 +20,21 @@ def build(description: Description, units: Units) -> System:
     return create(description.model, description.options, units, description.network)
 
 
-def save(path: Path, weights: dict[str, Tensor], description: Description, converged: bool | None = None) -> None:
-    """Write weights and description as one safetensors file, with whether the training had come to rest, if known."""
+def save(
+    path: Path,
+    weights: dict[str, Tensor],
+    description: Description,
+    converged: bool | None = None,
+    config: dict[str, Any] | None = None,
+) -> None:
+    """Write weights and description as one safetensors file.
+
+    Args:
+        converged: whether the training had come to rest, if known.
+        config: `System.config`; with it the model is built again without the folder that its training started from.
+    """
     # one entry: safetensors writes several in any order, and equal models would differ in their bytes
-    told = description.model_dump(mode="json") | {_CONVERGED: converged}
+    told = description.model_dump(mode="json") | {_CONVERGED: converged} | ({_CONFIG: config} if config else {})
     save_tensors(path, weights, {"description": json.dumps(told)})
 
 
@@ -43,7 +54,7 @@ def load(path: Path, units: Units) -> Trained:
     weights, metadata = load_tensors(path)
     try:
         told = json.loads(metadata.get("description", ""))
-        converged = told.pop(_CONVERGED)
+        converged, config = told.pop(_CONVERGED), told.pop(_CONFIG, None)
         description = Description.model_validate(told)
     except (ValueError, LookupError, TypeError, AttributeError) as error:  # a ValidationError is a ValueError
         raise PipelineError(
@@ -52,7 +63,7 @@ def load(path: Path, units: Units) -> Trained:
             expected="a model written by this workflow",
             remedy="delete the file and run the same command again; it will be remade",
         ) from error
-    model = build(description, units)
+    model = create(description.model, description.options, units, description.network, config)
     load_weights(model, weights, path)
     return Trained(model, converged)
 

@@ -141,6 +141,7 @@ class System(nn.Module, ABC):
     Network: ClassVar[type[Sizes]] = Recurrent  # the sizes that the system is built from
     selections: ClassVar[tuple[str, ...]] = ("none",)
     draws = True  # false: a response depends on its context alone, unless its words are drawn
+    config: dict[str, Any] | None = None  # of a folder of weights; kept beside the trained ones
     apart = ""  # of `schemas.responses.APART`: why the system competes with no other; empty: it does
 
     def __init__(self, units: Units, network: Sizes, options: Settings) -> None:
@@ -265,9 +266,13 @@ class WordVectorSystem(System):
         return nn.functional.embedding(tokens, self.embeddings)
 
 
-def create(path: str, options: dict[str, Any], units: Units, network: Sizes) -> System:
+def create(
+    path: str, options: dict[str, Any], units: Units, network: Sizes, config: dict[str, Any] | None = None
+) -> System:
     """Build the model that a configuration entry names as ``module:Class``, initialised from torch's current seed.
 
+    Args:
+        config: `System.config` of a trained model, whose weights are to be loaded: no folder of weights is read.
     Raises:
         PipelineError: no such module or class, options that it does not know, or sizes of another kind of network.
     """
@@ -284,7 +289,7 @@ def create(path: str, options: dict[str, Any], units: Units, network: Sizes) -> 
             remedy="correct the entry, or put the module's folder on PYTHONPATH",
         ) from error
     try:
-        checked = kind.Options.model_validate(options)
+        checked = kind.Options.model_validate(options, context=config)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))

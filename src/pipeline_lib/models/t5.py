@@ -46,7 +46,8 @@ class T5(PretrainedSystem):
     def __init__(self, units: Units, network: Transformer, options: OfTransformers) -> None:
         super().__init__(units, network, options)
         folder = read_folder(options, "t5")
-        config = transformers_package().T5Config(**(_sizes(network) if folder is None else folder.config))
+        self.config = folder.config if folder else options.config
+        config = transformers_package().T5Config(**(self.config or _sizes(network)))
         config.vocab_size = len(units)
         self.scale = config.d_model**-0.5 if config.scale_decoder_outputs else 1.0
         whole = transformers_package().T5ForConditionalGeneration(config)

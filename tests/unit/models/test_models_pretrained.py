@@ -5,6 +5,7 @@ What needs the package transformers is skipped where it is not installed (`make 
 
 import importlib.util
 import json
+import shutil
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.testing import assert_close
 
+from pipeline_lib.config.layout import Description
 from pipeline_lib.config.networks import Transformer as Sizes
 from pipeline_lib.config.pretrained import Pretrained
 from pipeline_lib.config.systems import SystemSettings
@@ -24,7 +26,7 @@ from pipeline_lib.decoding.beam import Beam
 from pipeline_lib.decoding.steps import log_probability
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.checksums import sha256
-from pipeline_lib.models import pretrained
+from pipeline_lib.models import pretrained, saved
 from pipeline_lib.models.bert_gen import BertGen
 from pipeline_lib.models.layers.bert import BertEncoder, BertSizes
 from pipeline_lib.models.system import create
@@ -102,6 +104,34 @@ def bert_weights(pieces=PIECES):
 def bert_folder(folder: Path) -> Path:
     config = BERT | {"model_type": "bert", "max_position_embeddings": 40, "vocab_size": len(PIECES)}
     return write_folder(folder, config, bert_weights())
+
+
+def folder_of(name: str, folder: Path) -> Path:
+    """Write a folder of drawn weights for a system, with a setting that the sizes of a network do not have."""
+    if name == "bert_gen":
+        folder = bert_folder(folder)
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps(config | {"layer_norm_eps": 0.1}))
+        return folder
+    write_transformers_folder(name, folder, layer_norm_epsilon=0.1)
+    return folder
+
+
+def write_transformers_folder(name: str, folder: Path, **settings: float):
+    """Write a folder of weights that transformers draws, and return its model."""
+    import transformers
+
+    kind, sizes = (
+        (transformers.GPT2LMHeadModel, transformers.GPT2Config)
+        if name == "dialo_gpt"
+        else (transformers.T5ForConditionalGeneration, transformers.T5Config)
+    )
+    config = made(name).decoder.config.to_dict() | {"pad_token_id": 0, "eos_token_id": 3, "decoder_start_token_id": 0}
+    config |= {"vocab_size": len(PIECES), "is_encoder_decoder": name != "dialo_gpt", "is_decoder": False}
+    theirs = kind(sizes(**config | settings))
+    theirs.save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(PIECES) + "\n")
+    return theirs
 
 
 # --- folders ---------------------------------------------------------------------------------------------------------
@@ -211,6 +241,36 @@ def test_a_tokeniser_that_is_not_wordpiece_cuts_units_as_words_within_a_text(tmp
     read = pretrained.read_folder(Pretrained(weights=str(folder)), "bert")
     assert read.cut(["a", "b", "ab"]) == [[3], [0, 2], [3, 2]]
     assert (read.id_of("b"), read.id_of("c")) == (2, None)
+
+
+# --- files of trained models -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NEEDING)
+def test_a_trained_model_is_loaded_after_the_folder_of_its_weights_is_gone(tmp_path, name):
+    folder = folder_of(name, tmp_path / "folder")
+    description = Description(model=PATHS[name], options={"weights": str(folder), "seen": ["qqp"]}, network=SIZES)
+    model, batch = saved.build(description, Pieces(PIECES)), make_batch(4)
+    for tokens in (batch.context.ids, batch.response.inputs, batch.response.targets):
+        tokens.remainder_(len(PIECES))
+    model.output.weight.data.mul_(2)  # stands for training: the folder's weights would give another likelihood
+    saved.save(tmp_path / "trained.safetensors", model.state_dict(), description, True, model.config)
+    shutil.rmtree(folder)
+    again = saved.load(tmp_path / "trained.safetensors", Pieces(PIECES)).system
+    assert again.apart == "apart-seen"
+    with torch.no_grad():
+        found, expected = (one.eval().likelihood(batch, generator()).nll for one in (again, model))
+    assert torch.equal(found, expected)
+
+
+def test_a_trained_model_without_the_config_of_its_folder_asks_for_the_folder(tmp_path):
+    folder, path = folder_of("bert_gen", tmp_path / "folder"), tmp_path / "trained.safetensors"
+    description = Description(model=PATHS["bert_gen"], options={"weights": str(folder)}, network=SIZES)
+    model = saved.build(description, Pieces(PIECES))
+    saved.save(path, model.state_dict(), description)
+    assert saved.load(path, Pieces(PIECES)).system.apart == ""
+    shutil.rmtree(folder)
+    assert f"no folder '{folder}'" in str(refusal(lambda: saved.load(path, Pieces(PIECES))))
 
 
 # --- BERT ------------------------------------------------------------------------------------------------------------
@@ -327,26 +387,17 @@ def test_the_likelihood_of_dialo_gpt_is_that_of_transformers_on_each_text_withou
 
 
 @needs_transformers
-@pytest.mark.parametrize(
-    ("name", "kind", "sizes"),
-    [("t5", "T5ForConditionalGeneration", "T5Config"), ("dialo_gpt", "GPT2LMHeadModel", "GPT2Config")],
-)
-def test_weights_that_transformers_saved_are_loaded_and_words_are_fitted(tmp_path, name, kind, sizes):
-    import transformers
-
-    config = made(name).decoder.config.to_dict() | {"vocab_size": len(PIECES), "is_encoder_decoder": name == "t5"}
-    config |= {"pad_token_id": 0, "eos_token_id": 3, "decoder_start_token_id": 0, "is_decoder": False}
-    saved = getattr(transformers, kind)(getattr(transformers, sizes)(**config))
-    saved.save_pretrained(tmp_path)
-    (tmp_path / "vocab.txt").write_text("\n".join(PIECES) + "\n")
+@pytest.mark.parametrize("name", ["t5", "dialo_gpt"])
+def test_weights_that_transformers_saved_are_loaded_and_words_are_fitted(tmp_path, name):
+    theirs = write_transformers_folder(name, tmp_path)
     units = Pieces(PIECES)
     model = create(PATHS[name], {"weights": str(tmp_path)}, units, SIZES.model_copy(update={"initial_range": 0.1}))
-    words = saved.get_input_embeddings().weight
+    words = theirs.get_input_embeddings().weight
     assert model.apart == ""
     assert create(PATHS[name], {"weights": str(tmp_path), "seen": ["qqp"]}, units, SIZES).apart == "apart-seen"
     assert_close(model.output.weight[[1, 4, 5, 6]], words[[1, 4, 5, 6]])
     assert_close(model.output.weight[units.ids.end], words[3])
-    other = saved.decoder if name == "t5" else saved.transformer
+    other = theirs.decoder if name == "t5" else theirs.transformer
     own = model.decoder.state_dict()
     assert all(torch.equal(own[key], value) for key, value in other.state_dict().items() if key in own)
     assert len(own) >= len(other.state_dict()) - 1
