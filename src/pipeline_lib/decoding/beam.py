@@ -61,9 +61,10 @@ class Beam:
 
         The search stops when no growing hypothesis can enter the list any more: log p only falls, so the score of one
         will be at most ``(log p so far) / (most tokens) ** length_penalty``. Stopping therefore changes no result.
+        Whenever the search is over for half of the contexts that the model still reads, these are left out.
 
         Args:
-            forced: (B, T) int64, the words to emit, or `FREE`; their probability counts. Every sentence then has T
+            forced: (B or 1, T) int64, the words to emit, or `FREE`; their probability counts. Every sentence then has T
                 words, whatever ``min_length`` and ``max_length``; a shorter one has a forced end token after its last.
             barred: (V,) bool, words that are not emitted unless they are forced.
         Returns:
@@ -75,24 +76,32 @@ class Beam:
             forced = torch.full((contexts, longest), FREE, device=device)
         else:
             fewest = longest = forced.shape[1]
-        forced = F.pad(forced, (0, 1), value=self.ids.end)
+        forced = F.pad(forced, (0, 1), value=self.ids.end).expand(contexts, -1)
 
         growing, last = self._nothing(steps)
-        ended = Hypotheses(forced.new_empty(contexts, n, 0), torch.full((contexts, n), -torch.inf, device=device))
+        nothing = forced.new_full((contexts, n, longest + 1), self.ids.pad)
+        ended = Hypotheses(nothing, torch.full((contexts, n), -torch.inf, dtype=torch.float64, device=device))
+        rows = torch.arange(contexts, device=device)
         for position in range(longest + 1):
             kept, parents = self._grown(steps, growing, last, forced[:, position], barred, position >= fewest)
 
             over = kept.words[..., -1] == self.ids.end
             penalised = kept.scores / (position + 1) ** self.length_penalty
-            ended = self._best(ended, Hypotheses(kept.words, penalised.masked_fill(~over, -torch.inf)))
+            more = Hypotheses(kept.words, penalised.masked_fill(~over, -torch.inf))
+            ended.words[rows], ended.scores[rows] = best = self._best(ended, rows, more)
             growing = Hypotheses(kept.words, kept.scores.masked_fill(over, -torch.inf))
             within_reach = growing.scores.amax(1) / (longest + 1) ** self.length_penalty
-            if bool((ended.scores[:, -1] >= within_reach).all()):
+            searched = (best.scores[:, -1] < within_reach).nonzero().squeeze(1)
+            if not len(searched):
                 break
+            if 2 * len(searched) <= len(rows):
+                parents = parents.view(len(rows), -1)[searched].flatten()
+                growing = Hypotheses(growing.words[searched], growing.scores[searched])
+                rows, forced = rows[searched], forced[searched]
             steps.keep(parents)
-            last = kept.words[..., -1].flatten()
-        nothing = (ended.scores == -torch.inf).unsqueeze(-1)
-        return Hypotheses(ended.words.masked_fill(nothing, self.ids.pad)[..., :longest], ended.scores)
+            last = growing.words[..., -1].flatten()
+        words = ended.words[..., : min(position + 1, longest)]
+        return Hypotheses(words.masked_fill((ended.scores == -torch.inf).unsqueeze(-1), self.ids.pad), ended.scores)
 
     def prefixes(self, steps: Steps, forced: Tensor, barred: Tensor | None = None) -> Hypotheses:
         """Return the beginnings of sentences that are in the beam after T words; none of them ends.
@@ -140,11 +149,12 @@ class Beam:
             free &= words != self.ids.end
         return torch.where(forced.unsqueeze(1) == FREE, free, words == forced.unsqueeze(1))
 
-    def _best(self, ended: Hypotheses, more: Hypotheses) -> Hypotheses:
-        """Return the n best of ``ended`` (n, T - 1 words) and ``more`` (T words); of equals, the earlier stays."""
-        words = torch.cat([F.pad(ended.words, (0, 1), value=self.ids.pad), more.words], 1)
-        scores, order = torch.cat([ended.scores, more.scores], 1).sort(dim=1, descending=True, stable=True)
-        n = ended.scores.shape[1]
+    def _best(self, ended: Hypotheses, rows: Tensor, more: Hypotheses) -> Hypotheses:
+        """Return the n best of the ``rows`` of ``ended`` and of ``more``; of equals, the earlier stays."""
+        n, longest = ended.words.shape[1:]
+        padded = F.pad(more.words, (0, longest - more.words.shape[2]), value=self.ids.pad)
+        words = torch.cat([ended.words[rows], padded], 1)
+        scores, order = torch.cat([ended.scores[rows], more.scores], 1).sort(dim=1, descending=True, stable=True)
         return Hypotheses(_take(words, order[:, :n]), scores[:, :n])
 
 

@@ -323,6 +323,19 @@ def test_cached_states_give_the_beam_of_states_computed_afresh():
         assert_close(cached.scores, uncached.scores)
 
 
+@pytest.mark.parametrize("is_forced", [False, True])
+def test_contexts_whose_search_is_over_are_left_out_and_find_what_each_finds_alone(is_forced):
+    toy, beam, forced = Toy(8, contexts=64), Beam(IDS, 4, max_length=30, length_penalty=0.0), [None] * 64
+    if is_forced:  # each sentence has 2 to 9 words, of which the second is known
+        forced = [torch.tensor([[FREE, A, *[FREE] * (row % 8), END, *[PAD] * (7 - row % 8)]]) for row in range(64)]
+    steps, alone = CountedSteps(toy), [CountedSteps(toy, [row]) for row in range(64)]
+    together = beam.n_best(steps, 2, torch.cat(forced) if is_forced else None)
+    for row, own in enumerate(alone):
+        assert_same_ranking(ranking(together, row), ranking(beam.n_best(own, 2, forced[row]), 0))
+    continued = [own.read for own in alone]
+    assert sum(continued) < steps.read < 0.8 * 64 * max(continued)
+
+
 def test_places_for_which_there_is_no_sentence_are_padding():
     barred = ~torch.isin(torch.arange(8), torch.tensor([A, END]))
     found = Beam(IDS, 4, max_length=2).n_best(CachedSteps(Toy()), 5, barred=barred)
