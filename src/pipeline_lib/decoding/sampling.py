@@ -41,12 +41,17 @@ class Sampling:
         )
 
         def draw(logits: Tensor, position: int, rows: Tensor) -> Tensor:
-            cumulative = (logits / self.temperature).softmax(-1, dtype=torch.float64).cumsum(-1)
-            # noise < 1 keeps the threshold below the last sum; right=True passes over words of probability 0
-            threshold = noise[rows, position, None] * cumulative[:, -1:]
-            return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
+            return drawn_words(logits / self.temperature, noise[rows, position])
 
         return word_by_word(steps, self.ids, self.max_length, draw)
+
+
+def drawn_words(logits: Tensor, noise: Tensor) -> Tensor:
+    """Draw a word from each row of (R, V) logits by (R,) uniform noise in [0, 1)."""
+    cumulative = logits.softmax(-1, dtype=torch.float64).cumsum(-1)
+    # noise < 1 keeps the threshold below the last sum; right=True passes over words of probability 0
+    threshold = noise.unsqueeze(1) * cumulative[:, -1:]
+    return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
 
 
 def strategy(settings: SamplingSettings, ids: Ids, generators: Sequence[torch.Generator]) -> Sampling:

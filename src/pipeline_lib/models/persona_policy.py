@@ -15,9 +15,11 @@ from torch.nn import functional as F
 from pipeline_lib.compute.sharing import drawn, gathered, mean
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Positive
-from pipeline_lib.decoding.steps import word_lengths
+from pipeline_lib.decoding.sampling import drawn_words
+from pipeline_lib.decoding.steps import word_by_word, word_lengths
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.dialogue import token_mean
+from pipeline_lib.models.layers.attentive import AttentiveSteps
 from pipeline_lib.models.layers.gru import GRU
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
 from pipeline_lib.models.persona_seq2seq import AdaptedSeq2Seq, Beginning
@@ -93,22 +95,16 @@ class PolicySeq2Seq(AdaptedSeq2Seq):
 
     def respond(self, beginning: Beginning, generator: torch.Generator) -> tuple[Response, Response]:
         """Respond to each context by draws from the model, and greedily; what follows the end token is padding."""
-        rows = len(beginning.state)
-        noise = drawn(lambda n: torch.rand((n, self.longest), generator=generator, device=self.device), rows)
-        state, beside, context = beginning.repeated(2)
-        word = torch.full((2 * rows,), self.ids.start, device=self.device)
-        ended, words = torch.zeros(2 * rows, dtype=torch.bool, device=self.device), []
-        for step in range(self.longest):
-            state, told = self.decoder.step(self.words(word), state, beside, context)
-            logits = self.decoder.output(told)
-            logits[:, [self.ids.pad, self.ids.start]] = -torch.inf
-            word = torch.cat([drawn_word(logits[:rows], noise[:, step]), logits[rows:].argmax(-1)])
-            word = word.masked_fill(ended, self.ids.pad)
-            words.append(word)
-            ended |= word == self.ids.end
-            if bool(ended.all()):
-                break
-        sampled, greedy = torch.stack(words, 1).chunk(2)
+        contexts = len(beginning.state)
+        noise = drawn(lambda n: torch.rand((n, self.longest), generator=generator, device=self.device), contexts)
+
+        def choose(logits: Tensor, position: int, rows: Tensor) -> Tensor:
+            sampled = rows[rows < contexts]  # which come first
+            words = drawn_words(logits[: len(sampled)], noise[sampled, position])
+            return torch.cat([words, logits[len(sampled) :].argmax(-1)])
+
+        steps = AttentiveSteps(self.decoder, self.words, *beginning.repeated(2))
+        sampled, greedy = word_by_word(steps, self.ids, self.longest, choose).chunk(2)
         return self._response(sampled), self._response(greedy)
 
     def _response(self, targets: Tensor) -> Response:
@@ -150,13 +146,6 @@ class LanguageModel(nn.Module):
         """Return -log p(targets), nats, (B,), given (B, T, E) embedded previous words."""
         hidden, _ = self.gru(embedded)
         return response_nll(hidden, self.output, targets, lengths)
-
-
-def drawn_word(logits: Tensor, noise: Tensor) -> Tensor:
-    """Draw a word from each row of (B, V) logits by (B,) uniform noise."""
-    cumulative = logits.softmax(-1, dtype=torch.float64).cumsum(-1)
-    threshold = noise.to(torch.float64).unsqueeze(1) * cumulative[:, -1:]
-    return torch.searchsorted(cumulative, threshold, right=True).squeeze(1)
 
 
 def policy_loss(log_p: Tensor, advantage: Tensor) -> Tensor:

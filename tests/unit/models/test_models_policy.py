@@ -12,8 +12,9 @@ import torch
 from pipeline_lib.config.decoding import GreedySettings
 from pipeline_lib.config.loading import read_run
 from pipeline_lib.decoding.greedy import strategy
+from pipeline_lib.decoding.sampling import drawn_words
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.models.persona_policy import REWARDS, drawn_word, policy_loss
+from pipeline_lib.models.persona_policy import REWARDS, policy_loss
 from unit.model_fixtures import generator
 from unit.models.test_models_persona import batch, made, tiled
 
@@ -31,8 +32,8 @@ def test_the_sampled_gradient_averages_to_that_of_the_enumerated_expected_reward
     wanted = torch.cat([grad.flatten() for grad in torch.autograd.grad(-expected, (first, second))])
 
     n, noise = 200_000, torch.rand(200_000, 2, generator=generator())
-    a = drawn_word(first.detach().expand(n, -1), noise[:, 0])
-    b = drawn_word(second.detach()[a], noise[:, 1])
+    a = drawn_words(first.detach().expand(n, -1), noise[:, 0])
+    b = drawn_words(second.detach()[a], noise[:, 1])
     log_p = first.log_softmax(0)[a] + second.log_softmax(1)[a, b]
     for baseline in (0.0, 0.7):  # a baseline changes the variance, not the mean
         loss = policy_loss(log_p, reward[a, b] - baseline)
