@@ -1,6 +1,7 @@
 """Conditional variational autoencoders (Sohn et al. 2015; Zhao et al. 2017), without and with cluster knowledge."""
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from pydantic import Field
@@ -8,12 +9,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline_lib.compute.precision import at_least_float32
-from pipeline_lib.compute.sharing import mean, normal
+from pipeline_lib.compute.sharing import mean
 from pipeline_lib.config.networks import Recurrent
 from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.decoding.steps import Decode, word_lengths
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit, kl_divergence
+from pipeline_lib.models.layers.distributions import (
+    Gaussian,
+    importance_estimate,
+    importance_weights,
+    kl_by_unit,
+    kl_divergence,
+)
 from pipeline_lib.models.layers.recurrent import BagOfWords, Decoder, DecoderSteps, Encoder
 from pipeline_lib.models.system import Generated, Likelihood, Objective, WordVectorSystem, given
 from pipeline_lib.text.units import Units
@@ -75,12 +82,9 @@ class CVAE(WordVectorSystem):
         hidden = self.decoder(self.embed(batch.response.inputs), torch.cat([context, z], -1))
         return {"nll": self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths)}
 
-    def _draw(self, distribution: Gaussian, generator: torch.Generator) -> Tensor:
-        return distribution.sample(normal(tuple(distribution.mean.shape), distribution.mean, generator))
-
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         context, posterior, prior = self.distributions(batch)
-        z = self._draw(posterior, generator)
+        z = posterior.draw(generator)
         terms = self.reconstruction(batch, context, z)
         if self.bow is not None:
             terms["bow"] = self.bow(torch.cat([context, z], -1), batch.response.targets, batch.response.lengths)
@@ -90,7 +94,7 @@ class CVAE(WordVectorSystem):
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         context, posterior, prior = self.distributions(batch)
-        z = self._draw(posterior, generator)
+        z = posterior.draw(generator)
         terms = self.reconstruction(batch, context, z)
         kl_units = kl_by_unit(posterior, prior)
         kl = kl_units.sum(-1)
@@ -109,21 +113,18 @@ class CVAE(WordVectorSystem):
     def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor:
         context, posterior, _ = self.distributions(batch)
         _, of_others, _ = self.distributions(replace(batch, response=others))
-        noise = normal(tuple(posterior.mean.shape), posterior.mean, generator)
-        own, foreign = (
-            torch.stack(list(self.reconstruction(batch, context, each.sample(noise)).values())).sum(0)
-            for each in (posterior, of_others)
-        )
+        noise = posterior.noise(generator)
+        own, foreign = (self._explained(batch, context, each.sample(noise)) for each in (posterior, of_others))
         return foreign - own
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         context, posterior, prior = self.distributions(batch)
-        weights = []
-        for _ in range(samples):  # one at a time: memory stays that of one pass
-            z = self._draw(posterior, generator)
-            explained = torch.stack(list(self.reconstruction(batch, context, z).values())).sum(0)
-            weights.append(prior.log_density(z) - posterior.log_density(z) - explained)
-        return importance_estimate(torch.stack(weights))
+        explained = partial(self._explained, batch, context)
+        return importance_estimate(importance_weights(posterior, prior, explained, generator, samples))
+
+    def _explained(self, batch: Batch, context: Tensor, z: Tensor) -> Tensor:
+        """Return the sum of `reconstruction`, nats, (B,)."""
+        return torch.stack(list(self.reconstruction(batch, context, z).values())).sum(0)
 
     def closeness(self, batch: Batch, tokens: Tensor) -> Tensor:
         """Compare by the cosine of the encodings, as the test rule of SepaCVAE does (Sun et al. 2021, section 6.1)."""
@@ -138,7 +139,7 @@ class CVAE(WordVectorSystem):
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         context = self.encode_context(batch)
-        z = self._draw(Gaussian.of(self.prior(context)), generator)
+        z = Gaussian.of(self.prior(context)).draw(generator)
         return Generated(decode(DecoderSteps(self.decoder, self.embeddings, torch.cat([context, z], -1))))
 
 
@@ -188,7 +189,7 @@ class ClusterCVAE(CVAE):
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         context = self.encode_context(batch)
-        z = self._draw(Gaussian.of(self.prior(context)), generator)
+        z = Gaussian.of(self.prior(context)).draw(generator)
         probabilities = F.softmax(at_least_float32(self.group_predictor(torch.cat([context, z], -1))), -1)
         group = probabilities @ self.group_embedding.weight
         condition = torch.cat([context, z, group], -1)

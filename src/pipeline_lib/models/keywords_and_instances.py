@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline_lib.compute.precision import at_least_float32
-from pipeline_lib.compute.sharing import mean, normal
+from pipeline_lib.compute.sharing import mean
 from pipeline_lib.config.networks import Transformer as TransformerSizes
 from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Graph, Response, Tokens
 from pipeline_lib.models.contrasts import impostors, instance_contrast, keyword_contrast, mahalanobis_contrast
-from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, importance_weights, kl_by_unit
 from pipeline_lib.models.layers.relational_attention import RelationalAttention, neighbourhood
 from pipeline_lib.models.layers.transformer import Cache, Drop, keep_all, masked_mean
 from pipeline_lib.models.system import Generated, Likelihood, Objective, given
@@ -219,7 +219,7 @@ class KeywordsAndInstances(TransformerSystem):
         prior = self.prior_of(batch, encoded.context, None if compared is None else compared.asked)
         posterior = self.posterior_of(encoded.context, given(encoded.response))
         negative = None if encoded.negative is None else self.posterior_of(encoded.context, encoded.negative)
-        z = self._draw(posterior, generator)
+        z = posterior.draw(generator)
         terms = {"nll": self._nll(batch, encoded, z, drop), "kl": kl_by_unit(posterior, prior).sum(-1)}
         return terms, self.contrasts(compared, posterior, negative, prior)
 
@@ -233,7 +233,7 @@ class KeywordsAndInstances(TransformerSystem):
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         encoded, posterior, prior = self.distributions(batch)
-        nll = self._nll(batch, encoded, self._draw(posterior, generator), keep_all)
+        nll = self._nll(batch, encoded, posterior.draw(generator), keep_all)
         kl_units = kl_by_unit(posterior, prior)
         kl = kl_units.sum(-1)
         of_prior = self._nll(batch, encoded, prior.mean, keep_all)
@@ -241,28 +241,23 @@ class KeywordsAndInstances(TransformerSystem):
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         encoded, posterior, prior = self.distributions(batch)
-        weights = []
-        for _ in range(samples):  # one at a time: memory stays that of one pass
-            z = self._draw(posterior, generator)
-            nll = self._nll(batch, encoded, z, keep_all)
-            weights.append(prior.log_density(z) - posterior.log_density(z) - nll)
-        return importance_estimate(torch.stack(weights))
+        weights = importance_weights(
+            posterior, prior, lambda z: self._nll(batch, encoded, z, keep_all), generator, samples
+        )
+        return importance_estimate(weights)
 
     def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor:
         encoded, posterior, _ = self.distributions(batch)
         _, of_others, _ = self.distributions(replace(batch, response=others))
-        noise = normal(tuple(posterior.mean.shape), posterior.mean, generator)
+        noise = posterior.noise(generator)
         own, foreign = (self._nll(batch, encoded, each.sample(noise), keep_all) for each in (posterior, of_others))
         return foreign - own
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         encoded = self.encoded(batch, keep_all)
         prior = self.prior_of(batch, encoded.context)
-        z = self._draw(prior, generator) if self.options.drawn else prior.mean
+        z = prior.draw(generator) if self.options.drawn else prior.mean
         return Generated(decode(TransformerSteps(self, self._memory(batch, encoded, z), self.z_beside(z))))
-
-    def _draw(self, distribution: Gaussian, generator: torch.Generator) -> Tensor:
-        return distribution.sample(normal(tuple(distribution.mean.shape), distribution.mean, generator))
 
 
 def _distribution(inputs: int, hidden: int, latent: int) -> nn.Sequential:

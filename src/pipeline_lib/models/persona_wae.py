@@ -11,7 +11,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from pipeline_lib.compute.sharing import is_shared, mean, normal
+from pipeline_lib.compute.sharing import is_shared, mean
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 from pipeline_lib.errors import PipelineError
@@ -107,7 +107,7 @@ class PersonalAutoencoder(DialogueSystem):
 
     def z_of_posterior(self, posterior: Gaussian, noise: torch.Generator) -> Tensor:
         """Draw z given the response, (B, Z)."""
-        return posterior.sample(normal(tuple(posterior.mean.shape), posterior.mean, noise).to(posterior.mean))
+        return posterior.draw(noise)
 
     def z_of_prior(self, context: Tensor, user: Tensor | None, noise: torch.Generator) -> Tensor:
         """Draw z given context and user alone, (B, Z)."""

@@ -19,13 +19,19 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from pipeline_lib.compute.sharing import mean, normal
+from pipeline_lib.compute.sharing import mean
 from pipeline_lib.config.networks import Direction, LanguageModel, Sizes
 from pipeline_lib.config.settings import Fraction, Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit, with_free_bits
+from pipeline_lib.models.layers.distributions import (
+    Gaussian,
+    importance_estimate,
+    importance_weights,
+    kl_by_unit,
+    with_free_bits,
+)
 from pipeline_lib.models.layers.lstm import LSTM, State
 from pipeline_lib.models.layers.recurrent import sum_by_example
 from pipeline_lib.models.layers.sentence_decoder import SentenceDecoder, SentenceSteps
@@ -206,7 +212,7 @@ class SentenceVAE(CodedSentences):
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Sum reconstruction and annealed KL to N(0, I) over each sentence, then average them (equation 1)."""
         posterior = self.encode(batch)
-        nll = self.nll(batch.response, _draw(posterior, generator), generator)
+        nll = self.nll(batch.response, posterior.draw(generator), generator)
         kl_units = kl_by_unit(posterior, standard(posterior.mean))
         kl, floor = kl_units.sum(-1), self.options.free_bits
         paid = with_free_bits(kl_units, floor) if floor else kl
@@ -214,7 +220,7 @@ class SentenceVAE(CodedSentences):
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         posterior, lengths = self.encode(batch), batch.response.lengths
-        z = _draw(posterior, generator)
+        z = posterior.draw(generator)
         tokens = self._token_nll(batch.response, z, generator)
         nll, kl_units = sum_by_example(tokens, lengths), kl_by_unit(posterior, standard(posterior.mean))
         kl = kl_units.sum(-1)
@@ -231,19 +237,17 @@ class SentenceVAE(CodedSentences):
 
     def latent_use(self, batch: Batch, others: Response, generator: torch.Generator) -> Tensor:
         posterior, of_others = self.encode(batch), self.encode(Batch(others))
-        noise = normal(tuple(posterior.mean.shape), posterior.mean, generator)
+        noise = posterior.noise(generator)
         own, foreign = (self.nll(batch.response, each.sample(noise), generator) for each in (posterior, of_others))
         return foreign - own
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
         posterior = self.encode(batch)
         prior = standard(posterior.mean)
-        weights = []
-        for _ in range(samples):  # one at a time: memory stays that of one pass
-            z = _draw(posterior, generator)
-            nll = self.nll(batch.response, z, generator)
-            weights.append(prior.log_density(z) - posterior.log_density(z) - nll)
-        return importance_estimate(torch.stack(weights))
+        weights = importance_weights(
+            posterior, prior, lambda z: self.nll(batch.response, z, generator), generator, samples
+        )
+        return importance_estimate(weights)
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         """Write a sentence from a draw of the prior for each example."""
@@ -288,8 +292,3 @@ class SequenceAutoencoder(CodedSentences):
 def standard(like: Tensor) -> Gaussian:
     """Return N(0, I) of the shape (B, Z) of ``like``."""
     return Gaussian(torch.zeros_like(like), torch.zeros_like(like))
-
-
-def _draw(posterior: Gaussian, generator: torch.Generator) -> Tensor:
-    """Draw z from each of B posteriors, (B, Z)."""
-    return posterior.sample(normal(tuple(posterior.mean.shape), posterior.mean, generator))

@@ -24,7 +24,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.cvae import CVAE
 from pipeline_lib.models.layers import projection
-from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, kl_by_unit
+from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, importance_weights, kl_by_unit
 from pipeline_lib.models.layers.recurrent import DecoderSteps, sum_by_example, valid_positions
 from pipeline_lib.models.system import Generated, Likelihood, Objective, given
 from pipeline_lib.text.units import Units
@@ -384,12 +384,12 @@ class SepaCVAE(CVAE):
         response = self.encode_response(batch).repeat_interleave(self.groups, 0)
         posterior = Gaussian.of(self.recognition(torch.cat([contexts, response], -1)))
         prior = Gaussian.of(self.prior(contexts))
-        weights = []
-        for _ in range(samples):
-            z = self._draw(posterior, generator)
-            nll = self._copies_nll(batch, torch.cat([contexts, z], -1))
-            weights.append((prior.log_density(z) - posterior.log_density(z)).view_as(nll) - nll)
-        return importance_estimate(torch.cat(weights, 1).t())
+
+        def nll(z: Tensor) -> Tensor:
+            return self._copies_nll(batch, torch.cat([contexts, z], -1)).flatten()
+
+        weights = importance_weights(posterior, prior, nll, generator, samples).unflatten(1, (-1, self.groups))
+        return importance_estimate(weights.transpose(0, 1).flatten(1).t())
 
     # --- responses ---
 
@@ -409,7 +409,7 @@ class SepaCVAE(CVAE):
         return Generated(by_example[torch.arange(len(batch), device=chosen.device), chosen], chosen)
 
     def _respond(self, context: Tensor, decode: Decode, generator: torch.Generator) -> Tensor:
-        z = self._draw(Gaussian.of(self.prior(context)), generator)
+        z = Gaussian.of(self.prior(context)).draw(generator)
         return decode(DecoderSteps(self.decoder, self.embeddings, torch.cat([context, z], -1)))
 
     def closeness(self, batch: Batch, tokens: Tensor) -> Tensor:

@@ -1,11 +1,13 @@
 """Distributions of latent variables, their divergences and estimates."""
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from pipeline_lib.compute.precision import at_least_float32
+from pipeline_lib.compute.sharing import normal
 
 
 class Gaussian:
@@ -23,6 +25,14 @@ class Gaussian:
     def sample(self, noise: Tensor) -> Tensor:
         """Return ``mean + std * noise`` for standard normal ``noise`` of shape (..., B, Z)."""
         return self.mean + torch.exp(0.5 * self.log_variance) * noise
+
+    def noise(self, generator: torch.Generator) -> Tensor:
+        """Draw standard normal noise for one sample of each example, (B, Z)."""
+        return normal(tuple(self.mean.shape), self.mean, generator)
+
+    def draw(self, generator: torch.Generator) -> Tensor:
+        """Draw one sample of each example, (B, Z)."""
+        return self.sample(self.noise(generator))
 
     def log_density(self, z: Tensor) -> Tensor:
         """Return log N(z), nats, summed over Z; ``z`` (..., B, Z) gives (..., B)."""
@@ -51,6 +61,21 @@ def with_free_bits(kl_units: Tensor, nats: float) -> Tensor:
     batch: `fb 2` in the released code of Li et al. (2019), after Kingma et al. (2016).
     """
     return kl_units.clamp_min(nats / kl_units.shape[-1]).sum(-1)
+
+
+def importance_weights(
+    posterior: Gaussian, prior: Gaussian, nll: Callable[[Tensor], Tensor], generator: torch.Generator, samples: int
+) -> Tensor:
+    """Draw z from the posterior so many times, and return log p(z) p(response | z) / q(z), nats, (S, B).
+
+    Args:
+        nll: (B, Z) -> -log p(response | z), nats, (B,).
+    """
+    weights = []
+    for _ in range(samples):  # one at a time: memory stays that of one pass
+        z = posterior.draw(generator)
+        weights.append(prior.log_density(z) - posterior.log_density(z) - nll(z))
+    return torch.stack(weights)
 
 
 def importance_estimate(log_weights: Tensor) -> Tensor:
