@@ -85,11 +85,11 @@ class DialoGPT(PretrainedSystem):
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         return Generated(decode(DialoGPTSteps(self, given(batch.context))))
 
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
+    def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
         context, response = given(batch.context), batch.response
         joined = torch.cat([context.ids, response.inputs], 1)
         inside = torch.cat([_inside(context.ids, context.lengths), _inside(response.inputs, response.lengths)], 1)
-        with noise_of(noise):
+        with noise_of(generator):
             states = self.states(joined, inside).last_hidden_state[:, context.ids.shape[1] :]
         return response_nll(states, self.output, response.targets, response.lengths)
 

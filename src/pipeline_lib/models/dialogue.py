@@ -49,20 +49,20 @@ class DialogueSystem(System):
     def given_parameters(self) -> Iterable[Tensor]:
         return [self.words.weight]
 
-    def dropped(self, values: Tensor, noise: torch.Generator | None) -> Tensor:
-        """Drop components of (B, T, E) in training; without noise, none."""
-        return dropout(values, self.rate, noise) if self.training and noise else values
+    def dropped(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Drop components of (B, T, E) in training; without a generator, none."""
+        return dropout(values, self.rate, generator) if self.training and generator else values
 
-    def context_turns(self, batch: Batch, noise: torch.Generator | None) -> tuple[Tensor, Tensor]:
+    def context_turns(self, batch: Batch, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Return the embedded words of each turn (B, K, L, E), and the lengths (B, K)."""
         turns = by_turn(given(batch.context), self.turn, self.ids.pad)
         size = turns.ids.shape[1]
-        embedded = self.dropped(self.words(turns.ids.flatten(0, 1)), noise)
+        embedded = self.dropped(self.words(turns.ids.flatten(0, 1)), generator)
         return embedded.unflatten(0, (-1, size)), turns.lengths
 
-    def embedded(self, tokens: Tokens, noise: torch.Generator | None) -> Tensor:
+    def embedded(self, tokens: Tokens, generator: torch.Generator | None) -> Tensor:
         """Embed (B, T) words as (B, T, E)."""
-        return self.dropped(self.words(tokens.ids), noise)
+        return self.dropped(self.words(tokens.ids), generator)
 
     @abstractmethod
     def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> Steps:
@@ -93,11 +93,11 @@ class UserTable(nn.Module):
         self.share = share
         nn.init.normal_(self.vectors.weight, std=size**-0.5)
 
-    def forward(self, batch: Batch, noise: torch.Generator) -> Tensor:
+    def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return (B, U), the vectors of those who respond."""
         user = given(batch.user)
         if self.training and self.share:
-            lost = drawn(lambda n: torch.rand((n,), generator=noise, device=user.device), len(user)) < self.share
+            lost = drawn(lambda n: torch.rand((n,), generator=generator, device=user.device), len(user)) < self.share
             user = user.masked_fill(lost, 0)
         return self.vectors(user)
 

@@ -28,8 +28,8 @@ class ExactSystem(System):
         return self._nll(batch, generator)  # nothing is integrated out
 
     @abstractmethod
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        """Return -log p(response | context), nats, (B,); ``noise`` is that of training."""
+    def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Return -log p(response | context), nats, (B,); ``generator`` gives the noise of training."""
 
     def _averaged(self, nll: Tensor, response: Response) -> Tensor:
         """Return the loss of a batch, by default nats a response."""

@@ -98,7 +98,7 @@ class GroupWise(Transformer):
         told = {"nll": own, "contrast": contrast, "score": group.scores[:, 1:].mean(1)}
         return Objective(loss, {name: value.detach() for name, value in told.items()})
 
-    def groups(self, contexts: Tokens, responses: Tokens, noise: torch.Generator) -> Group:
+    def groups(self, contexts: Tokens, responses: Tokens, generator: torch.Generator) -> Group:
         """Draw the group of each example of this process, K = 1 + `others` pairs, or 1 in a batch of one."""
         whole = len(contexts.lengths)
         vectors = self._vectors(contexts, responses)
@@ -109,7 +109,7 @@ class GroupWise(Transformer):
         near = min(self.candidates, whole - 1)
         candidates = torch.cat([order[:, :near], order[:, -near:]], 1)[own.squeeze(1)]
         size = (len(own), self.others)
-        uniform = drawn(lambda n: torch.rand((n, *size[1:], 2), generator=noise, device=own.device), size[0])
+        uniform = drawn(lambda n: torch.rand((n, *size[1:], 2), generator=generator, device=own.device), size[0])
         other = candidates.gather(1, (uniform[..., 0] * candidates.shape[1]).long())
         replaces_context = uniform[..., 1] < 0.5
         context = torch.where(replaces_context, other, own)

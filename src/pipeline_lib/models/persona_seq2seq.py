@@ -54,28 +54,28 @@ class AttentiveSeq2Seq(DialogueSystem, TokenwiseSystem):
     def _size_beside(self, network: Dialogue) -> int:
         return 0
 
-    def _beside(self, batch: Batch, noise: torch.Generator) -> Tensor | None:
+    def _beside(self, batch: Batch, generator: torch.Generator) -> Tensor | None:
         """Return what the decoder reads beside every word, (B, X), or None."""
         return None
 
-    def _encode(self, context: Tokens, noise: torch.Generator) -> tuple[Tensor, Attended]:
+    def _encode(self, context: Tokens, generator: torch.Generator) -> tuple[Tensor, Attended]:
         """Return the decoder's first state (B, H), and the words to attend to."""
-        outputs, last = self.encoder(packed(self.embedded(context, noise), context.lengths))
+        outputs, last = self.encoder(packed(self.embedded(context, generator), context.lengths))
         states, _ = pad_packed_sequence(outputs, batch_first=True, total_length=context.ids.shape[1])
         first = self.decoder.initial(torch.cat(list(last), -1))
         return first, self.decoder.attended(states, context.lengths)
 
-    def _begin(self, batch: Batch, noise: torch.Generator) -> "Beginning":
-        first, context = self._encode(given(batch.context), noise)
-        return Beginning(first, self._beside(batch, noise), context)
+    def _begin(self, batch: Batch, generator: torch.Generator) -> "Beginning":
+        first, context = self._encode(given(batch.context), generator)
+        return Beginning(first, self._beside(batch, generator), context)
 
-    def _nll_after(self, beginning: "Beginning", response: Response, noise: torch.Generator) -> Tensor:
+    def _nll_after(self, beginning: "Beginning", response: Response, generator: torch.Generator) -> Tensor:
         """Return -log p(response | context), nats, (B,)."""
-        told = self.decoder.states(self.dropped(self.words(response.inputs), noise), *beginning)
+        told = self.decoder.states(self.dropped(self.words(response.inputs), generator), *beginning)
         return response_nll(told, self.decoder.output, response.targets, response.lengths)
 
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        return self._nll_after(self._begin(batch, noise), batch.response, noise)
+    def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        return self._nll_after(self._begin(batch, generator), batch.response, generator)
 
     def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> AttentiveSteps:
         beginning = self._begin(batch, generators[0]).repeated(len(generators))
@@ -98,8 +98,8 @@ class PersonaSeq2Seq(AttentiveSeq2Seq):
     def _size_beside(self, network: Dialogue) -> int:
         return network.user
 
-    def _beside(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        return self.dropped(self.users(batch, noise).unsqueeze(1), noise).squeeze(1)
+    def _beside(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        return self.dropped(self.users(batch, generator).unsqueeze(1), generator).squeeze(1)
 
 
 class AdaptedSeq2Seq(AttentiveSeq2Seq):
@@ -131,7 +131,7 @@ class AdaptedSeq2Seq(AttentiveSeq2Seq):
     def _size_beside(self, network: Dialogue) -> int:
         return self.embedding_size
 
-    def _beside(self, batch: Batch, noise: torch.Generator) -> Tensor:
+    def _beside(self, batch: Batch, generator: torch.Generator) -> Tensor:
         profile = given(batch.profile)
         known = (profile != self.ids.pad).unsqueeze(-1).to(self.words.weight)
         return (self.words(profile) * known).sum(1) / known.sum(1).clamp(min=1)

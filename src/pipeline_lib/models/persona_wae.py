@@ -80,44 +80,44 @@ class PersonalAutoencoder(DialogueSystem):
             self.vocabulary_size,
         )
 
-    def encode_context(self, batch: Batch, noise: torch.Generator | None) -> Tensor:
-        """Return c, (B, C); without noise, nothing is dropped."""
-        words, lengths = self.context_turns(batch, noise)
-        return self.context_encoder(words, lengths, batch.floors, self.rate / 2 if self.training else 0.0, noise)
+    def encode_context(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """Return c, (B, C); without a generator, nothing is dropped."""
+        words, lengths = self.context_turns(batch, generator)
+        return self.context_encoder(words, lengths, batch.floors, self.rate / 2 if self.training else 0.0, generator)
 
-    def encode_response(self, batch: Batch, noise: torch.Generator | None) -> Tensor:
-        """Return x, (B, X); without noise, nothing is dropped."""
+    def encode_response(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """Return x, (B, X); without a generator, nothing is dropped."""
         words = batch.response.words
-        return self.response_encoder(self.embedded(words, noise), words.lengths)
+        return self.response_encoder(self.embedded(words, generator), words.lengths)
 
-    def user_vectors(self, batch: Batch, noise: torch.Generator) -> Tensor | None:
+    def user_vectors(self, batch: Batch, generator: torch.Generator) -> Tensor | None:
         """Return u, (B, U); None where neither prior nor decoder knows users."""
-        return None if self.users is None else self.users(batch, noise)
+        return None if self.users is None else self.users(batch, generator)
 
     def posterior(self, context: Tensor, response: Tensor) -> Gaussian:
         """Return q(z | x, c) (eq. 7)."""
         return Gaussian.of(self.recognition(torch.cat([response, context], -1)))
 
-    def nll(self, batch: Batch, context: Tensor, z: Tensor, user: Tensor | None, noise: torch.Generator) -> Tensor:
+    def nll(self, batch: Batch, context: Tensor, z: Tensor, user: Tensor | None, generator: torch.Generator) -> Tensor:
         """Return -log p(response | z, context, user), nats, (B,)."""
-        words = self.dropped(self.words(batch.response.inputs), noise)
+        words = self.dropped(self.words(batch.response.inputs), generator)
         read = user if self.personal_decoder else None
         hidden = self.decoder.states(words, torch.cat([z, context], -1), read)
         return self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths)
 
-    def z_of_posterior(self, posterior: Gaussian, noise: torch.Generator) -> Tensor:
+    def z_of_posterior(self, posterior: Gaussian, generator: torch.Generator) -> Tensor:
         """Draw z given the response, (B, Z)."""
-        return posterior.draw(noise)
+        return posterior.draw(generator)
 
-    def z_of_prior(self, context: Tensor, user: Tensor | None, noise: torch.Generator) -> Tensor:
+    def z_of_prior(self, context: Tensor, user: Tensor | None, generator: torch.Generator) -> Tensor:
         """Draw z given context and user alone, (B, Z)."""
-        return self.prior.sample(context, user, noise)
+        return self.prior.sample(context, user, generator)
 
-    def _encoded(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Gaussian, Tensor | None]:
+    def _encoded(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Gaussian, Tensor | None]:
         """Return c, q(z | x, c) and u."""
-        context = self.encode_context(batch, noise)
-        posterior = self.posterior(context, self.encode_response(batch, noise))
-        return context, posterior, self.user_vectors(batch, noise)
+        context = self.encode_context(batch, generator)
+        posterior = self.posterior(context, self.encode_response(batch, generator))
+        return context, posterior, self.user_vectors(batch, generator)
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         """Measure reconstruction under z of the posterior and of the prior; the prior has no density, so no KL."""
@@ -140,12 +140,12 @@ class PersonalAutoencoder(DialogueSystem):
         other = self.posterior(context, self.encode_response(replace(batch, response=others), generator))
         seed = int(torch.randint(2**62, (), generator=generator, device=self.device))
         own, foreign = (
-            self.nll(batch, context, self.z_of_posterior(each, self._noise(seed)), user, generator)
+            self.nll(batch, context, self.z_of_posterior(each, self._seeded(seed)), user, generator)
             for each in (posterior, other)
         )
         return foreign - own
 
-    def _noise(self, seed: int) -> torch.Generator:
+    def _seeded(self, seed: int) -> torch.Generator:
         return torch.Generator(self.device).manual_seed(seed)
 
     def steps(self, batch: Batch, generators: Sequence[torch.Generator]) -> GatedSteps:
@@ -211,11 +211,11 @@ class PersonaWAE(PersonalAutoencoder):
             Phase("critic", list(self.critic.parameters()), self.criticism, fresh=False),
         ]
 
-    def z_of_posterior(self, posterior: Gaussian, noise: torch.Generator) -> Tensor:
-        return self.posterior_generator(super().z_of_posterior(posterior, noise))
+    def z_of_posterior(self, posterior: Gaussian, generator: torch.Generator) -> Tensor:
+        return self.posterior_generator(super().z_of_posterior(posterior, generator))
 
-    def z_of_prior(self, context: Tensor, user: Tensor | None, noise: torch.Generator) -> Tensor:
-        return self.prior_generator(super().z_of_prior(context, user, noise))
+    def z_of_prior(self, context: Tensor, user: Tensor | None, generator: torch.Generator) -> Tensor:
+        return self.prior_generator(super().z_of_prior(context, user, generator))
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Reconstruct the response from z of the posterior: cross-entropy, averaged over tokens."""
@@ -248,11 +248,11 @@ class PersonaWAE(PersonalAutoencoder):
         loss, gap = critic_loss(self.critic, posterior, prior, context, generator, of_batch_mean=self.of_batch_mean)
         return Objective(loss, {"gap": gap})
 
-    def _both(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _both(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Return c without gradient, and z of the posterior and of the prior."""
         context, response = self._encodings(batch)
-        posterior = self.z_of_posterior(self.posterior(context, response), noise)
-        return context, posterior, self.z_of_prior(context, self.user_vectors(batch, noise), noise)
+        posterior = self.z_of_posterior(self.posterior(context, response), generator)
+        return context, posterior, self.z_of_prior(context, self.user_vectors(batch, generator), generator)
 
     def _encodings(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return c and x without gradient and dropout; several updates read one batch while the encoders rest."""
@@ -280,12 +280,12 @@ class PersonaCVAE(PersonalAutoencoder):
         return Likelihood(nll, kl, nll + kl, posterior.mean, nll_prior=of_prior)
 
     def _terms(
-        self, batch: Batch, context: Tensor, posterior: Gaussian, user: Tensor | None, noise: torch.Generator
+        self, batch: Batch, context: Tensor, posterior: Gaussian, user: Tensor | None, generator: torch.Generator
     ) -> tuple[Tensor, Tensor]:
         """Return reconstruction and KL, (B,) each; the KL by the same draw of z, as mixtures have no closed form."""
-        z = self.z_of_posterior(posterior, noise)
+        z = self.z_of_posterior(posterior, generator)
         kl = posterior.log_density(z) - self.prior.log_density(z, context, user)
-        return self.nll(batch, context, z, user, noise), kl
+        return self.nll(batch, context, z, user, generator), kl
 
 
 def generator_network(latent: int) -> nn.Sequential:

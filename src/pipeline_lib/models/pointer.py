@@ -46,24 +46,24 @@ class PointerSeq2Seq(TokenwiseSystem):
         first, source = self._encode(batch, generator)
         return Generated(decode(PointerSteps(self.decoder, self.words, first, *self._told_apart(batch, source))))
 
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        first, source = self._encode(batch, noise)
-        return self.decoder.nll(self._embedded(batch.response.inputs, noise), first, source, batch.response)
+    def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        first, source = self._encode(batch, generator)
+        return self.decoder.nll(self._embedded(batch.response.inputs, generator), first, source, batch.response)
 
-    def _encode(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Source]:
+    def _encode(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Source]:
         """Return the decoder's first state (B, H), and what it copies from."""
         context = given(batch.context)
-        states, last = self._read(self.encoder, context, noise)
+        states, last = self._read(self.encoder, context, generator)
         return self.decoder.initial(last), Source(self.decoder.attended(states, context.lengths), context.ids)
 
-    def _read(self, encoder: GRU, texts: Tokens, noise: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _read(self, encoder: GRU, texts: Tokens, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return the states of both directions at each word, (B, S, 2H), and the last ones (B, 2H)."""
-        outputs, last = encoder(packed(self._embedded(texts.ids, noise), texts.lengths))
+        outputs, last = encoder(packed(self._embedded(texts.ids, generator), texts.lengths))
         states, _ = pad_packed_sequence(outputs, batch_first=True, total_length=texts.ids.shape[1])
         return states, torch.cat(list(last), -1)
 
-    def _embedded(self, words: Tensor, noise: torch.Generator) -> Tensor:
-        return dropout(self.words(words), self.rate if self.training else 0.0, noise)
+    def _embedded(self, words: Tensor, generator: torch.Generator) -> Tensor:
+        return dropout(self.words(words), self.rate if self.training else 0.0, generator)
 
     def _told_apart(self, batch: Batch, source: Source) -> tuple[Source, int, int]:
         """Number the unknown words of the contexts where they are told apart; with the id of others, and how many."""

@@ -53,12 +53,12 @@ class SchemaPointer(PointerSeq2Seq):
         self.schema_encoder = GRU(self.words.embedding_dim, network.hidden, bidirectional=True)
         self.fusion = CrossAttention(2 * network.hidden, network.hidden)
 
-    def _encode(self, batch: Batch, noise: torch.Generator) -> tuple[Tensor, Source]:
+    def _encode(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Source]:
         context, keywords = given(batch.context), given(batch.keywords)
         number = (keywords != self.ids.pad).sum(1)
         elements = Tokens(keywords, number.clamp(min=1))
-        words, last = self._read(self.encoder, context, noise)
-        schema, _ = self._read(self.schema_encoder, elements, noise)
+        words, last = self._read(self.encoder, context, generator)
+        schema, _ = self._read(self.schema_encoder, elements, generator)
         in_words = valid_positions(context.lengths, words.shape[1])
         words, schema = self.fusion(words, schema, in_words, valid_positions(elements.lengths, keywords.shape[1]))
         states = torch.cat([words, schema], 1)

@@ -27,7 +27,7 @@ class Seq2Seq(WordVectorSystem, ExactSystem):
         context = given(batch.context)
         return self.encoder(self.embed(context.ids), context.lengths)
 
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
+    def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
         hidden = self.decoder(self.embed(batch.response.inputs), self._encode_context(batch))
         return self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths)
 

@@ -96,8 +96,8 @@ class T5(PretrainedSystem):
     def _embedded(self, words: Tensor) -> Tensor:
         return nn.functional.embedding(words, self.output.weight)
 
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        with noise_of(noise):
+    def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        with noise_of(generator):
             states = self.states(batch.response, self.read(given(batch.context)))
         return response_nll(states, self.output, batch.response.targets, batch.response.lengths)
 

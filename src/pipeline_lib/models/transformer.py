@@ -51,10 +51,10 @@ class TransformerSystem(System):
         if self.initial_range is not None:
             self.initialise(self.initial_range)
 
-    def dropping(self, noise: torch.Generator) -> Drop:
+    def dropping(self, generator: torch.Generator) -> Drop:
         """Return what drops components in training."""
         rate = self.rate if self.training else 0.0
-        return (lambda values: dropout(values, rate, noise)) if rate else keep_all
+        return (lambda values: dropout(values, rate, generator)) if rate else keep_all
 
     def embedded(self, words: Tensor, first: int = 0) -> Tensor:
         """Embed (B, T) words at the positions from ``first`` on: (B, T, d)."""
@@ -100,8 +100,8 @@ class Transformer(TransformerSystem, ExactSystem):
         context = self._context(batch)
         return self.decoder.start(self.encode(context, drop), context.lengths)
 
-    def _nll(self, batch: Batch, noise: torch.Generator) -> Tensor:
-        drop = self.dropping(noise)
+    def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        drop = self.dropping(generator)
         return self.read(batch.response, self._cache(batch, drop), drop)
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:

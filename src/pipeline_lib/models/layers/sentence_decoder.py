@@ -43,7 +43,7 @@ class SentenceDecoder(nn.Module):
     def inputless(self) -> bool:
         return self.keep == 0
 
-    def forward(self, response: Response, state: State | None, z: Tensor | None, noise: torch.Generator) -> Tensor:
+    def forward(self, response: Response, state: State | None, z: Tensor | None, generator: torch.Generator) -> Tensor:
         """Return -log p(word) of every word and end token, nats, (sum of lengths,).
 
         They follow one another sentence by sentence, in the order in which the decoder emits them, the end token last.
@@ -52,14 +52,14 @@ class SentenceDecoder(nn.Module):
             response: sentences in reading order.
             state: h and c, (1, B, H) each, from which the decoder starts; None: zeros.
             z: (B, Z), for a decoder that reads it with every word.
-            noise: what training draws from; without effect in evaluation.
+            generator: what training draws from; without effect in evaluation.
         """
         if self.direction == "right_to_left":
             response = self._reversed(response)
         valid = valid_positions(response.lengths, response.targets.shape[1])
         if state is None and self.inputless:
-            return self._by_position(response.targets, valid, noise)
-        hidden = self._hidden(self.inputs(response.inputs, noise), state, z, noise)
+            return self._by_position(response.targets, valid, generator)
+        hidden = self._hidden(self.inputs(response.inputs, generator), state, z, generator)
         return projection.likelihood(hidden[valid], self.output, response.targets[valid])
 
     def turned(self, words: Tensor) -> Tensor:
@@ -79,12 +79,12 @@ class SentenceDecoder(nn.Module):
         targets = response.targets.gather(1, _backwards(response.lengths - 1, response.targets.shape[1]))
         return Response(torch.cat([response.inputs[:, :1], targets[:, :-1]], 1), targets, response.lengths)
 
-    def inputs(self, words: Tensor, noise: torch.Generator) -> Tensor:
+    def inputs(self, words: Tensor, generator: torch.Generator) -> Tensor:
         """Turn (B, T) previous words, the start token first, into the (B, T) words that the decoder reads."""
         if self.inputless:
             return torch.full_like(words, self.ids.unknown)
         if self.training and self.keep < 1:
-            return keep_words(words, self.keep, self.ids.unknown, noise)
+            return keep_words(words, self.keep, self.ids.unknown, generator)
         return words
 
     def read(self, words: Tensor, z: Tensor | None) -> Tensor:
@@ -95,16 +95,16 @@ class SentenceDecoder(nn.Module):
         return torch.cat([embedded, z.unsqueeze(1).expand(-1, words.shape[1], -1)], -1)
 
     def _hidden(
-        self, words: Tensor, state: State | None, z: Tensor | None, noise: torch.Generator, common: bool = False
+        self, words: Tensor, state: State | None, z: Tensor | None, generator: torch.Generator, common: bool = False
     ) -> Tensor:
         rate = self.rate if self.training else 0
-        outputs = self.lstm.outputs(dropout(self.read(words, z), rate, noise, common), state)
-        return dropout(outputs, rate, noise, common)
+        outputs = self.lstm.outputs(dropout(self.read(words, z), rate, generator, common), state)
+        return dropout(outputs, rate, generator, common)
 
-    def _by_position(self, targets: Tensor, valid: Tensor, noise: torch.Generator) -> Tensor:
+    def _by_position(self, targets: Tensor, valid: Tensor, generator: torch.Generator) -> Tensor:
         """Score words by their position alone: without words or z, sentences share states: T rows, not B * T."""
         words = torch.full((1, targets.shape[1]), self.ids.unknown, device=targets.device)
-        hidden = self._hidden(words, None, None, noise, common=True)[0]
+        hidden = self._hidden(words, None, None, generator, common=True)[0]
         log_probabilities = torch.log_softmax(at_least_float32(self.output(hidden)), -1)
         return -log_probabilities.gather(1, targets.t()).t()[valid]
 

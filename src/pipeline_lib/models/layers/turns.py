@@ -45,7 +45,7 @@ class TurnEncoder(nn.Module):
         self.size = 2 * hidden
 
     def forward(
-        self, embedded: Tensor, lengths: Tensor, floors: Tensor | None, rate: float, noise: torch.Generator | None
+        self, embedded: Tensor, lengths: Tensor, floors: Tensor | None, rate: float, generator: torch.Generator | None
     ) -> Tensor:
         """Encode contexts.
 
@@ -53,14 +53,14 @@ class TurnEncoder(nn.Module):
             embedded: (B, K, L, E) words of each turn.
             lengths: (B, K); a turn without words is read as one of padding.
             floors: (B, K) int64, 1: spoken by the one who responds; None: the two speakers take turns.
-            rate: share of the components of encoded turns that are dropped; without noise, none is.
+            rate: share of the components of encoded turns that are dropped; without a generator, none is.
         Returns:
             (B, 2H).
         """
         turns = lengths.shape[1]
         encoded = self.turn(embedded.flatten(0, 1), lengths.flatten().clamp(min=1)).unflatten(0, (-1, turns))
-        if noise is not None:
-            encoded = dropout(encoded, rate, noise)
+        if generator is not None:
+            encoded = dropout(encoded, rate, generator)
         if floors is None:
             floors = (torch.arange(turns, 0, -1, device=lengths.device) % 2 == 0).long().expand(len(lengths), -1)
         marks = F.one_hot(floors, 2).to(encoded.dtype)
