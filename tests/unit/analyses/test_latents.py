@@ -12,7 +12,9 @@ from pipeline_lib.analyses.latents import encode
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.order import BatchOrder
-from unit.model_fixtures import make_dataset, make_model
+from reference.examples import examples_of, leaves
+from reference.separation import Separated
+from unit.model_fixtures import GROUPS, make_dataset, make_model
 
 SEED, STEPS, THRESHOLD = 4, 3, 0.6
 
@@ -70,9 +72,10 @@ def test_latents_stand_in_the_order_of_the_pairs(system):
     everything = dataset.batch(np.arange(22))
     with torch.no_grad():
         if system == "sepacvae":
-            marked = model._encode_marked(everything, torch.tensor(table["group"].to_pylist()))
-            both = torch.cat([marked, model.encode_response(everything)], -1)
-            mean = model.recognition(both).chunk(2, -1)[0]
+            examples = zip(examples_of(everything), table["group"].to_pylist(), strict=True)
+            reference = Separated(leaves(model), GROUPS, longest=0, options={})
+            contexts = [(reference.context(example, group), example.response) for example, group in examples]
+            mean = torch.stack([reference.posterior(*each)[0] for each in contexts])
         else:
             mean = model.distributions(everything)[1].mean
     np.testing.assert_allclose(np.array(table["posterior_mean"].to_pylist()), mean.numpy(), atol=1e-6)
