@@ -27,7 +27,8 @@ from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.layers.distributions import Gaussian, kl_divergence
 from pipeline_lib.models.layers.recurrent import valid_positions
-from pipeline_lib.models.sepacvae import SepaCVAE, relationship_loss
+from pipeline_lib.models.relationship import relationship_loss
+from pipeline_lib.models.sepacvae import SepaCVAE
 from pipeline_lib.models.system import Objective, create, given
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.words import Words

@@ -26,6 +26,7 @@ from pipeline_lib.models.cvae import CVAE
 from pipeline_lib.models.layers import projection
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, importance_weights, kl_by_unit
 from pipeline_lib.models.layers.recurrent import DecoderSteps, sum_by_example, valid_positions
+from pipeline_lib.models.relationship import relationship_loss, released_relationship_loss
 from pipeline_lib.models.system import Generated, Likelihood, Objective, given
 from pipeline_lib.text.units import Units
 
@@ -48,55 +49,6 @@ def group_vectors(groups: int, embedding_size: int) -> Tensor:
         )
     vectors = torch.eye(groups).repeat_interleave(width, dim=1)
     return F.pad(vectors, (0, embedding_size - groups * width))
-
-
-def relationship_loss(encodings: Tensor, groups: Tensor, scale: float = 5.0) -> Tensor:
-    """Pull responses of one group together and push the others apart (eq. 4).
-
-    The printed ratio of exponentials equals ``softplus(negative - positive)``; evaluated so, it cannot overflow.
-    Similarities are cosines times ``scale``, averaged (not summed) over an example's positives and negatives, itself
-    excluded, so that the value does not depend on the batch size.
-
-    Args:
-        encodings: (B, H) encodings of generated responses, any scale.
-        groups: (B,) int64, the winning group of each example.
-    Returns:
-        Scalar, nats, mean over the examples that have both a positive and a negative; 0 if none has.
-    """
-    unit = F.normalize(encodings, dim=-1)
-    similarity = scale * unit @ unit.T
-    same = groups.unsqueeze(0) == groups.unsqueeze(1)
-    positives = same & ~torch.eye(len(groups), dtype=torch.bool, device=groups.device)
-    negatives = ~same
-    has_both = positives.any(1) & negatives.any(1)
-    positive = (similarity * positives).sum(1) / positives.sum(1).clamp(min=1)
-    negative = (similarity * negatives).sum(1) / negatives.sum(1).clamp(min=1)
-    losses = F.softplus(negative - positive) * has_both
-    return losses.sum() / has_both.sum().clamp(min=1)
-
-
-def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, scale: float = 5.0) -> Tensor:
-    """Compute eq. 4 as the released code does.
-
-    The Gram matrix is min-max rescaled to [0, scale], sums are divided by N, and pairs with itself are included.
-
-    The code takes the Gram matrix over all B*N copies with the losers' encodings zeroed; their only effect is that 0
-    takes part in minimum and maximum, so they are not built here.
-
-    Args:
-        encodings: (B, H) of the winners.
-        groups: (B,) int64.
-        number: N, the number of groups.
-    """
-    gram = encodings @ encodings.T
-    low, high = gram.min(), gram.max()
-    if number > 1:
-        low, high = low.clamp(max=0.0), high.clamp(min=0.0)
-    similarity = scale * (gram - low) / (high - low).clamp(min=1e-12)
-    same = groups.unsqueeze(0) == groups.unsqueeze(1)
-    positive = (similarity * same).sum(1) / number
-    negative = (similarity * ~same).sum(1) / number
-    return F.softplus(negative - positive).mean()
 
 
 class _Copies(NamedTuple):

@@ -13,7 +13,8 @@ from pipeline_lib.decoding.steps import word_lengths
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.models import saved
 from pipeline_lib.models.layers.distributions import importance_estimate
-from pipeline_lib.models.sepacvae import group_vectors, relationship_loss, released_relationship_loss
+from pipeline_lib.models.relationship import relationship_loss, released_relationship_loss
+from pipeline_lib.models.sepacvae import group_vectors
 from pipeline_lib.models.system import create
 from pipeline_lib.models.weights import save_tensors
 from pipeline_lib.text.ids import Ids
