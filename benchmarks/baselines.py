@@ -20,9 +20,9 @@ from measure import head, row
 from torch import Tensor
 
 from pipeline_lib.compute.device import keep_freed_memory
+from pipeline_lib.compute.sharing import token_mean
 from pipeline_lib.config.networks import Transformer as Sizes
 from pipeline_lib.examples.batch import Batch, Response, Tokens
-from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.group_wise import GroupWise, group_loss
 from pipeline_lib.models.system import System, create
 from pipeline_lib.text.ids import Ids
@@ -108,7 +108,7 @@ def one_by_one(model: GroupWise, batch: Batch) -> Tensor:
     model.zero_grad()
     assert batch.context is not None
     group = model.groups(batch.context, batch.response.words, noise)
-    loss = 0.5 * token_mean(model._nll(batch, noise), batch.response)
+    loss = 0.5 * token_mean(model._nll(batch, noise), batch.response.lengths)
     loss.backward()
     total = loss.detach()
     pairs = group.contexts.shape[1]

@@ -40,8 +40,9 @@ from pipeline_lib.examples.keyword_graph import (
 )
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.keywords_and_instances import KeywordsAndInstances
+from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.layers.relational_attention import neighbourhood
-from pipeline_lib.models.layers.transformer import positioned, within
+from pipeline_lib.models.layers.transformer import positioned
 from pipeline_lib.models.system import create, given
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged
@@ -144,7 +145,7 @@ class Plain(nn.Module):
 
     def encoded(self, texts: Tokens) -> Tensor:
         read = F.dropout(self.embedded(texts.ids), self.rate, self.training)
-        return self.encoder(read, src_key_padding_mask=~within(texts.lengths, texts.ids.shape[1]))
+        return self.encoder(read, src_key_padding_mask=~valid_positions(texts.lengths, texts.ids.shape[1]))
 
     def keywords(self, graph: Graph, numbers: Tensor) -> Tensor:
         wanted, place = numbers.clamp(min=0).unique(return_inverse=True)
@@ -156,7 +157,7 @@ class Plain(nn.Module):
         context, nodes, graph = given(batch.context), given(batch.nodes), given(batch.graph)
         texts = (context, batch.response.words, given(batch.negative))
         encoded = [self.encoded(text) for text in texts]
-        inside = [within(text.lengths, text.ids.shape[1]).unsqueeze(-1) for text in texts]
+        inside = [valid_positions(text.lengths, text.ids.shape[1]).unsqueeze(-1) for text in texts]
         asked_text, said_text, other_text = (
             (states * mask).sum(1) / mask.sum(1) for states, mask in zip(encoded, inside, strict=True)
         )

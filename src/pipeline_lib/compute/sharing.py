@@ -110,6 +110,11 @@ def gathered(values: Tensor) -> Tensor:
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
 
+def token_mean(nll: Tensor, lengths: Tensor) -> Tensor:
+    """Divide the sum of (B,) nats by the number of tokens of the whole batch, of texts of (B,) lengths."""
+    return mean(nll) / gathered(lengths.to(nll)).mean()
+
+
 def in_order(values: Tensor) -> Tensor:
     """Gather (B, ...) of this process into (whole batch, ...), as `gathered`, in the order of the whole batch."""
     if _held is None:

@@ -12,11 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline_lib.compute.precision import at_least_float32
-from pipeline_lib.compute.sharing import in_order
+from pipeline_lib.compute.sharing import in_order, token_mean
 from pipeline_lib.config.networks import Transformer
 from pipeline_lib.config.pretrained import OfTransformers
 from pipeline_lib.examples.batch import Batch
-from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
 from pipeline_lib.models.layers.transformer import masked_mean
 from pipeline_lib.models.pretrained import noise_of
@@ -69,7 +68,7 @@ class T5Claps(T5):
             *(in_order(self._mean(one, response.lengths)) for one in (states, negative, positive)),
         )
         contrast = contrasts(compared, self.temperature, 1.0 if self.faithful else self.temperature)
-        loss = token_mean(nll, response) + contrast
+        loss = token_mean(nll, response.lengths) + contrast
         return Objective(loss, {"nll": nll.detach(), "contrast": contrast.detach()})
 
     @torch.no_grad()

@@ -9,12 +9,12 @@ import pyarrow as pa
 import torch
 from torch import Tensor, nn
 
-from pipeline_lib.compute.sharing import drawn, gathered, mean
+from pipeline_lib.compute.sharing import drawn
 from pipeline_lib.config.networks import Dialogue, Sizes
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.decoding.steps import Decode, Steps, Strategy
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.batch import Batch, Response, Tokens
+from pipeline_lib.examples.batch import Batch, Tokens
 from pipeline_lib.models.layers.dropping import dropout
 from pipeline_lib.models.layers.turns import by_turn
 from pipeline_lib.models.system import Generated, System, given
@@ -100,8 +100,3 @@ class UserTable(nn.Module):
             lost = drawn(lambda n: torch.rand((n,), generator=generator, device=user.device), len(user)) < self.share
             user = user.masked_fill(lost, 0)
         return self.vectors(user)
-
-
-def token_mean(nll: Tensor, response: Response) -> Tensor:
-    """Divide the sum of (B,) nats by the number of tokens of the whole batch, end tokens counted."""
-    return mean(nll) / gathered(response.lengths.to(nll)).mean()

@@ -5,9 +5,8 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from pipeline_lib.compute.sharing import mean
+from pipeline_lib.compute.sharing import mean, token_mean
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.system import Likelihood, Objective, System
 
 
@@ -40,4 +39,4 @@ class TokenwiseSystem(ExactSystem):
     """Those whose loss is nats a token: a long response counts for more than a short one."""
 
     def _averaged(self, nll: Tensor, response: Response) -> Tensor:
-        return token_mean(nll, response)
+        return token_mean(nll, response.lengths)

@@ -17,12 +17,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline_lib.compute.sharing import drawn, holding, in_order, mean, own_rows
+from pipeline_lib.compute.sharing import drawn, holding, in_order, mean, own_rows, token_mean
 from pipeline_lib.config.networks import Transformer as TransformerSizes
 from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response, Tokens
-from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.layers.transformer import Drop, keep_all
 from pipeline_lib.models.system import Objective, Phase, given
@@ -82,7 +81,7 @@ class GroupWise(Transformer):
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         nll = self._nll(batch, generator)
-        return Objective(token_mean(nll, batch.response), {"nll": nll.detach()})
+        return Objective(token_mean(nll, batch.response.lengths), {"nll": nll.detach()})
 
     def contrast(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Mix the likelihood with the contrast of groups; ``weight`` is the share of the latter."""
@@ -94,7 +93,7 @@ class GroupWise(Transformer):
         nll = self._pairs(self, contexts, responses, group, drop)
         own = nll[:, 0]
         contrast = group_loss(reference - nll, group.scores)
-        loss = (1 - weight) * token_mean(own, batch.response) + weight * mean(contrast)
+        loss = (1 - weight) * token_mean(own, batch.response.lengths) + weight * mean(contrast)
         told = {"nll": own, "contrast": contrast, "score": group.scores[:, 1:].mean(1)}
         return Objective(loss, {name: value.detach() for name, value in told.items()})
 

@@ -190,9 +190,10 @@ class KeywordsAndInstances(TransformerSystem):
         return found
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        """Return reconstruction + weight * KL + contrasts, each summed over tokens or dimensions, averaged over B.
+        """Return reconstruction + weight * KL + contrasts, each averaged over B.
 
-        The log has, of every contrast, the share of examples on which its gradient has vanished.
+        Reconstruction is summed over tokens, the KL over dimensions; a contrast is one loss of each example, times its
+        weight in the options. The log has, of every contrast, the share of examples on which its gradient has vanished.
         """
         terms, contrasts = self.terms(batch, generator)
         loss = mean(terms["nll"]) + weight * mean(terms["kl"])

@@ -12,13 +12,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline_lib.compute.sharing import drawn, gathered, mean
+from pipeline_lib.compute.sharing import drawn, gathered, mean, token_mean
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Positive
 from pipeline_lib.decoding.sampling import drawn_words
 from pipeline_lib.decoding.steps import word_by_word, word_lengths
 from pipeline_lib.examples.batch import Batch, Response, Tokens
-from pipeline_lib.models.dialogue import token_mean
 from pipeline_lib.models.layers.attentive import AttentiveSteps
 from pipeline_lib.models.layers.gru import GRU
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
@@ -67,7 +66,7 @@ class PolicySeq2Seq(AdaptedSeq2Seq):
         words = torch.zeros(len(batch), self.vocabulary_size + 1, device=self.device).scatter_(1, response.targets, 1)
         words[:, -1] = 1
         self.documents += gathered(words).sum(0)
-        return Objective(token_mean(nll, response), {"nll": nll.detach()})
+        return Objective(token_mean(nll, response.lengths), {"nll": nll.detach()})
 
     def policy_objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Average cross-entropy and the policy gradient's surrogate, both in nats a response.

@@ -11,12 +11,12 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from pipeline_lib.compute.sharing import is_shared, mean
+from pipeline_lib.compute.sharing import is_shared, mean, token_mean
 from pipeline_lib.config.networks import Dialogue
 from pipeline_lib.config.settings import Fraction, Positive, Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
-from pipeline_lib.models.dialogue import DialogueSystem, UserTable, token_mean
+from pipeline_lib.models.dialogue import DialogueSystem, UserTable
 from pipeline_lib.models.layers.critic import Critic, critic_loss
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate
 from pipeline_lib.models.layers.gated import GatedDecoder, GatedSteps
@@ -222,7 +222,7 @@ class PersonaWAE(PersonalAutoencoder):
         self._last = None  # this update moves the encoders
         context, posterior, user = self._encoded(batch, generator)
         nll = self.nll(batch, context, self.z_of_posterior(posterior, generator), user, generator)
-        return Objective(token_mean(nll, batch.response), {"nll": nll.detach()})
+        return Objective(token_mean(nll, batch.response.lengths), {"nll": nll.detach()})
 
     def imitation(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Close the gap that the critic finds, E D(z_prior) - E D(z_post), from both sides."""

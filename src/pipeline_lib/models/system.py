@@ -78,15 +78,22 @@ class Phase:
 
 
 class Likelihood(NamedTuple):
-    """The reference's likelihood per example, nats, each (B,).
+    """The reference's likelihood per example, nats; fields that a system does not have are None.
 
-    ``nll`` reconstruction with z from the posterior; ``kl`` posterior to prior; ``bound`` the negative evidence lower
-    bound with every term that belongs to log p(response | context), both None for an implicit prior. Where the system
-    has them: ``posterior_mean`` (B, Z), ``group`` (B,), ``condition`` (B, C + Z), the context's encoding with the z
-    that was drawn, [c; z], ``end`` (B,), the end token's share of ``nll``, ``kl_units`` (B, Z), the KL of each latent
-    dimension, ``group_nats`` (B,), what naming the group adds to the KL, ``nll_prior`` (B,), reconstruction with z from
-    the prior, and, of a posterior that does not depend on a context, ``posterior_log_variance`` and ``z`` (B, Z), the
-    draw behind ``nll``: mutual information is made of them.
+    Attributes:
+        nll: (B,), reconstruction with z from the posterior.
+        kl: (B,), posterior to prior; None for an implicit prior.
+        bound: (B,), the negative evidence lower bound with every term that belongs to log p(response | context); None
+            for an implicit prior.
+        posterior_mean: (B, Z).
+        group: (B,) int64.
+        condition: (B, C + Z), the context's encoding with the z that was drawn, [c; z].
+        end: (B,), the end token's share of ``nll``.
+        kl_units: (B, Z), the KL of each latent dimension.
+        group_nats: (B,), what naming the group adds to the KL.
+        posterior_log_variance: (B, Z), of a posterior that does not depend on a context.
+        z: (B, Z), the draw behind ``nll``, of such a posterior; mutual information is made of the two.
+        nll_prior: (B,), reconstruction with z from the prior.
     """
 
     nll: Tensor

@@ -23,7 +23,7 @@ from pipeline_lib.models.system import Generated, System, given
 from pipeline_lib.text.units import Units
 
 
-class Words(nn.Linear):
+class WordProjection(nn.Linear):
     """The projection onto the V words, whose weights (V, d) are the words that encoder and decoder read."""
 
     def reset_parameters(self) -> None:
@@ -39,7 +39,7 @@ class TransformerSystem(System):
     def __init__(self, units: Units, network: TransformerSizes, options: Settings) -> None:
         super().__init__(units, network, options)
         width, sizes = network.width, (network.layers, network.width, network.heads, network.feed_forward)
-        self.output = Words(width, self.vocabulary_size)
+        self.output = WordProjection(width, self.vocabulary_size)
         self.encoder, self.decoder = Encoder(*sizes), Decoder(*sizes)
         self.rate, self.initial_range = network.dropout, network.initial_range
 

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from pipeline_lib.models.layers.transformer import Attention, Decoder, Encoder, masked_mean, positioned, within
+from pipeline_lib.models.layers.recurrent import valid_positions
+from pipeline_lib.models.layers.transformer import Attention, Decoder, Encoder, masked_mean, positioned
 
 WIDTH, HEADS, INNER = 12, 3, 20
 LENGTHS = torch.tensor([5, 2, 4])
@@ -52,7 +53,7 @@ def test_the_encoder_is_torchs(encoder):
         copy_common(layer, theirs)
         theirs.norm1.load_state_dict(layer.before_attention.state_dict())
         theirs.norm2.load_state_dict(layer.before_expansion.state_dict())
-        expected = theirs(expected, src_key_padding_mask=~within(LENGTHS, 5))
+        expected = theirs(expected, src_key_padding_mask=~valid_positions(LENGTHS, 5))
     found, expected = encoder(texts, LENGTHS), encoder.last(expected)
     for row, length in enumerate(LENGTHS):
         assert_close(found[row, :length], expected[row, :length])
@@ -69,7 +70,7 @@ def test_the_decoder_is_torchs(decoder):
         theirs.norm1.load_state_dict(layer.before_attention.state_dict())
         theirs.norm2.load_state_dict(layer.before_cross.state_dict())
         theirs.norm3.load_state_dict(layer.before_expansion.state_dict())
-        padding = ~within(LENGTHS, 5)
+        padding = ~valid_positions(LENGTHS, 5)
         expected = theirs(expected, memory, tgt_mask=future, memory_key_padding_mask=padding)
     found, _ = decoder(texts, decoder.start(memory, LENGTHS))
     assert_close(found, decoder.last(expected))
@@ -90,7 +91,7 @@ def test_word_by_word_with_a_cache_gives_the_states_of_all_words_at_once_and_fol
 def test_what_is_beyond_a_text_is_never_read(encoder):
     texts = random(3, 5, WIDTH)
     found = masked_mean(encoder(texts, LENGTHS), LENGTHS)
-    changed = torch.where(within(LENGTHS, 5).unsqueeze(-1), texts, 1e3)
+    changed = torch.where(valid_positions(LENGTHS, 5).unsqueeze(-1), texts, 1e3)
     assert_close(masked_mean(encoder(changed, LENGTHS), LENGTHS), found)
     assert_close(found[1], encoder(texts[1:2, :2], LENGTHS[1:2])[0].mean(0))
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline_lib.models.layers.transformer import Attention, Drop, keep_all, within
+from pipeline_lib.models.layers.recurrent import valid_positions
+from pipeline_lib.models.layers.transformer import Attention, Drop, keep_all
 
 # names of a released model -> ours, within a layer
 _RENAMED = {
@@ -71,7 +72,7 @@ class BertEncoder(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor, drop: Drop = keep_all) -> Tensor:
         """Encode (B, T) ids of texts of (B,) lengths; what is beyond them is never read: (B, T, d)."""
-        visible = within(lengths, ids.shape[1])[:, None, None]
+        visible = valid_positions(lengths, ids.shape[1])[:, None, None]
         texts = drop(self.first(self.words(ids) + self.places.weight[: ids.shape[1]] + self.kind))
         for layer in self.layers:
             texts = layer(texts, visible, drop)

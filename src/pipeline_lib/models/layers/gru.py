@@ -98,10 +98,11 @@ class GRU(nn.GRU):
     ) -> tuple[Tensor, Tensor]:
         """Scan one direction of one layer without gradient.
 
-        Returns the states at all tokens (S, H), packed, and the last ones (B, H).
-
-        ``suffix`` names the weights (torch's names: gates in the order reset, update, new). With ``marks`` (N, E),
-        S and B count the N copies of each sequence.
+        Args:
+            suffix: of the names of the weights, as torch names them (gates in the order reset, update, new).
+            marks: (N, E); with them, S and B count the N copies of each sequence.
+        Returns:
+            The states at all tokens (S, H), packed, and the last ones (B, H).
         """
         weight = {name: getattr(self, name + suffix) for name in ("weight_ih", "bias_ih", "weight_hh", "bias_hh")}
         projected = F.linear(packed.data, weight["weight_ih"], weight["bias_ih"])

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline_lib.models.layers.recurrent import valid_positions
+
 Drop = Callable[[Tensor], Tensor]
 
 
@@ -122,7 +124,7 @@ class Encoder(nn.Module):
 
     def forward(self, texts: Tensor, lengths: Tensor, drop: Drop = keep_all) -> Tensor:
         """Encode (B, T, d) embedded texts of (B,) lengths; what is beyond them is never read: (B, T, d)."""
-        visible = within(lengths, texts.shape[1])[:, None, None]
+        visible = valid_positions(lengths, texts.shape[1])[:, None, None]
         for layer in self.layers:
             texts = layer(texts, visible, drop)
         return self.last(texts)
@@ -156,7 +158,7 @@ class Decoder(nn.Module):
 
     def start(self, memory: Tensor, lengths: Tensor) -> Cache:
         """Read the memory (B, S, d) of (B,) lengths once, for all positions to come."""
-        visible = within(lengths, memory.shape[1])[:, None, None]
+        visible = valid_positions(lengths, memory.shape[1])[:, None, None]
         origin = torch.arange(len(memory), device=memory.device)
         return Cache([layer.cross.keys_values(memory) for layer in self.layers], visible, None, origin)
 
@@ -187,12 +189,7 @@ def positioned(texts: Tensor, first: int = 0) -> Tensor:
     return math.sqrt(width) * texts + waves.to(texts.dtype)
 
 
-def within(lengths: Tensor, longest: int) -> Tensor:
-    """Tell which of the positions are within texts of (B,) lengths: (B, T) bool."""
-    return torch.arange(longest, device=lengths.device) < lengths.unsqueeze(1)
-
-
 def masked_mean(states: Tensor, lengths: Tensor) -> Tensor:
     """Average (B, T, d) states over the words of each text: (B, d)."""
-    inside = within(lengths, states.shape[1]).unsqueeze(-1)
+    inside = valid_positions(lengths, states.shape[1]).unsqueeze(-1)
     return (states * inside).sum(1) / lengths.unsqueeze(-1)
