@@ -14,7 +14,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Graph, Response, Tokens
 from pipeline_lib.examples.encoded import read_encoded
 from pipeline_lib.examples.graphs import read_graph
-from pipeline_lib.examples.side_tables import joined
+from pipeline_lib.files.side_tables import joined
 from pipeline_lib.text.ids import Ids
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.units import Units

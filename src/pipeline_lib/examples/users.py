@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from pipeline_lib.config.users import Users
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.side_tables import joined
 from pipeline_lib.files.formats import read_parquet, write_parquet
+from pipeline_lib.files.side_tables import joined
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.users import UNKNOWN_USER, user_words_schema, users_schema

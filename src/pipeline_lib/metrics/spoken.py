@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib.examples.side_tables import joined
 from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.files.side_tables import joined
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.users import UNKNOWN_USER
 

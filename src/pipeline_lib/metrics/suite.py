@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.side_tables import joined
 from pipeline_lib.files.formats import metadata_of, read_parquet
+from pipeline_lib.files.side_tables import joined
 from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.intervals import bootstrap_sums, by_dialogue, interval
 from pipeline_lib.metrics.items import Items

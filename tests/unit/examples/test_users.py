@@ -11,10 +11,10 @@ from pipeline_lib.config.corpora import Division, Window
 from pipeline_lib.config.users import Users
 from pipeline_lib.corpora.division import divided
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.dataset import joined
 from pipeline_lib.examples.users import best_words, list_users, select_unknown
 from pipeline_lib.examples.windows import extract_examples
 from pipeline_lib.files.formats import read_parquet, write_parquet
+from pipeline_lib.files.side_tables import joined
 from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 from pipeline_lib.schemas.users import users_schema
 from pipeline_lib.text.ids import SPECIALS
