@@ -8,7 +8,9 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from pipeline_lib.errors import PipelineError
@@ -58,17 +60,25 @@ def _changed(written: list[Path]) -> Iterator[Path]:
 
 def _unfit(folder: Path, written: list[Path]) -> Iterator[Path]:
     """Name files below ``folder``, and those they were made from, that do not fit what they were made from."""
-    try:
-        chain = Chain(results_of(folder))
-    except PipelineError:  # files without plans, such as those of an earlier release
-        return
-    for name in chain.upstream([chain.name_of(path) for path in written]):
-        if problems := list(chain.problems(name)):
-            path = folder / os.path.relpath(chain.results / name, folder)
-            for problem in problems:
-                print(f"{path} {problem}", file=sys.stderr)
-            print(path, flush=True)
-            yield path
+    for results, files in _by_run(written).items():
+        chain = Chain(results)
+        for name in chain.upstream([chain.name_of(path) for path in files]):
+            if problems := list(chain.problems(name)):
+                path = folder / os.path.relpath(chain.results / name, folder)
+                for problem in problems:
+                    print(f"{path} {problem}", file=sys.stderr)
+                print(path, flush=True)
+                yield path
+
+
+def _by_run(written: Sequence[Path]) -> dict[Path, list[Path]]:
+    """Group files by their results folder, since one may be in another; files without plans are left out."""
+    runs: dict[Path, list[Path]] = {}
+    run_of = cache(results_of)
+    for path in written:
+        with suppress(PipelineError):  # of an earlier release
+            runs.setdefault(run_of(path.parent), []).append(path)
+    return runs
 
 
 def _checksums_alone(folder: Path) -> Iterator[Path]:

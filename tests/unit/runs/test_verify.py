@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline_lib.files.atomic import keep
 from pipeline_lib.files.formats import write_json, write_text
+from pipeline_lib.files.provenance import PLAN, PLANS, Plan, current_job, save_plan
 
 
 @pytest.fixture
@@ -76,6 +78,22 @@ def test_the_documented_line_deletes_what_changed_and_nothing_else(results: Path
     done = subprocess.run(["sh", "-c", command], cwd=results.parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert before - {*results.rglob("*")} == ({results / "tables/table2.csv"} if damaged else set())
+
+
+def test_a_run_inside_the_folder_of_another_is_judged_by_its_own_records(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in (results, results / "small"):
+        plan = Plan("import", {"corpus": "toy"}, {}, "c0", {"@raw": ""})
+        monkeypatch.setenv(PLAN, str(save_plan(folder / PLANS, plan, ["dialogues/toy.txt"], {"@raw": "/raw"})))
+        current_job.cache_clear()
+        write_text(folder / "dialogues/toy.txt", "text")
+    current_job.cache_clear()
+    done = verified(results)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    moved = results / "small/dialogues/moved.txt"
+    keep(moved.with_name("toy.txt"), moved)
+    assert verified(results).stdout == verified(results / "small").stdout == f"{moved}\n"
 
 
 def test_a_file_that_was_removed_to_be_remade_is_no_damage(results: Path) -> None:
