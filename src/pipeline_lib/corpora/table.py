@@ -144,9 +144,11 @@ class _Rows:
         return values
 
     def names(self, name: str, optional: bool = False) -> pa.Array:
-        """Return a column as short texts; ``optional`` ones may be null or empty."""
+        """Return a column as short texts; ``optional`` ones may be null or empty, which is null."""
         values = pc.utf8_trim_whitespace(self._cast(name, pa.string()))
-        if not optional:
+        if optional:
+            values = pc.if_else(pc.equal(values, ""), None, values)  # a CSV has no other null
+        else:
             self._check_present(values, name)
         longest = pc.max(pc.binary_length(values)).as_py() or 0
         if longest > _LONGEST_NAME:

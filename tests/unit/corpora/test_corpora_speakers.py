@@ -87,6 +87,17 @@ def test_nothing_is_joined_in_a_batch_of_no_rows():
     assert found(rows_of()) == []
 
 
+def test_an_empty_cell_names_no_speaker_so_that_its_rows_are_nobodys_and_stay_apart(tmp_path):
+    named = {"dialogue": "dialogue", "text": "text", "speaker": "who", "turn": None}
+    source = Source(**FIELDS, columns=named)
+    for name, separator in (("a.csv", ","), ("a.tsv", "\t")):
+        cells = [("dialogue", "who", "text"), ("d", "ann", "one"), ("d", "", "two"), ("d", " ", "three")]
+        (tmp_path / name).write_text("".join(separator.join(row) + "\n" for row in cells))
+        rows = pa.Table.from_batches(speakers.joined(table.read([tmp_path / name], source, Counter()), Counter()))
+        assert rows["speaker"].to_pylist() == ["ann", None, None]
+        assert rows["text"].to_pylist() == ["one", "two", "three"]
+
+
 def test_a_source_that_names_no_speakers_cannot_join_their_rows():
     with pytest.raises(ValidationError, match="needs a table with `columns"):
         Source(**FIELDS, same_speaker="join")
