@@ -19,13 +19,14 @@ from pipeline_lib.schemas.dialogues import DIALOGUES, HELD_OUT
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
 from pipeline_lib.stage.screen import warn
-from pipeline_lib.text.ids import TURN
+from pipeline_lib.text.ids import END, PADDING, START, TURN
 
 log = logging.getLogger(__name__)
 
 ACROSS_GAP, LEAKED = "across_gap", "leaked"  # names of counts
 _MOST_WITHOUT = 0.5  # share of dialogues without a window above which the user is warned
 
+_RESERVED = pa.array([PADDING, START, END, TURN])  # words whose ids mean something else to a model than a word
 _COMPACT_ROWS = 2_000_000  # rows of partial token counts after which they are added up
 
 
@@ -54,8 +55,8 @@ def extract_examples(
         windows that there would be if turns around gaps were neighbours (``across_gap``). Of windows that are divided
         one by one also the examples whose response is part of a training context (``leaked``).
     Raises:
-        PipelineError: a split of the corpus has no example; no output is written. A corpus without a split at all, such
-            as one that probes read, has an empty file for it.
+        PipelineError: a split of the corpus has no example, or a word is one of `_RESERVED`; no output is written. A
+            corpus without a split at all, such as one that probes read, has an empty file for it.
     """
     counter = TokenCounter()
     windows = _Windows(window)
@@ -79,7 +80,9 @@ def extract_examples(
         # windows that are divided one by one may leave a split without any, which no turn tells
         needed = windows.splits if division is None else set(outputs)
         _check({split: own for split, own in counts.items() if split in needed}, window, windows, dialogues)
-        write_parquet(tokens, counter.table(), TOKENS)
+        counted = counter.table()
+        _check_words(counted, dialogues, tokenise)
+        write_parquet(tokens, counted, TOKENS)
     _report(counts, windows, dialogues)
     if division is not None:
         _count_leaked(counts, outputs, window, dialogues)
@@ -157,6 +160,24 @@ def _tokenised(
         texts = tokenise(batch.column("text"))
         counter.add(texts, pc.equal(batch.column("split"), "train"))
         yield batch.set_column(DIALOGUES.get_field_index("text"), DIALOGUES.field("text"), texts)
+
+
+def _check_words(counted: pa.Table, dialogues: Path, tokenise: Callable[[pa.Array], pa.Array]) -> None:
+    """Check by the counts of tokens that no word of the corpus is reserved; only a fault is looked up in its text."""
+    found = counted.filter(pc.is_in(counted["token"], value_set=_RESERVED))["token"].to_pylist()
+    if not found:
+        return
+    for batch in iter_parquet(dialogues, DIALOGUES):
+        has_word = pc.match_substring_regex(tokenise(batch.column("text")), f"(^| ){found[0]}( |$)")
+        if (row := pc.index(has_word, True).as_py()) >= 0:
+            where = f"{dialogues}, dialogue {batch.column('dialogue_id')[row]}, turn {batch.column('turn')[row]}"
+            break
+    raise PipelineError(
+        f"the corpus has the word {found[0]!r}",
+        where=where,
+        expected=f"texts without the words {', '.join(_RESERVED.to_pylist())}, which are marks of the models",
+        remedy="replace or delete them in the corpus; `tokeniser: english` divides them into several words",
+    )
 
 
 class _Cut(NamedTuple):

@@ -23,6 +23,7 @@ from pipeline_lib.files.formats import iter_parquet, read_json, read_parquet, wr
 from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.tokens import TOKENS
+from pipeline_lib.text.tokenisers import spaces
 from pipeline_lib.text.tokenisers.english import tokenise_array
 
 SINGLE_TURN = Window()
@@ -104,6 +105,22 @@ def test_pairs_with_an_empty_side_or_a_gap_between_turns_are_dropped(
         examples, _ = extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))
     assert [(example["context"], example["response"]) for example in examples["train"]] == [("three .", "four .")]
     assert "an utterance has no token: 2" in caplog.text
+
+
+@pytest.mark.parametrize("word", ["<pad>", "<s>", "</s>", "<turn>"])
+def test_a_word_that_models_have_as_a_mark_is_an_error_that_names_its_place(tmp_path: Path, word: str) -> None:
+    table = dialogue("train", "one", "two", f"a {word}") + dialogue("validation", "a", "b") + dialogue("test", "c", "d")
+    with pytest.raises(PipelineError, match=f"the word '{word}'") as caught:
+        extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES), tokenise=spaces.tokenise_array)
+    assert "dialogue train, turn 2" in caught.value.where
+    assert [path.name for path in tmp_path.glob("[!.]*")] == ["dialogues.parquet"]
+    assert extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES))  # in English it is several words
+
+
+def test_an_unknown_word_of_the_corpus_itself_is_a_word_like_any_other(tmp_path: Path) -> None:
+    table = dialogue("train", "one", "<unk>") + dialogue("validation", "a", "<s>x") + dialogue("test", "c", "d")
+    examples, _ = extracted(tmp_path, pa.Table.from_pylist(table, schema=DIALOGUES), tokenise=spaces.tokenise_array)
+    assert examples["train"][0]["response"] == "<unk>"
 
 
 def test_a_split_without_a_pair_is_an_error_and_leaves_earlier_results_untouched(tmp_path: Path) -> None:
