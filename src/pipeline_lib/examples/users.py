@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline_lib.config.users import Users
+from pipeline_lib.corpora.pairs import DIFFERENT
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.files.side_tables import joined
@@ -38,6 +39,7 @@ def list_users(dialogues: Path, examples: Mapping[str, Path], turns: int, settin
         PipelineError: the corpus names no speakers, or nobody says enough to be known.
     """
     said = read_parquet(dialogues, DIALOGUES, ["dialogue_id", "turn", "speaker", "split"])
+    said = said.filter(pc.not_equal(said["speaker"], DIFFERENT).fill_null(True))  # a labelled text, which nobody says
     if said["speaker"].null_count == len(said):
         raise PipelineError(
             "no utterance has a speaker",

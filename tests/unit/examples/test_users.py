@@ -10,6 +10,7 @@ import pytest
 from pipeline_lib.config.corpora import Division, Window
 from pipeline_lib.config.users import Users
 from pipeline_lib.corpora.division import divided
+from pipeline_lib.corpora.pairs import DIFFERENT
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.users import best_words, list_users, select_unknown
 from pipeline_lib.examples.windows import extract_examples
@@ -85,6 +86,13 @@ def test_a_corpus_without_speakers_or_without_known_users_is_an_error(tmp_path: 
         listed(tmp_path, nobody, Users())
     with pytest.raises(PipelineError, match="no user has 15 training utterances"):
         listed(tmp_path, dialogue("d", "train", ["ann"] * 14) + HELD_OUT, Users())
+
+
+def test_texts_labelled_as_different_are_said_by_no_user(tmp_path: Path) -> None:
+    pairs = [row | {"speaker": None} for row in dialogue("d", "train", ["ann"] * 4) + HELD_OUT]
+    labelled = {"dialogue_id": "n", "turn": 3, "speaker": DIFFERENT, "text": "n", "split": "train", "label": None}
+    with pytest.raises(PipelineError, match="no utterance has a speaker"):
+        listed(tmp_path, [*pairs, *(labelled | {"dialogue_id": f"n{n}"} for n in range(20))], Users())
 
 
 def test_the_part_of_unknown_users_has_their_examples_and_where_there_are_none_says_so(tmp_path: Path) -> None:
