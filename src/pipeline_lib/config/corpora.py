@@ -118,6 +118,12 @@ class Division(Settings):
 
 
 Column = Literal["dialogue", "turn", "text", "speaker", "split", "context", "response", "cluster", "negative"]
+_COLUMNS: dict[Column, str | list[str] | None] = {"dialogue": "dialogue", "turn": "turn", "text": "text"}
+# readers whose files have columns of the user's choice; others name their own
+_READ: dict[str, tuple[Column, ...]] = {
+    "table": ("dialogue", "turn", "text", "speaker", "split"),
+    "pairs": ("context", "response", "cluster", "negative", "split"),
+}
 
 
 class Source(Settings):
@@ -146,7 +152,7 @@ class Source(Settings):
         default=[], description="alternative sets of files; the first one that can be completed is taken"
     )
     columns: dict[Column, str | list[str] | None] = Field(
-        default={"dialogue": "dialogue", "turn": "turn", "text": "text"},
+        default=_COLUMNS,
         description="column names of a table; `dialogue: [Season, Episode]`: ids of several columns; `turn: null`: "
         "turns are in the order of the rows. Of pairs: context, response, cluster, whose pairs are in one split, and "
         "negative, a text that means something else",
@@ -260,6 +266,13 @@ class Source(Settings):
             raise ValueError(f"reader {self.reader!r} needs a section `{self.reader}:`")
         if not self.generated and not self.bundles:
             raise ValueError(f"reader {self.reader!r} needs `bundles:`, the files of the corpus")
+        read = _READ.get(self.reader, ())
+        named = [key for key, column in self.columns.items() if column and column != _COLUMNS.get(key)]
+        if unread := [key for key in named if key not in read]:
+            raise ValueError(
+                f"`columns: {{{unread[0]}: …}}` is not read by reader {self.reader!r}; "
+                + (f"it reads {', '.join(read)}" if read else "its files have columns of their own, or none")
+            )
         if self.columns.get("split") and any(file.split for bundle in self.bundles for file in bundle):
             raise ValueError("`columns: {split: …}` and `split:` of files contradict each other; keep one of them")
         if self.same_speaker == "join" and not (self.reader == "table" and self.columns.get("speaker")):

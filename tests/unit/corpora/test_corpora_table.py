@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora import table
@@ -75,6 +76,18 @@ def test_a_missing_column_of_turns_is_an_error_that_names_the_way_without_one(tm
     with pytest.raises(PipelineError, match="no column 'turn'") as caught:
         read(tmp_path, {"a.csv": "dialogue,text\n1,c\n"}, source("a.csv"))
     assert "`turn: null`" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("reader", "key", "read"),
+    [("pairs", "speaker", "cluster"), ("table", "cluster", "speaker"), ("trec", "text", "own")],
+)
+def test_a_column_that_a_reader_does_not_read_is_refused(reader: str, key: str, read: str) -> None:
+    fields: dict[str, Any] = {"label": "Mine", "licence": "none", "bundles": [[{"name": "a.csv"}]]}
+    with pytest.raises(ValidationError, match=rf"{key}: ….* is not read by reader '{reader}'; .*{read}"):
+        Source(reader=reader, columns={key: "x"}, **fields)
+    assert Source(reader=reader, columns={key: None} if key != "text" else {}, **fields)
+    assert Source(**Source(reader=reader, **fields).model_dump())  # as a stage is given it
 
 
 # --- ids -----------------------------------------------------------------------------------------------------------
