@@ -16,7 +16,7 @@ from pipeline_lib.files.side_tables import joined
 from pipeline_lib.metrics.base import Metric, RatioMetric, Score
 from pipeline_lib.metrics.intervals import bootstrap_sums, by_dialogue, interval
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.named import known_metric, metric_class
+from pipeline_lib.metrics.named import file_of, known_metric, metric_class
 from pipeline_lib.metrics.of_clusters import ClusterMetric
 from pipeline_lib.metrics.of_users import UserMetric
 from pipeline_lib.metrics.spoken import Spoken
@@ -204,7 +204,35 @@ def _signature(metric: Metric, several: bool, importance_samples: int) -> str:
 
 def _score(metric: Metric, items: Items) -> Score:
     """Score the items; a metric of responses is undefined for a system that makes none."""
-    return metric(items) if items.answered or not metric.of_responses else Score(None, None, 0)
+    if not items.answered and metric.of_responses:
+        return Score(None, None, 0)
+    score = metric(items)
+    if fault := _fault(score, metric, items):
+        raise PipelineError(
+            f"the metric {metric.name!r} returned {fault}",
+            where=file_of(type(metric)),
+            expected="a Score of finite numbers, with a value for each response or parts for each example, where it "
+            "has them; None as the mean of an undefined value",
+            remedy="correct the metric (docs/adding-a-metric.md)",
+        )
+    return score
+
+
+def _fault(score: object, metric: Metric, items: Items) -> str:
+    """Say what is wrong with the result of a metric; empty: nothing is.
+
+    An infinite mean is right for a perplexity that overflows. It cannot lead a column.
+    """
+    if not isinstance(score, Score):
+        return f"{score!r:.80}, which is no Score"
+    if score.mean is not None and not np.isfinite(score.mean) and not (metric.better == "lower" and score.mean > 0):
+        return f"the value {score.mean}"
+    for what, values, rows in (("per_item", score.per_item, len(items)), ("parts", score.parts, items.n_examples)):
+        if values is not None and len(values) != rows:
+            return f"{len(values)} rows of {what} for {rows} {'responses' if what == 'per_item' else 'examples'}"
+        if values is not None and not np.isfinite(values).all():
+            return f"{int((~np.isfinite(values)).sum())} values in {what} that are not finite"
+    return ""
 
 
 def _check_examples(table: pa.Table, path: Path) -> None:
@@ -267,7 +295,7 @@ def _per_item(table: pa.Table, metrics: Sequence[Metric], scores: Sequence[Score
     if items.dialogue is not None:
         table = table.append_column(DIALOGUE, pa.array(items.dialogue))
     for metric, score in zip(metrics, scores, strict=True):
-        if score.per_item is not None and metric.name not in table.column_names:  # kl is there already
+        if score.per_item is not None and metric.name not in table.column_names:  # kl and nll are there
             table = table.append_column(metric.name, pa.array(score.per_item))
         if score.parts is not None and "|" not in metric.name:  # no table shows such
             own = score.parts[example]

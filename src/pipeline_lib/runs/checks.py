@@ -14,7 +14,7 @@ from pipeline_lib.config.run import Config
 from pipeline_lib.corpora.paraphrases import check_meanings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.counting import count_paths
-from pipeline_lib.metrics.named import known_metric, metric_names
+from pipeline_lib.metrics.named import expected_of, known_metric, metric_class
 from pipeline_lib.stage.declared import declared, parameters
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
@@ -89,7 +89,7 @@ def check_audits(config: Config, place: Place) -> None:
 
 
 def check_metrics(config: Config, place: Place) -> None:
-    """Check that every column of a table of scores is a metric; errors as `check_run`."""
+    """Check that every column of a table of scores is a metric, and how its class is written; errors as `check_run`."""
     for table, spec in config.tables.items():
         if not isinstance(spec, ScoreTable) or spec.from_ is not None:
             continue
@@ -99,9 +99,10 @@ def check_metrics(config: Config, place: Place) -> None:
                     raise PipelineError(
                         f"tables.{table}.{key}: no metric {metric!r}",
                         where=place(["tables", table, key]),
-                        expected=did_you_mean(metric, metric_names()),
+                        expected=expected_of(metric),
                         remedy="correct the name; docs/metrics.md lists every metric",
                     )
+                metric_class(metric)
 
 
 def check_other_columns(config: Config, place: Place) -> None:

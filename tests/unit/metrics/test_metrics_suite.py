@@ -1,5 +1,6 @@
 """Counting and likelihood metrics in closed cases, and whole files of responses."""
 
+import importlib
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 from pipeline_lib.config.metrics import Metrics
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import write_parquet
+from pipeline_lib.metrics import named
 from pipeline_lib.metrics.ari import ARI
+from pipeline_lib.metrics.base import Metric, Score
 from pipeline_lib.metrics.collection import collect
 from pipeline_lib.metrics.distinct import Distinct, Distinct1, Distinct2
 from pipeline_lib.metrics.intervals import bootstrap_sums, interval
@@ -28,6 +31,7 @@ from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
 from pipeline_lib.schemas.vectors import vectors_schema as vectors_schema
 from pipeline_lib.vectors.space import VectorSpace
+from unit.refusals import refusal
 
 SETTINGS = Metrics(bootstrap=50)
 NAMES = metric_names()
@@ -249,6 +253,66 @@ def test_an_unknown_metric_names_the_nearest(files):
         score_file(Files(write(responses()), vectors), ["length", "ppl-buond"], SETTINGS, seed=1)
     assert "'ppl-bound'" in caught.value.expected
     assert caught.value.remedy
+
+
+def test_a_metric_in_the_wrong_file_is_told_which_file_it_must_be_in(tmp_path, monkeypatch):
+    (tmp_path / "misnamed.py").write_text(
+        "from pipeline_lib.metrics.length import Length\n\nclass Mine(Length):\n    name = 'my-misnamed'\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(named, "_modules", lambda: [importlib.import_module("misnamed")])
+    error = refusal(lambda: metric_class("my-misnamed"))
+    assert error.expected == f"its class Mine in my_misnamed.py; it is in {tmp_path / 'misnamed.py'}"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "problem"),
+    [
+        ({"name": "tokens"}, "column of the responses"),
+        ({"name": "group"}, "column of the responses"),
+        ({"name": "bound"}, "column of the responses"),
+        ({"name": "dialogue"}, "column of the responses"),
+        ({"better": "larger"}, "better = 'larger'"),
+        ({"signature": None}, "no signature"),
+        ({"meaning": None}, "no meaning"),
+    ],
+)
+def test_a_class_that_does_not_state_what_tables_need_is_refused_before_work(monkeypatch, attributes, problem):
+    stated = {"name": "mine", "meaning": "x", "signature": "mine|v:1", "__call__": Length.__call__}
+    stated |= {"__module__": __name__} | attributes
+    kind = type("Mine", (Metric,), {key: value for key, value in stated.items() if value is not None})
+    monkeypatch.setattr(named, "known_metric", lambda name: kind)
+    error = refusal(lambda: metric_class("mine"))
+    assert problem in error.problem
+    assert error.where == f"{__file__}, class Mine"
+
+
+@pytest.mark.parametrize(
+    ("score", "problem"),
+    [
+        (Score(float("nan"), None, 2), "the value nan"),
+        (Score(float("inf"), None, 2), "the value inf"),
+        (Score(0.5, np.array([0.5, np.nan]), 2), "1 values in per_item that are not finite"),
+        (Score(0.5, np.array([0.5]), 2), "1 rows of per_item for 2 responses"),
+        (Score(0.5, None, 2, parts=np.ones((3, 2))), "3 rows of parts for 2 examples"),
+        (0.5, "0.5, which is no Score"),
+    ],
+)
+def test_a_result_that_no_table_could_compare_is_an_error_that_names_the_metric(files, monkeypatch, score, problem):
+    write, _ = files
+    monkeypatch.setattr(Length, "__call__", lambda *given: score)
+    error = refusal(lambda: score_file(Files(write(responses())), ["length"], SETTINGS, seed=1))
+    assert "'length'" in error.problem
+    assert problem in error.problem
+    assert error.where.endswith("length.py")
+
+
+def test_a_perplexity_that_overflows_is_recorded(files):
+    write, _ = files
+    huge = write(responses(likelihood={"nll": [1e4, 1e4]}))
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows, _ = score_file(Files(huge), ["ppl"], SETTINGS, seed=1)
+    assert scores_of(rows)["ppl"]["value"] == np.inf
 
 
 def test_the_metric_of_the_page_on_adding_one_scores_what_it_says():
