@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline_lib.compute.device import seeded
+from pipeline_lib.compute.nats import check_nll
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.metrics.latent import ACTIVE_NATS
 from pipeline_lib.models.layers.distributions import Gaussian
 from pipeline_lib.models.layers.mutual_information import information
-from pipeline_lib.models.system import Likelihood, System
+from pipeline_lib.models.system import Likelihood, System, given
 from pipeline_lib.stage.progress import ProgressBar
 
 # noise of each measure, so that none depends on what else is measured
@@ -55,6 +56,8 @@ def measure(
         batches: rows of each batch; together each example once.
         importance_samples: draws of z for the importance-weighted likelihood; 0: it is not measured.
         uses: measure the use of context and z.
+    Raises:
+        PipelineError: a negative log-likelihood is below 0.
     """
     split = _Split(model, dataset, batches, seed)
     own, active_units = split.likelihoods()
@@ -98,6 +101,7 @@ class _Split:
                 bar.advance(len(rows))
         columns = zip(Likelihood._fields, zip(*parts, strict=True), strict=True)
         joined = {name: self._joined(values) for name, values in columns}
+        check_nll(float(given(joined["nll"]).min()), self.model)
         active = None if unit_nats is None else int((unit_nats / len(self.dataset) > ACTIVE_NATS).sum())
         return joined, active
 

@@ -3,6 +3,7 @@
 import torch
 
 from pipeline_lib.compute.device import seeded
+from pipeline_lib.compute.nats import check_nll
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import holding
 from pipeline_lib.examples.batch import Tokens
@@ -25,6 +26,9 @@ def validate(
     and the length and distinct-2 of the responses.
 
     The noise is the same at each call, so that two validations differ by the weights alone.
+
+    Raises:
+        PipelineError: a negative log-likelihood is below 0.
     """
     device = model.device
     generator = seeded(device, seed, _NOISE)
@@ -48,14 +52,16 @@ def validate(
     def pooled(name: str) -> torch.Tensor:
         return ranks.concatenated(torch.cat([getattr(part, name) for part in parts])).double()
 
-    def perplexity(name: str) -> float:
-        return float((pooled(name).sum() / tokens).exp())  # of more than 709 nats a token: infinite
+    def perplexity(nats: torch.Tensor) -> float:
+        return float((nats.sum() / tokens).exp())  # of more than 709 nats a token: infinite
 
-    values = {"ppl": perplexity("nll")}
+    nll = pooled("nll")
+    check_nll(float(nll.min()), model)
+    values = {"ppl": perplexity(nll)}
     if parts[0].bound is not None:
-        values |= {"ppl_bound": perplexity("bound"), "kl": float(pooled("kl").mean())}
+        values |= {"ppl_bound": perplexity(pooled("bound")), "kl": float(pooled("kl").mean())}
     if parts[0].nll_prior is not None:
-        values["ppl_prior"] = perplexity("nll_prior")
+        values["ppl_prior"] = perplexity(pooled("nll_prior"))
     if parts[0].kl_units is not None:
         values["active_units"] = int((pooled("kl_units").mean(0) > ACTIVE_NATS).sum())
     if parts[0].posterior_log_variance is not None:

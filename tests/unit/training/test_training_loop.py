@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 
 import numpy as np
@@ -18,11 +19,13 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Tokens
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.system import Likelihood, Trial
+from pipeline_lib.responses.measured import measure
 from pipeline_lib.training import loop
 from pipeline_lib.training.checkpoint import CURRENT, PREVIOUS
 from pipeline_lib.training.loop import InterruptedTraining, Trainer
 from pipeline_lib.training.validation import validate
 from unit.model_fixtures import make_dataset, make_model
+from unit.refusals import refusal
 
 CPU, SEED = torch.device("cpu"), 1
 SETTINGS = Training(
@@ -220,6 +223,19 @@ def test_validation_of_a_system_without_a_latent_variable_has_no_active_units():
     assert set(found) == {"ppl", "ppl_bound", "ppl_prior", "kl"}
     assert found["ppl"] == found["ppl_bound"] == found["ppl_prior"]
     assert found["kl"] == 0
+
+
+def test_a_network_with_the_wrong_sign_is_an_error_before_its_perplexity_is_the_best():
+    model = make_model("seq2seq")
+    likelihood = model.likelihood
+    model.likelihood = lambda batch, noise: likelihood(batch, noise)._replace(nll=-likelihood(batch, noise).nll)
+    for measured in (
+        lambda: validate(model, VALIDATION, 4, SEED, None, Ranks()),
+        torch.no_grad()(lambda: measure(model, VALIDATION, list(VALIDATION.by_length(4)), 0, SEED)),
+    ):
+        error = refusal(measured)
+        assert re.search(r"negative log-likelihood of -\d", error.problem)
+        assert "seq2seq.py" in error.where
 
 
 def test_a_latent_unit_is_active_where_its_mean_kl_is_above_a_hundredth_of_a_nat():
