@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from scipy import stats
 
 from pipeline_lib.config.layout import Layout
@@ -33,6 +34,13 @@ def spec_of(aspects=ASPECTS, scale=None, **further):
     named = {"number": "4", "as": {"human": "Ground-truth"}, "digits": 2}
     plain = {"kind": "ratings", "title": "Human judgement", "aspects": aspects, "scale": scale or {}}
     return RatingTable.model_validate(plain | named | further)
+
+
+def test_the_aspects_and_scales_of_the_page_on_ratings_are_accepted():
+    page = (Path(__file__).parents[3] / "docs/human-ratings.md").read_text(encoding="utf-8")
+    block = yaml.safe_load(page.split("## Aspects and scales")[1].split("```yaml")[1].split("```")[0])
+    spec = RatingTable.model_validate({"kind": "ratings", "title": "Judged", **block["tables"]["table4"]})
+    assert {name: scale.kind for name, scale in spec.scales.items()} == {"personality": "yes_no"}
 
 
 def made(draws, ratings, layout=LAYOUT, spec=None):
