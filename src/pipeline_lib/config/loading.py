@@ -132,7 +132,11 @@ def _check_folder(layers: Sequence[Layer], root: Path) -> None:
                     f"results: {results!r} is the folder of {_named(file, root)} too",
                     where=where,
                     expected="a folder of its own for each preset, since one run would overwrite the other",
-                    remedy=f"write another one, such as `results: results/{Path(where).parent.name}`",
+                    remedy="give the newer of the two a folder of its own: "
+                    + " or ".join(
+                        f"`results: results/{Path(one).parent.name}` in {one}" for one in (where, _named(file, root))
+                    )
+                    + "; delete a copied preset that you do not use",
                 )
 
 

@@ -191,6 +191,8 @@ def test_two_presets_may_not_write_to_one_results_folder(project):
         error = project.fault(paper=paper)
         assert error.where == f"papers/{paper}/small.yaml"
         assert error.problem == f"results: 'results/own' is the folder of papers/{other}/small.yaml too"
+        for copied in ("copied", "own"):  # which of them is the copy, only the user knows
+            assert f"`results: results/{copied}` in papers/{copied}/small.yaml" in error.remedy
     assert project.read(paper="copied", results="results/copied").results == "results/copied"
     project.write("papers/copied/small.yaml", SMALL | {"results": "results/copied"})
     project.write("papers/copied/large.yaml", {"extends": "small"})  # of the same chain
