@@ -57,7 +57,7 @@ def runs_behind(chain: Chain, path: Path, row: str, column: str) -> list[str]:
         PipelineError: the table has no such row or column.
     """
     table = read_table(path.with_suffix(".json"))
-    columns = {one.name: one for one in table.columns}
+    columns = {one.name: one for one in table.shown}
     labels = {one.label for one in table.rows}
     if row not in labels or column not in columns:
         raise PipelineError(
