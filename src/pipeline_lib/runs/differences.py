@@ -66,7 +66,8 @@ class Run:
                 "no run: " + ("there are no scores in this folder" if folder.is_dir() else "there is no such folder"),
                 where=folder,
                 expected=f"a results folder, with {folder / 'scores/test/scores.parquet'} or the same of another split",
-                remedy="name the folder that `results:` of a run gives, and make its tables first",
+                remedy="name the folder that `results:` of a run gives, and gather its scores first, with the options "
+                f"of the run: `snakemake --cores 2 -- {folder / 'scores/validation/scores.parquet'}` (or test)",
             )
         values: dict[Key, dict[int, float]] = {}
         signatures: dict[Key, str] = {}

@@ -14,6 +14,7 @@ from pipeline_lib.runs.compare import main
 from pipeline_lib.runs.differences import Run, changes, moved_cells
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.scores import SCORES
+from unit.refusals import refusal
 
 N = 12  # examples
 
@@ -58,6 +59,12 @@ class Folder:
 @pytest.fixture
 def runs(tmp_path):
     return Folder(tmp_path / "a"), Folder(tmp_path / "b")
+
+
+def test_a_folder_with_tables_and_without_gathered_scores_is_told_the_target_that_gathers_them(tmp_path):
+    write_json(tmp_path / "tables/table2.json", {})
+    error = refusal(lambda: Run.read(tmp_path))
+    assert f"snakemake --cores 2 -- {tmp_path}/scores/validation/scores.parquet" in error.remedy
 
 
 def test_the_interval_of_several_seeds_is_welchs(runs):
