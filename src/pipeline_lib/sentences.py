@@ -27,6 +27,7 @@ from pipeline_lib.text.units import Units, read_units
 LONGEST = 82  # most units of a sentence that is written, as many as the longest of the Penn Treebank has
 TOKENISERS = ("spaces", "english", "characters")  # all are tried; of equally good ones the first is taken
 UNFILLED = "_"  # a word that is to be imputed
+PLACE = "results/…/models/<corpus>/<system>/seed<k>/model.safetensors"
 VOCABULARIES = ("words.parquet", "pieces.txt")
 
 
@@ -48,9 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
     def command(name: str, lines: Callable[[argparse.Namespace], list[str]], meaning: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=meaning, description=meaning)
-        one.add_argument(
-            "--model", type=Path, required=True, help="results/…/models/<corpus>/<system>/seed<k>/model.safetensors"
-        )
+        one.add_argument("--model", type=Path, required=True, help=PLACE)
         one.set_defaults(lines=lines)
         return one
 
@@ -147,14 +146,22 @@ def open_model(model: Path) -> tuple[System, Units]:
     """Load a model of a results folder, and the vocabulary of its corpus from the same folder.
 
     Raises:
-        PipelineError: there is no such file, no vocabulary where one is expected, or none that fits the model.
+        PipelineError: there is no such file, it is no model or not where a run leaves it, or no vocabulary is where one
+            is expected, or none fits the model.
     """
     if not model.is_file():
         raise PipelineError(
             "no such file",
             where=model,
-            expected="results/…/models/<corpus>/<system>/seed<k>/model.safetensors",
+            expected=PLACE,
             remedy="train it: `snakemake --cores 2 -- <file>`; `python -m pipeline_lib list` shows an example",
+        )
+    if model.name != Path(PLACE).name or model.absolute().parts[-5:-4] != ("models",):
+        raise PipelineError(
+            "not a model in the results of a run",
+            where=model,
+            expected=f"{PLACE}; the vocabulary is found by this path",
+            remedy="name the model where its run left it, or copy it together with the folder `vocabulary` of the run",
         )
     corpus, results = (model.absolute().parents[level] for level in (2, 4))
     folder = results / "vocabulary" / corpus.name

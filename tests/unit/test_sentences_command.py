@@ -135,17 +135,23 @@ def test_a_language_models_imputed_word_is_the_likeliest_of_all(models, command)
         (("sample", "--model", "autoencoder"), "SequenceAutoencoder has no prior"),
         (("sample", "--model", "none"), "no such file"),
         (("sample", "--model", "elsewhere"), "no vocabulary of the corpus 'kitchen'"),
+        (("sample", "--model", "moved"), "not a model in the results of a run"),
+        (("sample", "--model", "summary"), "not a model in the results of a run"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_with_a_remedy(models, command, tmp_path, words, problem):
     elsewhere = tmp_path / "models/kitchen/vae/seed1/model.safetensors"
     elsewhere.parent.mkdir(parents=True)
     elsewhere.write_bytes(models["vae"].read_bytes())
-    places = models | {"none": tmp_path / "none", "elsewhere": elsewhere}
+    moved, summary = tmp_path / "model.safetensors", elsewhere.with_name("summary.json")
+    for path in (moved, summary):
+        path.write_bytes(elsewhere.read_bytes())
+    places = models | {"none": tmp_path / "none", "elsewhere": elsewhere, "moved": moved, "summary": summary}
     status, lines, stderr = command(*(places.get(word, word) for word in words))
     assert (status, lines) == (1, [])
     assert problem in stderr
     assert "remedy:" in stderr
+    assert "delete the file" not in stderr
 
 
 def test_the_empty_one_of_several_sentences_is_numbered(models, command):
