@@ -16,6 +16,9 @@ from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+EMPTY = "empty"  # the reason of an example that is dropped before filtering: a text of it has no token
+REASONS = (EMPTY, *RULES)
+
 _GROUPED = """
     SELECT count(*), count(*) FILTER (others > 1), coalesce(max(others), 0)
     FROM (SELECT count(*) AS others FROM different GROUP BY {side})
@@ -43,7 +46,7 @@ def count_splits(
 
     Args:
         examples: the file of each split, of `EXAMPLES`.
-        report: of filtering: each split's number of examples dropped under each of `RULES`.
+        report: of filtering: each split's number of examples dropped for each of `REASONS`.
         scratch: a folder for what memory does not hold, emptied before and removed afterwards.
     Returns:
         For each split the fields of `ExampleCounts`, those of `Overlap` if it is held out, and ``dropped``.
@@ -52,7 +55,7 @@ def count_splits(
     """
     counts: dict[str, dict[str, Any]] = {}
     for split, path in examples.items():
-        dropped = {rule: report[split][rule] for rule in RULES}
+        dropped = {reason: report[split][reason] for reason in REASONS}
         counts[split] = {**asdict(count_examples(path, scratch)), "dropped": dropped}
     with training_texts(examples["train"], scratch) as training:
         for split in HELD_OUT:
@@ -88,7 +91,7 @@ def count_examples(examples: Path, scratch: Path) -> ExampleCounts:
 
 def count_paths() -> list[str]:
     """List the counts that a table may show, as it names them: `vocabulary`, `train.examples`, `test.dropped.…`."""
-    of_each = [*(field.name for field in fields(ExampleCounts)), *(f"dropped.{rule}" for rule in RULES)]
+    of_each = [*(field.name for field in fields(ExampleCounts)), *(f"dropped.{reason}" for reason in REASONS)]
     of_held_out = [field.name for field in fields(Overlap)]
     paths = ["vocabulary"]
     for split in SPLITS:

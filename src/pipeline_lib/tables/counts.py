@@ -7,7 +7,7 @@ from typing import Any
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import CountTable
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.filtering import RULES
+from pipeline_lib.examples.counting import EMPTY, REASONS
 from pipeline_lib.examples.overlap import Overlap
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.tables.cells import Cell, Column, Row, Table, notes_of_spec, of_spec
@@ -53,7 +53,7 @@ def _lost_and_shared(spec: CountTable) -> dict[str, str]:
     """
     own = list(spec.columns.values())
     shown = [split for split in SPLITS if any(path.startswith(f"{split}.") for path in own)]
-    paths = [f"{split}.dropped.{rule}" for split in shown for rule in RULES]
+    paths = [f"{split}.dropped.{reason}" for split in shown for reason in REASONS]
     paths += [f"{split}.{count.name}" for split in shown if split in HELD_OUT for count in fields(Overlap)]
     return {
         path.replace(".dropped.", " dropped: ").replace(".", " ").replace("_", " "): path
@@ -74,6 +74,8 @@ def _notes_of_extra(paths: Collection[str]) -> list[str]:
             "`min_count` or not at all, unknown if `filtering: known` does not take it, and unseen if no training "
             "example that is kept has it."
         )
+    if any(path.endswith(f".dropped.{EMPTY}") for path in paths):
+        notes.append("Dropped as empty: an utterance has no token, so that the text has no words.")
     if any(path.endswith(f".{count.name}") for path in paths for count in fields(Overlap)):
         notes.append(
             "In training: examples whose context and response (pairs), or whose context, a training example has word "

@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.counting import count_paths, count_splits
-from pipeline_lib.examples.filtering import RULES
+from pipeline_lib.examples.counting import REASONS, count_paths, count_splits
 from pipeline_lib.examples.overlap import count_overlap, select_unseen, training_texts
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.schemas.dialogues import SPLITS
@@ -49,11 +48,11 @@ def test_the_overlap_with_training_is_that_of_brute_force(
 def test_the_counts_of_a_corpus_have_every_place_that_a_table_may_name(tmp_path: Path) -> None:
     pairs = {"train": [("a", "x"), ("a", "y")], "validation": [("a", "x"), ("a", "z")], "test": [("b", "x")]}
     files = {split: write(tmp_path / f"{split}.parquet", own) for split, own in pairs.items()}
-    report = {split: dict.fromkeys(RULES, 0) | {"unseen_token": 3, "read": 9} for split in SPLITS}
+    report = {split: dict.fromkeys(REASONS, 0) | {"unseen_token": 3, "empty": 2, "read": 9} for split in SPLITS}
     found = count_splits(files, report, tmp_path / "scratch")
     assert (found["validation"]["pairs_in_training"], found["validation"]["contexts_in_training"]) == (1, 2)
     assert (found["test"]["pairs_in_training"], found["test"]["contexts_in_training"]) == (0, 0)
-    assert found["test"]["dropped"] == dict.fromkeys(RULES, 0) | {"unseen_token": 3}
+    assert found["test"]["dropped"] == dict.fromkeys(REASONS, 0) | {"unseen_token": 3, "empty": 2}
     assert "pairs_in_training" not in found["train"]
     places = {
         f"{split}.{name}"

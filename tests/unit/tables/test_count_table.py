@@ -10,7 +10,7 @@ import yaml
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import CountTable
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.filtering import RULES
+from pipeline_lib.examples.counting import REASONS
 from pipeline_lib.examples.overlap import Overlap
 from pipeline_lib.tables.counts import make
 from pipeline_lib.tables.files import long_form, read_table, write_table
@@ -38,7 +38,7 @@ def counts(**changes):
         "most_responses": 4,
         "many_to_one_responses": 2,
         "most_contexts": 5,
-        "dropped": dict.fromkeys(RULES, 0),
+        "dropped": dict.fromkeys(REASONS, 0),
     }
     return {
         "corpus": "dd",
@@ -65,7 +65,7 @@ def test_our_counts_are_beside_the_published_ones(tmp_path):
 def test_what_was_dropped_and_what_training_has_are_further_columns_where_a_corpus_has_any():
     some, other = counts(), counts(corpus="own")
     some["splits"]["test"] = some["splits"]["test"] | {"pairs_in_training": 7}
-    other["splits"]["train"] = other["splits"]["train"] | {"dropped": dict.fromkeys(RULES, 0) | {"rare_token": 1_200}}
+    other["splits"]["train"] = other["splits"]["train"] | {"dropped": dict.fromkeys(REASONS, 0) | {"rare_token": 1_200}}
     layout = LAYOUT.model_copy(update={"corpora": {"dd": "DailyDialog", "own": "Own"}})
     columns = COLUMNS | {"test pairs": "test.examples"}
     spec = SPEC.model_copy(update={"columns": columns})
@@ -80,6 +80,16 @@ def test_what_was_dropped_and_what_training_has_are_further_columns_where_a_corp
     assert [column.name for column in of_training.extra] == ["train dropped: rare token"]
     named = SPEC.model_copy(update={"columns": {"rare": "train.dropped.rare_token"}})
     assert make("table1", named, layout, {"dd": some, "own": other}, published()).extra == []
+
+
+def test_examples_without_words_are_among_what_was_dropped():
+    some = counts()
+    some["splits"]["train"]["dropped"] |= {"empty": 3}
+    table = make("table1", SPEC, LAYOUT, {"dd": some}, published())
+    assert [(column.name, table.rows[0].cells[column.name].mean) for column in table.extra] == [
+        ("train dropped: empty", 3)
+    ]
+    assert [note.split(":")[0] for note in table.notes][2:] == ["Dropped as empty"]
 
 
 def test_a_corpus_that_loses_and_shares_nothing_has_the_columns_of_the_paper_alone():
