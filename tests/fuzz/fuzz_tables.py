@@ -77,7 +77,13 @@ def naive_rows(kind: str, content: bytes) -> Rows | None:
         if not lines or any(len(cells) != len(lines[0]) for cells in lines) or len(set(lines[0])) < len(lines[0]):
             return None
         return [dict(zip(lines[0], cells, strict=True)) for cells in lines[1:]]
-    return attempt(lambda: [json.loads(line) for line in text.split("\n") if line.strip()])
+    return attempt(lambda: [json.loads(line, parse_float=_number) for line in text.split("\n") if line.strip()])
+
+
+def _number(text: str) -> float:
+    """A number of JSON; 2.0 is a whole one."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 # --- a corpus ------------------------------------------------------------------------------------------------------

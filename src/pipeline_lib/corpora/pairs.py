@@ -57,7 +57,7 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 
 
 def _pairs_of(path: Path, columns: dict[str, str], source: Source, split: str | None) -> pa.Table:
-    cells = Cells(source.separator, source.quotes)
+    cells = Cells(source.separator, source.quotes, of_source=True)
     rows = read_table(path, columns, cells=cells, remedy="fill the file, or take it out of `bundles:`")
     found = {
         key: pc.utf8_trim_whitespace(texts_of(rows, name, path)) for key, name in columns.items() if key != "negative"

@@ -96,7 +96,7 @@ def _checked(
         split: the split of the whole file, if it has one.
     """
     first_row = 1
-    for raw in read_rows(path, columns.named(), cells=Cells(source.separator, source.quotes)):
+    for raw in read_rows(path, columns.named(), cells=Cells(source.separator, source.quotes, of_source=True)):
         rows = _Rows(raw, path, first_row)
         cleaned = {
             "dialogue": _joined([rows.names(name) for name in columns.dialogue], split),

@@ -42,10 +42,12 @@ class Cells:
     Args:
         separator: character between two cells; None: a tab in ``.tsv``, a comma in ``.csv``.
         quotes: whether a quotation mark at the start of a cell quotes it; if not, it is text.
+        of_source: whether the settings of a source name columns, separator and quotes; errors then say so.
     """
 
     separator: str | None = None
     quotes: bool = True
+    of_source: bool = False
 
 
 def separator_of(header: str) -> str:
@@ -91,6 +93,9 @@ def read_rows(
         )
     try:
         yield from openers[kind](path, columns, optional)
+    except _MisreadError as error:
+        error.remedy += f"; {error.setting}" if cells.of_source else ""
+        raise
     except (pa.ArrowException, OSError, UnicodeError, MemoryError) as error:
         raise _unreadable(path, str(error)) from error
 
@@ -137,13 +142,23 @@ def texts_of(rows: pa.Table, name: str, path: Path) -> pa.ChunkedArray:
     return pa.chunked_array([chunk for chunk, _ in mended], pa.string())
 
 
+class _MisreadError(PipelineError):
+    """A fault that may not be the file's.
+
+    Attributes:
+        setting: what the settings of a source can do about it.
+    """
+
+    setting = "`separator:` and `quotes: false` of the source name another form"
+
+
 def _unreadable(path: Path, problem: str, line: int | None = None) -> PipelineError:
-    return PipelineError(
+    return _MisreadError(
         f"not readable as a table: {problem}",
         where=f"{path}, line {line}" if line else path,
         expected="CSV, TSV, JSON lines or Parquet, as its name says, texts in UTF-8",
-        remedy="mend the file; a CSV needs a header line and quotes around texts with commas, quotes or line ends. "
-        "`separator:` and `quotes: false` of the source name another form; `iconv` converts other encodings",
+        remedy="mend the file; a CSV needs a header line and quotes around texts with commas, quotes or line ends; "
+        "`iconv` converts other encodings",
     )
 
 
@@ -234,10 +249,13 @@ def _jsonl(path: Path, columns: Mapping[str, str], optional: Sequence[str]) -> I
         lines = _Lines(file, path)
         for batch in _batches(_objects(lines, path), lines):
             if not names:
-                _, first = batch[0]
-                _check_columns(list(first), columns, path)
-                names = [*columns.values(), *(name for name in optional if name in first)]
-                kinds = {name: pa.int64() if type(first[name]) is int else pa.string() for name in names}
+                found = list(dict.fromkeys(name for _, row in batch for name in row))
+                _check_columns(found, columns, path, f", lines 1 to {batch[-1][0]:,}")
+                names = [*columns.values(), *(name for name in optional if name in found)]
+                kinds = {name: _kind([row.get(name) for _, row in batch]) for name in names}
+            for name in optional:
+                if name not in names and (late := [number for number, row in batch if name in row]):
+                    raise _unreadable(path, f"column {name!r} begins here, far behind the first row", late[0])
             yield pa.record_batch({name: _column(batch, name, kinds[name], path) for name in names})
 
 
@@ -261,15 +279,25 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
+def _kind(values: Sequence[Any]) -> pa.DataType:
+    """Tell the kind of a column by its first value: int64, or text."""
+    return pa.int64() if _is_whole(next((value for value in values if value is not None), None)) else pa.string()
+
+
+def _is_whole(value: Any) -> bool:
+    """Tell whether a value is a whole number; pandas writes 0.0 where a column has gaps."""
+    return type(value) is int or (type(value) is float and value.is_integer())
+
+
 def _column(batch: list[tuple[int, dict[str, Any]]], name: str, kind: pa.DataType, path: Path) -> pa.Array:
-    """Return values of the kind that the first row has; a missing value is null."""
-    of_kind = int if kind == pa.int64() else str
+    """Return values of one kind; a missing value is null."""
     values = [value.get(name) for _, value in batch]
     for (number, _), value in zip(batch, values, strict=True):
-        if value is not None and type(value) is not of_kind:
-            raise _unreadable(
-                path, f"{name} is {value!r:.80}, which is no {of_kind.__name__} as in the first row", number
-            )
+        if value is not None and not (_is_whole(value) if kind == pa.int64() else isinstance(value, str)):
+            form = "whole numbers" if kind == pa.int64() else "texts"
+            raise _unreadable(path, f"{name} is {value!r:.80} in a column of {form}, by its first value", number)
+    if kind == pa.int64():
+        values = [None if value is None else int(value) for value in values]
     try:
         return pa.array(values, kind)
     except (UnicodeEncodeError, OverflowError) as error:
@@ -330,16 +358,26 @@ def _longest_text(column: pa.Array) -> int:
 # --- columns -------------------------------------------------------------------------------------------------------
 
 
-def _check_columns(found: list[str], columns: Mapping[str, str], path: Path) -> None:
+def _check_columns(found: list[str], columns: Mapping[str, str], path: Path, rows: str = "") -> None:
+    """Check that the columns are there, each once.
+
+    Args:
+        rows: those that were looked at, where columns have no header.
+    """
     for key, name in columns.items():
         if name not in found:
-            raise PipelineError(
+            error = _MisreadError(
                 f"no column {name!r}",
-                where=path,
+                where=f"{path}{rows}",
                 expected=did_you_mean(name, found),
-                remedy=f"name the column for {key!r} in the configuration, or rename it in the file"
-                + ("; `turn: null` takes the order of the rows" if key == "turn" else ""),
+                remedy="rename the column in the file",
             )
+            error.setting = f"or name the one for {key!r} under `columns:` of the source"
+            error.setting += "; `turn: null` takes the order of the rows" if key == "turn" else ""
+            if len(found) == 1 and (mark := separator_of(found[0])) in found[0]:
+                error.remedy = f"separate its cells by {'tabs' if '.tsv' in path.suffixes else 'commas'}"
+                error.setting = f"or name what separates them: `separator: {json.dumps(mark)}` of the source"
+            raise error
     if repeated := [name for name, times in Counter(found).items() if times > 1]:
         raise PipelineError(
             f"column {repeated[0]!r} stands twice",
