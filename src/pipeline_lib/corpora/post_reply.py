@@ -47,4 +47,5 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
                     }
                 )
             )
-    yield arranged(pa.concat_tables(parts), source)
+    if parts:  # an empty file has no block of lines
+        yield arranged(pa.concat_tables(parts), source)

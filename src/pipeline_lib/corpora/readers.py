@@ -60,7 +60,7 @@ def read_dialogues(source: Source, manifest: Path | None = None) -> Iterator[pa.
     _report(source, turns, skipped)
     # of windows that are divided one by one, each split is checked when they are cut
     needed = getattr(reader, "SPLITS", SPLITS) if source.division is None else ()
-    _check_splits(source, needed, turns, skipped, manifest)
+    _check_splits(source, needed, turns, skipped, manifest, files)
 
 
 def verified_files(manifest: Path) -> list[Path]:
@@ -107,13 +107,18 @@ def _report(source: Source, turns: Counter[str], skipped: Counter[str]) -> None:
 
 
 def _check_splits(
-    source: Source, splits: Sequence[str], turns: Counter[str], skipped: Counter[str], manifest: Path | None
+    source: Source,
+    splits: Sequence[str],
+    turns: Counter[str],
+    skipped: Counter[str],
+    manifest: Path | None,
+    files: Sequence[Path],
 ) -> None:
     where = manifest or f"source {source.label!r}"
     if not turns.total():
         raise PipelineError(
-            f"the corpus has no usable dialogue (skipped: {_summary(skipped)})",
-            where=where,
+            f"the corpus has no usable dialogue ({f'skipped: {_summary(skipped)}' if +skipped else 'it has no rows'})",
+            where=", ".join(map(str, files)) or where,
             expected="at least one utterance",
             remedy=f"check that the files are in the format of reader {source.reader!r}",
         )

@@ -389,6 +389,18 @@ def test_a_corpus_without_a_usable_dialogue_is_an_error(tmp_path: Path, content:
         rows("opensubtitles", tmp_path, {"a.txt": content})
 
 
+@pytest.mark.parametrize(
+    ("reader", "name", "content"),
+    [("post_reply", "a.txt", b""), ("table", "a.csv", b"dialogue,turn,text\n")],
+)
+def test_a_corpus_without_rows_is_an_error_that_names_its_file(
+    tmp_path: Path, reader: str, name: str, content: bytes
+) -> None:
+    with pytest.raises(PipelineError, match="it has no rows") as caught:
+        rows(reader, tmp_path, {name: content})
+    assert name in caught.value.where
+
+
 def test_an_empty_split_is_an_error_that_says_which(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="validation and the test split"):
         rows("opensubtitles", tmp_path, {"a.txt": b"a\nb\n"}, splits={"validation": 0.0, "test": 0.0})
