@@ -33,3 +33,9 @@ def test_a_preset_is_planned_without_its_corpora(whole, paper, preset, trained):
     planned = whole.planned("all", "--config", f"paper={paper}", f"preset={preset}")
     assert f"train_model {trained}" in planned
     assert {"download_corpus", "extract_examples"} <= {job.split()[0] for job in planned}
+
+
+def test_an_analysis_of_a_system_with_a_decoding_of_its_own_plans_no_second_training(whole):
+    planned = whole.planned("results/analyses/embedded/cvae_closest/seed1/latents.parquet")
+    assert "analyse_system cvae_closest 1 latents" in planned
+    assert {job for job in planned if job.startswith("train_model")} == {"train_model cvae 1"}

@@ -41,7 +41,7 @@ def judge_of(wildcards):
         return []
     units = VOCABULARIES[CONFIG.units_of(wildcards.corpus, judge.system)]
     return [
-        RESULTS / f"models/{wildcards.corpus}/{judge.system}/seed{judge.seed}/model.safetensors",
+        trained_file(wildcards.corpus, judge.system, judge.seed),
         RESULTS / f"vocabulary/{wildcards.corpus}/{units}",
     ]
 
@@ -67,8 +67,8 @@ def code_of_analysis(wildcards):
 rule analyse_system:
     """Run an analysis of one trained system, whatever its kind."""
     input:
-        model=RESULTS / "models/{corpus}/{system}/seed{seed}/model.safetensors",
-        summary=RESULTS / "models/{corpus}/{system}/seed{seed}/summary.json",
+        model=model_of,
+        summary=summary_of,
         vocabulary=vocabulary_of,
         encoded=encoded(*SPLITS),
         examples=examples_of_analysis,

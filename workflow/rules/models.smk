@@ -18,6 +18,19 @@ def tensorboard_of(wildcards):
     return LOGS / f"tensorboard/{wildcards.corpus}/{wildcards.system}/seed{wildcards.seed}"
 
 
+def trained_file(corpus, system, seed, file="model.safetensors"):
+    """Return a file of the training of a system; systems that differ in their decoding alone share one training."""
+    return RESULTS / f"models/{corpus}/{CONFIG.trained_as(corpus, system)}/seed{seed}/{file}"
+
+
+def model_of(wildcards):
+    return trained_file(wildcards.corpus, wildcards.system, wildcards.seed)
+
+
+def summary_of(wildcards):
+    return trained_file(wildcards.corpus, wildcards.system, wildcards.seed, "summary.json")
+
+
 def start_of(wildcards):
     """Return the trained model whose weights a system begins with, of the same corpus and seed.
 
@@ -30,7 +43,7 @@ def start_of(wildcards):
         except PipelineError as error:
             raise WorkflowError(str(error)) from None
     first = SYSTEMS[wildcards.system].starts_from
-    return [RESULTS / f"models/{wildcards.corpus}/{first}/seed{wildcards.seed}/model.safetensors"] if first else []
+    return [trained_file(wildcards.corpus, first, wildcards.seed)] if first else []
 
 
 rule train_model:

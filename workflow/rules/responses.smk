@@ -30,12 +30,6 @@ def external_file(wildcards):
     return SYSTEMS[wildcards.system].responses_to(wildcards.corpus, wildcards.split)
 
 
-def model_of(wildcards):
-    """Return the trained weights; systems that differ in their decoding alone share them."""
-    system = CONFIG.trained_as(wildcards.corpus, wildcards.system)
-    return RESULTS / f"models/{wildcards.corpus}/{system}/seed{wildcards.seed}/model.safetensors"
-
-
 rule generate_responses:
     """Answer every context with a trained system, and score the references under it."""
     input:
