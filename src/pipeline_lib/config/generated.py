@@ -1,4 +1,4 @@
-"""What the settings of generated dialogues have in common."""
+"""Checks that the settings of generated corpora share."""
 
 from typing import Annotated
 
@@ -8,22 +8,25 @@ from pipeline_lib.config.settings import Positive
 
 
 def _ordered(value: tuple[int, int]) -> tuple[int, int]:
-    if not 2 <= value[0] <= value[1]:
-        raise ValueError(f"a dialogue has at least 2 turns and fewest ({value[0]}) is at most most ({value[1]})")
+    fewest, most = value
+    if fewest < 2:
+        raise ValueError(f"fewest ({fewest}) is less than the 2 turns that a dialogue needs")
+    if fewest > most:
+        raise ValueError(f"fewest ({fewest}) is more than most ({most})")
     return value
 
 
 Turns = Annotated[tuple[Positive, Positive], AfterValidator(_ordered)]  # fewest and most of a dialogue
 
 
-def check_held_out(validation: float, test: float) -> None:
-    """Check the shares of dialogues that are held out.
+def check_held_out(validation: float, test: float, unit: str = "dialogue") -> None:
+    """Check the shares of dialogues, or of another unit, that are held out.
 
     Raises:
         ValueError: none is left to train on.
     """
     if validation + test >= 1:
         raise ValueError(
-            f"`validation:` ({validation}) and `test:` ({test}) hold out every dialogue; nothing is left to train on, "
+            f"`validation:` ({validation}) and `test:` ({test}) hold out every {unit}; nothing is left to train on, "
             "their sum must be below 1"
         )

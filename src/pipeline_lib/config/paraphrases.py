@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from pipeline_lib.config.generated import check_held_out
 from pipeline_lib.config.settings import Fraction, Positive, Seed, Settings
 
 
@@ -28,14 +29,10 @@ class Paraphrases(Settings):
     @classmethod
     def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
         if value[0] > value[1]:
-            raise ValueError(f"fewest ({value[0]}) is at most most ({value[1]})")
+            raise ValueError(f"fewest ({value[0]}) is more than most ({value[1]})")
         return value
 
     @model_validator(mode="after")
     def _leaves_training_meanings(self) -> "Paraphrases":
-        if self.validation + self.test >= 1:
-            raise ValueError(
-                f"`validation:` ({self.validation}) and `test:` ({self.test}) hold out every meaning; nothing is left "
-                "to train on, their sum must be below 1"
-            )
+        check_held_out(self.validation, self.test, "meaning")
         return self

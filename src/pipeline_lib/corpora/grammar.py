@@ -7,18 +7,17 @@ a model can reach on held-out sentences.
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.grammar import Grammar
+from pipeline_lib.corpora.drawing import pick
 from pipeline_lib.corpora.grammar_rules import OTHER_THING, Phrase, SentenceGrammar, grammar_of
 from pipeline_lib.schemas.dialogues import DIALOGUES, SPLITS
 
-T = TypeVar("T")
 _BATCH_SENTENCES = 10_000
 
 
@@ -49,11 +48,11 @@ def generate(settings: Grammar) -> Iterator[pa.RecordBatch]:
 
 def draw(grammar: SentenceGrammar, rng: random.Random) -> tuple[list[str], int]:
     """Draw one sentence: its tokens and its mood."""
-    topic, template = _pick(rng, grammar.topics), _pick(rng, grammar.templates)
+    topic, template = pick(rng, grammar.topics), pick(rng, grammar.templates)
     filling: dict[str, Phrase] = {}
     for slot in template.slots:
         taken = filling.get(OTHER_THING.get(slot, ""))
-        filling[slot] = _pick(rng, [phrase for phrase in topic.phrases[slot] if phrase != taken])
+        filling[slot] = pick(rng, [phrase for phrase in topic.phrases[slot] if phrase != taken])
     return template.fill(filling), template.mood
 
 
@@ -71,8 +70,3 @@ def _batch(split: str, first: int, sentences: list[tuple[list[str], int]]) -> pa
         ],
         schema=DIALOGUES,
     )
-
-
-def _pick(rng: random.Random, items: Sequence[T]) -> T:
-    """Draw one item; `random.random` alone is promised to give the same numbers in every version of Python."""
-    return items[int(rng.random() * len(items))]

@@ -1,12 +1,11 @@
 """Pairs of generated sentences about the same things: paraphrases, or two different intentions."""
 
 import random
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from pipeline_lib.corpora.drawing import pick
 from pipeline_lib.corpora.grammar_rules import OTHER_THING, Phrase, SentenceGrammar, Template, Topic
-
-T = TypeVar("T")
 
 
 class SentencePair(NamedTuple):
@@ -25,23 +24,18 @@ def pairs(grammar: SentenceGrammar, count: int, seed: int) -> Iterator[SentenceP
     """
     rng = random.Random(seed)
     for number in range(count):
-        topic, template = _pick(rng, grammar.topics), _pick(rng, grammar.templates)
+        topic, template = pick(rng, grammar.topics), pick(rng, grammar.templates)
         label = (number + 1) % 2
         others = [
             other for other in grammar.templates if other != template and (other.mood == template.mood) == bool(label)
         ]
-        yield SentencePair(*_filled(rng, topic, template, _pick(rng, others)), label)
+        yield SentencePair(*_filled(rng, topic, template, pick(rng, others)), label)
 
 
 def _filled(rng: random.Random, topic: Topic, *templates: Template) -> tuple[str, str]:
     filling: dict[str, Phrase] = {}
     for slot in dict.fromkeys(slot for template in templates for slot in template.slots):
         taken = filling.get(OTHER_THING.get(slot, ""))
-        filling[slot] = _pick(rng, [phrase for phrase in topic.phrases[slot] if phrase != taken])
+        filling[slot] = pick(rng, [phrase for phrase in topic.phrases[slot] if phrase != taken])
     first, second = (" ".join(template.fill(filling)) for template in templates)
     return first, second
-
-
-def _pick(rng: random.Random, items: Sequence[T]) -> T:
-    """Draw one item; `random.random` alone is promised to give the same numbers in every version of Python."""
-    return items[int(rng.random() * len(items))]

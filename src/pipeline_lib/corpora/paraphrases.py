@@ -7,21 +7,19 @@ as such, which any way to find negatives may take for one.
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow as pa
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.paraphrases import Paraphrases
+from pipeline_lib.corpora.drawing import pick, splits
 from pipeline_lib.corpora.grammar_rules import OTHER_THING, Filling, Phrase
 from pipeline_lib.corpora.pairs import TURNS_APART
 from pipeline_lib.corpora.questions import MOST_TOPICS, Language
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.dialogues import DIALOGUES
-
-T = TypeVar("T")
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:
@@ -41,7 +39,8 @@ def generate(settings: Paraphrases) -> pa.RecordBatch:
     rows: list[dict[str, object]] = []
     cluster = 0
     meanings = _meanings(language, settings.meanings, rng)
-    for split, (intent, filling) in zip(_splits(settings, rng), meanings, strict=True):
+    drawn = splits(settings.meanings, settings.validation, settings.test, rng)
+    for split, (intent, filling) in zip(drawn, meanings, strict=True):
         fewest, most = settings.pairs
         pairs = list(_pairs(language, intent, filling, fewest + int(rng.random() * (most - fewest + 1)), rng))
         parts = [pairs]
@@ -76,11 +75,11 @@ def _meanings(language: Language, number: int, rng: random.Random) -> list[tuple
     """Draw different meanings, which there must be: an intent, a topic and what fills the slots, each uniformly."""
     found: dict[tuple[int, frozenset[tuple[str, Phrase]]], Filling] = {}
     while len(found) < number:
-        topic, intent = _pick(rng, language.topics), int(rng.random() * language.intents)
+        topic, intent = pick(rng, language.topics), int(rng.random() * language.intents)
         filling: dict[str, Phrase] = {}
         for slot in sorted(language.frames(intent)[0].slots):
             taken = filling.get(OTHER_THING.get(slot, ""))
-            filling[slot] = _pick(rng, [phrase for phrase in topic.phrases[slot] if phrase != taken])
+            filling[slot] = pick(rng, [phrase for phrase in topic.phrases[slot] if phrase != taken])
         found.setdefault((intent, frozenset(filling.items())), filling)
     return [(intent, filling) for (intent, _), filling in found.items()]
 
@@ -91,7 +90,7 @@ def _pairs(
     """Say a meaning so many times in two different frames, no first question twice."""
     frames = language.frames(intent)
     for first in sorted(frames, key=lambda _: rng.random())[:number]:
-        second = _pick(rng, [frame for frame in frames if frame is not first])
+        second = pick(rng, [frame for frame in frames if frame is not first])
         yield " ".join(first.fill(filling)), " ".join(second.fill(filling))
 
 
@@ -107,16 +106,3 @@ def _rows(cluster: int, number: int, pair: tuple[str, str], split: str, intent: 
         }
         for side, text in enumerate(pair)
     ]
-
-
-def _splits(settings: Paraphrases, rng: random.Random) -> list[str]:
-    """Give each meaning its split, of exact sizes, in random order."""
-    held_out = [round(settings.meanings * share) for share in (settings.validation, settings.test)]
-    splits = ["validation"] * held_out[0] + ["test"] * held_out[1]
-    splits += ["train"] * (settings.meanings - len(splits))
-    return sorted(splits, key=lambda _: rng.random())
-
-
-def _pick(rng: random.Random, items: Sequence[T]) -> T:
-    """Draw one item; `random.random` alone is promised to give the same numbers in every version of Python."""
-    return items[int(rng.random() * len(items))]

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline_lib.corpora.drawing import pick
+
 USERS, GROUPS = 60, 3
 PREFERRED = 0.9  # probability of the preferred variant; the other three share the rest
 FOLLOWED = 0.5  # probability that a user prefers what the group does
@@ -99,7 +101,7 @@ class Language:
         variants = len(next(iter(self.slots.values())))
         self.of_groups = [[int(rng.random() * variants) for _ in self.slots] for _ in range(GROUPS)]
         self.style = self.drawn_styles(self.groups, rng)
-        self.own_facts = [{fact: _pick(rng, values) for fact, values in self.facts.items()} for _ in range(USERS)]
+        self.own_facts = [{fact: pick(rng, values) for fact, values in self.facts.items()} for _ in range(USERS)]
         weights = np.arange(1, USERS + 1) ** -0.5
         self.activity: NDArray[np.float64] = weights / weights.sum()
         self._allowed = self._words_of_gaps()
@@ -153,8 +155,3 @@ class Language:
 def language() -> Language:
     """Return the language, built once."""
     return Language()
-
-
-def _pick(rng: random.Random, items: Sequence[str]) -> str:
-    """Draw one item; `random.random` alone is promised to give the same numbers in every version of Python."""
-    return items[int(rng.random() * len(items))]

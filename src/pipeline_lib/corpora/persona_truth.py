@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline_lib.corpora.drawing import pick
 from pipeline_lib.corpora.persona_language import ANSWER, ASKED, OPENING, QUESTION, Template, Utterance, language
 
 
@@ -52,9 +53,9 @@ class PersonaTruth:
             content["value"] = self.language.own_facts[user][before.asks]
         elif rng.random() < ASKED:
             template = self.language.templates[QUESTION]
-            content = {"fact": _pick(rng, list(self.language.facts))}
+            content = {"fact": pick(rng, list(self.language.facts))}
         else:
-            template, content = _drawn(rng, self.language.statements), {}
+            template, content = pick(rng, self.language.statements), {}
         return self._with_style(template, content | {"old": before.thing}, user, rng)
 
     def opening(self, user: int, rng: random.Random) -> str:
@@ -68,9 +69,9 @@ class PersonaTruth:
                 shares = np.cumsum(self.language.style[user, number])
                 filling[slot] = words[min(int(np.searchsorted(shares, rng.random(), "right")), len(words) - 1)]
         if "new" in template.gaps:
-            filling["new"] = _pick(rng, [thing for thing in self.language.things if thing != content.get("old")])
+            filling["new"] = pick(rng, [thing for thing in self.language.things if thing != content.get("old")])
         if "quality" in template.gaps:
-            filling["quality"] = _pick(rng, self.language.qualities)
+            filling["quality"] = pick(rng, self.language.qualities)
         return template.fill(filling)
 
     def mode(self, before: Utterance, user: int) -> str:
@@ -119,11 +120,3 @@ class PersonaTruth:
                 known = np.array([own[fact] == value for own in self.language.own_facts])
                 total = np.where(known, total, -np.inf)
         return total
-
-
-def _pick(rng: random.Random, items: Sequence[str]) -> str:
-    return items[int(rng.random() * len(items))]
-
-
-def _drawn(rng: random.Random, items: Sequence[Template]) -> Template:
-    return items[int(rng.random() * len(items))]

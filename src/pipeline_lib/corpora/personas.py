@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.personas import Personas
+from pipeline_lib.corpora.drawing import splits
 from pipeline_lib.corpora.persona_truth import PersonaTruth
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
@@ -26,7 +27,7 @@ def generate(settings: Personas) -> pa.RecordBatch:
     """Generate `DIALOGUES`; ``label`` is the 0-based number of the user who speaks, ``speaker`` the name."""
     rng, truth = random.Random(settings.seed), PersonaTruth()
     rows: list[dict[str, Any]] = []
-    for number, split in enumerate(_splits(settings, rng)):
+    for number, split in enumerate(splits(settings.dialogues, settings.validation, settings.test, rng)):
         users = _two_users(truth, rng)
         fewest, most = settings.turns
         text = ""
@@ -57,11 +58,3 @@ def _two_users(truth: PersonaTruth, rng: random.Random) -> tuple[int, int]:
 
 def _drawn(shares: np.ndarray, rng: random.Random) -> int:
     return min(bisect_right(np.cumsum(shares).tolist(), rng.random()), len(shares) - 1)
-
-
-def _splits(settings: Personas, rng: random.Random) -> list[str]:
-    """Give each dialogue its split, of exact sizes, in random order."""
-    held_out = [round(settings.dialogues * share) for share in (settings.validation, settings.test)]
-    splits = ["validation"] * held_out[0] + ["test"] * held_out[1]
-    splits += ["train"] * (settings.dialogues - len(splits))
-    return sorted(splits, key=lambda _: rng.random())

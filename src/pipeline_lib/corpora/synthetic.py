@@ -18,19 +18,19 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pyarrow as pa
 
 from pipeline_lib.config.corpora import Source, Synthetic
+from pipeline_lib.corpora.drawing import pick, splits
 from pipeline_lib.schemas.dialogues import DIALOGUES
 
-T = TypeVar("T")
 _ARTICLE = re.compile(r"\b([Aa]) (?=[aeio]|u(?!s))")  # an engine, an umbrella, but a used one
 _FRESH_TRIES = 50  # compositions tried for one that nobody has said yet
 
@@ -55,7 +55,7 @@ def generate(settings: Synthetic) -> pa.RecordBatch:
     rng = random.Random(settings.seed)
     speaker = _Speaker(settings, rng)
     rows: list[dict[str, Any]] = []
-    for number, split in enumerate(_splits(settings, rng)):
+    for number, split in enumerate(splits(settings.dialogues, settings.validation, settings.test, rng)):
         fewest, most = settings.turns
         length = fewest + int(rng.random() * (most - fewest + 1))
         for position, turn in enumerate(speaker.dialogue(split, length)):
@@ -83,13 +83,13 @@ class _Speaker:
         self.contexts: defaultdict[tuple[str, str, int | None, str], list[Turn]] = defaultdict(list)
 
     def dialogue(self, split: str, length: int) -> Iterator[Turn]:
-        topic = _pick(self.rng, list(self.data["topics"])[: self.settings.topics])
+        topic = pick(self.rng, list(self.data["topics"])[: self.settings.topics])
         turn = self._utter(split, topic, None, "", last=False)
         yield turn
         for position in range(1, length):
             group = self._group_answering(topic, turn)
             if self.rng.random() < self.settings.many_to_one:
-                turn = Turn(_pick(self.rng, self.data["groups"][group]["generic"]), group, turn.thing)
+                turn = Turn(pick(self.rng, self.data["groups"][group]["generic"]), group, turn.thing)
             else:
                 turn = self._utter(split, topic, group, turn.thing, last=position == length - 1)
             yield turn
@@ -99,7 +99,7 @@ class _Speaker:
         contexts = self.contexts[split, topic, group, thing]
         again = [context for context in contexts if len(self.answered[context.text]) < self.settings.groups]
         if not last and again and self.rng.random() < self.settings.one_to_many:
-            return _pick(self.rng, again)
+            return pick(self.rng, again)
         turn = self._compose(topic, group, thing)
         if not last:
             contexts.append(turn)
@@ -109,7 +109,7 @@ class _Speaker:
         answered = self.answered[context.text]
         groups = range(self.settings.groups)
         if answered or self.rng.random() < self.settings.one_to_many:
-            group = _pick(self.rng, [g for g in groups if g not in answered])
+            group = pick(self.rng, [g for g in groups if g not in answered])
         else:
             group = self.data["topics"][topic]["things"].index(context.thing) % self.settings.groups
         if context.text in self.said:  # generic replies are answered by any group at any time
@@ -120,15 +120,15 @@ class _Speaker:
         words = self.data["topics"][topic]
         templates = self.data["openers"] if group is None else self.data["groups"][group]["templates"]
         for _ in range(_FRESH_TRIES):
-            thing = _pick(self.rng, [word for word in words["things"] if word != old])
-            time = _pick(self.rng, self.data["times"])
-            text = _pick(self.rng, templates).format(
+            thing = pick(self.rng, [word for word in words["things"] if word != old])
+            time = pick(self.rng, self.data["times"])
+            text = pick(self.rng, templates).format(
                 old=old,
                 thing=thing,
-                action=_pick(self.rng, words["actions"]),
-                quality=_pick(self.rng, words["qualities"]),
-                place=_pick(self.rng, words["places"]),
-                person=_pick(self.rng, words["people"]),
+                action=pick(self.rng, words["actions"]),
+                quality=pick(self.rng, words["qualities"]),
+                place=pick(self.rng, words["places"]),
+                person=pick(self.rng, words["people"]),
                 time=time,
                 Time=time[0].upper() + time[1:],
             )
@@ -137,19 +137,6 @@ class _Speaker:
                 break
         self.said.add(text)
         return Turn(text, group, thing)
-
-
-def _splits(settings: Synthetic, rng: random.Random) -> list[str]:
-    """Give each dialogue its split, of exact sizes, in random order."""
-    held_out = [round(settings.dialogues * share) for share in (settings.validation, settings.test)]
-    splits = ["validation"] * held_out[0] + ["test"] * held_out[1]
-    splits += ["train"] * (settings.dialogues - len(splits))
-    return sorted(splits, key=lambda _: rng.random())
-
-
-def _pick(rng: random.Random, items: Sequence[T]) -> T:
-    """Draw one item; `random.random` alone is promised to give the same numbers in every version of Python."""
-    return items[int(rng.random() * len(items))]
 
 
 @cache

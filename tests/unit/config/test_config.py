@@ -58,6 +58,10 @@ def system(**changes: Any) -> dict[str, Any]:
     return {"systems": {"seq2seq": values()["systems"]["seq2seq"] | changes}}
 
 
+def paraphrases(**settings: Any) -> dict[str, Any]:
+    return source(reader="paraphrases", synthetic=None, paraphrases=settings)
+
+
 def table(**changes: Any) -> dict[str, Any]:
     return {"tables": {"table2": values()["tables"]["table2"] | changes}}
 
@@ -152,6 +156,26 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         (source(reader="table"), "sources.small: reader 'table' needs `bundles:`", "sources.small"),
         (source(label=None), "sources.small.label: Input should be a valid string", "found 'None'"),
         (source(splits={"test": 0.6, "validation": 0.4}), "sources.small: `splits:` hold out every", "sources.small"),
+        (
+            source(synthetic={"turns": [9, 2]}),
+            "sources.small.synthetic.turns: fewest (9) is more than most (2)",
+            "found '[9, 2]'",
+        ),
+        (
+            source(synthetic={"turns": [1, 2]}),
+            "sources.small.synthetic.turns: fewest (1) is less than the 2 turns",
+            "found '[1, 2]'",
+        ),
+        (
+            paraphrases(pairs=[9, 2]),
+            "sources.small.paraphrases.pairs: fewest (9) is more than most (2)",
+            "found '[9, 2]'",
+        ),
+        (
+            paraphrases(test=0.9),
+            "sources.small.paraphrases: `validation:` (0.1) and `test:` (0.9) hold out every",
+            "paraphrases",
+        ),
         (source(override={"seeds": [3]}), "sources.small.override: 'seeds' cannot differ between corpora", "override"),
         (source(override={"training": 3}), "training: 3", "keys of that section"),
         (system(model="Seq2Seq"), "systems.seq2seq.model: String should match pattern", "found 'Seq2Seq'"),

@@ -12,9 +12,9 @@ import pytest
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.corpora import ptb, sentences
-from pipeline_lib.corpora.positional import count_positions, positional_optimum, without_end
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.dialogues import DIALOGUES
+from reference.positional import count_positions, positional_optimum, without_end
 
 SOURCE = Source(reader="table", label="x", licence="none", bundles=[[]], splits={"validation": 0.2, "test": 0.2})
 TEXTS = {

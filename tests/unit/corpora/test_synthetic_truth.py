@@ -107,7 +107,7 @@ class Recorder(synthetic._Speaker):
 @pytest.fixture
 def dialogues(monkeypatch) -> Any:
     """Gives the dialogues of a split of a corpus, with the choices behind every turn."""
-    pick = synthetic._pick
+    pick = synthetic.pick
 
     def recorded(settings: Synthetic, split: str) -> list[list[Said]]:
         rng = random.Random(settings.seed)
@@ -120,10 +120,10 @@ def dialogues(monkeypatch) -> Any:
                 speaker.template = chosen
             return chosen
 
-        monkeypatch.setattr(synthetic, "_pick", remembered)
+        monkeypatch.setattr(synthetic, "pick", remembered)
         fewest, most = settings.turns
         found = []
-        for own in synthetic._splits(settings, rng):
+        for own in synthetic.splits(settings.dialogues, settings.validation, settings.test, rng):
             turns = list(speaker.dialogue(own, fewest + int(rng.random() * (most - fewest + 1))))
             if own == split:
                 found.append(list(_said(turns, speaker)))
