@@ -13,7 +13,7 @@ from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.settings import FileName, Settings
 from pipeline_lib.corpora.division import divided
 from pipeline_lib.corpora.speakers import joined
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.checksums import sha256
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.stage.kinds import load
@@ -93,7 +93,7 @@ def _entries(manifest: Path) -> list[_Fetched]:
             f"not a manifest of fetched files: {first}",
             where=manifest,
             expected="a name, a sha256 and a size for each file, as download_corpus writes them",
-            remedy="delete the file and run the same command again; it will be remade",
+            remedy=REMAKE,
         ) from error
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.atomic import atomic
 from pipeline_lib.files.formats import iter_parquet
 from pipeline_lib.files.provenance import verify
@@ -114,5 +114,5 @@ def _damaged(path: Path, found: str) -> PipelineError:
         f"not a file of encoded examples: {found}",
         where=path,
         expected="an Arrow file written by this workflow",
-        remedy="delete the file and run the same command again; it will be remade",
+        remedy=REMAKE,
     )

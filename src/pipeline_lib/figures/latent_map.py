@@ -11,7 +11,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.separation import Separation, plane, separation
 from pipeline_lib.config.settings import Positive, Seed, Settings
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.figures import style
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.latents import latents_schema
@@ -76,7 +76,7 @@ def read_latents(path: Path) -> Latents:
             f"no latents_schema: columns are {', '.join(f'{f.name} ({f.type})' for f in table.schema)}",
             where=path,
             expected="example_id, group, label and posterior_mean (fixed-size list of float32)",
-            remedy="delete the file and run the same command again; it will be remade",
+            remedy=REMAKE,
         )
     mean = table["posterior_mean"].combine_chunks().flatten().to_numpy().reshape(-1, size)
     group, label = (
@@ -118,7 +118,7 @@ def read_alike(files: Mapping[str, Path], most: int, seed: int, things: str, rem
                 f"{name} was encoded on other {things} than the systems beside it",
                 where=path,
                 expected=f"the same {things} in the same order",
-                remedy="delete the file and run the same command again; it will be remade",
+                remedy=REMAKE,
             )
     if len(first) < _FEWEST:
         raise PipelineError(

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.text.ids import SPECIALS, Ids
 from pipeline_lib.text.ragged import Ragged, flatten
@@ -40,7 +40,7 @@ class Words:
                 "not a vocabulary",
                 where=path,
                 expected=f"token_id 0, 1, 2 ... and the tokens {' '.join(SPECIALS)} first",
-                remedy="delete the file and run the same command again; it will be remade",
+                remedy=REMAKE,
             )
         return cls(table)
 
