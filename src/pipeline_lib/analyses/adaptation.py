@@ -1,7 +1,4 @@
-"""Analysis `adaptation`: new users of the corpus `personas`, of whom a trained system fits the vector alone.
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `adaptation`: new users of the corpus `personas`, of whom a trained system fits the vector alone."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated

@@ -1,7 +1,6 @@
 """Analysis `adversarial`: how well classifiers tell imputed sentences from true ones (Bowman et al. 2016, 4.1).
 
-It continues an `imputation`. A kind's module is imported when a run is planned, to check its options; so it imports
-torch within its functions.
+It continues an `imputation`.
 """
 
 import math

@@ -1,17 +1,14 @@
-"""Analysis `contrast_space`: where inputs, positives and negatives and their keywords lie, before and after training.
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `contrast_space`: where inputs, positives, negatives and their keywords lie before and after training."""
 
 import copy
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.config.settings import Positive, Seed, Settings
+from pipeline_lib.config.settings import Positive, Seed, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.contrast_space import SIDES, contrast_space_schema
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 class Options(Settings):
     """Examples of one split, drawn at random."""
 
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split of the examples")
+    split: Split = Field(default="test", description="split of the examples")
     examples: Positive = Field(default=200, description="examples that are drawn")
     draw: Seed = Field(default=1, description="seed of the draw")
 

@@ -1,10 +1,7 @@
-"""Analysis `contrasts`: whether contrasts still teach anything, and whether what they should pull apart is apart.
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `contrasts`: whether contrasts still teach anything, and whether what they should pull apart is apart."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.settings import Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.measures import MEASURES, SYSTEM
 
@@ -29,7 +26,7 @@ _UNIFORMITY = 2.0  # exponent of Wang and Isola (2020)
 class Options(Settings):
     """Contrasts on one split."""
 
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split that is measured")
+    split: Split = Field(default="test", description="split that is measured")
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

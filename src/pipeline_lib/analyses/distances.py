@@ -1,7 +1,4 @@
-"""Analysis `distances`: cosines of [c; z] within groups and between them, over the first batches of training.
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `distances`: cosines of [c; z] within groups and between them, over the first batches of training."""
 
 from typing import TYPE_CHECKING
 

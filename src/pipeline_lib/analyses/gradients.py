@@ -1,7 +1,4 @@
-"""Analysis `gradients`: how strongly each loss pulls at each part of a network with contrasts.
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `gradients`: how strongly each loss pulls at each part of a network with contrasts."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING

@@ -1,18 +1,15 @@
-"""Analysis `imputation`: the last fifth of sentences, as a trained system imputes it (Bowman et al. 2016, section 4).
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `imputation`: the last fifth of sentences, as a trained system imputes it (Bowman et al. 2016, 4)."""
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.config.settings import Positive, Settings
+from pipeline_lib.config.settings import Positive, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -30,7 +27,7 @@ ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:
 class Options(Settings):
     """Sentences of one split, half of which lose their last words."""
 
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split of the sentences")
+    split: Split = Field(default="test", description="split of the sentences")
     sentences: Positive | None = Field(default=None, description="first so many of them; null: all")
     one_in: Positive = Field(default=5, description="one word in so many is unknown, at the end, rounded up")
     beam: Positive = Field(default=15, description="hypotheses of a language model")

@@ -1,9 +1,6 @@
-"""Analysis `latents`: where the posterior of a trained system lies for each example of a split.
+"""Analysis `latents`: where the posterior of a trained system lies for each example of a split."""
 
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
-
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.settings import Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -28,7 +25,7 @@ _BATCH = 128  # examples encoded together; their order changes nothing
 class Options(Settings):
     """Posterior means and groups of the examples of one split."""
 
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split whose examples are read")
+    split: Split = Field(default="test", description="split whose examples are read")
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

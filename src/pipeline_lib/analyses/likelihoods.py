@@ -1,16 +1,13 @@
-"""Analysis `likelihoods`: the two parts of the bound for each sentence of a split (Bowman et al. 2016, Figure 3).
+"""Analysis `likelihoods`: the two parts of the bound for each sentence of a split (Bowman et al. 2016, Figure 3)."""
 
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
-
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.config.settings import Settings
+from pipeline_lib.config.settings import Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.likelihoods import LIKELIHOODS
 
@@ -23,7 +20,7 @@ _BATCH = 128  # sentences scored together; their order changes which noise each 
 class Options(Settings):
     """Cross-entropy and KL of every sentence, with z drawn once from its posterior."""
 
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split whose sentences are read")
+    split: Split = Field(default="test", description="split whose sentences are read")
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

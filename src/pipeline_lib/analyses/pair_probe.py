@@ -1,7 +1,4 @@
-"""Analysis `pair_probe`: a linear classifier tells paraphrases by the codes of both sentences (Bowman et al., Table 9).
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `pair_probe`: a linear classifier tells paraphrases by both codes (Bowman et al. 2016, Table 9)."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple

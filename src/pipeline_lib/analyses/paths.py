@@ -1,7 +1,6 @@
 """Analysis `paths`: what a system decodes from points on lines through its latent space.
 
-Bowman et al. (2016), Tables 1, 8 and 12. A kind's module is imported when a run is planned, to check its options; so it
-imports torch within its functions.
+Bowman et al. (2016), Tables 1, 8 and 12.
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.config.settings import Positive, Settings
+from pipeline_lib.config.settings import Positive, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 
@@ -31,7 +30,7 @@ class Options(Settings):
     )
     paths: Positive = Field(default=100, description="lines, whose ends are drawn by the seed of the run")
     points: int = Field(default=9, ge=2, description="points of a line, its ends included")
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split that sentences are of")
+    split: Split = Field(default="test", description="split that sentences are of")
     longest: Positive = Field(default=82, description="most units of a decoded text")
 
 

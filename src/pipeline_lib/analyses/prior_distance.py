@@ -1,9 +1,6 @@
-"""Analysis `prior_distance`: how far draws of the prior lie from draws of the posterior, over a whole split.
+"""Analysis `prior_distance`: how far draws of the prior lie from draws of the posterior, over a whole split."""
 
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
-
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.config.settings import Positive, Seed, Settings
+from pipeline_lib.config.settings import Positive, Seed, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.measures import MEASURES, SYSTEM
 
@@ -24,7 +21,7 @@ _BATCH = 128
 class Options(Settings):
     """Sliced Wasserstein distance of the first order."""
 
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split whose examples are read")
+    split: Split = Field(default="test", description="split whose examples are read")
     directions: Positive = Field(default=200, description="directions onto which the draws are projected")
     draw: Seed = Field(default=1, description="seed of the directions")
 

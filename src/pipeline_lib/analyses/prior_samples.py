@@ -1,7 +1,6 @@
 """Analysis `prior_samples`: what a system decodes from draws of the prior, and from less likely points beyond them.
 
-Bowman et al. (2016), Tables 5 and 6. A kind's module is imported when a run is planned, to check its options; so it
-imports torch within its functions.
+Bowman et al. (2016), Tables 5 and 6.
 """
 
 from typing import TYPE_CHECKING

@@ -1,9 +1,6 @@
-"""Analysis `reconstructions`: what a system decodes from the posterior of a sentence (Bowman et al. 2016, Table 7).
+"""Analysis `reconstructions`: what a system decodes from the posterior of a sentence (Bowman et al. 2016, Table 7)."""
 
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
-
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +8,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.paths import draw_sentences
-from pipeline_lib.config.settings import Positive, Settings
+from pipeline_lib.config.settings import Positive, Settings, Split
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.metrics.bleu import MAX_ORDER, sentence_bleu
 from pipeline_lib.metrics.items import Items
@@ -27,7 +24,7 @@ class Options(Settings):
 
     sentences: Positive = Field(default=100, description="sentences, drawn by the seed of the run")
     draws: Positive = Field(default=3, description="draws from each posterior")
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split that sentences are of")
+    split: Split = Field(default="test", description="split that sentences are of")
     longest: Positive = Field(default=82, description="most units of a decoded text")
 
 

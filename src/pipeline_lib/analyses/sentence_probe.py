@@ -1,7 +1,4 @@
-"""Analysis `sentence_probe`: a linear classifier reads the class of a sentence from its code (Bowman et al., Table 10).
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `sentence_probe`: a linear classifier tells classes of sentences by code (Bowman et al. 2016, Table 10)."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any

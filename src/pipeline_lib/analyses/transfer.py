@@ -1,11 +1,8 @@
-"""Analysis `transfer`: what a system answers to one context as each of many users, with the same noise for all.
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `transfer`: what a system answers to one context as each of many users, with the same noise for all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.config.settings import Positive, Seed, Settings
+from pipeline_lib.config.settings import Positive, Seed, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
 class Options(Settings):
     """Contexts of one split, each answered as every known user."""
 
-    split: Literal["train", "validation", "test"] = Field(default="test", description="split of the contexts")
+    split: Split = Field(default="test", description="split of the contexts")
     contexts: Positive = Field(default=20, description="contexts that are drawn")
     draw: Seed = Field(default=1, description="seed of the draw")
     max_length: Positive = Field(default=30, description="tokens after which a response is cut off")

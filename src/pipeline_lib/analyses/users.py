@@ -1,7 +1,4 @@
-"""Analysis `users`: the vectors of a trained system's users.
-
-A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
-"""
+"""Analysis `users`: the vectors of a trained system's users."""
 
 from typing import TYPE_CHECKING
 

@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline_lib.config.ratings import Questions
-from pipeline_lib.config.settings import Distinct, Name, Positive, Seed, Settings
+from pipeline_lib.config.settings import Distinct, Name, Positive, Seed, Settings, Split
 from pipeline_lib.config.systems import SystemSettings
 
-Split = Literal["train", "validation", "test"]
 # of a held-out split: the examples that training lacks, and those of users who say too little there to be known
 Part = Literal["unseen_pairs", "unseen_contexts", "unknown_users"]
 ScoredSplit = Literal[
