@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.measures import Measure, standard_error, table_of
 from pipeline_lib.analyses.users import user_table
 from pipeline_lib.config.settings import Distinct, Positive, Seed, Settings
 from pipeline_lib.corpora.newcomers import Newcomers, Told
 from pipeline_lib.corpora.persona_language import language
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
-from pipeline_lib.schemas.measures import MEASURES, SYSTEM
+from pipeline_lib.schemas.measures import SYSTEM
 from pipeline_lib.text.ids import TURN
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
             [[newcomers.log_p(each[:k], one) for one in wanted] for each, wanted in zip(told, asked, strict=True)]
         )
         rows += [_row(SYSTEM, k, own.reshape(exact.shape)), _row(OPTIMUM, k, exact)]
-    return pa.Table.from_pylist(rows, MEASURES)
+    return table_of(rows)
 
 
 def known_users(data: Data) -> int:
@@ -95,11 +96,9 @@ def check_words(units: "Units", vocabulary: Path) -> None:
         )
 
 
-def _row(name: str, k: int, nats: NDArray[np.float64]) -> dict[str, object]:
+def _row(name: str, k: int, nats: NDArray[np.float64]) -> Measure:
     """Describe (users, exchanges) log-likelihoods; the error is over users, who are what is drawn."""
-    means = nats.mean(1)
-    error = float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else None
-    return {"row": name, "column": f"k = {k}", "value": float(nats.mean()), "error": error, "n": len(means)}
+    return Measure(name, f"k = {k}", float(nats.mean()), standard_error(nats.mean(1)), len(nats))
 
 
 def _fitted(

@@ -6,7 +6,7 @@ It continues an `imputation`.
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.imputation import joined
+from pipeline_lib.analyses.measures import Measure, mean_of, table_of
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.corpora.grammar_endings import Endings
@@ -21,14 +22,12 @@ from pipeline_lib.corpora.grammar_rules import grammar_of
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.imputations import IMPUTATIONS
-from pipeline_lib.schemas.measures import MEASURES, SYSTEM
+from pipeline_lib.schemas.measures import SYSTEM
 
 if TYPE_CHECKING:
     from pipeline_lib.analyses.discriminators import Parts
     from pipeline_lib.models.system import System
     from pipeline_lib.text.units import Units
-
-Row = dict[str, Any]  # of `MEASURES`
 
 UNIGRAM, LSTM = "adversarial error unigram", "adversarial error LSTM"  # percentage points, 0 to 50
 NLL = "RNNLM NLL"  # nats a sentence, under the judge
@@ -63,16 +62,16 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
         TRUE: endings,
         RANDOM: exchanged(endings, [len(text.split(" ")) for text in beside], seed),
     }
-    rows: list[Row] = []
+    rows: list[Measure] = []
     for name, found in completed.items():
         texts = [joined(*both) for both in zip(prefixes, found, strict=True)]
-        rows += [{"row": name} | row for row in _learnt(beside, texts, units, seed)]
+        rows += _learnt(name, beside, texts, units, seed)
         if data.judge is not None:
             losses = sentence_losses(data.judge.system, data.judge.units, texts)
-            rows.append({"row": name} | _mean(NLL, np.array(losses, np.float64)))
+            rows.append(mean_of(name, NLL, np.array(losses, np.float64)))
     if data.grammar is not None:
         rows += _exact(data.grammar, prefixes, completed[SYSTEM], [len(text.split(" ")) for text in beside])
-    return pa.Table.from_pylist(rows, MEASURES)
+    return table_of(rows)
 
 
 def exchanged(endings: Sequence[str], lengths: Sequence[int], seed: int) -> list[str]:
@@ -129,14 +128,14 @@ def _imputations(data: Data) -> pa.Table:
     return pairs
 
 
-def _learnt(beside: Sequence[str], completed: Sequence[str], units: "Units", seed: int) -> Iterator[Row]:
+def _learnt(name: str, beside: Sequence[str], completed: Sequence[str], units: "Units", seed: int) -> Iterator[Measure]:
     """Train both classifiers on the sentences beside (sort 0) and the completed ones (sort 1)."""
     from pipeline_lib.analyses.discriminators import lstm, unigram
 
     parts = parts_of(beside, completed)
+    labels = parts.test.labels
     for column, discriminator in ((UNIGRAM, unigram), (LSTM, lstm)):
-        value, error = error_of(discriminator(parts, units, seed), parts.test.labels)
-        yield {"column": column, "value": value, "error": error, "n": len(parts.test.labels)}
+        yield Measure(name, column, *error_of(discriminator(parts, units, seed), labels), len(labels))
 
 
 def parts_of(beside: Sequence[str], completed: Sequence[str]) -> "Parts":
@@ -152,20 +151,11 @@ def parts_of(beside: Sequence[str], completed: Sequence[str]) -> "Parts":
     return Parts(part(0, train), part(train, train + tenth), part(train + tenth, len(beside)))
 
 
-def _mean(column: str, values: NDArray[np.float64]) -> Row:
-    error = float(values.std(ddof=1) / math.sqrt(len(values)))
-    return {"column": column, "value": float(values.mean()), "error": error, "n": len(values)}
-
-
-def _exact(grammar: Grammar, prefixes: Sequence[str], imputed: Sequence[str], lengths: Sequence[int]) -> list[Row]:
+def _exact(grammar: Grammar, prefixes: Sequence[str], imputed: Sequence[str], lengths: Sequence[int]) -> list[Measure]:
     endings = Endings(grammar_of(grammar))
     found, best = [], []
     for prefix, ending, length in zip(prefixes, imputed, lengths, strict=True):
         shares = endings.given(prefix.split(" ") if prefix else [], length)
         found.append(shares.get(tuple(ending.split(" ")), 0.0))
         best.append(max(shares.values()))
-    rows = []
-    for name, own in ((SYSTEM, found), (BEST, best)):
-        value, error = oracle(own)
-        rows.append({"row": name, "column": ORACLE, "value": value, "error": error, "n": len(own)})
-    return rows
+    return [Measure(name, ORACLE, *oracle(own), len(own)) for name, own in ((SYSTEM, found), (BEST, best))]

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.measures import Measure, mean_of, table_of
 from pipeline_lib.config.settings import Settings, Split
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.schemas.measures import MEASURES, SYSTEM
+from pipeline_lib.schemas.measures import SYSTEM
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,13 +35,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     from pipeline_lib.examples.dataset import ExampleDataset
 
     checked = with_contrasts(model, "contrasts")
-    rows = [
-        {"row": SYSTEM, "column": column, "value": value, "error": error, "n": n}
-        for column, value, error, n in measured(
-            checked, ExampleDataset.open(data.encoded[options.split], data.reads), seed
-        )
-    ]
-    return pa.Table.from_pylist(rows, MEASURES)
+    return table_of(measured(checked, ExampleDataset.open(data.encoded[options.split], data.reads), seed))
 
 
 def with_contrasts(model: "System", kind: str) -> "KeywordsAndInstances":
@@ -62,18 +57,15 @@ def with_contrasts(model: "System", kind: str) -> "KeywordsAndInstances":
     return model
 
 
-def measured(
-    model: "KeywordsAndInstances", dataset: "ExampleDataset", seed: int
-) -> Iterator[tuple[str, float, float | None, int]]:
+def measured(model: "KeywordsAndInstances", dataset: "ExampleDataset", seed: int) -> Iterator[Measure]:
     """Measure the contrasts of a split.
 
     Yields:
-        Name, value, standard error over the examples or None, and number of examples, of: the loss of each contrast
-        and the share of examples on which its gradient has vanished; of the keyword of the response against its
-        impostor, the share of examples on which the former is nearer (`AUC`, within each example, not of distances of
-        all examples pooled): to the posterior of the response, and to the keyword of the context; alignment and
-        uniformity (Wang and Isola 2020) of the posterior means of responses and the prior means of their contexts, of
-        length 1.
+        Over the examples: the loss of each contrast and the share of examples on which its gradient has vanished; of
+        the keyword of the response against its impostor, the share of examples on which the former is nearer (`AUC`,
+        within each example, not of distances of all examples pooled): to the posterior of the response, and to the
+        keyword of the context; alignment and uniformity (Wang and Isola 2020) of the posterior means of responses and
+        the prior means of their contexts, of length 1.
     """
     import torch
 
@@ -106,10 +98,10 @@ def measured(
     whole = {name: np.concatenate(parts) for name, parts in found.items()}
     responses, contexts = (_unit(whole.pop(name)) for name in ("posterior", "prior"))
     for name, values in whole.items():
-        yield name, float(values.mean()), _error(values), len(values)
+        yield mean_of(SYSTEM, name, values)
     distances = np.square(responses - contexts).sum(1)
-    yield "alignment", float(distances.mean()), _error(distances), len(distances)
-    yield "uniformity", uniformity(responses), None, len(responses)
+    yield mean_of(SYSTEM, "alignment", distances)
+    yield Measure(SYSTEM, "uniformity", uniformity(responses), None, len(responses))
 
 
 def uniformity(points: NDArray[np.float64]) -> float:
@@ -126,7 +118,3 @@ def _preferred(higher: "Tensor", lower: "Tensor") -> "Tensor":
 
 def _unit(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12)
-
-
-def _error(values: NDArray[np.float64]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0

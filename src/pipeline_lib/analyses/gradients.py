@@ -9,8 +9,9 @@ from pydantic import Field
 
 from pipeline_lib.analyses.contrasts import with_contrasts
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.measures import Measure, table_of
 from pipeline_lib.config.settings import Positive, Settings
-from pipeline_lib.schemas.measures import MEASURES, SYSTEM
+from pipeline_lib.schemas.measures import SYSTEM
 
 if TYPE_CHECKING:
     from pipeline_lib.examples.batch import Batch
@@ -33,11 +34,9 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     dataset = ExampleDataset.open(data.encoded["train"], data.reads)
     order = BatchOrder(dataset, data.training.batch_size, data.training.bucket_batches, seed)
     norms = gradients(checked, (dataset.batch(order.rows(step)) for step in range(options.batches)), seed)
-    rows = [
-        {"row": f"{SYSTEM}: {loss}", "column": part, "value": value, "error": None, "n": options.batches}
-        for (loss, part), value in norms.items()
-    ]
-    return pa.Table.from_pylist(rows, MEASURES)
+    return table_of(
+        Measure(f"{SYSTEM}: {loss}", part, value, None, options.batches) for (loss, part), value in norms.items()
+    )
 
 
 def gradients(model: "KeywordsAndInstances", batches: "Iterator[Batch]", seed: int) -> dict[tuple[str, str], float]:

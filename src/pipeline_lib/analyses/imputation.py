@@ -1,4 +1,4 @@
-"""Analysis `imputation`: the last fifth of sentences, as a trained system imputes it (Bowman et al. 2016, 4)."""
+"""Analysis `imputation`: the last fifth of sentences as a system imputes it (Bowman et al. 2016, section 4)."""
 
 from collections import defaultdict
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Analysis `pair_probe`: a linear classifier tells paraphrases by both codes (Bowman et al. 2016, Table 9)."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.measures import Measure, table_of
 from pipeline_lib.analyses.pair_features import pair_features
 from pipeline_lib.analyses.probing import Labels, accuracy, accuracy_error, f1, majority, predicted
 from pipeline_lib.config.grammar import Grammar
@@ -18,7 +19,7 @@ from pipeline_lib.corpora.grammar_rules import grammar_of
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.measures import MEASURES, SYSTEM
+from pipeline_lib.schemas.measures import SYSTEM
 
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
@@ -69,7 +70,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     for name, (own, other) in {SYSTEM: code, WITH_FEATS: both, FEATS: surface}.items():
         rows += _rows(name, test.labels, predicted(own, train.labels, other, f1))
     rows += _rows(MAJORITY, test.labels, majority(test.labels))
-    return pa.Table.from_pylist(rows, MEASURES)
+    return table_of(rows)
 
 
 def both_codes(first: Features, second: Features) -> Features:
@@ -100,9 +101,8 @@ def _of_grammar(settings: Grammar, options: Options) -> tuple[Pairs, Pairs]:
     return drawn[0], drawn[1]
 
 
-def _rows(name: str, true: Labels, found: Labels) -> list[dict[str, Any]]:
-    measured = [(ACCURACY, accuracy(true, found), accuracy_error(true, found)), (F1, f1(true, found), None)]
+def _rows(name: str, true: Labels, found: Labels) -> list[Measure]:
     return [
-        {"row": name, "column": column, "value": value, "error": error, "n": len(true)}
-        for column, value, error in measured
+        Measure(name, ACCURACY, accuracy(true, found), accuracy_error(true, found), len(true)),
+        Measure(name, F1, f1(true, found), None, len(true)),
     ]

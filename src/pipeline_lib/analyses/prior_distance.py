@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.measures import Measure, table_of
 from pipeline_lib.config.settings import Positive, Seed, Settings, Split
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.schemas.measures import MEASURES, SYSTEM
+from pipeline_lib.schemas.measures import SYSTEM
 
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
@@ -62,11 +63,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
         "two draws of the prior": sliced_distance(prior, again, directions),
         "spread of the posterior": float((posterior_z @ directions).std(0).mean()),
     }
-    rows_of = [
-        {"row": SYSTEM, "column": name, "value": value, "error": None, "n": len(prior)}
-        for name, value in values.items()
-    ]
-    return pa.Table.from_pylist(rows_of, MEASURES)
+    return table_of(Measure(SYSTEM, name, value, None, len(prior)) for name, value in values.items())
 
 
 def unit_directions(size: int, number: int, seed: int) -> NDArray[np.float64]:

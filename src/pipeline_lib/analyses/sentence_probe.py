@@ -8,6 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.measures import Measure, table_of
 from pipeline_lib.analyses.probing import Labels, accuracy, accuracy_error, fitted, majority, predicted
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import Positive, Settings
@@ -16,7 +17,7 @@ from pipeline_lib.corpora.grammar_rules import grammar_of
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.measures import MEASURES, SYSTEM
+from pipeline_lib.schemas.measures import SYSTEM
 
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
@@ -55,8 +56,11 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
         found = {name: predicted(own, labels, other, accuracy) for name, (own, other) in features.items()}
         found[WORDS] = fitted(words[0], labels, 1.0).predict(words[1])
         found[MAJORITY] = majority(true)
-        rows += [_row(name, column, true, own) for name, own in found.items()]
-    return pa.Table.from_pylist(rows, MEASURES)
+        rows += [
+            Measure(name, column, accuracy(true, own), accuracy_error(true, own), len(true))
+            for name, own in found.items()
+        ]
+    return table_of(rows)
 
 
 def presences(texts: Sequence[str], held_out: Sequence[str]) -> tuple[Any, Any]:
@@ -96,8 +100,3 @@ def _labelled(data: Data, split: str) -> pa.Table:
             remedy="name a `corpus:` of the analysis whose reader gives labels, such as trec or grammar",
         )
     return table
-
-
-def _row(name: str, column: str, true: Labels, found: Labels) -> dict[str, Any]:
-    value, error = accuracy(true, found), accuracy_error(true, found)
-    return {"row": name, "column": column, "value": value, "error": error, "n": len(true)}

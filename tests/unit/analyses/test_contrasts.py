@@ -32,7 +32,7 @@ class Four:
 
 def test_preferences_and_shares_are_counted_example_by_example():
     model = made().eval()
-    found = {name: value for name, value, _, _ in contrasts.measured(model, Four(), seed=1)}
+    found = {one.column: one.value for one in contrasts.measured(model, Four(), seed=1)}
     with torch.no_grad():
         compared = model.compared(batch())
         _, posterior, prior = model.distributions(batch())
@@ -65,7 +65,7 @@ def test_the_share_that_has_vanished_is_counted_of_the_losses_of_each_example(mo
     losses = torch.tensor([0.001, 2.0, 0.002, 0.003])  # gradients of .001, .86, .002 and .003
     terms = model.terms
     monkeypatch.setattr(model, "terms", lambda *given: (terms(*given)[0], terms(*given)[1] | {"keyword": losses}))
-    found = {name: value for name, value, _, _ in contrasts.measured(model, Four(), seed=1)}
+    found = {one.column: one.value for one in contrasts.measured(model, Four(), seed=1)}
     assert found["keyword vanished"] == 0.75
     assert found["keyword loss"] == pytest.approx(float(losses.mean()))
 
