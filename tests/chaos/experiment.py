@@ -57,7 +57,7 @@ class Recovery:
     runs: int = 0
     unlocked: int = 0
     named: list[str] = field(default_factory=list)  # files that an error named, deleted as it says
-    verified: list[str] = field(default_factory=list)  # files that only `pipeline_lib.verify` named
+    verified: list[str] = field(default_factory=list)  # files that only `pipeline_lib verify` named
     touched: list[str] = field(default_factory=list)  # files of which Snakemake says that they are of the future
     screens: list[str] = field(default_factory=list)
 
@@ -363,7 +363,7 @@ class Experiment:
     def verified(self) -> list[str]:
         """Files that the command of the project says are to be deleted."""
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline_lib.verify", "results"],
+            [sys.executable, "-m", "pipeline_lib", "verify", "results"],
             cwd=self.workflow.folder,
             env=self.workflow.environment(),
             capture_output=True,

@@ -1,4 +1,4 @@
-"""Compare two runs: which settings differ, and which values of the tables moved by more than chance.
+"""The comparison of two runs: settings that differ, and values of the tables that moved by more than chance.
 
 python -m pipeline_lib compare RUN_A RUN_B [--csv FILE]
 """
@@ -6,13 +6,10 @@ python -m pipeline_lib compare RUN_A RUN_B [--csv FILE]
 import argparse
 import json
 import shutil
-import signal
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.changes import ABSENT, ChangedEntry, changes
 from pipeline_lib.runs.differences import (
     TESTS,
@@ -23,6 +20,8 @@ from pipeline_lib.runs.differences import (
     only_in,
     recorded_changes,
 )
+from pipeline_lib.schemas.responses import NO_GROUPS
+from pipeline_lib.stage.cli import report
 from pipeline_lib.tables.files import write_csv
 
 FEWEST = 10  # cells that are shown though none of them moved by more than chance
@@ -37,6 +36,11 @@ TITLES = {
     "data": "Data",
 }
 NAMES_ALONE = (TITLES["code"], TITLES["data"])  # of these, the checksums say nothing to a reader
+
+
+def run() -> None:
+    """Compare as the command line asks."""
+    report(main)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -113,18 +117,18 @@ def table(first: Run, second: Run, cells: Sequence[MovedCell]) -> Iterator[str]:
 
 def _line(cell: MovedCell) -> list[str]:
     key = cell.key
-    system = f"{key.system} ({key.selection})" if key.selection != "none" else key.system
+    system = f"{key.system} ({key.selection})" if key.selection != NO_GROUPS else key.system
     limits = "-" if cell.low is None or cell.high is None else f"{cell.low:+.3g} to {cell.high:+.3g}"
     p = "-" if cell.p_adjusted is None else f"{cell.p_adjusted:.3f}"
-    figures = [f"{cell.first:.4g}", f"{cell.second:.4g}", f"{cell.difference:+.3g}"]
+    values = [f"{cell.first:.4g}", f"{cell.second:.4g}", f"{cell.difference:+.3g}"]
     marks = "*" * cell.beyond_interval + cell.mark
     last = " ".join(filter(None, (marks, cell.note)))
-    return [key.corpus, key.split, system, key.metric, *figures, limits, cell.over or "-", p, last]
+    return [key.corpus, key.split, system, key.metric, *values, limits, cell.over or "-", p, last]
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    right = range(4, 8)  # figures
+    right = range(4, 8)  # values
     for line in lines:
         cells = [
             text.rjust(w) if i in right else text.ljust(w) for i, (text, w) in enumerate(zip(line, widths, strict=True))
@@ -147,17 +151,3 @@ def _short(value: Any, room: int) -> str:
         return "(none)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= room else text[: room - 1] + "…"
-
-
-def run() -> None:
-    """Compare as the command line asks; an error that the user can mend is printed without a traceback."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    try:
-        main()
-    except PipelineError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
-
-
-if __name__ == "__main__":
-    run()

@@ -1,7 +1,6 @@
 """The list of what exists: every paper with its presets, tables, figures and systems, and the command for each."""
 
 import argparse
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ ROOT = Path(__file__).parents[3]
 
 def run() -> None:
     """Print the list that the command line asks for."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("paper", nargs="?", help="this paper alone")
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Lists what a results folder has in store, and prunes it: ``python -m pipeline_lib store results``.
+"""The store of a results folder, listed and pruned: ``python -m pipeline_lib store results``.
 
 Finished models, and whatever else took more than a minute, stay there when a setting changes; changed back, they are
 taken from it. `store:` of the configuration is its limit, and what was not used for longest goes first.
@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline_lib.files.store import Entry, entries, prune
+from pipeline_lib.stage.cli import report
 
 
 def run() -> None:
@@ -19,16 +20,22 @@ def run() -> None:
     arguments = parser.parse_args()
     if not arguments.folder.is_dir():
         parser.error(f"there is no folder {arguments.folder}; name the `results:` of a run, such as results")
-    before = entries(arguments.folder)
-    freed = sum(entry.alone for entry in before)
-    if arguments.prune is None:
-        print("\n".join(_line(entry) for entry in before) or "Nothing is in store.")
-        held = sum(entry.size for entry in before)
-        print(f"{len(before):,} entries of {held / 1e6:,.1f} MB; {freed / 1e6:,.1f} MB of them are in no other place.")
-        return
-    removed = prune(arguments.folder, round(arguments.prune * 1e9))
-    print("\n".join(_line(entry) for entry in removed))
-    freed -= sum(entry.alone for entry in entries(arguments.folder))
+    report(lambda: _list(arguments.folder) if arguments.prune is None else _prune(arguments.folder, arguments.prune))
+
+
+def _list(folder: Path) -> None:
+    found = entries(folder)
+    print("\n".join(map(_line, found)) or "Nothing is in store.")
+    held, alone = sum(entry.size for entry in found), sum(entry.alone for entry in found)
+    print(f"{len(found):,} entries of {held / 1e6:,.1f} MB; {alone / 1e6:,.1f} MB of them are in no other place.")
+
+
+def _prune(folder: Path, limit: float) -> None:
+    """Remove what is beyond so many GB, and print it."""
+    before = entries(folder)
+    removed = prune(folder, round(limit * 1e9))
+    print("\n".join(map(_line, removed)))
+    freed = sum(entry.alone for entry in before) - sum(entry.alone for entry in entries(folder))
     print(f"{len(removed):,} of {len(before):,} entries removed; {freed / 1e6:,.1f} MB are free again.")
 
 

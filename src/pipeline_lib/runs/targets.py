@@ -1,7 +1,6 @@
 """The files of a table, a figure, or the page of a run, as Snakemake is asked for them; `make` calls it."""
 
 import argparse
-import signal
 from pathlib import Path
 
 from pipeline_lib.config.catalogue import presets
@@ -15,7 +14,6 @@ ROOT = Path(__file__).parents[3]
 
 def run() -> None:
     """Print the files that the command line asks for, a line each."""
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("name", help="a table or a figure, or `report`")
     parser.add_argument("given", nargs="*", metavar="KEY=VALUE", help="paper=… and preset=…, as for --config")

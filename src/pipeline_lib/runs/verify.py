@@ -1,4 +1,4 @@
-"""Checks every file of a run against the records beside it: ``python -m pipeline_lib verify results``.
+"""The check of every file of a run against the records beside it: ``python -m pipeline_lib verify results``.
 
 Stages verify what they read. This finds what no stage reads again: a final table, or a file under an up-to-date run.
 From each file it follows the chain of what that was made from, up to the raw files.
@@ -18,6 +18,7 @@ from pipeline_lib.files.checksums import CHANGED, checksum_file, intact, irrepla
 from pipeline_lib.files.provenance import PLANS
 from pipeline_lib.files.store import STORE
 from pipeline_lib.runs.chain import Chain, results_of
+from pipeline_lib.stage.cli import report
 from pipeline_lib.stage.progress import ProgressBar
 
 
@@ -32,6 +33,10 @@ def run() -> None:
     folder = parser.parse_args().folder
     if not folder.is_dir():
         parser.error(f"there is no folder {folder}; name the `results:` of a run, such as results")
+    report(lambda: _verify(folder))
+
+
+def _verify(folder: Path) -> None:
     files = list(files_below(folder))
     written = [path for path in files if checksum_file(path).exists()]
     changed = list(_changed(written))
@@ -106,7 +111,3 @@ def files_below(folder: Path) -> Iterator[Path]:
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name not in (PLANS, STORE))
         yield from (Path(place, name) for name in sorted(names) if not re.fullmatch(r"\..*\.sha256", name))
-
-
-if __name__ == "__main__":
-    run()

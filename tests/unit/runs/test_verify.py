@@ -22,7 +22,7 @@ def results(tmp_path: Path) -> Path:
 
 
 def verified(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "pipeline_lib.verify", folder], capture_output=True, text=True)
+    return subprocess.run([sys.executable, "-m", "pipeline_lib", "verify", folder], capture_output=True, text=True)
 
 
 def test_a_run_as_it_was_written_passes(results: Path) -> None:
