@@ -1,4 +1,4 @@
-"""Write the rows that frame every table: random training responses, or the human references."""
+"""Write a row without a model: the human references, or random, constant or copied texts."""
 
 from pathlib import Path
 

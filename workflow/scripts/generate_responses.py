@@ -31,11 +31,8 @@ def main(
     units = read_units(vocabulary)
     trained = saved.load(model, units)
     network = trained.system.to(choose_device(device))
-    # the oracle sees the reference: it exists to compare with the paper's validation figures, never on test
-    selections = [name for name in network.selections if split == "validation" or name != "oracle"]
-    held_out = split != "train"
     dataset, texts = ExampleDataset.open(encoded, reads), read_parquet(examples, EXAMPLES)
-    table, metadata = respond(network, units, dataset, texts, settings, seed, selections, held_out)
+    table, metadata = respond(network, units, dataset, texts, settings, seed, split)
     write_parquet(out, table, RESPONSES, metadata | {"converged": json.dumps(trained.converged)})
 
 

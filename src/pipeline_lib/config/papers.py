@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from pipeline_lib.config.ratings import Questions
-from pipeline_lib.config.settings import Distinct, Name, Positive, Seed, Settings, Split
+from pipeline_lib.config.settings import ORACLE_SPLIT, Distinct, Name, Positive, Seed, Settings, Split
 from pipeline_lib.config.systems import SystemSettings
 
 # of a held-out split: the examples that training lacks, and those of users who say too little there to be known
@@ -23,7 +23,6 @@ ScoredSplit = Literal[
     "test_unseen_contexts",
     "test_unknown_users",
 ]
-ORACLE_SPLIT: Split = "validation"  # the one split on which a group may be chosen with the reference
 
 
 class TableSpec(Settings):

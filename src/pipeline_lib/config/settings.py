@@ -12,6 +12,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**31)]  # what every generator takes
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]  # becomes part of a path
 Split = Literal["train", "validation", "test"]
+ORACLE_SPLIT: Split = "validation"  # the one split on which a group may be chosen with the reference
 
 
 def _no_option(value: str) -> str:

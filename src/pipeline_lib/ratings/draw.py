@@ -19,7 +19,7 @@ from pipeline_lib.config.ratings import Questions, Study
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet, read_text
-from pipeline_lib.schemas.responses import RESPONSES
+from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
 _LETTERS = "bcdfghjklmnpqrstvwxz"  # ids of digits become other numbers in a spreadsheet (12e45), vowels make words
 
@@ -197,6 +197,6 @@ def _answers(path: Path) -> dict[int, tuple[str, str]]:
     """Read the context and response of each example id."""
     columns = ["example_id", "sample", "selection", "context", "response"]
     table = read_parquet(path, RESPONSES, columns)
-    table = table.filter(pc.and_(pc.not_equal(table["selection"], "oracle"), pc.equal(table["sample"], 0)))
+    table = table.filter(pc.and_(pc.not_equal(table["selection"], ORACLE), pc.equal(table["sample"], 0)))
     texts = zip(table["context"].to_pylist(), table["response"].to_pylist(), strict=True)
     return dict(zip(table["example_id"].to_pylist(), texts, strict=True))

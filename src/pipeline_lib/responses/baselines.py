@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.schemas.responses import MEASURED, RESPONSES
+from pipeline_lib.schemas.responses import MEASURED, NO_GROUPS, RESPONSES
 from pipeline_lib.text.ids import TURN
 
 
@@ -55,7 +55,7 @@ def without_likelihood(
     n = len(texts)
     lengths = pc.add(pc.count_substring(texts["response"], " "), 2)
     columns = {name: texts[name] for name in ("example_id", "context", "label")}
-    columns |= {"reference": texts["response"], "response": responses, "selection": pa.array(["none"] * n)}
+    columns |= {"reference": texts["response"], "response": responses, "selection": pa.array([NO_GROUPS] * n)}
     columns |= {"sample": pa.array(np.zeros(n, np.int16) if sample is None else sample)}
     columns |= {"tokens": lengths.cast(pa.int32()), "group": pa.nulls(n, pa.int16())}
     columns |= {name: pa.nulls(n, pa.float32()) for name in MEASURED}

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from pipeline_lib.compute.device import seeded
 from pipeline_lib.config.decoding import Decoding
+from pipeline_lib.config.settings import ORACLE_SPLIT
 from pipeline_lib.decoding.steps import Strategy
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch
@@ -29,6 +30,7 @@ from pipeline_lib.text.units import Units, written
 from pipeline_lib.text.unknown import UnknownWords
 
 DECODING = "pipeline_lib.decoding"
+_NOISE = 2  # of the responses; 1, 3 and 4 are those of `responses.measured`
 
 
 def respond(
@@ -38,20 +40,18 @@ def respond(
     texts: pa.Table,
     settings: Decoding,
     seed: int,
-    selections: list[str],
-    held_out: bool,
+    split: str,
 ) -> tuple[pa.Table, dict[str, str]]:
     """Generate and score.
 
     Args:
         dataset: the examples to answer.
         texts: `EXAMPLES`, the same in words.
-        selections: ways of choosing the group, each a set of rows of the result; only `oracle` sees the reference.
-        held_out: measure the importance-weighted likelihood and the use of context and z too; of a training split,
-            which is large, the bound says as much.
+        split: the split that they are of. Of held-out ones the importance-weighted likelihood and the use of context
+            and z are measured too; of the training split, which is large, the bound says as much.
     Returns:
-        (`RESPONSES`, one sample after the other, each in the order of ``texts``; metadata with `active_units` where
-        the model has a latent variable, and `apart` where its row stands apart).
+        (`RESPONSES`, for each way of choosing the group one sample after the other, each in the order of ``texts``;
+        metadata with `active_units` where the model has a latent variable, and `apart` where its row stands apart).
     Raises:
         PipelineError: several samples of a system that draws nothing.
     """
@@ -59,18 +59,27 @@ def respond(
     rows = list(dataset.by_length(settings.batch_size))
     unknown = UnknownWords(texts["context"], units)
     model.eval()
+    held_out = split != "train"
     samples = settings.importance_samples if held_out else 0
     with torch.no_grad():
         measured = measure(model, dataset, rows, samples, seed, uses=held_out)
         tables = [
             _table(texts, measured, selection, sample, *drawn)
-            for selection in selections
+            for selection in _selections(model, split)
             for sample, drawn in enumerate(
                 _generate(model, units, dataset, unknown, rows, selection, settings, seed, measured.group)
             )
         ]
     metadata = {} if measured.active_units is None else {"active_units": str(measured.active_units)}
     return pa.concat_tables(tables), metadata | ({"apart": model.apart} if model.apart else {})
+
+
+def _selections(model: System, split: str) -> list[str]:
+    """List the ways of choosing the group.
+
+    The oracle sees the reference: it exists to compare with the paper's values on `ORACLE_SPLIT`, never on test.
+    """
+    return [name for name in model.selections if split == ORACLE_SPLIT or name != ORACLE]
 
 
 def _check_samples(model: System, settings: Decoding) -> None:
@@ -99,7 +108,7 @@ def _generate(
     Each sample draws from a generator of its own, so it does not depend on how many others there are.
     """
     device = model.device
-    generators = [seeded(device, seed, 2, *([sample] if sample else [])) for sample in range(settings.samples)]
+    generators = [seeded(device, seed, _NOISE, *([sample] if sample else [])) for sample in range(settings.samples)]
     strategy = partial(load(DECODING, settings.kind, "strategy").strategy, settings, units.ids)
     texts: list[list[str]] = [[] for _ in generators]
     groups: list[list[Tensor]] = [[] for _ in generators]
@@ -110,8 +119,8 @@ def _generate(
                 batch = replace(batch, group=torch.from_numpy(explaining[rows]))
             drawn = _drawn(model, batch.to(device), strategy, selection, generators, settings.candidates)
             for generated, own_texts, own_groups in zip(drawn, texts, groups, strict=True):
-                written = zip(generated.tokens.cpu().tolist(), rows, strict=True)
-                own_texts += [_text(ids, units, unknown[row]) for ids, row in written]
+                answers = zip(generated.tokens.cpu().tolist(), rows, strict=True)
+                own_texts += [_text(ids, units, unknown[row]) for ids, row in answers]
                 if generated.group is not None:
                     own_groups.append(generated.group)
             bar.advance(len(rows))

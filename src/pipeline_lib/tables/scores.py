@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline_lib.config.layout import Layout
-from pipeline_lib.config.papers import ORACLE_SPLIT, ScoreTable, metric_of
+from pipeline_lib.config.papers import ScoreTable, metric_of
+from pipeline_lib.config.settings import ORACLE_SPLIT
 from pipeline_lib.config.significance import Significance
 from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.files.formats import read_parquet

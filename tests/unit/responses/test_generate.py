@@ -20,6 +20,7 @@ from pipeline_lib.models import saved
 from pipeline_lib.models.system import create
 from pipeline_lib.responses.baselines import baseline
 from pipeline_lib.responses.generate import respond
+from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.schemas.vocabulary import vocabulary_schema
@@ -70,26 +71,24 @@ def built(system, vocabulary):
     return saved.build(saved.Description(model=path, options=options, network=network), vocabulary)
 
 
-def answers(corpus, system, selections, batch_size=4):
+def answers(corpus, system, split, batch_size=4):
     vocabulary = Words.read(corpus / "words.parquet")
     settings = GreedySettings(max_length=6, batch_size=batch_size, importance_samples=4)
-    return responded(built(system, vocabulary), corpus, settings, selections)
+    return responded(built(system, vocabulary), corpus, settings, split)
 
 
-def responded(model, corpus, settings, selections, held_out=True):
+def responded(model, corpus, settings, split):
     dataset, texts = ExampleDataset.open(corpus / "examples.arrow"), read_parquet(corpus / "examples.parquet")
     vocabulary = Words.read(corpus / "words.parquet")
-    return respond(model, vocabulary, dataset, texts, settings, 1, selections, held_out)
+    return respond(model, vocabulary, dataset, texts, settings, 1, split)
 
 
 def test_several_samples_of_a_system_that_draws_nothing_are_an_error_unless_its_words_are_drawn(corpus):
     model = built("seq2seq", Words.read(corpus / "words.parquet"))
     with pytest.raises(PipelineError, match="10 samples of Seq2Seq, which would all be the same") as caught:
-        responded(model, corpus, GreedySettings(max_length=6, samples=10), ["none"], held_out=False)
+        responded(model, corpus, GreedySettings(max_length=6, samples=10), "train")
     assert "samples: 1" in caught.value.remedy
-    drawn, _ = responded(
-        model, corpus, SamplingSettings(kind="sampling", max_length=6, samples=3), ["none"], held_out=False
-    )
+    drawn, _ = responded(model, corpus, SamplingSettings(kind="sampling", max_length=6, samples=3), "train")
     assert drawn["sample"].to_pylist() == [0] * 19 + [1] * 19 + [2] * 19
 
 
@@ -98,23 +97,22 @@ def test_a_sample_is_the_same_however_many_others_there_are_and_however_many_con
 
     def samples(samples, batch_size):
         settings = GreedySettings(max_length=6, samples=samples, batch_size=batch_size)
-        return responded(model, corpus, settings, ["none"], held_out=False)[0]["response"].to_pylist()
+        return responded(model, corpus, settings, "train")[0]["response"].to_pylist()
 
     assert samples(3, 4)[: 2 * 19] == samples(2, 4)
     assert len(set(samples(3, 4))) > 19
     words = SamplingSettings(kind="sampling", max_length=6, samples=2)
     plain = built("seq2seq", Words.read(corpus / "words.parquet"))
     one, other = (
-        responded(plain, corpus, words.model_copy(update={"batch_size": size}), ["none"], held_out=False)[0]
-        for size in (4, 19)
+        responded(plain, corpus, words.model_copy(update={"batch_size": size}), "train")[0] for size in (4, 19)
     )
     assert one["response"].to_pylist() == other["response"].to_pylist()
 
 
 def test_rows_stand_in_the_order_of_the_pairs_whatever_the_batches(corpus):
     examples = read_parquet(corpus / "examples.parquet")
-    alone, metadata = answers(corpus, "seq2seq", ["none"], batch_size=1)
-    together, _ = answers(corpus, "seq2seq", ["none"], batch_size=8)
+    alone, metadata = answers(corpus, "seq2seq", "test", batch_size=1)
+    together, _ = answers(corpus, "seq2seq", "test", batch_size=8)
     assert alone.schema == RESPONSES
     for column, source in (
         ("example_id", "example_id"),
@@ -129,8 +127,13 @@ def test_rows_stand_in_the_order_of_the_pairs_whatever_the_batches(corpus):
     assert metadata == {}
 
 
+def test_a_group_is_chosen_with_the_reference_on_validation_alone(corpus):
+    chosen = {split: {*answers(corpus, "sepacvae", split)[0]["selection"].to_pylist()} for split in SPLITS}
+    assert chosen == {"train": {"context"}, "validation": {"oracle", "context"}, "test": {"context"}}
+
+
 def test_no_response_is_longer_than_the_limit_or_holds_a_special_token(corpus):
-    table, metadata = answers(corpus, "sepacvae", ["oracle", "context"])
+    table, metadata = answers(corpus, "sepacvae", "validation")
     assert table["selection"].to_pylist() == ["oracle"] * 19 + ["context"] * 19
     words = [text.split() for text in table["response"].to_pylist()]
     assert max(map(len, words)) <= 6
@@ -147,7 +150,7 @@ def test_a_saved_model_answers_as_it_did_before(corpus, tmp_path):
     saved.save(tmp_path / "model.safetensors", model.state_dict(), description)
     again = saved.load(tmp_path / "model.safetensors", vocabulary).system
     settings = GreedySettings(max_length=6)
-    one, other = (responded(m, corpus, settings, ["none"], held_out=False)[0] for m in (model, again))
+    one, other = (responded(m, corpus, settings, "train")[0] for m in (model, again))
     assert one.equals(other)
 
 
@@ -165,7 +168,7 @@ def test_weights_of_another_vocabulary_are_refused(corpus, tmp_path):
 
 def test_validation_perplexity_pools_over_tokens(corpus):
     vocabulary = Words.read(corpus / "words.parquet")
-    table, _ = answers(corpus, "seq2seq", ["none"])
+    table, _ = answers(corpus, "seq2seq", "test")
     dataset = ExampleDataset.open(corpus / "examples.arrow")
     found = validate(built("seq2seq", vocabulary), dataset, batch_size=5, seed=1, limit=None, ranks=Ranks())
     expected = math.exp(sum(table["nll"].to_pylist()) / sum(table["tokens"].to_pylist()))
@@ -227,7 +230,7 @@ def test_a_system_over_word_pieces_answers_in_words_and_counts_words(corpus, tmp
     sizes = LanguageModel(embedding=5, hidden=6, latent=3, initial_range=None)
     model = create("pipeline_lib.models.sentence_vae:RNNLM", {}, pieces, sizes)
     settings = SamplingSettings(kind="sampling", max_length=12, batch_size=4)
-    table, _ = respond(model, pieces, data, texts, settings, 1, ["none"], held_out=False)
+    table, _ = respond(model, pieces, data, texts, settings, 1, "train")
     assert table["tokens"].to_pylist() == [len(text.split()) + 1 for text in texts["response"].to_pylist()]
     assert any(table["response"].to_pylist())
     assert not any(part in text for part in ("#", "[") for text in table["response"].to_pylist())
@@ -252,7 +255,5 @@ def test_a_copied_word_is_written_as_the_context_has_it_though_the_units_lack_it
     model.decoder.generates.bias.fill_(-30.0)  # copies
     model.decoder.score.weight.zero_()  # attends to all places alike: the word that occurs most is copied
     dataset = ExampleDataset.open(tmp_path / "examples.arrow")
-    table, _ = respond(
-        model, units, dataset, pa.table(examples), GreedySettings(max_length=2), 1, ["none"], held_out=False
-    )
+    table, _ = respond(model, units, dataset, pa.table(examples), GreedySettings(max_length=2), 1, "train")
     assert table["response"].to_pylist() == ["zürich zürich", "b b"]
