@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline_lib.examples.counting import count_splits
-from pipeline_lib.examples.losses import notes_of
+from pipeline_lib.examples.lost import notes_of
 from pipeline_lib.files.formats import read_json, write_json
 from pipeline_lib.stage.cli import run
 from pipeline_lib.text.ids import SPECIALS, TURN

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.examples.filtering import filter_splits, known_tokens
-from pipeline_lib.examples.losses import check_losses, notes_of
+from pipeline_lib.examples.lost import check_lost, notes_of
 from pipeline_lib.files.formats import read_json, write_json
 from pipeline_lib.stage.cli import run
 from pipeline_lib.stage.screen import warn
@@ -34,7 +34,7 @@ def main(
     )
     before = read_json(windows)
     counts = {split: before[split] | own for split, own in kept.items()}
-    check_losses(counts, settings, f"corpus {report.parent.name}")
+    check_lost(counts, settings, f"corpus {report.parent.name}")
     for note in notes_of(counts):
         warn(f"corpus {report.parent.name}: {note}")
     write_json(report, counts)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
 
 
 class Untyped(str):
@@ -24,7 +24,7 @@ def untyped(value: Any) -> Any:
     return Untyped(value) if isinstance(value, str) else value
 
 
-def misread(kind: Any, value: Any, path: Path = ()) -> Iterator[tuple[Path, Any, str]]:
+def misread(kind: Any, value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, Any, str]]:
     """Find booleans where a number or a name is wanted, and numbers in quotes where an integer is.
 
     Args:

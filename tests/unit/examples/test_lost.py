@@ -1,4 +1,4 @@
-"""Losses of a corpus: which are noted, which stop a run."""
+"""Lost parts of a corpus: which are noted, which stop a run."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from pipeline_lib.config.filtering import Filtering
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.examples.losses import check_losses, notes_of
+from pipeline_lib.examples.lost import check_lost, notes_of
 from pipeline_lib.schemas.dialogues import SPLITS
 
 NOTHING = {"read": 100, "unknown_token": 0, "rare_token": 0, "unseen_token": 0}
@@ -48,7 +48,7 @@ def test_a_held_out_split_that_loses_more_than_half_stops_the_run_with_remedies(
     split: str, counts: dict[str, int]
 ) -> None:
     with pytest.raises(PipelineError, match=rf"% of {split}") as caught:
-        check_losses(report(**{split: counts}), Filtering(), "corpus mine")
+        check_lost(report(**{split: counts}), Filtering(), "corpus mine")
     assert caught.value.where == "corpus mine"
     for setting in ("unknown: unk", "min_count", "vector file", "tokeniser: characters", "segment"):
         assert setting in caught.value.remedy
@@ -56,7 +56,7 @@ def test_a_held_out_split_that_loses_more_than_half_stops_the_run_with_remedies(
 
 def test_half_of_a_split_and_any_part_of_training_pass_and_the_limit_can_be_set() -> None:
     half = {"unknown_token": 50, "unknown_tokens": 500}
-    check_losses(report(train={"unknown_token": 90}, validation=half, test=half), Filtering(), "")
-    check_losses(report(test={"unknown_token": 60}), Filtering(most_unknown=0.6), "")
+    check_lost(report(train={"unknown_token": 90}, validation=half, test=half), Filtering(), "")
+    check_lost(report(test={"unknown_token": 60}), Filtering(most_unknown=0.6), "")
     with pytest.raises(PipelineError, match=r"50.0 % of validation"):
-        check_losses(report(validation=half), Filtering(most_unknown=0.4), "")
+        check_lost(report(validation=half), Filtering(most_unknown=0.4), "")
