@@ -49,8 +49,6 @@ def main(items: int) -> None:
             score = python(
                 *(SCRIPTS / "score_responses.py", "--responses", folder / "responses.parquet", "--vectors", vectors),
                 *(
-                    "--only",
-                    "--references",
                     "--settings",
                     Metrics().model_dump_json(),
                     "--corpus",
@@ -60,12 +58,12 @@ def main(items: int) -> None:
                 ),
                 *("--metrics", *METRICS, "--tokeniser", "english", "--importance-samples", "8"),
                 *("--system", f"system{number}", "--seed", "1"),
-                *("--scores", folder / "scores.parquet", "--items", files[-1]),
+                *("--scores", folder / "scores.parquet", "--per-item", files[-1]),
             )
             if number == 0:
                 row(f"score_responses, {items:,} items", f"{score.seconds:.1f}", f"{score.peak:.0f}")
         compare = python(
-            *(SCRIPTS / "compare_systems.py", "--items", *files),
+            *(SCRIPTS / "compare_systems.py", "--per-item", *files),
             *("--competing", *(f"system{number}" for number in range(SYSTEMS))),
             *("--metrics", *METRICS),
             *("--settings", Significance().model_dump_json(), "--out", folder / "significance.parquet"),

@@ -113,7 +113,13 @@ def stages(folder: Path, size: int) -> Iterator[tuple[str, str, list[Command]]]:
     yield (
         before,
         "extract_examples",
-        [command("extract_examples", {"dialogues": dialogues, "tokens": tokens, "report": windows} | examples)],
+        [
+            command(
+                "extract_examples",
+                {"dialogues": dialogues, "tokens": tokens, "report": windows}
+                | {f"out-{split}": path for split, path in examples.items()},
+            )
+        ],
     )
     write_vectors(tokens, glove)
     yield before, "select_vectors", [command("select_vectors", {"file": glove, "tokens": tokens, "out": vectors})]

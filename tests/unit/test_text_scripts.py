@@ -146,7 +146,7 @@ def test_sentences_and_several_turns_become_batches_without_any_word_vectors(
             tokeniser=tokeniser,
             tokens=path["tokens"],
             report=tmp_path / "windows.json",
-            **examples,
+            **{f"out_{split}": file for split, file in examples.items()},
         ),
         _run(
             "filter_examples",

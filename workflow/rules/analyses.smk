@@ -176,5 +176,5 @@ rule collect_sweep:
         code=code_of("collect_sweep"),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/collect_sweep.py --scores {input.scores:q} --expect {params.expect:q} "
-        "--items {input.per_item:q} --grouped {params.grouped:q} --latents {input.latents:q} "
+        "--per-item {input.per_item:q} --grouped {params.grouped:q} --latents {input.latents:q} "
         "--counts {input.counts:q} --out {output:q} &> {log:q}"

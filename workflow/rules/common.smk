@@ -226,6 +226,11 @@ def each_after(options, files):
     return [word for pair in zip(options, files) for word in pair]
 
 
+def if_any(*names):
+    """Make a parameter: the inputs of these names that have a file, each after its option."""
+    return lambda wildcards, input: [word for name in names for word in each_after([f"--{name}"], input.get(name))]
+
+
 def runs_of(table, path, **wildcards):
     """Expand ``path`` for every run of a table: its systems with every seed, on its corpora if they are not given."""
     fixed = {"corpus": CONFIG.corpora_of(table), "system": CONFIG.systems_of(table), "seed": CONFIG.seeds}

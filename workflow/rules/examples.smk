@@ -31,8 +31,8 @@ rule extract_examples:
         code=with_tokeniser("extract_examples"),
     shell:
         "PIPELINE_PLAN={params.plan:q} PIPELINE_SCREEN=3 python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
-        "--tokeniser {params.tokeniser:q} {params.division:q} --train {output.train:q} --validation {output.validation:q} "
-        "--test {output.test:q} --tokens {output.tokens:q} --report {output.report:q} 3>&2 &> {log:q}"
+        "--tokeniser {params.tokeniser:q} {params.division:q} --out-train {output.train:q} "
+        "--out-validation {output.validation:q} --out-test {output.test:q} --tokens {output.tokens:q} --report {output.report:q} 3>&2 &> {log:q}"
 
 
 rule filter_examples:

@@ -77,4 +77,4 @@ rule make_report:
         code=code_of_metrics("make_report", CONFIG.metrics_shown),
     shell:
         "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/make_report.py --manifest {input.manifest:q} --tables {input.tables:q} "
-        "--figures {input.figures:q} --items {input.per_item:q} --index {output.index:q} &> {log:q}"
+        "--figures {input.figures:q} --per-item {input.per_item:q} --index {output.index:q} &> {log:q}"

@@ -87,15 +87,16 @@ rule score_responses:
         settings=settings("metrics"),
         metrics=CONFIG.metrics_shown,
         tokeniser=tokeniser_of,
+        optional=if_any("only", "vectors", "references", "clusters"),
         users=lambda wildcards, input: each_after(("--users", "--train"), input.spoken),
         importance_samples=lambda wildcards: CONFIG.decoding_of(wildcards.corpus, wildcards.system).importance_samples,
         code=with_tokeniser("score_responses", lambda wildcards: modules_of_metrics(METRICS_SCORED)),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} --examples {input.examples:q} --vectors {input.vectors:q} "
-        "--only {input.only:q} --references {input.references:q} --clusters {input.clusters:q} {params.users:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/score_responses.py --responses {input.responses:q} "
+        "--examples {input.examples:q} {params.optional:q} {params.users:q} "
         "--settings {params.settings:q} --metrics {params.metrics:q} --tokeniser {params.tokeniser:q} "
         "--importance-samples {params.importance_samples:q} --corpus {wildcards.corpus} --split {wildcards.split} "
-        "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --items {output.per_item:q} "
+        "--system {wildcards.system} --seed {wildcards.seed} --scores {output.scores:q} --per-item {output.per_item:q} "
         "&> {log:q}"
 
 
@@ -141,5 +142,5 @@ rule compare_systems:
         metrics=lambda wildcards: CONFIG.metrics_of(wildcards.table),
         code=lambda wildcards: code_of_metrics("compare_systems", CONFIG.metrics_of(wildcards.table)),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/compare_systems.py --items {input:q} --competing {params.competing:q} "
+        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/compare_systems.py --per-item {input:q} --competing {params.competing:q} "
         "--metrics {params.metrics:q} --settings {params.settings:q} --out {output:q} &> {log:q}"

@@ -10,7 +10,7 @@ from pipeline_lib.stage.cli import run
 def main(
     scores: list[Path],
     expect: list[str],
-    items: list[Path],
+    per_item: list[Path],
     grouped: list[str],
     latents: list[Path],
     counts: Path,
@@ -18,7 +18,7 @@ def main(
 ) -> None:
     runs = len(latents) // len(grouped) if grouped else 0
     groups = {system: latents[i * runs : (i + 1) * runs] for i, system in enumerate(grouped)}
-    write_parquet(out, point(scores, expect, items, groups, counts), POINT)
+    write_parquet(out, point(scores, expect, per_item, groups, counts), POINT)
 
 
 if __name__ == "__main__":

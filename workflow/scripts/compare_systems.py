@@ -12,10 +12,10 @@ from pipeline_lib.significance.outputs import by_split, read_outputs
 from pipeline_lib.stage.cli import run
 
 
-def main(items: list[Path], competing: list[str], metrics: list[str], settings: Significance, out: Path) -> None:
+def main(per_item: list[Path], competing: list[str], metrics: list[str], settings: Significance, out: Path) -> None:
     rows = [
         {"corpus": corpus, "split": split, **row}
-        for (corpus, split), own in by_split(items).items()
+        for (corpus, split), own in by_split(per_item).items()
         for row in compare(read_outputs(own, competing, metrics), settings, metrics)
     ]
     write_parquet(out, pa.Table.from_pylist(rows, SIGNIFICANCE), SIGNIFICANCE)

@@ -14,15 +14,15 @@ def main(
     dialogues: Path,
     window: Window,
     tokeniser: str,
-    train: Path,
-    validation: Path,
-    test: Path,
+    out_train: Path,
+    out_validation: Path,
+    out_test: Path,
     tokens: Path,
     report: Path,
     division: Division | None = None,
 ) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    outputs = {"train": train, "validation": validation, "test": test}
+    outputs = {"train": out_train, "validation": out_validation, "test": out_test}
     write_json(report, extract_examples(dialogues, window, find(tokeniser).tokenise_array, outputs, tokens, division))
 
 

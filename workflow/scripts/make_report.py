@@ -6,8 +6,8 @@ from pipeline_lib.report.page import Contents, write_page
 from pipeline_lib.stage.cli import run
 
 
-def main(manifest: Path, tables: list[Path], figures: list[Path], items: list[Path], index: Path) -> None:
-    write_page(Contents(manifest, tables, figures, items), index)
+def main(manifest: Path, tables: list[Path], figures: list[Path], per_item: list[Path], index: Path) -> None:
+    write_page(Contents(manifest, tables, figures, per_item), index)
 
 
 if __name__ == "__main__":

@@ -15,10 +15,6 @@ from pipeline_lib.text.tokenisers import tokeniser as find
 def main(
     responses: Path,
     examples: Path,
-    only: list[Path],
-    vectors: list[Path],
-    references: list[Path],
-    clusters: list[Path],
     metrics: list[str],
     settings: Metrics,
     tokeniser: str,
@@ -28,20 +24,20 @@ def main(
     system: str,
     seed: int,
     scores: Path,
-    items: Path,
+    per_item: Path,
+    only: Path | None = None,
+    vectors: Path | None = None,
+    references: Path | None = None,
+    clusters: Path | None = None,
     users: Path | None = None,
     train: Path | None = None,
 ) -> None:
-    def optional(paths: list[Path]) -> Path | None:
-        return paths[0] if paths else None
-
-    vectors_, references_, only_, clusters_ = map(optional, (vectors, references, only, clusters))
-    files = Files(responses, vectors_, references_, only_, users, train, clusters_, examples)
+    files = Files(responses, vectors, references, only, users, train, clusters, examples)
     language = find(tokeniser).LANGUAGE
-    rows, per_item = score_file(files, metrics, settings, seed, language, importance_samples)
+    rows, values = score_file(files, metrics, settings, seed, language, importance_samples)
     run_of = {"corpus": corpus, "split": split, "system": system, "seed": seed}
     write_parquet(scores, pa.Table.from_pylist([run_of | row for row in rows], SCORES), SCORES)
-    write_parquet(items, per_item, per_item.schema, {key: str(value) for key, value in run_of.items()})
+    write_parquet(per_item, values, values.schema, {key: str(value) for key, value in run_of.items()})
 
 
 if __name__ == "__main__":

@@ -157,16 +157,6 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         (source(label=None), "sources.small.label: Input should be a valid string", "found 'None'"),
         (source(splits={"test": 0.6, "validation": 0.4}), "sources.small: `splits:` hold out every", "sources.small"),
         (
-            source(synthetic={"turns": [9, 2]}),
-            "sources.small.synthetic.turns: fewest (9) is more than most (2)",
-            "found '[9, 2]'",
-        ),
-        (
-            source(synthetic={"turns": [1, 2]}),
-            "sources.small.synthetic.turns: fewest (1) is less than the 2 turns",
-            "found '[1, 2]'",
-        ),
-        (
             paraphrases(pairs=[9, 2]),
             "sources.small.paraphrases.pairs: fewest (9) is more than most (2)",
             "found '[9, 2]'",

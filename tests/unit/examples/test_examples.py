@@ -300,7 +300,7 @@ def related(examples: list[tuple[str, str]]) -> tuple[dict[str, set[str]], dict[
 def test_the_command_lines_lead_from_a_source_to_t_minus_one_pairs_of_each_dialogue(tmp_path: Path) -> None:
     source = Source(reader="synthetic", label="s", licence="own", synthetic=Synthetic(dialogues=60))
     settings = ["--window", "{}", "--tokeniser", "english", "--report", "report.json"]
-    splits = [argument for split in SPLITS for argument in (f"--{split}", f"{split}.parquet")]
+    splits = [argument for split in SPLITS for argument in (f"--out-{split}", f"{split}.parquet")]
     for command in (
         ["extract_dialogues", "--source", source.model_dump_json(), "--out", "dialogues.parquet"],
         ["extract_examples", "--dialogues", "dialogues.parquet", "--tokens", "tokens.parquet", *settings, *splits],
@@ -346,9 +346,12 @@ def test_the_same_seed_gives_the_same_corpus_and_another_seed_another() -> None:
     assert not generate(Synthetic(dialogues=50)).equals(generate(Synthetic(dialogues=50, seed=2)))
 
 
-@pytest.mark.parametrize("turns", [(5, 3), (1, 4)])
-def test_a_dialogue_of_impossible_length_is_refused(turns: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match="at least 2 turns"):
+@pytest.mark.parametrize(
+    ("turns", "problem"),
+    [((5, 3), r"fewest \(5\) is more than most \(3\)"), ((1, 4), r"fewest \(1\) is less than the 2 turns")],
+)
+def test_a_dialogue_of_impossible_length_is_refused(turns: tuple[int, int], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
         Synthetic(turns=turns)
 
 

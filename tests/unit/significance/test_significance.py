@@ -350,7 +350,8 @@ def test_the_splits_of_a_table_are_tested_apart(tmp_path):
         files.append(own)
     script = Path(__file__).parents[3] / "workflow/scripts/compare_systems.py"
     settings = Significance(trials=20).model_dump_json()
-    command = [sys.executable, script, "--items", *files, "--competing", "a", "b", "--metrics", "coherence", "length"]
+    metrics = ["--metrics", "coherence", "length"]
+    command = [sys.executable, script, "--per-item", *files, "--competing", "a", "b", *metrics]
     subprocess.run([*command, "--settings", settings, "--out", tmp_path / "out.parquet"], check=True)
     rows = pq.read_table(tmp_path / "out.parquet").to_pylist()
     assert [(row["split"], row["metric"], row["n"]) for row in rows] == [
