@@ -8,11 +8,13 @@ import torch
 from torch.testing import assert_close
 
 from pipeline_lib.compute.device import seeded
+from pipeline_lib.config.networks import LanguageModel
 from pipeline_lib.decoding.greedy import Greedy
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.models.system import create
 from pipeline_lib.responses.generate import _chosen
 from pipeline_lib.responses.measured import measure
-from unit.model_fixtures import generator, make_batch, make_dataset, make_model
+from unit.model_fixtures import VOCABULARY, SmallUnits, generator, make_batch, make_dataset, make_model
 
 LATENT = ["cvae", "k_cvae_bow", "sepacvae"]
 
@@ -94,10 +96,12 @@ def test_no_measure_depends_on_what_else_is_measured(system):
 
 def test_sentences_without_contexts_have_no_context_use_and_systems_without_z_no_z_use():
     assert "z_use" not in measured(make_model("seq2seq"), make_dataset(9)).nats
-    dataset = make_dataset(9)
-    empty = replace(dataset.context, ids=dataset.context.ids[:0], offsets=np.zeros(10, np.int64))
-    dataset.context = empty
-    assert not dataset.has_contexts
+    sentences = make_dataset(9)
+    sentences.context = replace(sentences.context, ids=sentences.context.ids[:0], offsets=np.zeros(10, np.int64))
+    units, network = SmallUnits(None, VOCABULARY), LanguageModel(embedding=6, hidden=7, latent=5, initial_range=0.5)
+    found = measured(create("pipeline_lib.models.sentence_vae:SentenceVAE", {}, units, network), sentences).nats
+    assert "context_use" not in found
+    assert {"bound", "kl", "nll_importance"} <= found.keys()
 
 
 def test_a_latent_dimension_is_active_by_its_kl_even_if_its_posterior_mean_follows_the_prior():
