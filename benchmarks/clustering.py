@@ -2,7 +2,7 @@
 
     python benchmarks/clustering.py [texts ... | agreement]
 
-About two minutes by default; 500000 and 5000000 are worth a look. Each figure is taken in a process of its own.
+About two minutes by default; 500000 and 5000000 are worth a look. Each value is taken in a process of its own.
 """
 
 import os
@@ -109,7 +109,7 @@ def subtitles(n: int) -> NDArray[np.float32] | None:
 
 if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in METHODS:
-        print(seconds(sys.argv[1], int(sys.argv[2])))  # one figure, in this process
+        print(seconds(sys.argv[1], int(sys.argv[2])))  # one value, in this process
     elif sys.argv[1:] == ["agreement"]:
         agreement()
     else:

@@ -7,7 +7,7 @@ small Transformer, and the decoder of Keywords and Instances, which attends to c
 search is the same `Beam` over steps that read each prefix from its start, as in teacher forcing: `all` projects every
 position to the vocabulary, `last` the newest alone. Beside them greedy decoding of the same contexts.
 
-Greedy decoding of 128 responses whose lengths are geometric with a mean of 21, 82 at the most, as sentences of the Penn
+Greedy decoding of 128 responses whose lengths are geometric with a mean of 21, 82 at most, as sentences of the Penn
 Treebank are: `decoding/steps.py`, which leaves out those that have ended, against a loop that continues all of them.
 The same of `Beam` with the first 32 of them.
 

@@ -21,7 +21,7 @@ class Run(NamedTuple):
 
     seconds: float  # wall time, start of the interpreter included
     processor: float  # seconds of all its threads: what a busy machine hardly changes
-    peak: float  # MiB, with the processes that it starts; without /proc: alone, and at the least what this one held
+    peak: float  # MiB, with the processes that it starts; without /proc: alone, and at least what this one held
     output: str
     messages: str  # what it wrote to its standard error
 
@@ -75,7 +75,7 @@ class Family(threading.Thread):
 
 
 def _peak(pid: int) -> float:
-    """MiB that a process has held at the most since its program started; 0 if it is gone."""
+    """MiB that a process has held at most since its program started; 0 if it is gone."""
     try:
         with open(f"/proc/{pid}/status", encoding="utf-8") as file:
             return next((int(line.split()[1]) / 1024 for line in file if line.startswith("VmHWM:")), 0.0)
@@ -89,7 +89,7 @@ def python(*arguments: str | Path) -> Run:
 
 
 def head(*columns: str) -> None:
-    """Begin a table: its first column holds names, the others figures."""
+    """Begin a table: its first column holds names, the others values."""
     row(*columns)
     print("| :-- " + "| --: " * (len(columns) - 1) + "|", flush=True)
 

@@ -145,7 +145,7 @@ def timed(function: Callable[[], Scores], repeats: int) -> tuple[float, Scores]:
 
 
 def peak(function: Callable[[], object]) -> float:
-    """Megabytes allocated at the most, beyond what there was."""
+    """Megabytes allocated at most, beyond what there was."""
     tracemalloc.start()
     function()
     top = tracemalloc.get_traced_memory()[1] / 1e6

@@ -99,7 +99,7 @@ def opened(page: Page, address: str) -> float:
 
 
 def measure(page: Page, address: str) -> dict[str, str]:
-    figures = {"open to ready for input": f"{opened(page, address):.2f} s"}
+    values = {"open to ready for input": f"{opened(page, address):.2f} s"}
     page.evaluate(
         """() => {
           window.form = document.getElementById("items-controls").elements;
@@ -111,12 +111,12 @@ def measure(page: Page, address: str) -> dict[str, str]:
     )
     for name, action in ACTIONS.items():
         times = np.median([page.evaluate(TIMED, action) for _ in range(REPEAT)], axis=0)
-        figures[name] = f"{times[0]:.0f} ms, drawn after {times[1]:.0f} ms"
+        values[name] = f"{times[0]:.0f} ms, drawn after {times[1]:.0f} ms"
         page.wait_for_timeout(100)
     session = page.context.new_cdp_session(page)
     session.send("HeapProfiler.collectGarbage")
-    figures["memory of the page's scripts"] = f"{page.evaluate('performance.memory.usedJSHeapSize') / 2**20:.0f} MiB"
-    return figures
+    values["memory of the page's scripts"] = f"{page.evaluate('performance.memory.usedJSHeapSize') / 2**20:.0f} MiB"
+    return values
 
 
 def main() -> None:
@@ -132,9 +132,9 @@ def main() -> None:
             seconds = make(folder, n)
             script = next((folder / "report/files/items").iterdir())
             page = browser.new_page()
-            figures = measure(page, (folder / "report/index.html").as_uri() + "#items?split=test")
+            values = measure(page, (folder / "report/index.html").as_uri() + "#items?split=test")
             made = {"make the page": f"{seconds:.1f} s", "size": f"{script.stat().st_size / 1e6:.0f} MB"}
-            columns.append(made | figures)
+            columns.append(made | values)
             page.close()
         browser.close()
     head("", *(f"{n:,} × {SYSTEMS}" for n in sizes))

@@ -76,13 +76,13 @@ def main() -> None:
                 if given.stages and stage.split(",")[0] not in given.stages:
                     continue
                 runs = [python(*command) for command in commands]
-                figures = {
+                values = {
                     "seconds": f"{sum(run.seconds for run in runs):.2f}",
                     "processor_seconds": f"{sum(run.processor for run in runs):.2f}",
                     "peak_mib": f"{max(run.peak for run in runs):.0f}",
                 }
-                row(f"{size:,}", stage, *figures.values())
-                measured[size, stage] = {"examples": str(size), "part": part, "stage": stage} | figures
+                row(f"{size:,}", stage, *values.values())
+                measured[size, stage] = {"examples": str(size), "part": part, "stage": stage} | values
                 write_rows(given.out / "scaling.csv", list(measured.values()))
             describe(folder)
     table = as_table(list(measured.values()))

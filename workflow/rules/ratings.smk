@@ -1,6 +1,6 @@
 # Rating sheets for human judges; tables.smk makes their table from what they filled in.
 
-RATED = CONFIG.tables_of("ratings")  # one at the most
+RATED = CONFIG.tables_of("ratings")  # one at most
 JUDGED = [system for table in RATED for system in CONFIG.systems_of(table)]
 JUDGED_RUN = CONFIG.seeds[0] if CONFIG.ratings.run is None else CONFIG.ratings.run
 

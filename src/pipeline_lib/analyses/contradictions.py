@@ -89,7 +89,7 @@ def find_cases(
         vectors: word vectors (`vectors_schema`).
         language: the language of stop words, as the tokeniser of the corpus gives it; None: none are known.
     Returns:
-        `CASES`, ``options.contexts`` cases at the most, fewer where the corpus has fewer.
+        `CASES`, ``options.contexts`` cases at most, fewer where the corpus has fewer.
     """
     space = VectorSpace.read(vectors)
     tables = {

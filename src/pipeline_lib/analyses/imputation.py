@@ -75,7 +75,7 @@ def joined(prefix: str, ending: str) -> str:
 
 
 def paired(texts: Sequence[str], seed: int) -> list[Pair]:
-    """Draw pairs of sentences with the same number of words; each sentence is in one pair at the most.
+    """Draw pairs of sentences with the same number of words; each sentence is in one pair at most.
 
     Raises:
         PipelineError: there is no such pair.

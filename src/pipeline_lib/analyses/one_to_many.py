@@ -47,7 +47,7 @@ class Options(Sweep):
 
 
 class Measured(NamedTuple):
-    """One figure of one run, and its standard error over the items; 0 where a metric knows none."""
+    """One value of one run, and its standard error over the items; 0 where a metric has none."""
 
     value: float
     error: float = 0.0
@@ -168,6 +168,6 @@ def _check_complete(known: int, runs: int, where: str) -> None:
         raise PipelineError(
             f"defined in {known} of {runs} runs",
             where=where,
-            expected="a figure from every run, or from none",
+            expected="a value from every run, or from none",
             remedy="look at the logs of these runs; a latent variable may have collapsed to exactly nothing",
         )

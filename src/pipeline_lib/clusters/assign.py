@@ -1,4 +1,4 @@
-"""Gives every example of a corpus the group of its text; the groups are fitted on the training split alone."""
+"""The groups of the examples of a corpus, by their texts; the groups are fitted on the training split alone."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path

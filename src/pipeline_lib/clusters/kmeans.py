@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pipeline_lib.clusters.grouping import BATCH, Grouping, Points, nearest_centroid
 from pipeline_lib.config.clustering import Clustering
 
-SAMPLE = 20  # points per centroid, at the least, that the start of mini-batches is fitted on
+SAMPLE = 20  # points per centroid, at least, that the start of mini-batches is fitted on
 Start = Literal["k-means++", "random"]  # careful; quick, for many centroids of which none matters much
 RESTARTS = 10  # the best of so many k-means++ starts; one start often joins two of eight groups
 

@@ -1,4 +1,4 @@
-"""Starts a training script as one process, or through torchrun as one for each GPU of one node or several.
+"""The start of a training script: one process, or through torchrun one for each GPU of one node or several.
 
     python -m pipeline_lib.compute.launch --gpu 2 --nodes 1 --threads 2 --device auto train_model.py --seed 1 …
 

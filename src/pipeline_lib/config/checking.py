@@ -28,7 +28,7 @@ def check_plain(values: Any, where: str) -> None:
             raise PipelineError(
                 f"more than {_MOST_VALUES:,} values" if depth <= _DEEPEST else f"{path[:80]}…: nested too deep",
                 where=where,
-                expected=f"{_MOST_VALUES:,} values at the most, {_DEEPEST} deep",
+                expected=f"{_MOST_VALUES:,} values at most, {_DEEPEST} deep",
                 remedy="look for an anchor (&name) that contains itself, or aliases (*name) that multiply",
             )
         if isinstance(value, dict):

@@ -21,6 +21,6 @@ class Contrasts(Settings):
         "no negative of that context, and another one is found; null: none",
     )
     neighbours: Positive = Field(
-        default=8, description="neighbours of a keyword in the graph, of each sign, and its impostors, at the most"
+        default=8, description="neighbours of a keyword in the graph, of each sign, and its impostors, at most"
     )
     seed: Seed = Field(default=1, description="seed of what is drawn")

@@ -1,4 +1,4 @@
-"""Writes what is derived from the typed configuration: its JSON schema and the table of every key.
+"""The files derived from the typed configuration: its JSON schema and the table of every key.
 
 python -m pipeline_lib reference
 """

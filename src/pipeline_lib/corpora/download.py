@@ -1,4 +1,4 @@
-"""Fetches the files of a corpus: local mirrors first, then URLs, resumed, retried and verified."""
+"""The download of the files of a corpus: local mirrors first, then URLs, resumed, retried and verified."""
 
 import http.client
 import logging

@@ -88,7 +88,7 @@ def _not_text(path: Path, problem: str) -> PipelineError:
     return PipelineError(
         problem,
         where=path,
-        expected=f"UTF-8 text; at the most {100 * MOST_DAMAGED:.0f} % of the lines may hold other bytes",
+        expected=f"UTF-8 text; at most {100 * MOST_DAMAGED:.0f} % of the lines may hold other bytes",
         remedy="convert the file, such as with `iconv -f UTF-16 -t UTF-8` (or -f WINDOWS-1252, GB18030, …); unpack an "
         "archive",
     )

@@ -14,7 +14,7 @@ def read_graph(path: Path) -> Graph:
     """Read a graph of keywords for a network.
 
     Raises:
-        PipelineError: the file is damaged, or none.
+        PipelineError: the file is damaged, or no graph of keywords.
     """
     table = read_parquet(path)
     expected = [*GRAPH_LISTS, "vector"]

@@ -72,7 +72,7 @@ def impostor_candidates(graph: KeywordGraph, most: int) -> NDArray[np.int64]:
     so one is left when the keyword of the context is left out.
 
     Args:
-        most: candidates of a node at the most, 2 at least.
+        most: candidates of a node at most, 2 at least.
     Returns:
         (N, most) int64, filled up with -1.
     """

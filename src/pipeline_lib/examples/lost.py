@@ -50,7 +50,7 @@ def check_lost(report: Counts, settings: Filtering, where: str) -> None:
             raise PipelineError(
                 f"{lost.what}: {lost}",
                 where=where,
-                expected=f"{100 * settings.most_unknown:.0f} % at the most (`filtering: {{most_unknown: …}}`); known "
+                expected=f"{100 * settings.most_unknown:.0f} % at most (`filtering: {{most_unknown: …}}`); known "
                 "are the tokens of the training split, or those among them that have a vector",
                 remedy="for text without spaces between words, `tokeniser: characters`, or segment it into words; else "
                 "`filtering: {unknown: unk}` in place of drop_example, a lower `min_count:`, or a vector file that "

@@ -1,1 +1,1 @@
-"""Draw figures; the values come from analyses and training histories."""
+"""Figures, a module for each kind; the values come from analyses and training histories."""

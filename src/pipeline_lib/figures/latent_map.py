@@ -43,7 +43,7 @@ MAP = pa.schema(
 class Options(Settings):
     """t-SNE of posterior means."""
 
-    examples: Positive = Field(default=2_000, description="examples at the most")
+    examples: Positive = Field(default=2_000, description="examples at most")
     perplexity: float = Field(default=30.0, gt=1, description="perplexity of t-SNE")
     seed: Seed = Field(default=1, description="seed for t-SNE, and for the k-means that NMI compares with")
 
@@ -101,7 +101,7 @@ def numbers(systems: dict[str, Path], options: Options) -> pa.Table:
 
 
 def read_alike(files: Mapping[str, Path], most: int, seed: int, things: str, remedy: str) -> dict[str, Latents]:
-    """Read the latents of several systems or runs, of ``most`` things at the most, the same of each.
+    """Read the latents of several systems or runs, of ``most`` things at most, the same of each.
 
     Args:
         files: system or run -> its latents_schema.

@@ -47,7 +47,7 @@ _PRINTED = {
 class Options(Settings):
     """t-SNE of the vectors of users."""
 
-    users: Positive = Field(default=2_000, description="users at the most")
+    users: Positive = Field(default=2_000, description="users at most")
     perplexity: float = Field(default=30.0, gt=1, description="perplexity of t-SNE")
     seed: Seed = Field(default=1, description="seed for t-SNE and k-means, and for the draw of so many users")
 

@@ -1,4 +1,4 @@
-"""Reads text out of zip and gzip files that nobody vouches for: no path is trusted, no expansion unbounded."""
+"""Text out of zip and gzip files that nobody vouches for: no path is trusted, no expansion unbounded."""
 
 import gzip
 import io

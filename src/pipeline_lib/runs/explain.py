@@ -1,6 +1,6 @@
-"""Tells what a file was made from: ``python -m pipeline_lib explain results/tables/table2.csv``.
+"""The chain that a file was made from: ``python -m pipeline_lib explain results/tables/table2.csv``.
 
-Lists the files of the chain stage by stage, with the settings and the code that each stage was run with. For one cell
+The command lists its files stage by stage, with the settings and the code that each stage was run with. For one cell
 of a table, the chain is that of the responses behind it.
 """
 

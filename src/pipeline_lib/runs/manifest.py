@@ -12,7 +12,7 @@ from pipeline_lib.config.run import Config
 from pipeline_lib.files.checksums import sha256
 from pipeline_lib.files.formats import read_json
 
-# those that compute a figure or decide how it is computed; requirements.lock has the rest
+# those that compute a value or decide how it is computed; requirements.lock has the rest
 PACKAGES = (
     "krippendorff",
     "matplotlib",

@@ -27,7 +27,7 @@ class Source(NamedTuple):
 
 
 def of_runs(values: np.ndarray) -> Source:
-    """Estimate the variance of the mean over runs: (..., S) values of S runs, two at the least."""
+    """Estimate the variance of the mean over runs: (..., S) values of S runs, two at least."""
     runs = values.shape[-1]
     return Source(values.var(axis=-1, ddof=1) / runs, runs - 1)
 

@@ -1,4 +1,4 @@
-"""Turns a stage's ``main`` into its command line: one option per parameter, by its annotation."""
+"""The command line of a stage, made of its ``main``: one option per parameter, by its annotation."""
 
 import argparse
 import inspect

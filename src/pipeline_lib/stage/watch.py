@@ -1,4 +1,4 @@
-"""Ends a job with the process that started it, from the job's first import on.
+"""The watch that ends a job with the process that started it, from the job's first import on.
 
 A job that outlived its scheduler would go on beside the one that the next run starts in its place, in the same folder.
 The package starts the watch, so it is there before torch is imported, which takes seconds on a loaded machine.

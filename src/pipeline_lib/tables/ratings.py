@@ -108,7 +108,7 @@ def paired_tests(items: np.ndarray, better: Better, level: float) -> tuple[int, 
     """Test the best system against every other: Wilcoxon's signed-rank test over items, Holm's correction.
 
     Args:
-        items: (items, systems) float64, two systems at the least.
+        items: (items, systems) float64, two systems at least.
     Returns:
         column of the best system; for each system its distance from the best (that of the best itself is 0, untested).
     """
@@ -133,7 +133,7 @@ def paired_t(items: np.ndarray, best: int) -> list[float | None]:
     """Test the best system against every other: two-tailed paired t-test over items, Holm's correction.
 
     Args:
-        items: (items, systems) float64, two systems at the least.
+        items: (items, systems) float64, two systems at least.
         best: column of the best system.
     Returns:
         Adjusted p of each system; None for the best, and where all items differ alike, of which t is undefined.

@@ -1,4 +1,4 @@
-"""Reading GloVe files: only the rows of wanted tokens, in bounded memory, and never a wrong row in silence.
+"""A reader of GloVe files: only the rows of wanted tokens, in bounded memory, and never a wrong row in silence.
 
 The format is Stanford's: a token and its numbers, separated by single spaces, one row a line, no header. Tokens of the
 840B release may contain spaces, so the last ``dimension`` fields are the vector. That release is cased: tokens here are

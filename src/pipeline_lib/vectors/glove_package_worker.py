@@ -1,4 +1,4 @@
-"""Train vectors with glove-python-binary; runs inside that package's own environment (Python 3.6-3.8).
+"""The training of vectors with glove-python-binary, in that package's own environment (Python 3.6-3.8).
 
 Argument: a JSON object with ``sentences`` (text file, one sentence of space-separated tokens a line), ``out`` (folder),
 ``dimension``, ``window``, ``epochs``, ``learning_rate``, ``x_max``, ``alpha`` and ``seed``. Writes ``tokens.json`` and,

@@ -1,4 +1,4 @@
-"""The report in a real browser: opened from disk, read, sorted, searched, and led into from a table's figure."""
+"""The report in a real browser: opened from disk, read, sorted, searched, and led into from a table's value."""
 
 import math
 import re
@@ -104,7 +104,7 @@ def test_texts_that_look_like_markup_are_shown_as_texts(reader):
     assert reader.page.evaluate("window.ran") is None
 
 
-def test_the_figures_that_the_page_holds_are_those_of_the_files(reader):
+def test_the_values_that_the_page_holds_are_those_of_the_files(reader):
     reader.explore(split="validation", system="sepacvae/oracle")
     for system, selection in (("seq2seq", "none"), ("sepacvae", "oracle"), ("sepacvae", "context")):
         expected = responses(system, selection)
@@ -206,16 +206,16 @@ def test_arrow_keys_go_from_context_to_context(reader):
     assert "example=102" in reader.page.url
 
 
-def test_a_figure_of_a_table_leads_to_the_items_behind_it(reader):
+def test_a_value_of_a_table_leads_to_the_items_behind_it(reader):
     reader.open()
     link = reader.page.locator('[data-table="table3"] .tabulator-row:has-text("Seq2Seq") a').first
-    figure = re.match(r"[\d.]+", link.inner_text())[0]
+    value = re.match(r"[\d.]+", link.inner_text())[0]
     link.click()  # before the explorer was ever in sight: what it would open by itself must not win
     reader.page.wait_for_function("() => document.querySelector('[name=metric]').value === 'BLEU-1'")
     reader.page.wait_for_timeout(200)
     chosen = {name: reader.page.input_value(f"[name={name}]") for name in ("split", "system", "metric")}
     assert chosen == {"split": "test", "system": "seq2seq/none", "metric": "BLEU-1"}
-    assert f"Mean BLEU-1 of these: Seq2Seq {figure}" in reader.summary()
+    assert f"Mean BLEU-1 of these: Seq2Seq {value}" in reader.summary()
     shown = [float(text) for text in reader.column("#items-grid", "BLEU-1")]
     assert shown == sorted(shown)  # worst first
 
@@ -233,7 +233,7 @@ def test_a_table_sorts_by_the_keyboard_and_by_the_published_or_the_difference(re
     assert shown == sorted(shown, reverse=True)
 
 
-def test_a_cell_shows_spread_published_figure_difference_and_marks(reader):
+def test_a_cell_shows_spread_published_value_difference_and_marks(reader):
     reader.open()
     mean = float(np.mean(responses("seq2seq", "none")["BLEU-1"].to_numpy()))
     cell = reader.page.locator('[data-table="table3"] .tabulator-row:has-text("Seq2Seq") a').first

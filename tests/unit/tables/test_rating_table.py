@@ -80,7 +80,7 @@ def test_without_ratings_every_one_of_our_cells_says_so_and_the_published_figure
     assert NOT_COLLECTED in latex(table)
 
 
-def test_only_corpora_of_the_paper_have_published_figures_beside_them():
+def test_only_corpora_of_the_paper_have_published_values_beside_them():
     layout = LAYOUT.model_copy(update={"corpora": {"own": "Own"}})
     assert all(
         not value for row in records(made({}, {}, layout)) for key, value in row.items() if key.endswith("published")
