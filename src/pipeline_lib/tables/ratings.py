@@ -6,7 +6,6 @@ metric replaces a rating: where there are none, the table says so.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
@@ -18,10 +17,8 @@ from pipeline_lib.metrics.base import Better
 from pipeline_lib.ratings.agreement import correlation, fleiss_kappa, krippendorff_alpha
 from pipeline_lib.ratings.draw import Draw
 from pipeline_lib.ratings.filled import Ratings
-from pipeline_lib.significance.families import holm
 from pipeline_lib.tables.cells import (
     Cell,
-    Change,
     Column,
     Row,
     Table,
@@ -32,11 +29,11 @@ from pipeline_lib.tables.cells import (
     printed_as,
 )
 from pipeline_lib.tables.published import Published, PublishedValue
+from pipeline_lib.tables.rating_values import over_raters, paired_t, paired_tests, ranks
 
 NOT_COLLECTED = "not collected"
 BLANK = Cell(text=" ")
 AVERAGE = "average rank: {}"  # column
-_ROUNDING = 1e-9  # differences of means over raters that are equal but for rounding are closer
 AGREEMENT = {
     "Pearson": "Pearson between raters",
     "Spearman": "Spearman between raters",
@@ -79,76 +76,6 @@ def make(
     shown = [Column(column, spec.digits, better=better[column], t_test=column in scored) for column in columns]
     notes = [*_notes(rows, draws, ratings, layout, spec, level), *notes_of_spec(spec, layout, rows)]
     return Table(**of_spec(name, spec), columns=shown, rows=rows, notes=notes)
-
-
-# --- values --------------------------------------------------------------------------------------------------------
-
-
-def ranks(values: np.ndarray, ties: Literal["average", "min"]) -> np.ndarray:
-    """Rank within each item, 1 for the smallest of the last axis; an item with NaN is NaN throughout.
-
-    Raters mark ties in several ways (1 2 2 3, 1 2 2 4, 2 3 3 5); only the order that they meant counts.
-
-    Args:
-        values: (..., systems) float64.
-        ties: average: 1, 2.5, 2.5, 4, so that places always have the same sum; min: 1, 2, 2, 4.
-    """
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(values, method=ties, axis=-1, nan_policy="propagate"), dtype=np.float64)
-
-
-def over_raters(values: np.ndarray) -> np.ndarray:
-    """Average over the raters of an item: (raters, items, systems) to (rated items, systems)."""
-    rated = ~np.isnan(values).all(axis=(0, 2))
-    return np.asarray(np.nanmean(values[:, rated], axis=0))
-
-
-def paired_tests(items: np.ndarray, better: Better, level: float) -> tuple[int, list[Change]]:
-    """Test the best system against every other: Wilcoxon's signed-rank test over items, Holm's correction.
-
-    Args:
-        items: (items, systems) float64, two systems at least.
-    Returns:
-        column of the best system; for each system its distance from the best (that of the best itself is 0, untested).
-    """
-    from scipy.stats import wilcoxon
-
-    means = items.mean(axis=0)
-    best = int(np.argmin(means) if better == "lower" else np.argmax(means))
-    others = [i for i in range(len(means)) if i != best]
-    # the test is undefined where every item is tied
-    raw = [
-        wilcoxon(items[:, i], items[:, best]).pvalue if (items[:, i] != items[:, best]).any() else 1.0 for i in others
-    ]
-    adjusted = dict(zip(others, holm(np.array(raw)), strict=True))
-    changes = [Change(0.0)] * len(means)
-    for i in others:
-        p = float(adjusted[i])
-        changes[i] = Change(float(means[i] - means[best]), p, p < level, between="models")
-    return best, changes
-
-
-def paired_t(items: np.ndarray, best: int) -> list[float | None]:
-    """Test the best system against every other: two-tailed paired t-test over items, Holm's correction.
-
-    Args:
-        items: (items, systems) float64, two systems at least.
-        best: column of the best system.
-    Returns:
-        Adjusted p of each system; None for the best, and where all items differ alike, of which t is undefined.
-    """
-    from scipy.stats import ttest_rel
-
-    spread = np.ptp(items - items[:, [best]], axis=0)
-    others = [i for i in range(items.shape[1]) if i != best]
-    varies = spread > _ROUNDING
-    raw = [ttest_rel(items[:, i], items[:, best]).pvalue if varies[i] else 1.0 for i in others]
-    adjusted = dict(zip(others, holm(np.array(raw)).tolist(), strict=True))
-    return [adjusted[i] if i != best and varies[i] else None for i in range(items.shape[1])]
-
-
-# --- rows ----------------------------------------------------------------------------------------------------------
 
 
 def _better(spec: RatingTable, aspect: str) -> Better:

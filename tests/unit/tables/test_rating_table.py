@@ -18,7 +18,8 @@ from pipeline_lib.report.shown_tables import as_json
 from pipeline_lib.tables.files import read_table, write_table
 from pipeline_lib.tables.latex import latex
 from pipeline_lib.tables.markdown import markdown
-from pipeline_lib.tables.ratings import NOT_COLLECTED, make, over_raters, paired_t, paired_tests, ranks
+from pipeline_lib.tables.rating_values import over_raters, paired_t, paired_tests, ranks
+from pipeline_lib.tables.ratings import NOT_COLLECTED, make
 from unit.ratings.rating_fixtures import filled, save, small_draw
 from unit.tables.table_fixtures import baseline, published, trained
 
