@@ -1,10 +1,11 @@
 """A changed setting, or a changed line of code, reruns what depends on it and nothing else."""
 
 import hashlib
+import os
 import shutil
 
 import pytest
-from tiny_workflow import ROWS
+from tiny_workflow import ROWS, TinyWorkflow
 
 TRAINED = ["seq2seq", "k_cvae_bow", "sepacvae"]
 SCORED_SPLITS = ("validation", "test")
@@ -182,6 +183,36 @@ def test_a_corpus_whose_pinned_files_moved_to_another_mirror_is_not_read_again(c
     assert done.returncode == 0, done.stdout
     shutil.move(copy.folder / "here", copy.folder / "there")
     assert copy.planned(target, changes=kept_in("there")) == set()
+
+
+def test_a_file_of_a_mirror_that_an_older_one_replaced_is_read_again(tmp_path):
+    fresh = TinyWorkflow.create(tmp_path / "fresh")
+    file, other = fresh.folder / "here/talk.csv", fresh.folder / "here/old.csv"
+    own = {"reader": "table", "label": "Own", "licence": "none", "mirror": "here", "bundles": [[{"name": "talk.csv"}]]}
+    changes = {"corpora": ["own"], "sources": {"own": own}}
+    file.parent.mkdir()
+    for path, word in ((file, "hello"), (other, "howdy")):
+        rows = (f"d{i},{turn},{word} you {i}\n" for i in range(100) for turn in (0, 1))
+        path.write_text("dialogue,turn,text\n" + "".join(rows))
+    os.utime(other, (1, 1))
+    target = "results/dialogues/own/dialogues.parquet"
+    done = fresh.run(target, changes=changes)
+    assert done.returncode == 0, done.stdout
+    assert fresh.planned(target, changes=changes) == set()
+    other.rename(file)
+    assert fresh.planned(target, changes=changes) == {"download_corpus", "extract_dialogues"}
+    done = fresh.run(target, changes=changes)
+    assert done.returncode == 0, done.stdout
+    assert fresh.planned(target, changes=changes) == set()
+
+
+def test_a_changed_setting_is_followed_also_where_times_alone_decide(tmp_path):
+    fresh, target = TinyWorkflow.create(tmp_path / "fresh"), "results/dialogues/embedded/dialogues.parquet"
+    done = fresh.run(target)
+    assert done.returncode == 0, done.stdout
+    assert fresh.planned("--rerun-triggers=mtime", target) == set()
+    changed = {"sources": {"embedded": {"synthetic": {"dialogues": 160}}}}
+    assert fresh.planned("--rerun-triggers=mtime", target, changes=changed) == {"extract_dialogues"}
 
 
 UNUSED = ("", "\n_UNUSED = 1\n")  # a line more

@@ -6,14 +6,17 @@ from functools import partial
 
 from snakemake.io import is_callable
 from snakemake.output_index import OutputIndex
+from snakemake.settings.enums import RerunTrigger
 
 from pipeline_lib.files.checksums import checksum_file, is_local_copy
 from pipeline_lib.files.lock import hold
+from pipeline_lib.files.outside import OutsideFiles
 from pipeline_lib.files.provenance import OUTSIDE, PLANS, Plan, name_below, record_of, save_plan
 
 OURS = [rule for rule in workflow.rules if rule.output and Path(rule.snakefile).is_relative_to(ROOT)]
 _makers = OutputIndex(OURS)
 _plans, _in_progress = {}, set()
+_outside = OutsideFiles(RESULTS / PLANS, kept=not workflow.dryrun)
 
 
 def name_of(path):
@@ -98,14 +101,17 @@ def made_anew_if_stale(rule, wildcards):
     """Make an input function of no inputs, which has a job run whose outputs Snakemake holds for current wrongly.
 
     It knows the parameters that a file was made with only where its own notes are: not in results that were copied, or
-    that another working directory has written since.
+    that another working directory has written since; and it may be told not to look at them. Of a file from outside it
+    compares the time alone, which is an old one where another file was moved or copied in its place.
     """
     key = (rule.name, *sorted(wildcards.items()))
     if key not in _in_progress:
-        digest = plan_of(rule, dict(wildcards.items()))[0].digest
+        made, _, outside = plan_of(rule, dict(wildcards.items()))
+        overlooked = RerunTrigger.PARAMS not in workflow.rerun_triggers
         for path in rule.expand_output(wildcards)[0]:
             noted = workflow.persistence.params(path)
-            if is_stale(path, digest) and (noted is None or any(digest in value for value in noted)):
+            held_current = overlooked or noted is None or any(made.digest in value for value in noted)
+            if held_current and is_stale(path, made.digest) or outside and _outside.replaced(path, outside):
                 workflow.dag.forcefiles.add(path)
     return []
 

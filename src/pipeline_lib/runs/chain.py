@@ -1,12 +1,14 @@
 """The chain behind a file, followed by the records kept beside the files: no Snakemake, no configuration."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.checksums import kept
-from pipeline_lib.files.provenance import PLANS, Record, name_below, record_of
+from pipeline_lib.files.outside import OutsideFiles
+from pipeline_lib.files.provenance import PLANS, Job, Record, name_below, record_of
 
 
 def results_of(path: Path) -> Path:
@@ -36,6 +38,7 @@ class Chain:
 
     def __init__(self, results: Path) -> None:
         self.results = results
+        self.outside = OutsideFiles(results / PLANS, kept=False)
         self.record = lru_cache(maxsize=None)(self._record)
 
     def _record(self, name: str) -> Record | None:
@@ -88,3 +91,7 @@ class Chain:
                 yield f"was made from another version of {file}"
             elif (made := self.record(file)) and made.plan.digest != record.plan.inputs.get(file, made.plan.digest):
                 yield f"was made from a {file} of other settings or code"
+        with suppress(PipelineError):  # of a file made without a plan that is still there
+            outside = Job.load(self.results / PLANS / f"{record.plan.digest}.json").outside
+            for path in self.outside.replaced(self.results / name, outside):
+                yield f"was made from another version of {path}"

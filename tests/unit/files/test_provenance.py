@@ -1,6 +1,7 @@
 """Provenance: what a file was made from is kept beside it, and a reader refuses what it does not expect."""
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from pipeline_lib.files import provenance
 from pipeline_lib.files.atomic import keep
 from pipeline_lib.files.checksums import checksum_file, intact, sha256
 from pipeline_lib.files.formats import read_text, write_text
+from pipeline_lib.files.outside import NOTES, OutsideFiles
 from pipeline_lib.files.provenance import OUTSIDE, PLAN, Job, Plan, current_job, record_of, save_plan
+from pipeline_lib.runs.chain import Chain
 
 FILTER = Plan("filter", {"corpus": "toy"}, {"settings": {"min_count": 1}, "tokeniser": "english"}, "c0", {"@a/b": ""})
 OTHER = Plan("filter", {"corpus": "toy"}, {"settings": {"min_count": 2}, "tokeniser": "english"}, "c0", {"@a/b": ""})
@@ -170,3 +173,25 @@ def test_a_plan_that_is_damaged_or_of_another_release_is_an_error_of_ours(tmp_pa
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(PipelineError, match="not readable"):
         Job.load(tmp_path / "plan.json")
+
+
+def test_a_file_from_outside_that_an_older_one_replaced_is_noticed_also_by_a_later_run(results):
+    made, outside = results / "filtered/toy.txt", {"@a/b": str(results.parent / "a/b")}
+    path = results.parent / "a/b"
+    assert OutsideFiles(results / provenance.PLANS).replaced(made, outside) == []
+    os.utime(path, (1, 1))
+    assert OutsideFiles(results / provenance.PLANS).replaced(made, outside) == []
+    other = path.with_name("c")
+    other.write_text("wet")
+    os.utime(other, (1, 1))
+    other.rename(path)  # same size, same time
+    assert OutsideFiles(results / provenance.PLANS).replaced(made, outside) == [str(path)]
+    assert list(Chain(results).problems("filtered/toy.txt")) == [f"was made from another version of {path}"]
+
+
+def test_a_file_from_outside_is_read_once_as_long_as_it_is_the_same(results, monkeypatch):
+    made, outside = results / "filtered/toy.txt", {"@a/b": str(results.parent / "a/b")}
+    (results / provenance.PLANS / NOTES).write_text("[1, damaged")
+    OutsideFiles(results / provenance.PLANS).replaced(made, outside)
+    monkeypatch.setattr("pipeline_lib.files.outside.sha256", lambda path: pytest.fail(f"{path} is read again"))
+    assert OutsideFiles(results / provenance.PLANS).replaced(made, outside) == []
