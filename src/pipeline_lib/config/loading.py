@@ -11,7 +11,7 @@ import yaml
 
 from pipeline_lib.config.checking import check_plain, merge, validated
 from pipeline_lib.config.likeness import resolved
-from pipeline_lib.config.misread import untyped
+from pipeline_lib.config.misread import Untyped, untyped
 from pipeline_lib.config.renamed import check_renamed
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError, did_you_mean
@@ -53,6 +53,8 @@ def layers_of_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = 
         as_snakemake_joins = _updated(as_snakemake_joins, layer.values)
     check_plain(dict(given), COMMAND_LINE if files else "configuration")
     beyond = untyped(_beyond(given, as_snakemake_joins))
+    if files:
+        beyond = _with_typed_options(beyond)
     if beyond:
         own.append(Layer(COMMAND_LINE if files else "configuration", beyond))
     named = merge(joined, beyond)
@@ -68,6 +70,35 @@ def layers_of_run(root: Path, given: Mapping[str, Any], files: Sequence[Path] = 
     if "results" not in named:
         _check_folder(layers, root)
     return [*layers, *own]
+
+
+def _with_typed_options(values: dict[str, Any]) -> dict[str, Any]:
+    """Read the texts in `options:` as YAML does: no section gives them a type, so that jobs get them as they are."""
+    sections = {
+        section: {name: _with_typed(entry) for name, entry in entries.items()}
+        for section in ("systems", "analyses", "figures")
+        if isinstance(entries := values.get(section), dict)
+    }
+    return values | sections
+
+
+def _with_typed(entry: Any) -> Any:
+    return {**entry, "options": _typed(entry["options"])} if isinstance(entry, dict) and "options" in entry else entry
+
+
+def _typed(value: Any) -> Any:
+    """Read marked texts as YAML reads them in a file; a text stays one."""
+    if isinstance(value, dict):
+        return {key: _typed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_typed(inner) for inner in value]
+    if not isinstance(value, Untyped) or not value.strip():
+        return value
+    try:
+        found = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):  # the latter: a date that there is not
+        return value
+    return found if isinstance(found, int | float | None) else value
 
 
 def layers_of(root: Path, paper: str, preset: str) -> list[Layer]:

@@ -1,5 +1,6 @@
 """From files to a configuration: which value wins, which file is named, and what may not be written any more."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,16 @@ def test_numbers_of_the_command_line_may_be_texts_as_snakemake_reads_them(projec
     joined = CHOSEN | {"seeds": ["1", "2"], "training": {"batch_size": "9", "epochs": "0.5"}}
     config = read_run(project.root, joined, [file])
     assert (config.seeds, config.training.batch_size, config.training.epochs) == ([1, 2], 9, 0.5)
+
+
+def test_options_of_the_command_line_reach_a_job_as_a_file_would_give_them(project):
+    """No section gives `options:` a type, and a job refuses the text "2" where it wants a number."""
+    file = project.write("config.yaml", CHOSEN)
+    given = {"groups": "2", "rate": "0.5", "tie": "true", "none": "null", "name": "half", "day": "2026-99-99"}
+    read = {"groups": 2, "rate": 0.5, "tie": True, "none": None, "name": "half", "day": "2026-99-99"}
+    joined = CHOSEN | {"systems": {"one": {"options": {"list": ["3"], "deep": given}}}}
+    options = read_run(project.root, joined, [file]).systems["one"].options
+    assert json.dumps([options["list"], options["deep"]]) == json.dumps([[3], {"a": 1, "b": 2} | read])
 
 
 def test_systems_keep_the_order_of_their_files_whatever_order_the_command_line_gives(project, tmp_path):
