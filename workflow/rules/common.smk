@@ -20,7 +20,7 @@ from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, report_full_temporary_folder
 from pipeline_lib.metrics.suite import needs_clusters, needs_users, needs_vectors, recorded
-from pipeline_lib.runs.checks import check_package, check_responses, check_run
+from pipeline_lib.runs.checks import check_files, check_package, check_responses, check_run
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.schemas.responses import APART
 from pipeline_lib.stage.fingerprint import stage_fingerprint
@@ -30,6 +30,8 @@ from pipeline_lib.stage.options import ANALYSES, FIGURES
 from pipeline_lib.training.state import forget_finished
 
 AS_MODULE = not workflow.modifier.is_main_snakefile()  # of another workflow, whose configuration is the whole of ours
+# a file that is named may be made by a rule of that workflow, or lie in a bucket
+FILES_MAY_COME = AS_MODULE or workflow.storage_settings.default_storage_provider is not None
 SCRIPTS = Path(workflow.current_basedir).parent / "scripts"
 ROOT = SCRIPTS.parents[1]
 
@@ -44,6 +46,8 @@ try:
     LAYERS = layers_of_run(ROOT, config, [] if AS_MODULE else files_of_configuration())
     CONFIG = load(LAYERS, ROOT / "papers")
     check_run(CONFIG, LAYERS)
+    if not FILES_MAY_COME:
+        check_files(CONFIG, LAYERS)
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
 if not workflow.remote_exec:  # a job on a cluster reads all of this again
@@ -175,10 +179,13 @@ def vectors_if_any(wildcards):
 def vectors_of(wildcards):
     """Return the word vectors of a corpus, for stages that need them."""
     if not (vectors := vectors_if_any(wildcards)):
-        raise WorkflowError(
-            f"corpus {wildcards.corpus!r} has no word vectors (embeddings.source: none), which this needs: clusters, "
-            "functions, contradictions, and `filtering: {known: vectors}`"
+        fault = PipelineError(
+            f"the corpus {wildcards.corpus!r} has no word vectors (embeddings.source: none), which this needs",
+            where=place_of(LAYERS, ("embeddings", "source")),
+            expected="vectors for clusters, functions, contradictions, and `filtering: {known: vectors}`",
+            remedy="set `embeddings: {source: native}`, or leave out what needs them",
         )
+        raise WorkflowError(str(fault))
     return vectors
 
 

@@ -15,10 +15,13 @@ from pipeline_lib.corpora.paraphrases import check_meanings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.counting import count_paths
 from pipeline_lib.metrics.named import expected_of, known_metric, metric_class
-from pipeline_lib.stage.declared import declared, parameters
+from pipeline_lib.stage.declared import declared, overrides, parameters
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 from pipeline_lib.tables.settings import paths_in
+
+# what a validation may give, and `last`; a system that tries responses gives measures of its own beside
+SELECTABLE = ["ppl_bound", "kl", "ppl", "ppl_prior", "active_units", "mutual_information", "last"]
 
 
 def check_run(config: Config, layers: Sequence[Layer]) -> None:
@@ -34,10 +37,13 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_options(ANALYSES, config.analyses, place)
     check_corpora(config, place)
     check_audits(config, place)
+    check_paths(config, place)
+    check_vectors(config, place)
     check_options(FIGURES, config.figures, place)
     check_metrics(config, place)
     check_other_columns(config, place)
     check_models(config, place)
+    check_training(config, place)
     check_functions(config, place)
     check_exact_rows(config, place)
     check_generated(config, place)
@@ -82,9 +88,87 @@ def check_audits(config: Config, place: Place) -> None:
         if audit is not None and Path(audit).resolve().is_relative_to(Path(config.results).resolve()):
             raise PipelineError(
                 f"contrasts.audit: {audit!r} is below {config.results!r}",
-                where=place(["contrasts", "audit"], ["overrides", corpus, "contrasts", "audit"]),
+                where=place(["contrasts", "audit"], ["sources", corpus, "override", "contrasts", "audit"]),
                 expected="a file outside the results, which are made of the negatives",
                 remedy="copy the filled sheet to another folder",
+            )
+
+
+def check_paths(config: Config, place: Place) -> None:
+    """Check that every system that was made elsewhere names a file; errors as `check_run`."""
+    for name, system in config.systems.items():
+        if system.responses == "":
+            raise PipelineError(
+                f"systems.{name}.responses: an empty path",
+                where=place(["systems", name, "responses"]),
+                expected="the path of a file of responses, such as mine/{split}.csv",
+                remedy="name the file, or remove the system",
+            )
+
+
+def check_files(config: Config, layers: Sequence[Layer]) -> None:
+    """Check that the files of the user's own exist that corpora are read with, but responses (`check_responses`).
+
+    Raises:
+        PipelineError: one does not; names the configuration's file and the key.
+    """
+    for corpus in config.corpora_used:
+        own, source = config.for_corpus(corpus), config.sources[corpus]
+        named = {
+            _own_key(config, corpus, "contrasts", "audit"): own.contrasts.audit,
+            _own_key(config, corpus, "units", "pieces"): own.units.pieces,
+        } | {("sources", corpus, "references", split): path for split, path in source.references.items()}
+        for keys, path in named.items():
+            if path is not None and not Path(path).is_file():
+                raise PipelineError(
+                    f"{'.'.join(keys)}: {'a folder' if Path(path).is_dir() else 'no file'} {path!r}",
+                    where=f"{place_of(layers, keys)}, looked for in {Path.cwd()}",
+                    expected="a file that exists before the run",
+                    remedy="correct the path, put the file there, or remove the key",
+                )
+
+
+def _own_key(config: Config, corpus: str, section: str, key: str) -> tuple[str, ...]:
+    """Return where the value of a key is from for a corpus: its own override, or the section of the run."""
+    override = config.sources[corpus].override.get(section, {})
+    return ("sources", corpus, "override", section, key) if key in override else (section, key)
+
+
+def _rows_on(config: Config, corpus: str) -> list[str]:
+    """List the systems of the tables on a corpus that a run without a target makes."""
+    tables = [table for table in config.reported if corpus in config.corpora_of(table)]
+    return list(dict.fromkeys(name for table in tables for name in config.systems_of(table)))
+
+
+def check_vectors(config: Config, place: Place) -> None:
+    """Check that no corpus without word vectors is filtered by them, or has a row that needs them.
+
+    Raises:
+        PipelineError: as `check_run`.
+    """
+    for corpus in config.corpora_used:
+        own = config.for_corpus(corpus)
+        if own.embeddings.source != "none":
+            continue
+        rows = _rows_on(config, corpus)
+        needed = {
+            "filtering.known: vectors": own.filtering.known == "vectors",
+            **{f"systems.{name}.function": config.systems[name].function is not None for name in rows},
+            **{
+                f"systems.{name}.reads.{field}: {table}": table.startswith(("clusters/", "contrasts/", "graph/"))
+                for name in rows
+                for field, table in config.systems[name].reads.items()
+            },
+        }
+        if wanted := [what for what, needs in needed.items() if needs]:
+            keys = _own_key(config, corpus, "embeddings", "source")
+            raise PipelineError(
+                f"{'.'.join(keys)}: none, but {wanted[0]} needs word vectors of the corpus {corpus!r}",
+                where=place(keys),
+                expected="a source of vectors, or nothing that needs them: "
+                "functions, clusters, contrasts, the graph of keywords, `filtering: {known: vectors}`",
+                remedy="set `embeddings: {source: native}`"
+                + (", or `filtering: {known: any}`" if own.filtering.known == "vectors" else ", or leave the row out"),
             )
 
 
@@ -138,6 +222,44 @@ def check_models(config: Config, place: Place) -> None:
                     expected=f"`network:` with the keys of {kind.Network.__name__} (config/README.md)",
                     remedy="give the system a `network:` of its own, with a `kind:`",
                 )
+
+
+def check_training(config: Config, place: Place) -> None:
+    """Check that the class of every trained row can do what training and decoding ask of it; errors as `check_run`."""
+    for corpus in config.corpora_used:
+        for name in _rows_on(config, corpus):
+            if not config.systems[name].trained:
+                continue
+            kind = declared(str(config.systems[name].model))
+            training = config.training_of(corpus, name)
+            if training.select not in SELECTABLE and not overrides(kind, "trial"):
+                raise _unknown(training.select, SELECTABLE, _key_of(config, corpus, name, "training", "select"), place)
+            unknown = [phase for phase in training.phases if phase != "all" and not overrides(kind, "phases")]
+            if unknown:
+                raise _unknown(unknown[0], ["all"], _key_of(config, corpus, name, "training", "phases"), place)
+            if config.decoding_of(corpus, name).candidates > 1 and not overrides(kind, "closeness"):
+                keys = _key_of(config, corpus, name, "decoding", "candidates")
+                raise PipelineError(
+                    f"{'.'.join(keys)}: {name} cannot tell which of several responses is closest to its context",
+                    where=place(keys),
+                    expected="1 for this system, or a system that implements `closeness`",
+                    remedy=f"set `decoding: {{candidates: 1}}` of systems.{name}",
+                )
+
+
+def _unknown(name: str, known: list[str], keys: tuple[str, ...], place: Place) -> PipelineError:
+    return PipelineError(
+        f"{'.'.join(keys)}: {name!r} is not known",
+        where=place(keys),
+        expected=f"one of {', '.join(known)}; {did_you_mean(name, known)}" if len(known) > 1 else f"{known[0]!r} alone",
+        remedy="correct the name",
+    )
+
+
+def _key_of(config: Config, corpus: str, system: str, section: str, key: str) -> tuple[str, ...]:
+    """Return where the value of a key is from for a system on a corpus."""
+    own = key in getattr(config.systems[system], section)
+    return ("systems", system, section, key) if own else _own_key(config, corpus, section, key)
 
 
 def check_package(config: Config, layers: Sequence[Layer], system: str) -> None:

@@ -22,6 +22,7 @@ from pipeline_lib.stage.fingerprint import source_of
 
 BASE = ("pipeline_lib.models.system", "System")  # of every system
 _READ = ("Options", "Network")  # attributes of a class that are read
+_METHODS = "_methods"  # attribute of a stand-in: names of what its class defines
 _FOREIGN = frozenset({"torch", *sys.stdlib_module_names})  # their classes declare neither
 
 
@@ -72,6 +73,12 @@ def parameters(path: str) -> list[str] | None:
     return [one.arg for one in [*given.posonlyargs, *given.args][4:] + given.kwonlyargs]
 
 
+def overrides(kind: type[Declared], method: str) -> bool:
+    """Tell whether a class of `declared`, or one between it and `BASE`, has a method of its own."""
+    methods = (vars(one).get(_METHODS, vars(one)) for one in kind.__mro__ if (one.__module__, one.__name__) != BASE)
+    return any(method in names for names in methods)
+
+
 def _check_defined(module: str, name: str, what: str, kind: type[ast.stmt]) -> None:
     statements = _statements(module)
     if name not in statements and "*" not in statements:
@@ -119,8 +126,10 @@ def _stand_in(module: str, name: str) -> type[Declared]:
         raise _Unreadable
     bases = () if (module, name) == BASE else tuple(_bases(module, statement))
     body = [inner for inner in statement.body if set(_defined(inner)) & set(_READ)]
+    methods = {inner.name for inner in statement.body if isinstance(inner, ast.FunctionDef)}
+    own = {} if (module, name) == BASE else {_METHODS: methods}
     try:
-        return type(name, bases or (Declared,), _run(module, body))
+        return type(name, bases or (Declared,), _run(module, body) | own)
     except TypeError as error:
         raise _Unreadable from error
 

@@ -11,7 +11,7 @@ from pipeline_lib.config.training import Optimiser
 from pipeline_lib.config.unusual import USUAL_RATES, unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.runs import checks
-from pipeline_lib.runs.checks import check_package, check_responses, check_run
+from pipeline_lib.runs.checks import check_files, check_package, check_responses, check_run
 from unit.refusals import refusal
 
 ROOT = Path(__file__).parents[3]
@@ -147,6 +147,15 @@ def overlay(tmp_path: Path) -> Overlay:
             "systems: {sepacvae: {options: {winner: random, blocking: false}}}",
             ["systems.sepacvae.options", "`winner: random` has no meaning with `blocking: false`"],
         ),
+        ("systems: {mine: {label: M, responses: ''}}", ["systems.mine.responses", "an empty path"]),
+        ("embeddings: {source: none}", ["embeddings.source: none, but filtering.known: vectors needs", "'embedded'"]),
+        (
+            "embeddings: {source: none}\nfiltering: {known: any}\nrows: [k_cvae_bow]",
+            ["embeddings.source: none, but systems.k_cvae_bow.reads.group: clusters/kmeans needs"],
+        ),
+        ("training: {select: ppl_bund}", ["training.select: 'ppl_bund' is not known", "mean 'ppl_bound'"]),
+        ("systems: {cvae: {training: {phases: {one: {updates: 2}}}}}", ["cvae.training.phases: 'one'", "'all' alone"]),
+        ("rows: [seq2seq]\ndecoding: {candidates: 8}", ["decoding.candidates: seq2seq cannot tell", "closest"]),
         ("rows: []", ["rows: ", "at least 1 item"]),
         ("rows: [cvae, cvae]", ["rows: 'cvae' is listed more than once"]),
         ("a: " + "{a: " * 60 + "1" + "}" * 60, ["a.a.a", "nested too deep"]),
@@ -268,6 +277,34 @@ def test_all_missing_responses_of_a_system_are_named_at_once_with_the_contexts_t
     (tmp_path / "test.csv").unlink()
     with pytest.raises(PipelineError, match=r"no file .*validation\.csv, .*test\.csv"):
         check_responses(config, layers, "mine", "embedded", "validation")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("units: {kind: pieces, pieces: nofile.txt}", "units.pieces"),
+        ("contrasts: {audit: nofile.txt}", "contrasts.audit"),
+        ("sources: {embedded: {references: {validation: nofile.txt}}}", "sources.embedded.references.validation"),
+        (
+            "sources: {embedded: {override: {contrasts: {audit: nofile.txt}}}}",
+            "sources.embedded.override.contrasts.audit",
+        ),
+    ],
+)
+def test_a_file_of_the_users_own_that_does_not_exist_is_named_with_its_key(overlay, tmp_path, monkeypatch, text, key):
+    monkeypatch.chdir(tmp_path)
+    layers = overlay.layers(text)
+    config = load(layers, ROOT / "papers")
+    error = refusal(lambda: check_files(config, layers))
+    assert error.problem == f"{key}: no file 'nofile.txt'"
+    assert str(overlay.path) in error.where
+    (tmp_path / "nofile.txt").touch()
+    check_files(config, layers)
+
+
+def test_a_corpus_that_is_not_used_may_name_a_file_that_does_not_exist(overlay):
+    layers = overlay.layers("sources: {dailydialog: {references: {validation: nofile.csv}}}")
+    check_files(load(layers, ROOT / "papers"), layers)
 
 
 def test_a_system_that_is_to_be_trained_needs_the_package_that_it_is_made_of(overlay, monkeypatch):
