@@ -56,6 +56,7 @@ class RNNLM(System):
         pass
 
     Network: ClassVar[type[Sizes]] = LanguageModel
+    draws = False
 
     def __init__(self, units: Units, network: LanguageModel, options: Options) -> None:
         super().__init__(units, network, options)
@@ -265,6 +266,7 @@ class SequenceAutoencoder(CodedSentences):
         pass
 
     numbers_of_a_dimension = 1
+    draws = False
 
     def code(self, batch: Batch) -> Tensor:
         return self.recognised(batch)

@@ -92,6 +92,14 @@ def test_several_samples_of_a_system_that_draws_nothing_are_an_error_unless_its_
     assert drawn["sample"].to_pylist() == [0] * 19 + [1] * 19 + [2] * 19
 
 
+@pytest.mark.parametrize("name", ["RNNLM", "SequenceAutoencoder"])
+def test_several_samples_of_a_system_of_sentences_without_a_latent_variable_are_an_error(corpus, name):
+    sizes = LanguageModel(embedding=4, hidden=4, latent=2)
+    model = create(f"pipeline_lib.models.sentence_vae:{name}", {}, Words.read(corpus / "words.parquet"), sizes)
+    with pytest.raises(PipelineError, match=f"3 samples of {name}, which would all be the same"):
+        responded(model, corpus, GreedySettings(max_length=6, samples=3), ["none"], held_out=False)
+
+
 def test_a_sample_is_the_same_however_many_others_there_are_and_however_many_contexts_are_decoded_together(corpus):
     model = built("cvae_bow", Words.read(corpus / "words.parquet"))
 
