@@ -11,7 +11,8 @@ from snakemake.settings.enums import RerunTrigger
 from pipeline_lib.files.checksums import checksum_file, is_local_copy
 from pipeline_lib.files.lock import hold
 from pipeline_lib.files.outside import OutsideFiles
-from pipeline_lib.files.provenance import OUTSIDE, PLANS, Plan, name_below, record_of, save_plan
+from pipeline_lib.files.planning import unwritable, write_plan
+from pipeline_lib.files.provenance import OUTSIDE, PLANS, Plan, name_below, record_of
 
 OURS = [rule for rule in workflow.rules if rule.output and Path(rule.snakefile).is_relative_to(ROOT)]
 _makers = OutputIndex(OURS)
@@ -93,7 +94,10 @@ def plan(rule, wildcards):
     """Make a parameter: the path of the job's plan, which is written where a job will read it."""
     made, outputs, outside = plan_of(rule, dict(wildcards.items()))
     plans = RESULTS / PLANS
-    path = plans / f"{made.digest}.json" if workflow.dryrun else save_plan(plans, made, outputs, outside)
+    try:
+        path = plans / f"{made.digest}.json" if workflow.dryrun else write_plan(plans, made, outputs, outside)
+    except PipelineError as error:
+        raise WorkflowError(str(error)) from None
     return str(path)  # of a Path, Snakemake does not notice that it changed
 
 
@@ -122,6 +126,8 @@ def hold_results():
         hold(RESULTS)
     except PipelineError as error:
         raise WorkflowError(str(error)) from None
+    except OSError as error:
+        raise WorkflowError(str(unwritable(RESULTS, error))) from None
 
 
 def is_stale(path, digest):

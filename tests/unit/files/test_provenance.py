@@ -1,5 +1,6 @@
 """Provenance: what a file was made from is kept beside it, and a reader refuses what it does not expect."""
 
+import errno
 import json
 import os
 import subprocess
@@ -13,8 +14,10 @@ from pipeline_lib.files.atomic import keep
 from pipeline_lib.files.checksums import checksum_file, intact, sha256
 from pipeline_lib.files.formats import read_text, write_text
 from pipeline_lib.files.outside import NOTES, OutsideFiles
+from pipeline_lib.files.planning import write_plan
 from pipeline_lib.files.provenance import OUTSIDE, PLAN, Job, Plan, current_job, record_of, save_plan
 from pipeline_lib.runs.chain import Chain
+from unit.refusals import refusal
 
 FILTER = Plan("filter", {"corpus": "toy"}, {"settings": {"min_count": 1}, "tokeniser": "english"}, "c0", {"@a/b": ""})
 OTHER = Plan("filter", {"corpus": "toy"}, {"settings": {"min_count": 2}, "tokeniser": "english"}, "c0", {"@a/b": ""})
@@ -173,6 +176,25 @@ def test_a_plan_that_is_damaged_or_of_another_release_is_an_error_of_ours(tmp_pa
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(PipelineError, match="not readable"):
         Job.load(tmp_path / "plan.json")
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [(errno.ENOSPC, "no space left on the disk"), (errno.EROFS, "nothing can be written into the results folder")],
+)
+def test_a_results_folder_that_takes_no_plan_is_an_error_that_leaves_nothing_behind(
+    results, monkeypatch, code, problem
+):
+    def refuse(fresh, path):
+        raise OSError(code, os.strerror(code), str(path))
+
+    plans = results / provenance.PLANS
+    before = sorted(plans.iterdir())
+    monkeypatch.setattr("pipeline_lib.files.provenance.os.replace", refuse)
+    error = refusal(lambda: write_plan(plans, OTHER, ["filtered/toy.txt"], {}))
+    assert error.problem.startswith(problem)
+    assert "`results:`" in error.remedy
+    assert sorted(plans.iterdir()) == before
 
 
 def test_a_file_from_outside_that_an_older_one_replaced_is_noticed_also_by_a_later_run(results):
