@@ -76,6 +76,10 @@ def test_every_form_of_the_treebank_gives_its_sentences_as_they_are(tmp_path: Pa
         (TEXTS | {"ptb.test.txt": "good\n".encode("utf-16")}, "0xff is not UTF-8", "ptb.test.txt, line 1"),
         (TEXTS | {"ptb.valid.txt": b"\n(S (NP it) (VP is))\n"}, "a parse tree", "ptb.valid.txt, line 2"),
         (TEXTS | {"ptb.train.txt": b"( (S (NP (PRP it))) )\n"}, "a parse tree", "ptb.train.txt, line 1"),
+        (TEXTS | {"ptb.train.txt": b"a headline\n(S (NP it)\n"}, "a parse tree", "ptb.train.txt, line 2"),
+        (TEXTS | {"ptb.train.txt": b"\nthe/DT cat/NN sat/VBD ./.\n"}, "words with tags", "ptb.train.txt, line 2"),
+        (TEXTS | {"ptb.test.txt": b"one\n1\tthe\tDT\n"}, "a tab in", "ptb.test.txt, line 2"),
+        (TEXTS | {"ptb.test.txt": "one\n".encode("utf-16-le")}, "a null character", "ptb.test.txt, line 1"),
         ({"ptb.zip": zipped(TEXTS)[:-40]}, "damaged, cut off", "ptb.zip"),
     ],
 )
