@@ -16,6 +16,7 @@ SPLITS = ("train", HELD_OUT[-1])  # there is no validation split
 CLASSES = ("ABBR", "DESC", "ENTY", "HUM", "LOC", "NUM")  # in the order of the labels
 
 _FILES = {"train": "train_5500.label", SPLITS[1]: "TREC_10.label"}
+_LINE_END = re.compile(rb"\r\n?")  # of other systems
 _LINE = re.compile(r"([A-Z]+):\w+ (.*\S)")
 _FORM = f"a class, a question: {', '.join(CLASSES)}, as in `NUM:dist How far is it ?`, in ISO-8859-1"
 
@@ -43,14 +44,15 @@ def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[p
 
 
 def _decode(content: bytes, skipped: Counter[str]) -> str:
+    content = _LINE_END.sub(b"\n", content)
     if not content.isascii():
         try:
             text = content.decode("utf-8").removeprefix("\ufeff")
             skipped["lines of files in UTF-8, not in ISO-8859-1"] += text.count("\n")
-            return text.replace("\r\n", "\n")
+            return text
         except UnicodeDecodeError:
             pass  # as the release is
-    return content.decode("iso-8859-1").replace("\r\n", "\n")
+    return content.decode("iso-8859-1")
 
 
 def _question(line: str, path: Path, number: int) -> tuple[str, int]:

@@ -103,9 +103,10 @@ def test_questions_have_the_number_of_their_coarse_class(tmp_path):
     assert skipped["empty lines"] == 1
 
 
-def test_questions_in_utf8_are_read_as_such_and_counted(tmp_path):
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n", b"\r"], ids=["LF", "CRLF", "CR"])
+def test_questions_in_utf8_are_read_as_such_and_counted(tmp_path, line_end):
     skipped: Counter[str] = Counter()
-    rows = read(trec, tmp_path, trec_files(QUESTIONS.encode().replace(b"\n", b"\r\n")), skipped)
+    rows = read(trec, tmp_path, trec_files(QUESTIONS.encode().replace(b"\n", line_end)), skipped)
     assert [row["text"] for row in rows[:2]] == ["How far is it ?", "What city hosts the Café ?"]
     assert skipped["lines of files in UTF-8, not in ISO-8859-1"] == 2
 
