@@ -47,7 +47,7 @@ def _work(main: Callable[..., None]) -> None:
 
 
 def report(work: Callable[[], None]) -> None:
-    """Do ``work``; a `PipelineError` or full disk is printed to stderr without a traceback and ends with status 1."""
+    """Do ``work``; a `PipelineError`, a full disk or memory is printed to stderr and ends with status 1."""
     try:
         work()
     except PipelineError as error:
@@ -62,6 +62,28 @@ def report(work: Callable[[], None]) -> None:
             disk_full(error.filename or "a log or a file in progress", "room for what this job writes"), file=sys.stderr
         )
         sys.exit(1)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_of_memory(error):
+            raise
+        print(_out_of_memory(error), file=sys.stderr)
+        sys.exit(1)
+
+
+def _is_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Tell whether memory ran out: torch's own errors say so in their message alone."""
+    said = str(error)
+    return isinstance(error, MemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
+def _out_of_memory(error: MemoryError | RuntimeError) -> PipelineError:
+    said = str(error).strip().splitlines()
+    return PipelineError(
+        "no memory left" + (f": {said[0][:200]}" if said else ""),
+        where="this job, on the device that the message names, or else in main memory",
+        expected="room for the weights (`network:`), for what a batch needs (`training.batch_size`, "
+        "`decoding.batch_size`), and for the examples",
+        remedy="make them smaller, or give the job more memory, then run the same command again",
+    )
 
 
 def _arguments(main: Callable[..., None]) -> dict[str, Any]:

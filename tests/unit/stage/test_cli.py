@@ -25,6 +25,14 @@ def main(in_file: Path, many: list[Path], n: int, rate: float, settings: Cluster
     if n == 28:
         with open("/dev/full", "w") as full:  # a disk on which there is no room
             full.write("a line of a history")
+    if n == 64:
+        raise MemoryError("Unable to allocate 64. GiB for an array")
+    if n == 65:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: 65 B.")
+    if n == 66:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 66 GiB. GPU 0 has a total capacity of 6 GiB")
+    if n == 67:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
     kinds = [type(x).__name__ for x in (in_file, many[0] if many else None, n, rate, settings, note)]
     print(json.dumps([str(in_file), [str(m) for m in many], n, rate, settings.groups, note, kinds]))
 
@@ -118,6 +126,21 @@ def test_a_disk_that_fills_up_anywhere_is_an_error_without_a_traceback(stage):
     assert done.returncode == 1
     assert done.stderr.startswith("Error: no space left on the disk")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("n", ["64", "65", "66"], ids=["NumPy or Arrow", "torch", "torch on a GPU"])
+def test_memory_that_runs_out_is_an_error_that_names_what_to_make_smaller(stage, n):
+    done = stage(n=[n])
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: no memory left: ")
+    assert all(word in done.stderr for word in (f"{n}", "`network:`", "`training.batch_size`", "remedy:"))
+    assert "Traceback" not in done.stderr
+
+
+def test_another_error_of_torch_keeps_its_traceback(stage):
+    done = stage(n=["67"])
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
 
 
 @pytest.mark.parametrize(
