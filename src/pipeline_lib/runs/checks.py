@@ -15,7 +15,7 @@ from pipeline_lib.corpora.paraphrases import check_meanings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.counting import count_paths
 from pipeline_lib.metrics.named import expected_of, known_metric, metric_class
-from pipeline_lib.stage.declared import declared, overrides, parameters
+from pipeline_lib.stage.declared import declared, overrides, parameters, phase_names
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 from pipeline_lib.tables.settings import paths_in
@@ -234,9 +234,17 @@ def check_training(config: Config, place: Place) -> None:
             training = config.training_of(corpus, name)
             if training.select not in SELECTABLE and not overrides(kind, "trial"):
                 raise _unknown(training.select, SELECTABLE, _key_of(config, corpus, name, "training", "select"), place)
-            unknown = [phase for phase in training.phases if phase != "all" and not overrides(kind, "phases")]
-            if unknown:
-                raise _unknown(unknown[0], ["all"], _key_of(config, corpus, name, "training", "phases"), place)
+            phases = phase_names(kind)
+            if phases is not None and (unknown := [phase for phase in training.phases if phase not in phases]):
+                raise _unknown(unknown[0], phases, _key_of(config, corpus, name, "training", "phases"), place)
+            if getattr(config.network_of(corpus, name), "latent", 0) is None and overrides(kind, "latent_use"):
+                keys = _key_of(config, corpus, name, "network", "latent")
+                raise PipelineError(
+                    f"{'.'.join(keys)}: null, but {name} has a latent variable",
+                    where=place(keys),
+                    expected="its number of dimensions; null is for systems without one, such as RNNLM",
+                    remedy=f"set `network: {{latent: …}}` of systems.{name}",
+                )
             if config.decoding_of(corpus, name).candidates > 1 and not overrides(kind, "closeness"):
                 keys = _key_of(config, corpus, name, "decoding", "candidates")
                 raise PipelineError(

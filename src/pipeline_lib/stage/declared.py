@@ -8,7 +8,7 @@ show so what it declares, as where a base is computed, is imported after all.
 import ast
 import importlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib.abc import InspectLoader
 from types import ModuleType
@@ -22,7 +22,7 @@ from pipeline_lib.stage.fingerprint import source_of
 
 BASE = ("pipeline_lib.models.system", "System")  # of every system
 _READ = ("Options", "Network")  # attributes of a class that are read
-_METHODS = "_methods"  # attribute of a stand-in: names of what its class defines
+_METHODS = "_methods"  # attribute of a stand-in: methods of its class, by name
 _FOREIGN = frozenset({"torch", *sys.stdlib_module_names})  # their classes declare neither
 
 
@@ -75,8 +75,34 @@ def parameters(path: str) -> list[str] | None:
 
 def overrides(kind: type[Declared], method: str) -> bool:
     """Tell whether a class of `declared`, or one between it and `BASE`, has a method of its own."""
-    methods = (vars(one).get(_METHODS, vars(one)) for one in kind.__mro__ if (one.__module__, one.__name__) != BASE)
-    return any(method in names for names in methods)
+    return any(method in methods for methods in _methods_of(kind))
+
+
+def phase_names(kind: type[Declared]) -> list[str] | None:
+    """Return the names that the phases of a class may have; None if only the running class would tell."""
+    names: list[str] = []
+    for methods in _methods_of(kind):
+        if "phases" not in methods:
+            continue
+        if not isinstance(statement := methods["phases"], ast.FunctionDef):
+            return None
+        nodes = list(ast.walk(statement))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        firsts = [call.args[:1] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Phase"]
+        named = [first[0].value for first in firsts if first and isinstance(first[0], ast.Constant)]
+        if not named or len(named) < len(firsts):
+            return None
+        names += map(str, named)
+        if not any(isinstance(node, ast.Attribute) and node.attr == "phases" for node in nodes):
+            return names  # the class asks none that it is derived from
+    return [*names, "all"]
+
+
+def _methods_of(kind: type[Declared]) -> Iterator[Mapping[str, Any]]:
+    """Yield what each class between one of `declared` and `BASE` defines, by name: of a stand-in, the statements."""
+    for one in kind.__mro__:
+        if (one.__module__, one.__name__) != BASE:
+            yield vars(one).get(_METHODS, vars(one))
 
 
 def _check_defined(module: str, name: str, what: str, kind: type[ast.stmt]) -> None:
@@ -126,7 +152,7 @@ def _stand_in(module: str, name: str) -> type[Declared]:
         raise _Unreadable
     bases = () if (module, name) == BASE else tuple(_bases(module, statement))
     body = [inner for inner in statement.body if set(_defined(inner)) & set(_READ)]
-    methods = {inner.name for inner in statement.body if isinstance(inner, ast.FunctionDef)}
+    methods = {inner.name: inner for inner in statement.body if isinstance(inner, ast.FunctionDef)}
     own = {} if (module, name) == BASE else {_METHODS: methods}
     try:
         return type(name, bases or (Declared,), _run(module, body) | own)

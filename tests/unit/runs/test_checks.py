@@ -12,6 +12,7 @@ from pipeline_lib.config.unusual import USUAL_RATES, unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.runs import checks
 from pipeline_lib.runs.checks import check_files, check_package, check_responses, check_run
+from pipeline_lib.stage.declared import declared, phase_names
 from unit.refusals import refusal
 
 ROOT = Path(__file__).parents[3]
@@ -300,6 +301,38 @@ def test_a_file_of_the_users_own_that_does_not_exist_is_named_with_its_key(overl
     assert str(overlay.path) in error.where
     (tmp_path / "nofile.txt").touch()
     check_files(config, layers)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "text", "fragments"),
+    [
+        (
+            "paper: sentence_vae\npreset: small\n",
+            "systems: {autoencoder: {network: {latent: null}}}",
+            ["systems.autoencoder.network.latent: null, but autoencoder has a latent"],
+        ),
+        (
+            "paper: persona_wae\npreset: small\n",
+            "systems: {persona_wae: {training: {phases: {critc: {updates: 2}}}}}",
+            ["systems.persona_wae.training.phases: 'critc'", "mean 'critic'?"],
+        ),
+    ],
+)
+def test_what_a_class_needs_or_lacks_is_known_before_it_is_imported(overlay, chosen, text, fragments):
+    (overlay.path.parent / "config.yaml").write_text(chosen)
+    error = overlay.fault(text)
+    assert all(fragment in str(error) for fragment in fragments), str(error)
+
+
+def test_names_of_phases_are_those_that_the_class_gives_them():
+    named = {"persona_wae:PersonaWAE", "sentence_vae:SentenceVAE", "cvae:CVAE", "group_wise:GroupWise"}
+    found = {one: phase_names(declared(f"pipeline_lib.models.{one}")) for one in named}
+    assert found == {
+        "persona_wae:PersonaWAE": ["autoencoder", "generator", "critic"],
+        "sentence_vae:SentenceVAE": ["encoder", "decoder", "all"],
+        "cvae:CVAE": ["all"],
+        "group_wise:GroupWise": ["likelihood", "contrast"],
+    }
 
 
 def test_a_corpus_that_is_not_used_may_name_a_file_that_does_not_exist(overlay):
