@@ -97,7 +97,7 @@ def test_several_samples_of_a_system_of_sentences_without_a_latent_variable_are_
     sizes = LanguageModel(embedding=4, hidden=4, latent=2)
     model = create(f"pipeline_lib.models.sentence_vae:{name}", {}, Words.read(corpus / "words.parquet"), sizes)
     with pytest.raises(PipelineError, match=f"3 samples of {name}, which would all be the same"):
-        responded(model, corpus, GreedySettings(max_length=6, samples=3), ["none"], held_out=False)
+        responded(model, corpus, GreedySettings(max_length=6, samples=3), "train")
 
 
 def test_a_sample_is_the_same_however_many_others_there_are_and_however_many_contexts_are_decoded_together(corpus):
