@@ -9,10 +9,10 @@ from snakemake.output_index import OutputIndex
 from snakemake.settings.enums import RerunTrigger
 
 from pipeline_lib.files.checksums import checksum_file, is_local_copy
+from pipeline_lib.files.disk import unwritable
 from pipeline_lib.files.lock import hold
 from pipeline_lib.files.outside import OutsideFiles
-from pipeline_lib.files.planning import unwritable, write_plan
-from pipeline_lib.files.provenance import OUTSIDE, PLANS, Plan, name_below, record_of
+from pipeline_lib.files.provenance import OUTSIDE, PLANS, Plan, name_below, record_of, save_plan
 
 OURS = [rule for rule in workflow.rules if rule.output and Path(rule.snakefile).is_relative_to(ROOT)]
 _makers = OutputIndex(OURS)
@@ -95,7 +95,7 @@ def plan(rule, wildcards):
     made, outputs, outside = plan_of(rule, dict(wildcards.items()))
     plans = RESULTS / PLANS
     try:
-        path = plans / f"{made.digest}.json" if workflow.dryrun else write_plan(plans, made, outputs, outside)
+        path = plans / f"{made.digest}.json" if workflow.dryrun else save_plan(plans, made, outputs, outside)
     except PipelineError as error:
         raise WorkflowError(str(error)) from None
     return str(path)  # of a Path, Snakemake does not notice that it changed

@@ -1,4 +1,4 @@
-"""The errors of a full disk."""
+"""The errors of a disk that is full, or that takes no file."""
 
 import errno
 import os
@@ -67,4 +67,16 @@ def disk_full(where: Path | str, expected: str) -> PipelineError:
         where=where,
         expected=expected,
         remedy="free some space or set `results:` to a larger disk, then run the same command again",
+    )
+
+
+def unwritable(results: Path, error: OSError) -> PipelineError:
+    """Make the error of a results folder in which nothing can be written."""
+    if is_disk_full(error):
+        return disk_full(results, "room for the plans of jobs, before the first of them starts")
+    return PipelineError(
+        f"nothing can be written into the results folder: {error.strerror}",
+        where=error.filename or results,
+        expected="a folder that this user may write into",
+        remedy="give the user that right, or set `results:` to another folder",
     )

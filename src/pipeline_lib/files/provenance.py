@@ -25,6 +25,7 @@ from typing import Any
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.changes import ABSENT, changes
 from pipeline_lib.files.checksums import checksum_file, is_local_copy, keeping, kept, refuse_changed, sha256
+from pipeline_lib.files.disk import unwritable
 
 PLAN = "PIPELINE_PLAN"
 PLANS = ".plans"  # folder in a results folder
@@ -274,14 +275,23 @@ def installed() -> dict[str, str]:
 
 
 def save_plan(plans: Path, plan: Plan, outputs: list[str], outside: dict[str, str]) -> Path:
-    """Keep a plan, with what else a `Job` has, for the job and for those who ask later; gives its path."""
+    """Keep a plan, with what else a `Job` has, for the job and for those who ask later; gives its path.
+
+    Raises:
+        PipelineError: the disk is full, or the results folder cannot be written.
+    """
     path = plans / f"{plan.digest}.json"
+    fresh = path.with_suffix(f".{os.getpid()}.tmp")
     text = json.dumps(asdict(plan) | {"outputs": outputs, "outside": outside})
-    if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
-        plans.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(f".{os.getpid()}.tmp")
-        fresh.write_text(text, encoding="utf-8")
-        os.replace(fresh, path)
+    try:
+        if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
+            plans.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(text, encoding="utf-8")
+            os.replace(fresh, path)
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink()
+        raise unwritable(plans.parent, error) from error
     return path
 
 

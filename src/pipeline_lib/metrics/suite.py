@@ -184,12 +184,10 @@ def _reader(files: Files, metadata: Mapping[str, str]) -> Callable[[pa.Table], I
 
 def _dialogues(example: pa.ChunkedArray, dialogue_of: pa.Table) -> np.ndarray:
     """Number the dialogues of (B,) examples from 0, by ascending example."""
-    place = pc.index_in(example, value_set=dialogue_of["example_id"].combine_chunks())
-    names = dialogue_of["dialogue_id"].combine_chunks().dictionary_encode().indices.take(place.combine_chunks())
     order = np.argsort(example.to_numpy(), kind="stable")
-    _, first, number = np.unique(names.to_numpy()[order], return_index=True, return_inverse=True)
+    place = pc.index_in(example.take(order), value_set=dialogue_of["example_id"].combine_chunks())
     found = np.empty(len(example), np.int64)
-    found[order] = np.argsort(np.argsort(first))[number]
+    found[order] = dialogue_of["dialogue_id"].take(place).combine_chunks().dictionary_encode().indices.to_numpy()
     return found
 
 

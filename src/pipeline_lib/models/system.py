@@ -1,6 +1,7 @@
 """The interface of every trained system: an objective, a likelihood, responses."""
 
 import importlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.text.units import Units
 
 T = TypeVar("T")
+_ROUNDING = 0.1  # nats below 0 that half precision may make of a sure response
 
 
 class Objective(NamedTuple):
@@ -108,6 +110,23 @@ class Likelihood(NamedTuple):
     posterior_log_variance: Tensor | None = None
     z: Tensor | None = None
     nll_prior: Tensor | None = None
+
+
+def check_nll(lowest: float, model: nn.Module) -> None:
+    """Refuse a negative log-likelihood below 0, which no distribution of words has.
+
+    Args:
+        lowest: the lowest of all examples, nats.
+    Raises:
+        PipelineError: it is below 0, as where a sign is wrong; its perplexity would be the best of all.
+    """
+    if lowest < -_ROUNDING:
+        raise PipelineError(
+            f"{type(model).__name__} tells a negative log-likelihood of {lowest:.4g} nats",
+            where=f"{inspect.getfile(type(model))}, `nll` of likelihood()",
+            expected="0 or more: the probability of a text is at most 1",
+            remedy="return -log p(response | context), summed over the tokens of the response, and train again",
+        )
 
 
 class Generated(NamedTuple):

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pipeline_lib.compute.device import seeded
-from pipeline_lib.compute.nats import check_nll
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.metrics.latent import ACTIVE_NATS
 from pipeline_lib.models.layers.distributions import Gaussian
 from pipeline_lib.models.layers.mutual_information import information
-from pipeline_lib.models.system import Likelihood, System, given
+from pipeline_lib.models.system import Likelihood, System, check_nll, given
 from pipeline_lib.stage.progress import ProgressBar
 
 # noise of each measure, so that none depends on what else is measured

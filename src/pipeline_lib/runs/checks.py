@@ -162,12 +162,13 @@ def check_vectors(config: Config, place: Place) -> None:
         }
         if wanted := [what for what, needs in needed.items() if needs]:
             keys = _own_key(config, corpus, "embeddings", "source")
-            raise PipelineError(
-                f"{'.'.join(keys)}: none, but {wanted[0]} needs word vectors of the corpus {corpus!r}",
-                where=place(keys),
-                expected="a source of vectors, or nothing that needs them: "
+            raise _fault(
+                place,
+                keys,
+                f"none, but {wanted[0]} needs word vectors of the corpus {corpus!r}",
+                "a source of vectors, or nothing that needs them: "
                 "functions, clusters, contrasts, the graph of keywords, `filtering: {known: vectors}`",
-                remedy="set `embeddings: {source: native}`"
+                "set `embeddings: {source: native}`"
                 + (", or `filtering: {known: any}`" if own.filtering.known == "vectors" else ", or leave the row out"),
             )
 
@@ -233,35 +234,35 @@ def check_training(config: Config, place: Place) -> None:
             kind = declared(str(config.systems[name].model))
             training = config.training_of(corpus, name)
             if training.select not in SELECTABLE and not overrides(kind, "trial"):
-                raise _unknown(training.select, SELECTABLE, _key_of(config, corpus, name, "training", "select"), place)
+                raise _unknown(place, _key_of(config, corpus, name, "training", "select"), training.select, SELECTABLE)
             phases = phase_names(kind)
             if phases is not None and (unknown := [phase for phase in training.phases if phase not in phases]):
-                raise _unknown(unknown[0], phases, _key_of(config, corpus, name, "training", "phases"), place)
+                raise _unknown(place, _key_of(config, corpus, name, "training", "phases"), unknown[0], phases)
             if getattr(config.network_of(corpus, name), "latent", 0) is None and overrides(kind, "latent_use"):
-                keys = _key_of(config, corpus, name, "network", "latent")
-                raise PipelineError(
-                    f"{'.'.join(keys)}: null, but {name} has a latent variable",
-                    where=place(keys),
-                    expected="its number of dimensions; null is for systems without one, such as RNNLM",
-                    remedy=f"set `network: {{latent: …}}` of systems.{name}",
+                raise _fault(
+                    place,
+                    _key_of(config, corpus, name, "network", "latent"),
+                    f"null, but {name} has a latent variable",
+                    "its number of dimensions; null is for systems without one, such as RNNLM",
+                    f"set `network: {{latent: …}}` of systems.{name}",
                 )
             if config.decoding_of(corpus, name).candidates > 1 and not overrides(kind, "closeness"):
-                keys = _key_of(config, corpus, name, "decoding", "candidates")
-                raise PipelineError(
-                    f"{'.'.join(keys)}: {name} cannot tell which of several responses is closest to its context",
-                    where=place(keys),
-                    expected="1 for this system, or a system that implements `closeness`",
-                    remedy=f"set `decoding: {{candidates: 1}}` of systems.{name}",
+                raise _fault(
+                    place,
+                    _key_of(config, corpus, name, "decoding", "candidates"),
+                    f"{name} cannot tell which of several responses is closest to its context",
+                    "1 for this system, or a system that implements `closeness`",
+                    f"set `decoding: {{candidates: 1}}` of systems.{name}",
                 )
 
 
-def _unknown(name: str, known: list[str], keys: tuple[str, ...], place: Place) -> PipelineError:
-    return PipelineError(
-        f"{'.'.join(keys)}: {name!r} is not known",
-        where=place(keys),
-        expected=f"one of {', '.join(known)}; {did_you_mean(name, known)}" if len(known) > 1 else f"{known[0]!r} alone",
-        remedy="correct the name",
-    )
+def _unknown(place: Place, keys: tuple[str, ...], name: str, known: list[str]) -> PipelineError:
+    expected = f"one of {', '.join(known)}; {did_you_mean(name, known)}" if len(known) > 1 else f"{known[0]!r} alone"
+    return _fault(place, keys, f"{name!r} is not known", expected, "correct the name")
+
+
+def _fault(place: Place, keys: tuple[str, ...], problem: str, expected: str, remedy: str) -> PipelineError:
+    return PipelineError(f"{'.'.join(keys)}: {problem}", where=place(keys), expected=expected, remedy=remedy)
 
 
 def _key_of(config: Config, corpus: str, system: str, section: str, key: str) -> tuple[str, ...]:

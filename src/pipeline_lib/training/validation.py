@@ -3,7 +3,6 @@
 import torch
 
 from pipeline_lib.compute.device import seeded
-from pipeline_lib.compute.nats import check_nll
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import holding
 from pipeline_lib.examples.batch import Tokens
@@ -12,7 +11,7 @@ from pipeline_lib.metrics.latent import ACTIVE_NATS
 from pipeline_lib.models.layers.distributions import Gaussian
 from pipeline_lib.models.layers.mutual_information import information
 from pipeline_lib.models.layers.recurrent import valid_positions
-from pipeline_lib.models.system import Likelihood, System, Trial
+from pipeline_lib.models.system import Likelihood, System, Trial, check_nll
 
 _NOISE = 7_919  # marks the noise of validation apart from that of training steps
 

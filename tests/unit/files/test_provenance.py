@@ -14,7 +14,6 @@ from pipeline_lib.files.atomic import keep
 from pipeline_lib.files.checksums import checksum_file, intact, sha256
 from pipeline_lib.files.formats import read_text, write_text
 from pipeline_lib.files.outside import NOTES, OutsideFiles
-from pipeline_lib.files.planning import write_plan
 from pipeline_lib.files.provenance import OUTSIDE, PLAN, Job, Plan, current_job, record_of, save_plan
 from pipeline_lib.runs.chain import Chain
 from unit.refusals import refusal
@@ -191,7 +190,7 @@ def test_a_results_folder_that_takes_no_plan_is_an_error_that_leaves_nothing_beh
     plans = results / provenance.PLANS
     before = sorted(plans.iterdir())
     monkeypatch.setattr("pipeline_lib.files.provenance.os.replace", refuse)
-    error = refusal(lambda: write_plan(plans, OTHER, ["filtered/toy.txt"], {}))
+    error = refusal(lambda: save_plan(plans, OTHER, ["filtered/toy.txt"], {}))
     assert error.problem.startswith(problem)
     assert "`results:`" in error.remedy
     assert sorted(plans.iterdir()) == before
