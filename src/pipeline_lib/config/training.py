@@ -6,6 +6,8 @@ from pydantic import Field
 
 from pipeline_lib.config.settings import Name, Positive, Settings
 
+LAST = "last"  # `select` of the last validation, whatever its values
+
 
 class Decay(Settings):
     """A learning rate that falls in stairs."""
@@ -82,7 +84,7 @@ class Training(Settings):
     validate_every: Positive = Field(default=100, description="steps between validations; the best is kept")
     select: str = Field(
         default="ppl_bound",
-        description="validation value whose minimum selects the checkpoint: ppl_bound, kl or ppl, that of the "
+        description="validation value whose minimum selects the checkpoint: ppl_bound; ppl, that of the "
         "reconstruction, as in SepaCVAE's paper; ppl_prior, with z from the prior, where there is one. last: the last "
         "validation, for systems whose reconstruction improves to the end",
     )

@@ -11,6 +11,7 @@ from pipeline_lib.config.loading import Layer, place_of
 from pipeline_lib.config.papers import CountTable, ScoreTable, SettingTable, metric_of, whole_of
 from pipeline_lib.config.places import Place, below, naming
 from pipeline_lib.config.run import Config
+from pipeline_lib.config.training import LAST
 from pipeline_lib.corpora.paraphrases import check_meanings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.counting import count_paths
@@ -20,8 +21,9 @@ from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 from pipeline_lib.tables.settings import paths_in
 
-# what a validation may give, and `last`; a system that tries responses gives measures of its own beside
-SELECTABLE = ["ppl_bound", "kl", "ppl", "ppl_prior", "active_units", "mutual_information", "last"]
+# the perplexities of a validation: the least of its other values, such as the KL, is that of a model without a use for
+# its latent variable; a system that tries responses gives measures of its own beside
+SELECTABLE = ["ppl_bound", "ppl", "ppl_prior", LAST]
 
 
 def check_run(config: Config, layers: Sequence[Layer]) -> None:

@@ -16,7 +16,7 @@ from pipeline_lib.compute.device import seeded
 from pipeline_lib.compute.precision import precise
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import Share, holding, mean
-from pipeline_lib.config.training import Training
+from pipeline_lib.config.training import LAST, Training
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
@@ -28,7 +28,7 @@ from pipeline_lib.training.checkpoint import Progress
 from pipeline_lib.training.history import History
 from pipeline_lib.training.phases import TrainedPhase, check_rounds, rounds_until, trained_phases
 from pipeline_lib.training.repetition import Falling
-from pipeline_lib.training.selection import FALLBACK, LAST
+from pipeline_lib.training.selection import FALLBACK
 from pipeline_lib.training.validation import validate
 
 _LOG_EVERY = 20  # rounds between training records

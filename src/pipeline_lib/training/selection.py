@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from pipeline_lib.config.training import Training
+from pipeline_lib.config.training import LAST, Training
 from pipeline_lib.training.schedules import ANNEALED
 
 FALLBACK = "ppl_bound"  # selects where no validation has the KL that the settings ask for
-LAST = "last"  # selects the last validation, whatever its values
 _STILL_FALLING = 0.01  # a share of the value
 
 

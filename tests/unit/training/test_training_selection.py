@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
 from pipeline_lib.compute.ranks import Ranks
-from pipeline_lib.config.training import Linear, NoAnnealing, Optimiser, Training
+from pipeline_lib.config.training import LAST, Linear, NoAnnealing, Optimiser, Training
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.models.cvae import CVAE
+from pipeline_lib.runs.checks import SELECTABLE
 from pipeline_lib.training.loop import Trainer
 from pipeline_lib.training.selection import Selection
 from pipeline_lib.training.validation import validate
@@ -22,6 +25,15 @@ def after(validations: list[tuple[float, float, float]], settings: Training = FL
         values = {"ppl": bound - kl, "ppl_bound": bound, "kl": kl}
         selection.consider(100 * (number + 1), values, weight, settings)
     return selection
+
+
+def test_a_run_may_select_by_every_perplexity_that_a_validation_gives(monkeypatch):
+    model, data = make_model("cvae"), make_dataset(6)
+    monkeypatch.setattr(
+        model, "likelihood", lambda *own: CVAE.likelihood(model, *own)._replace(nll_prior=torch.ones(4))
+    )
+    values = validate(model, data, 4, 1, None, Ranks())
+    assert {name for name in values if name.startswith("ppl")} == {*SELECTABLE} - {LAST}
 
 
 def test_the_least_value_is_kept():
