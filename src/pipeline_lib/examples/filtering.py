@@ -30,7 +30,7 @@ from pipeline_lib.text.ragged import flatten, join, keep_tokens
 
 log = logging.getLogger(__name__)
 
-_RESERVED = pa.array([UNKNOWN, TURN])  # always known: text that has unknown words marked already passes unchanged
+_RESERVED = (UNKNOWN, TURN)  # always known: text that has unknown words marked already passes unchanged
 
 RULES = {  # name in the report: what is wrong with the example
     "rare_token": "training has a token less often than filtering.min_count, or not at all (filtering.unknown: "
@@ -69,7 +69,7 @@ def known_tokens(tokens: Path, vectors: Path | None, settings: Filtering) -> Kno
     """
     counted = read_parquet(tokens, TOKENS)
     counted = counted.filter(pc.greater_equal(counted["train_count"], settings.min_count or 1))
-    frequent = counted.filter(pc.invert(pc.is_in(counted["token"], _RESERVED)))
+    frequent = counted.filter(pc.invert(pc.is_in(counted["token"], pa.array(_RESERVED))))
     chosen = frequent
     if settings.known == "most_frequent":
         order = pc.sort_indices(frequent, [("train_count", "descending"), ("token", "ascending")])
@@ -187,10 +187,10 @@ class _Rules:
         self.settings = settings
         self._training = training
         self._treatment = settings.unknown or "drop_example"
-        self._known, self._frequent = (pa.concat_arrays([own.cast(pa.string()), _RESERVED]) for own in known)
+        self._known, self._frequent = (pa.concat_arrays([own.cast(pa.string()), pa.array(_RESERVED)]) for own in known)
         self._kept = None
         if training is not None and training.tokens is not None:
-            self._kept = pa.concat_arrays([training.tokens.cast(pa.string()), _RESERVED])
+            self._kept = pa.concat_arrays([training.tokens.cast(pa.string()), pa.array(_RESERVED)])
             if self._treatment == "drop_token":
                 self._known = self._known.filter(pc.is_in(self._known, self._kept))
 

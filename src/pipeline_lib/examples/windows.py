@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 ACROSS_GAP, LEAKED = "across_gap", "leaked"  # names of counts
 _MOST_WITHOUT = 0.5  # share of dialogues without a window above which the user is warned
 
-_RESERVED = pa.array([PADDING, START, END, TURN])  # words whose ids mean something else to a model than a word
+_RESERVED = (PADDING, START, END, TURN)  # words whose ids mean something else to a model than a word
 _COMPACT_ROWS = 2_000_000  # rows of partial token counts after which they are added up
 
 
@@ -164,7 +164,7 @@ def _tokenised(
 
 def _check_words(counted: pa.Table, dialogues: Path, tokenise: Callable[[pa.Array], pa.Array]) -> None:
     """Check by the counts of tokens that no word of the corpus is reserved; only a fault is looked up in its text."""
-    found = counted.filter(pc.is_in(counted["token"], value_set=_RESERVED))["token"].to_pylist()
+    found = counted.filter(pc.is_in(counted["token"], value_set=pa.array(_RESERVED)))["token"].to_pylist()
     if not found:
         return
     for batch in iter_parquet(dialogues, DIALOGUES):
@@ -175,7 +175,7 @@ def _check_words(counted: pa.Table, dialogues: Path, tokenise: Callable[[pa.Arra
     raise PipelineError(
         f"the corpus has the word {found[0]!r}",
         where=where,
-        expected=f"texts without the words {', '.join(_RESERVED.to_pylist())}, which are marks of the models",
+        expected=f"texts without the words {', '.join(_RESERVED)}, which are marks of the models",
         remedy="replace or delete them in the corpus; `tokeniser: english` divides them into several words",
     )
 
