@@ -166,6 +166,9 @@ def windows_of(rows: list[Row], window: Window) -> tuple[dict[str, list[Row]], d
     examples: dict[str, list[Row]] = {split: [] for split in SPLITS}
     counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     without = 0
+    tokens = {
+        row["text"]: " ".join(words) for row, words in zip(rows, tokens_of([row["text"] for row in rows]), strict=True)
+    }
     for name, group in groupby(rows, key=lambda row: row["dialogue_id"]):
         turns = list(group)
         stretches = [turns[end - window.context : end + 1] for end in range(window.context, len(turns))]
@@ -177,7 +180,7 @@ def windows_of(rows: list[Row], window: Window) -> tuple[dict[str, list[Row]], d
         without += not whole
         counts[turns[0]["split"]]["across_gap"] += len(stretches) - len(whole)
         for part in whole:
-            said = [" ".join(words) for words in tokens_of([row["text"] for row in part])]
+            said = [tokens[row["text"]] for row in part]
             example = {"dialogue_id": name, "turn": part[0]["turn"], "context": " <turn> ".join(said[:-1])}
             example |= {"response": said[-1], "user": part[-1]["speaker"], "label": part[-1]["label"]}
             counts[part[0]["split"]]["examples" if all(said) else "empty"] += 1
