@@ -23,16 +23,16 @@ def outcomes(experiment: Experiment) -> dict[str, str]:
 
 
 def test_after_jobs_and_scheduler_are_killed_the_same_tables_are_made(experiment: Experiment) -> None:
-    experiment.kill_jobs(1, "responses/embedded/random")
+    experiment.kill_jobs(2, "responses/embedded/random")
     experiment.kill_scheduler("responses/embedded/random", 1, whole_group=False)
     assert experiment.record[-1].happened == "jobs ended with it"
     assert set(outcomes(experiment).values()) <= {*RECOVERED}, outcomes(experiment)
 
 
 def test_files_damaged_between_runs_are_named_or_read_by_nothing(experiment: Experiment) -> None:
-    experiment.damage_files(3, among=lambda path: checksum_file(path).exists())
+    experiment.damage_files(5, among=lambda path: checksum_file(path).exists())
     found = outcomes(experiment)
-    assert len(found) == 3
+    assert len(found) == 5
     assert set(found.values()) <= {*RECOVERED, *NAMED}, found
     assert set(found.values()) & {*NAMED}
 

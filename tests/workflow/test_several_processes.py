@@ -14,7 +14,7 @@ def test_another_number_of_gpus_retrains_nothing(finished):
 
 def test_two_processes_train_the_model_that_one_trained(finished, checkout):
     copy = checkout()
-    model = "results/models/embedded/seq2seq/seed1"
+    model = "results/models/embedded/sepacvae/seed1"
     for made in (model, "results/.store"):
         shutil.rmtree(copy.folder / made)
     done = copy.run(*SEVERAL, "--set-threads", "train_model=2", "--", f"{model}/model.safetensors")

@@ -1,12 +1,12 @@
 """Files from outside the results, such as responses made elsewhere: whether they are those that were read before."""
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from pipeline_lib.files.checksums import is_local_copy, sha256
+from pipeline_lib.files.notes import write_note
 from pipeline_lib.files.provenance import record_of
 
 NOTES = "outside"  # file beside the plans
@@ -57,7 +57,5 @@ class OutsideFiles:
     def _write(self) -> None:
         if not self._kept:
             return
-        fresh = self._path.with_name(f"{NOTES}.{os.getpid()}.tmp")
         with suppress(OSError):  # without notes, the files are read once more
-            fresh.write_text(json.dumps(self._notes), encoding="utf-8")
-            os.replace(fresh, self._path)
+            write_note(self._path, json.dumps(self._notes))

@@ -26,6 +26,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.changes import ABSENT, changes
 from pipeline_lib.files.checksums import checksum_file, is_local_copy, keeping, kept, refuse_changed, sha256
 from pipeline_lib.files.disk import unwritable
+from pipeline_lib.files.notes import write_note
 
 PLAN = "PIPELINE_PLAN"
 PLANS = ".plans"  # folder in a results folder
@@ -281,16 +282,11 @@ def save_plan(plans: Path, plan: Plan, outputs: list[str], outside: dict[str, st
         PipelineError: the disk is full, or the results folder cannot be written.
     """
     path = plans / f"{plan.digest}.json"
-    fresh = path.with_suffix(f".{os.getpid()}.tmp")
     text = json.dumps(asdict(plan) | {"outputs": outputs, "outside": outside})
     try:
         if not path.exists() or path.read_text(encoding="utf-8", errors="replace") != text:
-            plans.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(text, encoding="utf-8")
-            os.replace(fresh, path)
+            write_note(path, text)
     except OSError as error:
-        with suppress(OSError):
-            fresh.unlink()
         raise unwritable(plans.parent, error) from error
     return path
 

@@ -75,11 +75,12 @@ def check_corpora(config: Config, place: Place) -> None:
     """Check that an analysis with a `corpus:` of its own is of a kind that reads texts alone; errors as `check_run`."""
     for name, analysis in config.analyses.items():
         if analysis.corpus is not None and not hasattr(load(ANALYSES, analysis.kind, "Options"), "ANY_CORPUS"):
-            raise PipelineError(
-                f"analyses.{name}.corpus: an analysis of kind {analysis.kind!r} reads no other corpus",
-                where=place(["analyses", name, "corpus"]),
-                expected="no `corpus:`; the examples are those of the system's own corpus, as it was trained on them",
-                remedy="remove the key",
+            raise _fault(
+                place,
+                ("analyses", name, "corpus"),
+                f"an analysis of kind {analysis.kind!r} reads no other corpus",
+                "no `corpus:`; the examples are those of the system's own corpus, as it was trained on them",
+                "remove the key",
             )
 
 
@@ -100,11 +101,12 @@ def check_paths(config: Config, place: Place) -> None:
     """Check that every system that was made elsewhere names a file; errors as `check_run`."""
     for name, system in config.systems.items():
         if system.responses == "":
-            raise PipelineError(
-                f"systems.{name}.responses: an empty path",
-                where=place(["systems", name, "responses"]),
-                expected="the path of a file of responses, such as mine/{split}.csv",
-                remedy="name the file, or remove the system",
+            raise _fault(
+                place,
+                ("systems", name, "responses"),
+                "an empty path",
+                "the path of a file of responses, such as mine/{split}.csv",
+                "name the file, or remove the system",
             )
 
 
@@ -183,11 +185,12 @@ def check_metrics(config: Config, place: Place) -> None:
         for key, columns in (("columns", spec.columns), ("extra", spec.extra)):
             for metric in map(metric_of, columns):
                 if not known_metric(metric):
-                    raise PipelineError(
-                        f"tables.{table}.{key}: no metric {metric!r}",
-                        where=place(["tables", table, key]),
-                        expected=expected_of(metric),
-                        remedy="correct the name; docs/metrics.md lists every metric",
+                    raise _fault(
+                        place,
+                        ("tables", table, key),
+                        f"no metric {metric!r}",
+                        expected_of(metric),
+                        "correct the name; docs/metrics.md lists every metric",
                     )
                 metric_class(metric)
 
@@ -201,11 +204,12 @@ def check_other_columns(config: Config, place: Place) -> None:
         known = counts if isinstance(spec, CountTable) else paths_in(config.settings_of(table))
         for column, path in spec.columns.items():
             if path not in known:
-                raise PipelineError(
-                    f"tables.{table}.columns.{column}: no {'count' if known is counts else 'setting'} {path!r}",
-                    where=place(["tables", table, "columns", column]),
-                    expected=did_you_mean(path, known),
-                    remedy="correct the value",
+                raise _fault(
+                    place,
+                    ("tables", table, "columns", column),
+                    f"no {'count' if known is counts else 'setting'} {path!r}",
+                    did_you_mean(path, known),
+                    "correct the value",
                 )
 
 

@@ -1,12 +1,12 @@
-"""Meanings of modules that were read before, kept for the next start of Snakemake: parsing takes a third of it."""
+"""Meanings of modules that were read before, kept for the next start of Snakemake: parsing takes a fifth of it."""
 
 import atexit
 import hashlib
 import json
-import os
 from contextlib import suppress
 from pathlib import Path
 
+from pipeline_lib.files.notes import write_note
 from pipeline_lib.stage import meaning
 from pipeline_lib.stage.meaning import Meaning, meaning_of
 
@@ -23,29 +23,24 @@ class Meanings:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self.asked: dict[str, Meaning] = {}
+        self._asked: dict[str, Meaning] = {}
         self._reader = hashlib.sha256(Path(meaning.__file__).read_bytes()).hexdigest()
         self._kept = self._load()
 
     def of(self, source: bytes) -> Meaning:
         """Return the meaning of a source; errors as those of `meaning_of`."""
         key = hashlib.sha256(source).hexdigest()
-        if key not in self.asked:
-            self.asked[key] = self._kept[key] if key in self._kept else meaning_of(source)
-        return self.asked[key]
+        if key not in self._asked:
+            self._asked[key] = self._kept[key] if key in self._kept else meaning_of(source)
+        return self._asked[key]
 
     def save(self) -> None:
         """Keep what was read, those of this process first; where nothing can be written, nothing is kept."""
-        if self.asked.keys() <= self._kept.keys():
+        if self._asked.keys() <= self._kept.keys():
             return
-        kept = dict(list((self.asked | self._kept).items())[:_MOST])
-        fresh = self.file.with_suffix(f".{os.getpid()}.tmp")
+        kept = dict(list((self._asked | self._kept).items())[:_MOST])
         with suppress(OSError):
-            self.file.parent.mkdir(exist_ok=True)
-            fresh.write_text(json.dumps({"reader": self._reader, "meanings": kept}), encoding="utf-8")
-            os.replace(fresh, self.file)
-        with suppress(OSError):
-            fresh.unlink()
+            write_note(self.file, json.dumps({"reader": self._reader, "meanings": kept}))
 
     def _load(self) -> dict[str, Meaning]:
         try:
