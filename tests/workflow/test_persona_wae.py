@@ -12,6 +12,45 @@ from pipeline_lib.files.formats import read_parquet
 
 FOLDER = "results/persona_wae/tables"
 ROWS = ("human", "random", "adaptation", "persona_wae")
+PAPER = ("--config", "paper=persona_wae")
+TARGETS = [
+    *(f"{FOLDER}/{table}.csv" for table in ("table2", "table5", "table6", "distances", "unknown_users")),
+    "results/persona_wae/figures/mine/users.csv",
+]
+CHANGES = {
+    "corpora": ["mine"],
+    "sources": {
+        "mine": {
+            "reader": "table",
+            "label": "Mine",
+            "licence": "own",
+            "mirror": ".",
+            "bundles": [[{"name": "mine.csv"}]],
+            "columns": {"dialogue": "scene", "turn": "n", "text": "what", "speaker": "who"},
+            "splits": {"validation": 0.15, "test": 0.15},
+            "window": {"context": 2},
+        }
+    },
+    "rows": list(ROWS),
+    "tables": {
+        "table2": {"extra": ["user-accuracy", "user-F1", "persona-accuracy"]},
+        "unknown_users": {
+            "kind": "scores",
+            "title": "Unknown users",
+            "splits": ["test_unknown_users"],
+            "columns": ["sampled-BLEU-F1", "length"],
+        },
+    },
+    "users": {"least": 5},
+    "seeds": [1],
+    "embeddings": {"training": {"dimension": 8, "epochs": 2}},
+    "network": {"hidden": 6, "latent": 3, "user": 4},
+    "training": {"batch_size": 16, "max_steps": 8, "validate_every": 4, "checkpoint_every": 4, "device": "cpu"},
+    "decoding": {"samples": 2, "importance_samples": 2},
+    "metrics": {"bootstrap": 50},
+    "significance": {"trials": 50},
+    "systems": {"adaptation": {"options": {"general": 4}}},
+}
 
 
 @pytest.fixture(scope="module")
@@ -22,45 +61,32 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
         writer.writerow(["scene", "n", "who", "what"])
         for row in generate(Personas(dialogues=60)).to_pylist():
             writer.writerow([row["dialogue_id"], row["turn"], row["speaker"], row["text"]])
-    changes = {
-        "corpora": ["mine"],
-        "sources": {
-            "mine": {
-                "reader": "table",
-                "label": "Mine",
-                "licence": "own",
-                "mirror": ".",
-                "bundles": [[{"name": "mine.csv"}]],
-                "columns": {"dialogue": "scene", "turn": "n", "text": "what", "speaker": "who"},
-                "splits": {"validation": 0.15, "test": 0.15},
-                "window": {"context": 2},
-            }
-        },
-        "rows": list(ROWS),
-        "tables": {
-            "table2": {"extra": ["user-accuracy", "user-F1", "persona-accuracy"]},
-            "unknown_users": {
-                "kind": "scores",
-                "title": "Unknown users",
-                "splits": ["test_unknown_users"],
-                "columns": ["sampled-BLEU-F1", "length"],
-            },
-        },
-        "users": {"least": 5},
-        "seeds": [1],
-        "embeddings": {"training": {"dimension": 8, "epochs": 2}},
-        "network": {"hidden": 6, "latent": 3, "user": 4},
-        "training": {"batch_size": 16, "max_steps": 8, "validate_every": 4, "checkpoint_every": 4, "device": "cpu"},
-        "decoding": {"samples": 2, "importance_samples": 2},
-        "metrics": {"bootstrap": 50},
-        "significance": {"trials": 50},
-        "systems": {"adaptation": {"options": {"general": 4}}},
-    }
-    targets = [f"{FOLDER}/{table}.csv" for table in ("table2", "table5", "table6", "distances", "unknown_users")]
-    targets.append("results/persona_wae/figures/mine/users.csv")
-    done = workflow.run("--config", "paper=persona_wae", "--", *targets, changes=changes)
+    done = workflow.run(*PAPER, "--", *TARGETS, changes=CHANGES)
     assert done.returncode == 0, done.stdout
     return workflow
+
+
+def _planned(run: TinyWorkflow, changed: dict[str, object]) -> tuple[set[str], set[str]]:
+    """What a second run would train, and all that it would do."""
+    jobs = run.planned(*PAPER, "--", *TARGETS, changes=CHANGES | changed)
+    return {job for job in jobs if job.startswith("train_model")}, jobs
+
+
+def test_a_second_run_has_nothing_to_do(run):
+    assert _planned(run, {}) == (set(), set())
+
+
+def test_another_number_of_components_of_the_users_mixture_trains_persona_wae_again_and_nothing_else(run):
+    systems = CHANGES["systems"] | {"persona_wae": {"options": {"user_components": 2}}}
+    trained, jobs = _planned(run, {"systems": systems})
+    assert trained == {"train_model persona_wae 1"}
+    assert not {job for job in jobs if "adaptation" in job}
+
+
+def test_another_number_of_samples_trains_nothing_and_decodes_only_what_is_sampled(run):
+    trained, jobs = _planned(run, {"decoding": CHANGES["decoding"] | {"samples": 3}})
+    assert trained == set()
+    assert {job.split()[1] for job in jobs if job.startswith("generate_responses")} == {"persona_wae"}
 
 
 def _rows(run: TinyWorkflow, table: str) -> list[dict[str, str]]:

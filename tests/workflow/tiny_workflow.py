@@ -107,7 +107,7 @@ class TinyWorkflow:
 
     def planned(self, *targets: str, changes: dict[str, Any] | None = None, library: Path | None = None) -> set[str]:
         """Jobs that a run would start: the rule and its wildcards but the corpus, as in ``train_model seq2seq 1``."""
-        done = self.run(*targets, "--dry-run", changes=changes, library=library)
+        done = self.run("--dry-run", *targets, changes=changes, library=library)
         assert done.returncode == 0, done.stdout
         jobs = set()
         for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?: {4}.*\n)*)", done.stdout, re.MULTILINE):

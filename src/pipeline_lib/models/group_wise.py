@@ -10,7 +10,7 @@ B examples of a process, W of the whole batch, K pairs of a group, S tokens of a
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
@@ -48,6 +48,8 @@ class GroupWise(Transformer):
     """
 
     class Options(Settings):
+        reference: ClassVar[str] = "models.transformer:Transformer"  # what `starts_from:` has to name
+
         pretraining: Positive = Field(default=5_000, description="updates by likelihood alone, before the contrast")
         others: Positive = Field(default=6, description="pairs that a pair is compared with at an update")
         candidates: Positive = Field(

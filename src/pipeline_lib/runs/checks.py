@@ -244,6 +244,15 @@ def check_training(config: Config, place: Place) -> None:
             phases = phase_names(kind)
             if phases is not None and (unknown := [phase for phase in training.phases if phase not in phases]):
                 raise _unknown(place, _key_of(config, corpus, name, "training", "phases"), unknown[0], phases)
+            reference = getattr(kind.Options, "reference", None)
+            if reference is not None and config.systems[name].starts_from is None:
+                raise _fault(
+                    place,
+                    ("systems", name, "starts_from"),
+                    f"null, but {name} compares itself with a frozen model",
+                    f"a trained system of the model {reference}, of the same network",
+                    "name such a system, or leave the row out",
+                )
             if getattr(config.network_of(corpus, name), "latent", 0) is None and overrides(kind, "latent_use"):
                 raise _fault(
                     place,

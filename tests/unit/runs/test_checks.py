@@ -316,6 +316,11 @@ def test_a_file_of_the_users_own_that_does_not_exist_is_named_with_its_key(overl
             "systems: {persona_wae: {training: {phases: {critc: {updates: 2}}}}}",
             ["systems.persona_wae.training.phases: 'critc'", "mean 'critic'?"],
         ),
+        (
+            "paper: keywords_and_instances\npreset: small\n",
+            "systems: {group_wise: {starts_from: null}}",
+            ["systems.group_wise.starts_from: null, but group_wise compares itself", "models.transformer:Transformer"],
+        ),
     ],
 )
 def test_what_a_class_needs_or_lacks_is_known_before_it_is_imported(overlay, chosen, text, fragments):
