@@ -212,6 +212,7 @@ def kept(finished: TinyWorkflow, tmp_path_factory: pytest.TempPathFactory) -> Re
         ({"results": "config.yaml"}, "config.yaml/tables/table2.csv", ["config.yaml is a file"]),
         ({}, "result/tables/table2.csv", ["no stage makes result/tables/table2.csv", f"did you mean '{TABLE}'?"]),
         ({}, "keyword", ["no stage makes keyword", "did you mean 'keywords'?"]),
+        ({}, "table2", ["no stage makes table2", f"did you mean '{TABLE}'?"]),
     ],
 )
 def test_a_mistake_is_found_before_any_finished_result_is_deleted(kept, changes, target, fragments):

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+import yaml
 from tiny_workflow import ROOT, TinyWorkflow
 
 WHOLE = ("workflow", "profiles", "src", "papers", "config")
@@ -33,6 +34,25 @@ def test_a_preset_is_planned_without_its_corpora(whole, paper, preset, trained):
     planned = whole.planned("all", "--config", f"paper={paper}", f"preset={preset}")
     assert f"train_model {trained}" in planned
     assert {"download_corpus", "extract_examples"} <= {job.split()[0] for job in planned}
+
+
+def test_a_strangers_csv_with_speakers_is_planned_from_one_entry_with_every_system_and_no_row_of_known_users(whole):
+    source = {"reader": "table", "label": "Mine", "licence": "own", "mirror": ".", "bundles": [[{"name": "mine.csv"}]]}
+    columns = {"dialogue": "scene", "turn": "n", "text": "what", "speaker": "who"}
+    preset = {
+        "extends": "southpark",
+        "results": "results/mine",
+        "ratings": {"folder": "ratings/mine"},
+        "corpora": ["mine"],
+        "sources": {"mine": source | {"columns": columns, "splits": {"validation": 0.1, "test": 0.1}}},
+    }
+    (whole.folder / "papers/persona_wae/mine.yaml").write_text(yaml.safe_dump(preset))
+    planned = whole.planned("results/mine/tables/table2.csv", "--config", "paper=persona_wae", "preset=mine")
+    trained = {job.split()[1] for job in planned if job.startswith("train_model")}
+    assert trained == {"seq2seq", "persona", "adaptation", "rl_persona", "cvae", "diawae_gmd", "persona_wae"}
+    baselines = {job.split()[1] for job in planned if job.startswith("generate_baseline")}
+    assert baselines == {"human", "random", "constant"}
+    assert not any(job.startswith("generate_exact") for job in planned)
 
 
 def test_an_analysis_of_a_system_with_a_decoding_of_its_own_plans_no_second_training(whole):

@@ -23,7 +23,9 @@ def unmade_targets():
 
 
 def nearest_target(target):
-    """Say which target was meant by one outside the results folder: the same file in that folder, or a rule."""
+    """Say which target was meant by one outside the results folder: a table, the same file in that folder, or a rule."""
+    if target in CONFIG.tables:
+        return f"did you mean '{RESULTS / 'tables' / target}.csv'?"
     parts = Path(target).parts
     below = [RESULTS.joinpath(*parts[start:]).as_posix() for start in range(len(parts))]
     made = [path for path in below if any(rule.is_producer(path) for rule in workflow.rules)]
@@ -59,8 +61,8 @@ for target in unmade_targets():
         f"  seeds:    {', '.join(map(str, SEEDS))}\n"
         f"  splits:   {', '.join(SPLITS)}\n"
         f"  clusters: {', '.join(CLUSTERINGS)}\n"
-        f"  tables:   {', '.join(CONFIG.tables)}\n"
-        f"  figures:  {', '.join(CONFIG.figures)}\n"
+        f"  tables:   {', '.join(CONFIG.tables)}; in tables/<table>.csv\n"
+        f"  figures:  {', '.join(CONFIG.figures)}; in figures/<corpus>/<figure>.svg\n"
         f"  analyses: {', '.join(CONFIG.analyses)}\n"
         "  remedy:   correct the name, add it to the configuration, or name the paper and the preset that have it:\n"
         "            --config paper=<paper> preset=<preset>; `python -m pipeline_lib list` shows all of them"

@@ -41,6 +41,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_audits(config, place)
     check_paths(config, place)
     check_vectors(config, place)
+    check_speakers(config, place)
     check_options(FIGURES, config.figures, place)
     check_metrics(config, place)
     check_other_columns(config, place)
@@ -177,6 +178,23 @@ def check_vectors(config: Config, place: Place) -> None:
             )
 
 
+def check_speakers(config: Config, place: Place) -> None:
+    """Check that no row that reads users is on a table without a column of speakers; errors as `check_run`."""
+    for corpus in config.corpora_used:
+        source = config.sources[corpus]
+        if source.reader != "table" or source.columns.get("speaker"):
+            continue
+        for name in _rows_on(config, corpus):
+            if users := [table for table in config.systems[name].reads.values() if table.startswith("users/")]:
+                raise _fault(
+                    place,
+                    ("sources", corpus, "columns"),
+                    f"no `speaker`, but the row {name!r} reads {users[0]}",
+                    "the column that says who speaks",
+                    "name it under `columns: {speaker: …}`, or leave the row out",
+                )
+
+
 def check_metrics(config: Config, place: Place) -> None:
     """Check that every column of a table of scores is a metric, and how its class is written; errors as `check_run`."""
     for table, spec in config.tables.items():
@@ -261,7 +279,16 @@ def check_training(config: Config, place: Place) -> None:
                     "its number of dimensions; null is for systems without one, such as RNNLM",
                     f"set `network: {{latent: …}}` of systems.{name}",
                 )
-            if config.decoding_of(corpus, name).candidates > 1 and not overrides(kind, "closeness"):
+            decoding = config.decoding_of(corpus, name)
+            if decoding.samples > 1 and not kind.draws and decoding.kind != "sampling":
+                raise _fault(
+                    place,
+                    _key_of(config, corpus, name, "decoding", "samples"),
+                    f"{decoding.samples} of {name}, which would all be the same",
+                    "1 for a system without a latent variable, or words that are drawn",
+                    f"set `decoding: {{samples: 1}}` of systems.{name}, or `decoding: {{kind: sampling}}`",
+                )
+            if decoding.candidates > 1 and not overrides(kind, "closeness"):
                 raise _fault(
                     place,
                     _key_of(config, corpus, name, "decoding", "candidates"),

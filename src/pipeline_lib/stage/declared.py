@@ -1,8 +1,8 @@
-"""Options of a system, read from the source of its class or function, and the kind of network of a class.
+"""Options of a system, read from the source of its class or function, and what else its class declares.
 
 Importing a model's module would import torch, which takes longer than all the rest of a start. So of the module only
-those statements run that the two need: the class `Options`, and by name whatever it refers to. A class that does not
-show so what it declares, as where a base is computed, is imported after all.
+those statements run that declare something: the class `Options`, and by name whatever it refers to. A class that does
+not show so what it declares, as where a base is computed, is imported after all.
 """
 
 import ast
@@ -21,7 +21,7 @@ from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.stage.fingerprint import source_of
 
 BASE = ("pipeline_lib.models.system", "System")  # of every system
-_READ = ("Options", "Network")  # attributes of a class that are read
+_READ = ("Options", "Network", "draws")  # attributes of a class that are read
 _METHODS = "_methods"  # attribute of a stand-in: methods of its class, by name
 _FOREIGN = frozenset({"torch", *sys.stdlib_module_names})  # their classes declare neither
 
@@ -35,6 +35,7 @@ class Declared:
 
     Options: type[BaseModel]
     Network: type[Sizes]
+    draws: bool
 
 
 @cache

@@ -102,6 +102,18 @@ def test_current_three_order_bleu_is_what_nltk_computes(items, end):
     np.testing.assert_allclose(three_order_bleu(items, "current", end), expected, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("smoothing", ["legacy", "inverted"])
+@pytest.mark.parametrize("end", ["counted", "dropped"])
+def test_three_order_bleu_is_what_older_versions_of_nltk_computed(smoothing, end):
+    """Values of 200 pairs by NLTK 3.4.5 (legacy) and 3.5 (inverted), recorded once; they need an older Python."""
+    with open(ROOT / "tests/reference/nltk_method7.csv", newline="", encoding="utf-8") as file:
+        pairs = list(csv.DictReader(file))
+    items = Items.of([""] * len(pairs), [row["reference"] for row in pairs], [row["response"] for row in pairs])
+    expected = [float(row[f"{smoothing} {end}"]) for row in pairs]
+    assert len(set(expected)) > 100
+    np.testing.assert_allclose(three_order_bleu(items, smoothing, end), expected, rtol=0, atol=1e-12)
+
+
 def test_recall_is_the_best_precision_the_mean_and_f1_that_of_their_averages(items):
     values = defaultdict(list)
     for example, value in zip(items.example, three_order_bleu(items, "legacy", "counted"), strict=True):

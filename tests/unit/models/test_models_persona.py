@@ -350,8 +350,9 @@ def test_the_closed_form_of_the_gap_has_the_known_values():
     assert closed_form(0, 3) == pytest.approx(1.837, abs=0.005)
 
 
-def test_the_gap_at_the_optimum_is_the_closed_form_and_not_the_wasserstein_distance():
-    assert trained_gap("layer", 2, 1) == pytest.approx(closed_form(2, 1), rel=0.03)
+@pytest.mark.parametrize(("mean", "deviation"), [(5, 1), (2, 1), (0, 3)])
+def test_the_gap_at_the_optimum_is_the_closed_form_and_not_the_wasserstein_distance(mean, deviation):
+    assert trained_gap("layer", mean, deviation) == pytest.approx(closed_form(mean, deviation), rel=0.03)
 
 
 def test_a_critic_with_batch_norm_sees_no_shift_that_is_common_to_a_batch():

@@ -317,6 +317,21 @@ def test_a_file_of_the_users_own_that_does_not_exist_is_named_with_its_key(overl
             ["systems.persona_wae.training.phases: 'critc'", "mean 'critic'?"],
         ),
         (
+            "paper: persona_wae\npreset: small\n",
+            "systems: {seq2seq: {decoding: {samples: 10}}}",
+            ["systems.seq2seq.decoding.samples: 10 of seq2seq, which would all be the same", "or words that are drawn"],
+        ),
+        (
+            "paper: persona_wae\npreset: southpark\n",
+            "corpora: [m]\nsources: {m: {reader: table, label: M, licence: l, mirror: ., bundles: [[{name: a.csv}]]}}",
+            ["sources.m.columns: no `speaker`, but the row 'persona' reads users/responding", "leave the row"],
+        ),
+        (
+            "paper: persona_wae\npreset: small\n",
+            "systems: {persona_wae: {options: {user_components: 0}}}",
+            ["systems.persona_wae.options.user_components", "greater than 0"],
+        ),
+        (
             "paper: keywords_and_instances\npreset: small\n",
             "systems: {group_wise: {starts_from: null}}",
             ["systems.group_wise.starts_from: null, but group_wise compares itself", "models.transformer:Transformer"],
