@@ -68,7 +68,7 @@ def draw(table: pa.Table, systems: dict[str, str]) -> "Figure":
     Args:
         table: what `numbers` gave of the same ``systems``, name -> label.
     """
-    looks = {label: style.look_of(name) for name, label in systems.items()}
+    looks = dict(zip(systems.values(), style.looks_of(systems).values(), strict=True))
     optimum = style.Look(style.BLACK, style.SOLID, "")
     names = list(dict.fromkeys(table["system"].to_pylist()))
     with style.drawing():

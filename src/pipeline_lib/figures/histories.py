@@ -161,12 +161,13 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
 def _draw_panel(axes: "Axes", table: pa.Table, quantity: str, labels: dict[str, str]) -> None:
     from pyarrow import compute as pc
 
+    looks = style.looks_of(labels)
     for system, label in labels.items():
         part = table.filter((pc.field("system") == system) & (pc.field("quantity") == quantity))
         step, mean, low, high = (part[name].to_numpy() for name in ("step", "mean", "low", "high"))
         if not len(part):  # a system without a latent variable, in a panel of one
             continue
-        look = style.look_of(system)
+        look = looks[system]
         axes.fill_between(step, low, high, color=look.colour, alpha=0.15, lw=0)
         axes.plot(step, mean, label=label, markevery=style.few(step), **look.line(markers=True))
     if quantity in _LOGARITHMIC:

@@ -70,10 +70,10 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
     with style.drawing():
         figure = style.new_figure(style.PAGE, 2.9)
         panels = figure.subplots(1, 3)
-        for system, label in labels.items():
+        for (system, label), look in zip(labels.items(), style.looks_of(labels).values(), strict=True):
             part = table.filter(pc.field("system") == system)
             for axes, name in zip(panels, PANELS, strict=True):
-                _draw_line(axes, part, name, system, _described(part, label))
+                _draw_line(axes, part, name, look, _described(part, label))
         for axes, title in zip(panels, PANELS.values(), strict=True):
             axes.set(title=title, xlabel="batch, in training order")
         panels[1].sharey(panels[0])
@@ -86,9 +86,8 @@ def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":
     return figure
 
 
-def _draw_line(axes: "Axes", part: pa.Table, name: str, system: str, label: str) -> None:
+def _draw_line(axes: "Axes", part: pa.Table, name: str, look: style.Look, label: str) -> None:
     batch, mean, sd = (part[column].to_numpy() for column in ("batch", f"{name}_mean", f"{name}_sd"))
-    look = style.look_of(system)
     axes.fill_between(batch, mean - sd, mean + sd, color=look.colour, alpha=0.12, lw=0)
     axes.plot(batch, mean, label=label, markevery=style.few(batch), **look.line(markers=True))
 

@@ -1,10 +1,11 @@
 """The look of every figure, and its files: SVG, PNG, and the values that were drawn.
 
-Sizes are those of a two-column paper, so that text is printed at the size that is set here. A system has the same
-colour, dashes and marker in every figure; dashes and markers tell systems apart in grey print.
+Sizes are those of a two-column paper, so that text is printed at the size that is set here. A system of SepaCVAE's
+paper has the same colour, dashes and marker in every figure, another one in every figure of the same systems; dashes
+and markers tell systems apart in grey print.
 """
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sequence, Sized
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -94,8 +95,30 @@ _LOOKS = {
 }
 
 
+def looks_of(systems: Iterable[str]) -> dict[str, Look]:
+    """Return the looks of systems that are drawn together, by their keys in the configuration.
+
+    Those of SepaCVAE's paper keep theirs. Of the others, one whose colour or marker is taken gets the next that is not,
+    as long as there are any.
+    """
+    names = list(systems)
+    looks = {name: _LOOKS[name] for name in names if name in _LOOKS}
+    for name in names:
+        look = look_of(name)
+        if name not in looks:
+            colour = _free(look.colour, ADDED, {one.colour for one in looks.values()})
+            marker = _free(look.marker, MARKERS, {one.marker for one in looks.values()})
+            looks[name] = Look(colour, look.dashes, marker)
+    return {name: looks[name] for name in names}
+
+
+def _free(wanted: str, all_: Sequence[str], taken: set[str]) -> str:
+    start = all_.index(wanted)
+    return next((one for one in [*all_[start:], *all_[:start]] if one not in taken), wanted)
+
+
 def look_of(system: str) -> Look:
-    """Return the look of a system, by its key in the configuration; that of a user's own follows from its name."""
+    """Return the look of a system alone; that of one that is not SepaCVAE's paper's follows from its name."""
     if system in _LOOKS:
         return _LOOKS[system]
     number = int.from_bytes(sha256(system.encode()).digest()[:4], "big")

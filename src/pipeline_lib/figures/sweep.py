@@ -141,11 +141,12 @@ def _draw_panel(axes: "Axes", part: pa.Table, labels: dict[str, str]) -> None:
     systems = [system for system in labels if system in part["system"].to_pylist()]
     places = sorted(set(part["rate"].to_pylist()))
     step = _SPREAD * min((b - a for a, b in pairwise(places)), default=1.0)
+    looks = style.looks_of(labels)
     drawn = [system for system in labels if system not in GUIDES]  # one place each, in every panel
     for system in systems:
         own = part.filter(pc.field("system") == system).sort_by("rate")
         rate, value, low, high = (own[name].to_numpy() for name in ("rate", "value", "low", "high"))
-        look = style.look_of(system)
+        look = looks[system]
         if system in GUIDES:
             if part["metric"][0].as_py() in GUIDES[system]:
                 axes.plot(rate, value, label=labels[system], lw=0.8, **look.line())

@@ -77,6 +77,17 @@ def test_a_system_of_the_user_has_the_same_look_in_every_run():
     assert len(looks) > 30
 
 
+def test_systems_that_are_drawn_together_share_neither_colour_nor_marker_while_there_are_others():
+    papers = ["persona", "adaptation", "cvae", "diawae_gmd", "persona_wae", "sepacvae"]
+    looks = style.looks_of(papers)
+    assert list(looks) == papers
+    assert looks["cvae"] == style.look_of("cvae")
+    assert len({look.colour for look in looks.values()}) == len({look.marker for look in looks.values()}) == len(papers)
+    many = style.looks_of(map(str, range(40)))
+    assert {look.colour for look in many.values()} == set(style.ADDED)
+    assert style.looks_of(papers) == looks
+
+
 def test_a_system_of_the_user_has_a_colour_unlike_those_of_the_paper():
     """By the distance in CIE Lab, where about 2 can just be told apart beside each other."""
     ours, theirs = ({style.look_of(name).colour for name in names} for names in (SYSTEMS, map(str, range(40))))
