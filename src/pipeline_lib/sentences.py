@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     seeded(one)
     one = command("interpolate", interpolate, "decode points on the line from one sentence to another")
     one.add_argument("sentences", nargs=2, metavar="sentence")
-    one.add_argument("--points", type=_count, default=9, help="with both ends (9)")
+    one.add_argument("--points", type=_two_or_more, default=9, help="with both ends (9)")
     one = command("impute", impute, f"find the words at {UNFILLED} in each sentence, as Table 3 does")
     one.add_argument("sentences", nargs="+")
     return parser
@@ -77,6 +77,12 @@ def _count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
+
+
+def _two_or_more(text: str) -> int:
+    if (number := _count(text)) < 2:
+        raise argparse.ArgumentTypeError(f"{number}, but a path has two ends")
+    return number
 
 
 # --- commands ------------------------------------------------------------------------------------------------------
@@ -114,7 +120,7 @@ def interpolate(asked: argparse.Namespace) -> list[str]:
     """Return t and the decoded text of each point of a path."""
     space, units = _opened(asked.model)
     ends, _ = space.posteriors(read_sentences(asked.sentences, units))
-    at = np.linspace(0, 1, max(asked.points, 2))
+    at = np.linspace(0, 1, asked.points)
     points: Points = line(ends[:1], ends[1:], at)[0]
     return [f"{t:.3f}\t{decoded.text}" for t, decoded in zip(at, space.decode(points), strict=True)]
 
@@ -123,7 +129,8 @@ def impute(asked: argparse.Namespace) -> list[str]:
     """Return each sentence with its unknown words filled in."""
     system, units = open_model(asked.model)
     imputer = Imputer(system, units, Search())
-    return [_filled(imputer, text.split()) for text in read_sentences(asked.sentences, units)]
+    texts = read_sentences(asked.sentences, units, may_lack=[UNFILLED])
+    return [_filled(imputer, text.split()) for text in texts]
 
 
 def _filled(imputer: Imputer, words: list[str]) -> str:
@@ -181,19 +188,22 @@ def open_model(model: Path) -> tuple[System, Units]:
     raise fault
 
 
-def read_sentences(texts: Sequence[str], units: Units) -> list[str]:
+def read_sentences(texts: Sequence[str], units: Units, may_lack: Sequence[str] = ()) -> list[str]:
     """Cut sentences into the tokens of a vocabulary, and name those on stderr that it lacks.
 
-    Of the tokenisers, that one is taken which leaves the fewest words unknown, so that plain English may be given to a
-    model whose corpus came in tokens.
+    Of the tokenisers, that one is taken which leaves the fewest letters in unknown words, so that plain English may be
+    given to a model whose corpus came in tokens: a full stop that the corpus lacks is then less of a loss than the word
+    that it stood at.
 
+    Args:
+        may_lack: words that are not named although the vocabulary lacks them.
     Raises:
         PipelineError: a sentence is empty.
     """
-    found = []
+    found, known = [], {UNKNOWN, *may_lack}
     for number, text in enumerate(texts, 1):
         cut = [tokeniser(name).tokenise_array(pa.array([text]))[0].as_py() for name in TOKENISERS]
-        best = min(cut, key=lambda tokens: len(unknown_words(tokens, units)))
+        best = min(cut, key=lambda tokens: sum(map(len, unknown_words(tokens, units, known))))
         if not best:
             raise PipelineError(
                 "a sentence is empty",
@@ -201,15 +211,15 @@ def read_sentences(texts: Sequence[str], units: Units) -> list[str]:
                 expected='sentences in quotes, such as "i like the soup ."',
                 remedy="write a sentence of one word or more",
             )
-        if strange := unknown_words(best, units):
+        if strange := list(dict.fromkeys(unknown_words(best, units, known))):
             print(f"not in the vocabulary, read as {UNKNOWN}: {', '.join(strange)}", file=sys.stderr)
         found.append(best)
     return found
 
 
-def unknown_words(tokens: str, units: Units) -> list[str]:
-    """List the words that a vocabulary lacks, each once."""
-    words = list(dict.fromkeys(word for word in tokens.split() if word not in (UNKNOWN, UNFILLED)))
+def unknown_words(tokens: str, units: Units, known: set[str]) -> list[str]:
+    """List the words that a vocabulary lacks, as often as they stand there, but for those taken for known."""
+    words = [word for word in tokens.split() if word not in known]
     encoded = units.encode(pa.array(words, pa.string()))
     ids = [encoded.ids[start:end] for start, end in zip(encoded.offsets, encoded.offsets[1:], strict=False)]
     return [word for word, own in zip(words, ids, strict=True) if units.ids.unknown in own]

@@ -96,6 +96,30 @@ def test_words_that_the_vocabulary_lacks_are_named_and_plain_english_is_cut_as_i
     assert stderr.splitlines() == ["not in the vocabulary, read as <unk>: quick"]
 
 
+@pytest.mark.parametrize(
+    ("words", "given", "read", "named"),
+    [
+        (["zebras", "like", "soup", "the"], "Zebras like soup.", "zebras like soup .", "."),  # no full stop is known
+        (["the", "cat", "sat", "on", "N"], "The cat sat on 12 mats.", "the cat sat on 12 mats .", "12, mats, ."),
+        (["like", "soup."], "soup. like", "soup. like", None),
+        (["我", "们", "好"], "我们好", "我 们 好", None),
+        (["i", "like"], "_ like i", "_ like i", "_"),  # only `impute` fills it
+    ],
+)
+def test_a_sentence_is_cut_so_that_the_fewest_letters_are_in_unknown_words(tmp_path, capsys, words, given, read, named):
+    write_words(tmp_path / "words.parquet", words)
+    assert sentences.read_sentences([given], Words.read(tmp_path / "words.parquet")) == [read]
+    expected = f"not in the vocabulary, read as <unk>: {named}\n" if named else ""
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize("points", [0, 1])
+def test_a_path_of_fewer_points_than_its_two_ends_is_refused(models, command, points):
+    status, _, stderr = command("interpolate", "--model", models["vae"], "i like", "soup .", "--points", points)
+    assert status == 2
+    assert "a path has two ends" in stderr
+
+
 @pytest.mark.parametrize("name", ["vae", "rnnlm"])
 def test_unknown_words_are_imputed_and_the_others_stay(models, command, name):
     status, lines, stderr = command(
