@@ -47,6 +47,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_other_columns(config, place)
     check_models(config, place)
     check_training(config, place)
+    check_judges(config, place)
     check_functions(config, place)
     check_exact_rows(config, place)
     check_generated(config, place)
@@ -296,6 +297,25 @@ def check_training(config: Config, place: Place) -> None:
                     "1 for this system, or a system that implements `closeness`",
                     f"set `decoding: {{candidates: 1}}` of systems.{name}",
                 )
+
+
+def check_judges(config: Config, place: Place) -> None:
+    """Check that every model that says how likely texts are has no latent variable; errors as `check_run`.
+
+    With one its likelihood is a bound, or that of a text whose code was read from the text itself.
+    """
+    for name, analysis in config.analyses.items():
+        if analysis.judge is None:
+            continue
+        system = analysis.judge.system
+        if overrides(declared(str(config.systems[system].model)), "latent_use"):
+            raise _fault(
+                place,
+                ("analyses", name, "judge", "system"),
+                f"{system} has a latent variable, so how likely a text is it can only bound",
+                "a system with an exact likelihood, such as a language model (RNNLM)",
+                "name such a system",
+            )
 
 
 def _unknown(place: Place, keys: tuple[str, ...], name: str, known: list[str]) -> PipelineError:

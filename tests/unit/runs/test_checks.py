@@ -317,6 +317,16 @@ def test_a_file_of_the_users_own_that_does_not_exist_is_named_with_its_key(overl
             ["systems.persona_wae.training.phases: 'critc'", "mean 'critic'?"],
         ),
         (
+            "paper: sentence_vae\npreset: small\n",
+            "analyses: {prior_samples: {judge: {system: vae}}}",
+            ["analyses.prior_samples.judge.system: vae has a latent variable", "such as a language model"],
+        ),
+        (
+            "paper: sentence_vae\npreset: small\n",
+            "analyses: {imputation: {judge: {system: autoencoder}}}",
+            ["analyses.imputation.judge.system: autoencoder has a latent variable"],
+        ),
+        (
             "paper: persona_wae\npreset: small\n",
             "systems: {seq2seq: {decoding: {samples: 10}}}",
             ["systems.seq2seq.decoding.samples: 10 of seq2seq, which would all be the same", "or words that are drawn"],
