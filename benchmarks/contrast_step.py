@@ -30,14 +30,7 @@ from pipeline_lib.config.networks import Transformer as Sizes
 from pipeline_lib.config.training import Optimiser, Training
 from pipeline_lib.examples.batch import Batch, Graph, Tokens
 from pipeline_lib.examples.dataset import ExampleDataset
-from pipeline_lib.examples.keyword_graph import (
-    NEGATIVE,
-    POSITIVE,
-    impostor_candidates,
-    keyword_graph,
-    neighbours,
-    node_of,
-)
+from pipeline_lib.examples.keyword_graph import impostor_candidates, keyword_graph, neighbours, node_of
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.keywords_and_instances import KeywordsAndInstances
 from pipeline_lib.models.layers.recurrent import valid_positions
@@ -248,7 +241,7 @@ def keywords(case: Case, random: np.random.Generator) -> tuple[Graph, np.ndarray
     said = np.where(random.random(len(said)) < 0.45, asked, said)  # so many positives share the keyword
     named = [[str(one) for one in side] for side in (asked, said, other)]
     graph = keyword_graph(*named)
-    signs = (neighbours(graph, sign, NEIGHBOURS) for sign in (POSITIVE, NEGATIVE))
+    signs = (neighbours(graph, matrix, NEIGHBOURS) for matrix in (graph.positive, graph.negative))
     lists = [torch.from_numpy(one) for one in (*signs, impostor_candidates(graph, NEIGHBOURS))]
     nodes = np.stack([node_of(graph, side) for side in named], 1)
     return Graph(torch.randn(len(graph.words), SIZE, generator=torch.Generator().manual_seed(5)), *lists), nodes

@@ -26,13 +26,7 @@ from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.examples import negatives
 from pipeline_lib.examples.contrasted import negatives_of
-from pipeline_lib.examples.keyword_graph import (
-    NEGATIVE,
-    POSITIVE,
-    impostor_candidates,
-    keyword_graph,
-    neighbours,
-)
+from pipeline_lib.examples.keyword_graph import impostor_candidates, keyword_graph, neighbours
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.schemas.contrasts import CONTRASTS
 from pipeline_lib.schemas.dialogues import DIALOGUES
@@ -114,11 +108,11 @@ def measure_negatives(sizes: list[int]) -> None:
                 row(name, f"{run.processor:.0f}", f"{run.peak / 1024:.2f}", f"{told[0]:.1f}" if told else "")
 
 
-def looped(asked: list[str], said: list[str], other: list[str]) -> set[tuple[str, str, int]]:
+def looped(asked: list[str], said: list[str], other: list[str]) -> set[tuple[str, str, str]]:
     """Make the edges pair by pair."""
-    answers: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    answers: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for question, answer, different in zip(asked, said, other, strict=True):
-        answers[question] += [(answer, POSITIVE), (different, NEGATIVE)]
+        answers[question] += [(answer, "positive"), (different, "negative")]
     edges = set()
     for question, answer in zip(asked, said, strict=True):
         edges |= {(answer, node, sign) for node, sign in answers[question] if node != answer}
@@ -138,9 +132,8 @@ def measure_graph() -> None:
         sides = keywords_of(n, np.random.default_rng(1))
         graph = keyword_graph(*sides)
         words = graph.words.to_pylist()
-        found = {
-            (words[a], words[b], sign) for a, b, sign in zip(*graph.edges.tolist(), graph.signs.tolist(), strict=True)
-        }
+        matrices = {"positive": graph.positive.tocoo(), "negative": graph.negative.tocoo()}
+        found = {(words[a], words[b], sign) for sign, one in matrices.items() for a, b in zip(*one.coords, strict=True)}
         assert found == looped(*sides)
         times = np.full((5, 3), np.inf)
         for turn in times:
@@ -156,8 +149,8 @@ def measure_graph() -> None:
 
 
 def lists(graph) -> None:  # type: ignore[no-untyped-def]
-    for sign in (POSITIVE, NEGATIVE):
-        neighbours(graph, sign, NEIGHBOURS)
+    for matrix in (graph.positive, graph.negative):
+        neighbours(graph, matrix, NEIGHBOURS)
     impostor_candidates(graph, NEIGHBOURS)
 
 

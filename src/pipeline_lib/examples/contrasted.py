@@ -15,15 +15,7 @@ from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.corpora.pairs import DIFFERENT, TURNS_TO_DIFFERENT
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.audit import Pair, refused
-from pipeline_lib.examples.keyword_graph import (
-    NEGATIVE,
-    POSITIVE,
-    KeywordGraph,
-    impostor_candidates,
-    keyword_graph,
-    neighbours,
-    node_of,
-)
+from pipeline_lib.examples.keyword_graph import KeywordGraph, impostor_candidates, keyword_graph, neighbours, node_of
 from pipeline_lib.examples.negatives import Examples, Labelled, choose_negatives
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.contrasts import CONTRASTS, encoded_contrasts, graph_schema
@@ -175,18 +167,17 @@ def graph_of(contrasts: Sequence[Path], examples: Sequence[Path], vectors: Vecto
         PipelineError: the keyword of a response has no other keyword that could pass for it.
     """
     tables = [read_parquet(path, CONTRASTS, [*_TEXT_OF, "negative"]) for path in contrasts]
-    graph = keyword_graph(*(tables[0][keyword].to_pylist() for keyword in _TEXT_OF))
-    words = [table[keyword].combine_chunks() for table in tables for keyword in _TEXT_OF]
-    strange = pc.unique(pa.concat_arrays(words).filter(pc.invert(pc.is_in(pa.concat_arrays(words), graph.words))))
-    every = KeywordGraph(pa.concat_arrays([graph.words, strange]), graph.edges, graph.signs)
-    passing = impostor_candidates(every, most)
+    held_out = [word for table in tables[1:] for keyword in _TEXT_OF for word in table[keyword].to_pylist()]
+    contexts, responses, negatives = (tables[0][keyword].to_pylist() for keyword in _TEXT_OF)
+    graph = keyword_graph(contexts, responses, negatives, held_out)
+    passing = impostor_candidates(graph, most)
     said = pc.unique(pa.concat_arrays([table["keyword_out"].combine_chunks() for table in tables]))
-    _check_impostors(every, passing, said, contrasts[0])
+    _check_impostors(graph, passing, said, contrasts[0])
     columns = {
-        "keyword": every.words,
-        "vector": _flat(_vectors(every, tables, examples, vectors), pa.float32()),
-        "positive": _flat(neighbours(every, POSITIVE, most), pa.int64()),
-        "negative": _flat(neighbours(every, NEGATIVE, most), pa.int64()),
+        "keyword": graph.words,
+        "vector": _flat(_vectors(graph, tables, examples, vectors), pa.float32()),
+        "positive": _flat(neighbours(graph, graph.positive, most), pa.int64()),
+        "negative": _flat(neighbours(graph, graph.negative, most), pa.int64()),
         "impostors": _flat(passing, pa.int64()),
     }
     return pa.table(columns, schema=graph_schema(most, vectors.matrix.shape[1]))
