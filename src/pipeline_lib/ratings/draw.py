@@ -10,17 +10,21 @@ import sys
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Literal, cast
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline_lib.config.ratings import Questions, Study
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import read_parquet, read_text
+from pipeline_lib.files.formats import metadata_of, read_parquet, read_text
 from pipeline_lib.schemas.responses import ORACLE, RESPONSES
 
+Apart = Literal["apart-random", "apart-seen"]  # those of `schemas.responses.APART`
+_COLUMNS = ["example_id", "sample", "selection", "context", "response"]
 _LETTERS = "bcdfghjklmnpqrstvwxz"  # ids of digits become other numbers in a spreadsheet (12e45), vowels make words
 
 
@@ -48,6 +52,8 @@ class Draw(Questions):
     corpus: str
     split: str
     run: int  # seed of the runs whose responses are shown
+    # system -> why it competes with no other
+    apart: dict[str, Apart] = Field(default={})
     items: list[Item] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -118,7 +124,8 @@ def draw(
             expected="at least one system besides the random response",
             remedy="name systems, or add some to the run",
         )
-    answers = {system: _answers(file) for system, file in responses.items()}
+    tables = {system: read_parquet(file, RESPONSES, _COLUMNS) for system, file in responses.items()}
+    answers = {system: _answers(table) for system, table in tables.items()}
     first = next(iter(answers))
     for system, given in answers.items():
         if given.keys() != answers[first].keys() or not given:
@@ -142,7 +149,9 @@ def draw(
         item = blind.item(example, context, {system: given[example][1] for system, given in answers.items()})
         items.append(item.model_copy(update={"history": (histories or {}).get(example, [])}))
     asked = {name: getattr(questions, name) for name in Questions.model_fields}
-    return Draw(corpus=corpus, split=study.split, run=run, items=items, **asked)
+    marks = {system: metadata_of(table).get("apart") for system, table in tables.items()}
+    apart = {system: cast(Apart, mark) for system, mark in marks.items() if mark}
+    return Draw(corpus=corpus, split=study.split, run=run, apart=apart, items=items, **asked)
 
 
 def read_draw(path: Path) -> Draw:
@@ -193,10 +202,8 @@ def _letters(text: str, key: str) -> str:
     return letters
 
 
-def _answers(path: Path) -> dict[int, tuple[str, str]]:
-    """Read the context and response of each example id."""
-    columns = ["example_id", "sample", "selection", "context", "response"]
-    table = read_parquet(path, RESPONSES, columns)
+def _answers(table: pa.Table) -> dict[int, tuple[str, str]]:
+    """Return the context and response of each example id."""
     table = table.filter(pc.and_(pc.not_equal(table["selection"], ORACLE), pc.equal(table["sample"], 0)))
     texts = zip(table["context"].to_pylist(), table["response"].to_pylist(), strict=True)
     return dict(zip(table["example_id"].to_pylist(), texts, strict=True))

@@ -28,8 +28,9 @@ from pipeline_lib.tables.cells import (
     over_seeds,
     printed_as,
 )
-from pipeline_lib.tables.published import Published, PublishedValue
+from pipeline_lib.tables.published import Published, PublishedValue, not_compared
 from pipeline_lib.tables.rating_values import over_raters, paired_t, paired_tests, ranks
+from pipeline_lib.tables.recorded_scores import APART, notes_apart
 
 NOT_COLLECTED = "not collected"
 BLANK = Cell(text=" ")
@@ -69,7 +70,7 @@ def make(
     for corpus in layout.corpora:
         if corpus in ratings:
             _check_alike(draws[corpus], spec)
-            rows += _collected(corpus, ratings[corpus], layout, spec, level, published)
+            rows += _collected(draws[corpus], ratings[corpus], layout, spec, level, published)
         else:
             rows += _not_collected(corpus, layout, spec, columns, published)
     scored = [aspect for aspect in spec.aspects if spec.scale_of(aspect).kind == "score"]
@@ -83,18 +84,20 @@ def _better(spec: RatingTable, aspect: str) -> Better:
 
 
 def _collected(
-    corpus: str, given: Ratings, layout: Layout, spec: RatingTable, level: float, published: Published
+    draw: Draw, given: Ratings, layout: Layout, spec: RatingTable, level: float, published: Published
 ) -> list[Row]:
     judged = [name for name in layout.systems if name in given.systems]
     judged += [name for name in given.systems if name not in judged]  # of a kept key: no longer in the configuration
     blank = dict.fromkeys([*spec.aspects, *map(AVERAGE.format, spec.aspects)], BLANK)
     cells: dict[str, dict[str, Cell]] = {name: {} for name in judged}
     cells |= {name: dict(blank) for name in _agreements(spec)}
+    competing = [name for name in judged if name in layout.systems and not layout.systems[name].baseline]
+    competing = [name for name in competing if name not in draw.apart]
     for aspect, values in given.values.items():
         kind = spec.scale_of(aspect).kind
         typed = values[:, :, [given.systems.index(name) for name in judged]]
         tested = ranks(typed, "average") if kind == "rank" else typed
-        shown = _with_tests(over_raters(tested), judged, layout, _better(spec, aspect), level, kind == "score")
+        shown = _with_tests(over_raters(tested), judged, competing, _better(spec, aspect), level, kind == "score")
         if kind == "rank":
             as_printed = over_raters(ranks(typed, "min"))
             for i, name in enumerate(judged):
@@ -105,15 +108,14 @@ def _collected(
                 cells[name][aspect] = shown[name]
         for name, cell in _agreement(tested, kind).items():
             cells[name] |= {aspect: cell, AVERAGE.format(aspect): BLANK}
-    return _rows(corpus, cells, layout, spec, published)
+    return _rows(draw.corpus, cells, layout, spec, published, draw.apart)
 
 
 def _with_tests(
-    items: np.ndarray, judged: list[str], layout: Layout, better: Better, level: float, t_test: bool
+    items: np.ndarray, judged: list[str], competing: list[str], better: Better, level: float, t_test: bool
 ) -> dict[str, Cell]:
-    """Make the cells of one aspect; baselines, such as the human reference, are shown and not compared."""
+    """Make the cells of one aspect; what does not compete, such as the human reference, is shown and not compared."""
     cells = {name: over_seeds(items[:, i].tolist()) for i, name in enumerate(judged)}
-    competing = [n for n in judged if n in layout.systems and not layout.systems[n].baseline]
     if len(competing) < 2:
         return cells
     compared = items[:, [judged.index(name) for name in competing]]
@@ -152,19 +154,26 @@ def _not_collected(
     empty = dict.fromkeys(columns, Cell(text=NOT_COLLECTED))
     agreement = {column: empty[column] if column in spec.aspects else BLANK for column in columns}
     cells = {name: dict(empty) for name in layout.systems} | {name: dict(agreement) for name in _agreements(spec)}
-    return _rows(corpus, cells, layout, spec, published)
+    return _rows(corpus, cells, layout, spec, published, {})
 
 
 def _rows(
-    corpus: str, cells: Mapping[str, dict[str, Cell]], layout: Layout, spec: RatingTable, published: Published
+    corpus: str,
+    cells: Mapping[str, dict[str, Cell]],
+    layout: Layout,
+    spec: RatingTable,
+    published: Published,
+    apart: Mapping[str, str],
 ) -> list[Row]:
     rows = []
     labels = _agreements(spec)
     for name, own in cells.items():
         of_system = name not in labels
         label = labels.get(name) or (layout.systems[name].label if name in layout.systems else name)
+        label += f" {APART[apart[name]][0]}" if name in apart else ""
         for aspect in spec.aspects:
-            own[aspect] = replace(own[aspect], published=_published(corpus, name, aspect, layout, spec, published))
+            printed = _published(corpus, name, aspect, layout, spec, published)
+            own[aspect] = replace(own[aspect], published=not_compared(printed) if name in apart else printed)
         rows.append(Row(corpus, layout.corpora[corpus], label, own, name if of_system else ""))
     return rows
 
@@ -248,6 +257,7 @@ def _notes(
             f"{layout.corpora[corpus]}: {len(rated)} raters, who rated {counts} of {len(draw.items)} contexts of "
             f"{draw.split}; responses of seed {draw.run}; sheet `{draw.sheet}`."
         )
+    notes += notes_apart(row.label for row in rows)
     if compared:
         notes.append("published: the paper's judges, on its own responses and contexts.")
     if len(ratings) < len(layout.corpora):

@@ -19,6 +19,17 @@ APART = {
     SEEN_CORPUS: ("(saw this corpus)", "the pretrained weights were trained on it, perhaps on its test examples"),
 }
 
+
+def notes_apart(labels: Iterable[str]) -> list[str]:
+    """Say what the marks behind these labels mean."""
+    given = list(labels)
+    return [
+        f"{mark}: {meaning}. Such a row is not compared with others."
+        for mark, meaning in APART.values()
+        if any(label.endswith(mark) for label in given)
+    ]
+
+
 Key = tuple[str, str, str, str, str]  # corpus, split, system, selection, metric
 
 

@@ -35,7 +35,7 @@ from pipeline_lib.tables.cells import (
 )
 from pipeline_lib.tables.marks import Tested, notes_of_changes, notes_of_leads
 from pipeline_lib.tables.published import Published, not_compared
-from pipeline_lib.tables.recorded_scores import APART, Scores
+from pipeline_lib.tables.recorded_scores import Scores, notes_apart
 
 
 def make(
@@ -284,9 +284,7 @@ def _notes_of_metrics(columns: Sequence[Column]) -> list[str]:
 
 def _notes_of_marks(rows: Sequence[Row], columns: Sequence[Column]) -> list[str]:
     notes = notes_of_caveats([row.caveats for row in rows])
-    for mark, meaning in APART.values():
-        if any(row.label.endswith(mark) for row in rows):
-            notes.append(f"{mark}: {meaning}. Such a row is not compared with others.")
+    notes += notes_apart(row.label for row in rows)
     if any(row.cells[column.name].mean is None for row in rows for column in columns):
         notes.append("–: not defined for this system.")
     return notes

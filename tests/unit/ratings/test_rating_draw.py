@@ -57,6 +57,14 @@ def test_a_response_whose_group_the_reference_chose_is_never_shown(tmp_path):
     assert {r.text for item in drawn.items for r in item.responses} == {"context chose"}
 
 
+def test_the_key_tells_which_system_stands_apart_and_no_sheet_does(tmp_path):
+    plain, marked = (write_responses(tmp_path / f"{name}.parquet", name, ["hi", "bye"]) for name in ("a", "b"))
+    write_parquet(marked, read_parquet(marked, RESPONSES), RESPONSES, {"apart": "apart-seen"})
+    drawn = draw("c", {"a": plain, "b": marked}, 1, Study(), QUESTIONS)
+    assert drawn.apart == {"b": "apart-seen"}
+    assert "apart-seen" not in csv_sheet(drawn) + page(drawn)
+
+
 def test_neither_sheet_names_a_system_or_a_pair(tmp_path):
     neutral = {system: [f"text {i} {j}" for i in range(30)] for j, system in enumerate(SYSTEMS)}
     drawn = small_draw(tmp_path, 30, texts=neutral)

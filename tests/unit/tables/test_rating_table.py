@@ -239,6 +239,23 @@ def test_the_best_system_leads_the_others_and_the_human_reference_competes_with_
     assert "**2.00±0.00**◇" in markdown(table)
 
 
+def test_a_system_that_stands_apart_says_why_competes_with_nobody_and_has_no_difference_from_the_published(tmp_path):
+    systems = ["seq2seq", "human", "sepacvae"]
+    spec, ratings = collected([[[1, 3, 2]] * 8, [[1, 3, 2]] * 8], systems)
+    drawn = small_draw(tmp_path, 8, systems, aspects=spec.aspects, scale=spec.scale)
+    marked = drawn.model_copy(update={"apart": {"seq2seq": "apart-random"}})
+    assert marked.sheet == drawn.sheet
+    table = made({"small": marked}, {"small": ratings}, spec=spec)
+    by_system = {row.system: row for row in table.rows}
+    assert by_system["seq2seq"].label == "Seq2Seq (random initialisation)"
+    assert by_system["seq2seq"].cells["average rank: relevance"].change is None
+    assert by_system["sepacvae"].cells["average rank: relevance"].change is None  # nobody is left to compare with
+    row = row_of(table, "Seq2Seq (random initialisation)")
+    assert row["relevance difference"] == ""
+    assert row["relevance published"] != ""
+    assert any(note.startswith("(random initialisation): no pretrained weights") for note in table.notes)
+
+
 def test_kappa_gives_the_textbook_value_of_fleiss():
     """Ten subjects that fourteen raters put into five categories (Fleiss 1971, as commonly reprinted): 0.210."""
     counts = [
