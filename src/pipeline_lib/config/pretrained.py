@@ -1,5 +1,6 @@
 """Weights that were trained elsewhere."""
 
+import json
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +17,8 @@ class Pretrained(Settings):
 
     Validated with a context, which is the folder's config.json as a trained model's file keeps it, they need no folder.
     """
+
+    kind: ClassVar[str] = ""  # `model_type` that config.json must give; empty: any
 
     weights: AnyPath | None = Field(
         default=None,
@@ -37,7 +40,7 @@ class Pretrained(Settings):
     @field_validator("weights")
     @classmethod
     def _is_a_model(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and info.context is None and (fault := fault_of(Path(value))):
+        if value is not None and info.context is None and (fault := fault_of(Path(value), cls.kind)):
             raise ValueError(f"{fault}; nothing is downloaded: put such a model there, or leave the option out")
         return value
 
@@ -56,8 +59,8 @@ class OfTransformers(Pretrained):
     package: ClassVar[str] = "transformers"  # that has to be installed, which `make pretrained` does
 
 
-def fault_of(folder: Path) -> str | None:
-    """Tell why a folder cannot be read as a model; None: it can, as far as its list of files tells."""
+def fault_of(folder: Path, kind: str) -> str | None:
+    """Tell why a folder cannot be read as a model of a kind; None: it can, as far as its files but the weights tell."""
     if not folder.is_dir():
         return f"no folder {str(folder)!r}"
     if not (folder / WEIGHTS).is_file():
@@ -69,4 +72,9 @@ def fault_of(folder: Path) -> str | None:
         return f"no {CONFIG} in {str(folder)!r}"
     if not any((folder / name).is_file() for name in TOKENISERS):
         return f"neither {' nor '.join(TOKENISERS)} in {str(folder)!r}"
-    return None
+    try:
+        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return f"{CONFIG} in {str(folder)!r} cannot be read ({error})"
+    found = config.get("model_type") if isinstance(config, dict) else None
+    return f"the model in {str(folder)!r} is of type {found!r}, not {kind!r}" if kind and found != kind else None

@@ -28,10 +28,12 @@ class BertGen(Transformer):
     class Options(Pretrained):
         """Those of the encoder's weights."""
 
+        kind = "bert"
+
     def __init__(self, units: Units, network: TransformerSizes, options: Pretrained) -> None:
         super().__init__(units, network, Transformer.Options())
         self.apart = apart(options)
-        folder = read_folder(options, "bert")
+        folder = read_folder(options, self.Options.kind)
         self.config = folder.config if folder else options.config
         if self.config is None:
             sizes = BertSizes(network.layers, network.width, network.heads, network.feed_forward)

@@ -37,6 +37,8 @@ class T5Claps(T5):
     """The loss is the likelihood's, a token, and half the sum of the two contrasts, as in the released code."""
 
     class Options(OfTransformers):
+        kind = T5.Options.kind
+
         temperature: float = Field(default=0.1, gt=0, description="divides the cosines of a contrast")
         negative_norm: float = Field(default=1.0, gt=0, description="norm of the perturbation that lowers likelihood")
         positive_norm: float = Field(

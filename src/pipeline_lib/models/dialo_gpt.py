@@ -37,9 +37,11 @@ class DialoGPT(PretrainedSystem):
     class Options(OfTransformers):
         """Those of the weights."""
 
+        kind = "gpt2"
+
     def __init__(self, units: Units, network: Transformer, options: OfTransformers) -> None:
         super().__init__(units, network, options)
-        folder = read_folder(options, "gpt2")
+        folder = read_folder(options, self.Options.kind)
         self.config = folder.config if folder else options.config
         config = transformers_package().GPT2Config(**(self.config or _sizes(network)))
         config.vocab_size, self.positions = len(units), config.n_positions

@@ -43,9 +43,11 @@ class T5(PretrainedSystem):
     class Options(OfTransformers):
         """Those of the weights."""
 
+        kind = "t5"
+
     def __init__(self, units: Units, network: Transformer, options: OfTransformers) -> None:
         super().__init__(units, network, options)
-        folder = read_folder(options, "t5")
+        folder = read_folder(options, self.Options.kind)
         self.config = folder.config if folder else options.config
         config = transformers_package().T5Config(**(self.config or _sizes(network)))
         config.vocab_size = len(units)

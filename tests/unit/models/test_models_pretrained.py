@@ -30,6 +30,7 @@ from pipeline_lib.models import pretrained, saved
 from pipeline_lib.models.bert_gen import BertGen
 from pipeline_lib.models.layers.bert import BertEncoder, BertSizes
 from pipeline_lib.models.system import create
+from pipeline_lib.stage.declared import declared
 from pipeline_lib.text.pieces import SPECIAL_PIECES, Pieces
 from pipeline_lib.training.arithmetic import operations_per_token
 from pipeline_lib.training.phases import check_owners
@@ -149,6 +150,20 @@ def test_a_missing_folder_and_a_pickled_one_are_refused_when_options_are_read(tm
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ValueError, match=r"neither vocab\.txt nor tokenizer\.json"):
         Pretrained(weights=str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["t5", "t5_claps", "dialo_gpt"])
+def test_a_folder_of_another_kind_of_model_or_with_a_damaged_description_is_refused_when_options_are_read(
+    tmp_path, name
+):
+    folder = bert_folder(tmp_path)
+    options = declared(PATHS[name]).Options
+    with pytest.raises(ValueError, match=r"is of type 'bert', not '(t5|gpt2)'; nothing is downloaded"):
+        options(weights=str(folder))
+    assert declared(PATHS["bert_gen"]).Options(weights=str(folder)).weights == str(folder)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"config\.json in .* cannot be read"):
+        options(weights=str(folder))
 
 
 def test_a_system_stands_apart_on_the_corpora_that_its_weights_have_seen_and_on_no_other(tmp_path):
