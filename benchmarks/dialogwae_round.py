@@ -38,8 +38,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import pyarrow as pa
 import torch
+from drawn import TURN, contexts, log_normal, texts, vocabulary
 from measure import Run, head, python, row
 from torch import Tensor
 from torch.nn import functional as F
@@ -54,11 +54,9 @@ from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.layers.gated import GatedDecoder
 from pipeline_lib.models.layers.turns import by_turn
 from pipeline_lib.models.system import create, given
-from pipeline_lib.text.ragged import Ragged
-from pipeline_lib.text.words import Words
 from pipeline_lib.training.phases import trained_phases
 
-BATCH, TURNS, LONGEST, TURN = 32, 9, 38, 4
+BATCH, TURNS, LONGEST = 32, 9, 38
 VOCABULARY, EMBEDDING, HIDDEN, LATENT, DROPOUT = 10_000, 200, 300, 200, 0.5
 UPDATES, BATCHES, BUCKET = 5, 24, 8  # no common factor of the first two: else not every batch comes first
 WARM_UP, REPEATS = 6, 5
@@ -70,17 +68,9 @@ T = TypeVar("T")
 
 def dialogues(random: np.random.Generator, n: int) -> ExampleDataset:
     """Draw contexts and responses of random words."""
-    lengths = np.exp(random.normal(np.log(12), 0.65, (n, TURNS + 1))).round().clip(1, LONGEST).astype(np.int64)
-
-    def text(turns: np.ndarray) -> np.ndarray:
-        parts = [random.integers(5, VOCABULARY, length) for length in turns]
-        return np.concatenate([part for turn in parts for part in (turn, [TURN])][:-1]).astype(np.int32)
-
-    def ragged(texts: list[np.ndarray]) -> Ragged:
-        return Ragged(np.concatenate(texts), np.concatenate([[0], np.cumsum([len(each) for each in texts])]))
-
-    contexts, responses = lengths[:, :TURNS], lengths[:, TURNS:]
-    return ExampleDataset(ragged([text(turns) for turns in contexts]), ragged([text(turn) for turn in responses]))
+    lengths = log_normal(random, (n, TURNS + 1), median=12, spread=0.65, longest=LONGEST)
+    read, said = contexts(random, lengths[:, :TURNS], VOCABULARY), texts(random, lengths[:, TURNS], VOCABULARY)
+    return ExampleDataset(read, said)
 
 
 def made_batches(bucket: int) -> list[Batch]:
@@ -97,15 +87,9 @@ def of_round(batches: Sequence[T], number: int) -> list[T]:
 
 def ours(decoder: int) -> Round:
     """Make the rounds of a training job whose decoder has so many units."""
-    vectors = torch.randn(VOCABULARY, EMBEDDING).mul(0.3).numpy()
-    columns = {
-        "token_id": range(VOCABULARY),
-        "token": ["<turn>" if i == TURN else str(i) for i in range(VOCABULARY)],
-        "vector": pa.array(list(vectors), pa.list_(pa.float32(), EMBEDDING)),
-    }
     sizes = Dialogue(hidden=HIDDEN, latent=LATENT, dropout=DROPOUT, initial_range=None)
     path, options = "pipeline_lib.models.persona_wae:PersonaWAE", {"personal_prior": False, "personal_decoder": False}
-    model = create(path, options, Words(pa.table(columns)), sizes)
+    model = create(path, options, vocabulary(VOCABULARY, EMBEDDING), sizes)
     if decoder != HIDDEN:
         model.decoder = GatedDecoder(EMBEDDING, decoder, 0, model.condition_size + LATENT, VOCABULARY)
     settings = Training(

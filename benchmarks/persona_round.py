@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import pyarrow as pa
 import torch
+from drawn import TURN, contexts, log_normal, texts, vocabulary
 from measure import Run, head, python, row
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -34,11 +34,9 @@ from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.layers.turns import by_turn
 from pipeline_lib.models.system import create, given
-from pipeline_lib.text.ragged import Ragged
-from pipeline_lib.text.words import Words
 from pipeline_lib.training.phases import trained_phases
 
-BATCH, LONGEST, TURN = 100, 40, 4
+BATCH = 100
 VOCABULARY, EMBEDDING, HIDDEN, LATENT, USER, USERS = 31_000, 200, 256, 200, 512, 2_000
 UPDATES, PENALTY, TEMPERATURE, COMPONENTS, DROPOUT = 5, 10.0, 0.1, 3, 0.5
 ROUNDS, REPEATS = 3, 3
@@ -178,15 +176,9 @@ def plain() -> Round:
 
 
 def ours() -> Round:
-    vectors = torch.randn(VOCABULARY, EMBEDDING).mul(0.3).numpy()
-    columns = {
-        "token_id": range(VOCABULARY),
-        "token": ["<turn>" if i == TURN else str(i) for i in range(VOCABULARY)],
-        "vector": pa.array(list(vectors), pa.list_(pa.float32(), EMBEDDING)),
-    }
     sizes = Dialogue(hidden=HIDDEN, latent=LATENT, user=USER, dropout=DROPOUT, initial_range=None)
     path = "pipeline_lib.models.persona_wae:PersonaWAE"
-    model = create(path, {"users": USERS, "user_dropout": 0.0}, Words(pa.table(columns)), sizes)
+    model = create(path, {"users": USERS, "user_dropout": 0.0}, vocabulary(VOCABULARY, EMBEDDING), sizes)
     settings = Training(
         optimiser=Optimiser(kind="sgd", learning_rate=1.0, clip=1.0),
         phases={
@@ -209,19 +201,10 @@ def ours() -> Round:
 
 
 def dialogues(random: np.random.Generator, n: int) -> ExampleDataset:
-    def lengths() -> np.ndarray:
-        return np.exp(random.normal(np.log(11), 0.6, n)).round().clip(1, LONGEST).astype(np.int64)
-
-    def text(*turns: int) -> np.ndarray:
-        parts = [random.integers(5, VOCABULARY, length) for length in turns]
-        return np.concatenate([part for turn in parts for part in (turn, [TURN])][:-1]).astype(np.int32)
-
-    def ragged(texts: list[np.ndarray]) -> Ragged:
-        return Ragged(np.concatenate(texts), np.concatenate([[0], np.cumsum([len(each) for each in texts])]))
-
-    contexts = [text(*turns) for turns in zip(lengths(), lengths(), strict=True)]
+    lengths = log_normal(random, (n, 3), median=11, spread=0.6, longest=40)
     beside = {"user": random.integers(1, USERS, n), "floors": np.tile([1, 0], (n, 1))}
-    return ExampleDataset(ragged(contexts), ragged([text(length) for length in lengths()]), beside)
+    read, said = contexts(random, lengths[:, :2], VOCABULARY), texts(random, lengths[:, 2], VOCABULARY)
+    return ExampleDataset(read, said, beside)
 
 
 def seconds(form: str) -> float:

@@ -24,8 +24,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import torch
+from drawn import texts, vocabulary
 from measure import Run, head, python, row
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -41,7 +41,6 @@ from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.order import BatchOrder
 from pipeline_lib.models.system import create
 from pipeline_lib.text.ragged import Ragged
-from pipeline_lib.text.words import Words
 from pipeline_lib.training.phases import trained_phases
 
 VOCABULARY, BATCH, LONGEST = 9_900, 32, 82
@@ -91,19 +90,15 @@ class Plain(nn.Module):
 
 def sentences(random: np.random.Generator, n: int) -> ExampleDataset:
     lengths = random.gamma(4.3, 4.9, n).round().clip(1, LONGEST).astype(np.int64)
-    starts = np.concatenate([[0], lengths.cumsum()])
     nothing = Ragged(np.empty(0, np.int32), np.zeros(n + 1, np.int64))
-    return ExampleDataset(nothing, Ragged(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts))
+    return ExampleDataset(nothing, texts(random, lengths, VOCABULARY))
 
 
 def ours(system: str, precision: str) -> Step:
     """Make the step of a training job: objective, gradient, clipping, fused Adam."""
     keep_freed_memory()  # as the training script does
-    ids = range(VOCABULARY)
-    vectors = pa.nulls(VOCABULARY, pa.list_(pa.float32()))
-    words = Words(pa.table({"token_id": ids, "token": [str(i) for i in ids], "vector": vectors}))
     sizes = LanguageModel(embedding=EMBEDDING, hidden=HIDDEN, latent=LATENT)
-    model = create(f"pipeline_lib.models.sentence_vae:{system}", {"keep": KEEP}, words, sizes)
+    model = create(f"pipeline_lib.models.sentence_vae:{system}", {"keep": KEEP}, vocabulary(VOCABULARY, None), sizes)
     [phase] = trained_phases(model, Training(optimiser=Optimiser(kind="fused_adam")))
     ranks = Ranks()
 

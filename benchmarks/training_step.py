@@ -14,8 +14,8 @@ import sys
 import time
 
 import numpy as np
-import pyarrow as pa
 import torch
+from drawn import log_normal, texts, vocabulary
 from measure import Run, head, python, row
 from torch import nn
 from torch.nn import functional as F
@@ -30,18 +30,15 @@ from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.relationship import relationship_loss
 from pipeline_lib.models.sepacvae import SepaCVAE
 from pipeline_lib.models.system import Objective, create, given
-from pipeline_lib.text.ragged import Ragged
-from pipeline_lib.text.words import Words
 
 VOCABULARY, BATCH, LONGEST = 10_000, 64, 25
 STEPS, ROUNDS = 8, 2
 FORMS = ("two-pass", "one-pass", "plain")
 
 
-def _texts(random: np.random.Generator, n: int) -> Ragged:
-    lengths = np.exp(random.normal(np.log(10), 0.6, n)).round().clip(1, LONGEST).astype(np.int64)
-    starts = np.concatenate([[0], lengths.cumsum()])
-    return Ragged(random.integers(4, VOCABULARY, starts[-1]).astype(np.int32), starts)
+def _pairs(random: np.random.Generator, n: int) -> ExampleDataset:
+    lengths = log_normal(random, (n, 2), median=10, spread=0.6, longest=LONGEST)
+    return ExampleDataset(texts(random, lengths[:, 0], VOCABULARY), texts(random, lengths[:, 1], VOCABULARY))
 
 
 def _padded(batch: Batch) -> Batch:
@@ -88,18 +85,12 @@ def plain_objective(model: SepaCVAE, batch: Batch, weight: float, generator: tor
 def seconds(form: str) -> float:
     """Mean of a step after a warm-up."""
     torch.set_num_threads(2)
-    random = np.random.default_rng(0)
     torch.manual_seed(0)
-    columns = {
-        "token_id": range(VOCABULARY),
-        "token": [str(i) for i in range(VOCABULARY)],
-        "vector": list(torch.randn(VOCABULARY, 300).mul(0.3).numpy()),
-    }
-    words = Words(pa.table(columns | {"vector": pa.array(columns["vector"], pa.list_(pa.float32(), 300))}))
-    model = create("pipeline_lib.models.sepacvae:SepaCVAE", {}, words, Recurrent(initial_range=0.05))
+    sizes = Recurrent(initial_range=0.05)
+    model = create("pipeline_lib.models.sepacvae:SepaCVAE", {}, vocabulary(VOCABULARY, 300), sizes)
     assert isinstance(model, SepaCVAE)
     optimiser = torch.optim.Adam(model.parameters(), 1e-3)
-    dataset = ExampleDataset(_texts(random, BATCH * 50), _texts(random, BATCH * 50))
+    dataset = _pairs(np.random.default_rng(0), BATCH * 50)
     order = BatchOrder(dataset, BATCH, bucket_batches=1 if form == "plain" else 50, seed=0)
     objective = {
         "two-pass": model.objective,

@@ -4,8 +4,8 @@ Nodes are the keywords of both sides, a word being one node. Two edges lead from
 one to every keyword of a response whose context has the same keyword, a negative one to every keyword of such an
 example's negative.
 
-A million pairs have some forty million edges. So they are held as sparse matrices, four bytes an edge, and sorted some
-rows at a time.
+A million pairs may have tens of millions of edges. So they are held as sparse matrices, five bytes an edge, and sorted
+some rows at a time.
 """
 
 from collections.abc import Iterator, Sequence

@@ -22,7 +22,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from pipeline_lib.config.networks import Sizes, Transformer
-from pipeline_lib.config.pretrained import CONFIG, WEIGHTS, Pretrained
+from pipeline_lib.config.pretrained import CONFIG, WEIGHTS, Pretrained, fault_of
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.checksums import sha256
 from pipeline_lib.models.exact import TokenwiseSystem
@@ -131,14 +131,13 @@ def read_folder(options: Pretrained, kind: str) -> Folder | None:
     path = Path(options.weights)
     if options.sha256 and (digest := sha256(path / WEIGHTS)) != options.sha256:
         raise unfit(path / WEIGHTS, f"its checksum is {digest}", f"sha256 {options.sha256}")
+    if fault := fault_of(path, kind):
+        raise unfit(path / CONFIG, fault, f"a model of type {kind!r}")
     try:
-        config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
         weights = load_file(path / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
-        raise unfit(path, f"it cannot be read: {error}", f"a whole {CONFIG} and {WEIGHTS}") from error
-    if not isinstance(config, dict) or config.get("model_type") != kind:
-        found = config.get("model_type") if isinstance(config, dict) else None
-        raise unfit(path / CONFIG, f"the model is of type {found!r}", f"a model of type {kind!r}")
+        raise unfit(path, f"it cannot be read: {error}", f"a whole {WEIGHTS}") from error
+    config = json.loads((path / CONFIG).read_text(encoding="utf-8"))
     return Folder(path, config, weights, *_tokeniser(path))
 
 

@@ -1,7 +1,7 @@
 """Checks of a configuration against the code and the folders that it names, before anything runs or is deleted."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from pipeline_lib.corpora.paraphrases import check_meanings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.counting import count_paths
 from pipeline_lib.metrics.named import expected_of, known_metric, metric_class
-from pipeline_lib.stage.declared import declared, overrides, parameters, phase_names
+from pipeline_lib.stage.declared import Declared, declared, overrides, parameters, phase_names
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 from pipeline_lib.tables.settings import paths_in
@@ -47,6 +47,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_other_columns(config, place)
     check_models(config, place)
     check_training(config, place)
+    check_decoding(config, place)
     check_judges(config, place)
     check_functions(config, place)
     check_exact_rows(config, place)
@@ -251,52 +252,61 @@ def check_models(config: Config, place: Place) -> None:
 
 
 def check_training(config: Config, place: Place) -> None:
-    """Check that the class of every trained row can do what training and decoding ask of it; errors as `check_run`."""
+    """Check that the class of every trained row can do what its training asks of it; errors as `check_run`."""
+    for corpus, name, kind in _trained_rows(config):
+        training = config.training_of(corpus, name)
+        if training.select not in SELECTABLE and not overrides(kind, "trial"):
+            raise _unknown(place, _key_of(config, corpus, name, "training", "select"), training.select, SELECTABLE)
+        phases = phase_names(kind)
+        if phases is not None and (unknown := [phase for phase in training.phases if phase not in phases]):
+            raise _unknown(place, _key_of(config, corpus, name, "training", "phases"), unknown[0], phases)
+        reference = getattr(kind.Options, "reference", None)
+        if reference is not None and config.systems[name].starts_from is None:
+            raise _fault(
+                place,
+                ("systems", name, "starts_from"),
+                f"null, but {name} compares itself with a frozen model",
+                f"a trained system of the model {reference}, of the same network",
+                "name such a system, or leave the row out",
+            )
+        if getattr(config.network_of(corpus, name), "latent", 0) is None and overrides(kind, "latent_use"):
+            raise _fault(
+                place,
+                _key_of(config, corpus, name, "network", "latent"),
+                f"null, but {name} has a latent variable",
+                "its number of dimensions; null is for systems without one, such as RNNLM",
+                f"set `network: {{latent: …}}` of systems.{name}",
+            )
+
+
+def check_decoding(config: Config, place: Place) -> None:
+    """Check that the class of every trained row can do what its decoding asks of it; errors as `check_run`."""
+    for corpus, name, kind in _trained_rows(config):
+        decoding = config.decoding_of(corpus, name)
+        if decoding.samples > 1 and not kind.draws and decoding.kind != "sampling":
+            raise _fault(
+                place,
+                _key_of(config, corpus, name, "decoding", "samples"),
+                f"{decoding.samples} of {name}, which would all be the same",
+                "1 for a system without a latent variable, or words that are drawn",
+                f"set `decoding: {{samples: 1}}` of systems.{name}, or `decoding: {{kind: sampling}}`",
+            )
+        if decoding.candidates > 1 and not overrides(kind, "closeness"):
+            raise _fault(
+                place,
+                _key_of(config, corpus, name, "decoding", "candidates"),
+                f"{name} cannot tell which of several responses is closest to its context",
+                "1 for this system, or a system that implements `closeness`",
+                f"set `decoding: {{candidates: 1}}` of systems.{name}",
+            )
+
+
+def _trained_rows(config: Config) -> Iterator[tuple[str, str, type[Declared]]]:
+    """Yield corpus, system and what its class declares."""
     for corpus in config.corpora_used:
         for name in _rows_on(config, corpus):
-            if not config.systems[name].trained:
-                continue
-            kind = declared(str(config.systems[name].model))
-            training = config.training_of(corpus, name)
-            if training.select not in SELECTABLE and not overrides(kind, "trial"):
-                raise _unknown(place, _key_of(config, corpus, name, "training", "select"), training.select, SELECTABLE)
-            phases = phase_names(kind)
-            if phases is not None and (unknown := [phase for phase in training.phases if phase not in phases]):
-                raise _unknown(place, _key_of(config, corpus, name, "training", "phases"), unknown[0], phases)
-            reference = getattr(kind.Options, "reference", None)
-            if reference is not None and config.systems[name].starts_from is None:
-                raise _fault(
-                    place,
-                    ("systems", name, "starts_from"),
-                    f"null, but {name} compares itself with a frozen model",
-                    f"a trained system of the model {reference}, of the same network",
-                    "name such a system, or leave the row out",
-                )
-            if getattr(config.network_of(corpus, name), "latent", 0) is None and overrides(kind, "latent_use"):
-                raise _fault(
-                    place,
-                    _key_of(config, corpus, name, "network", "latent"),
-                    f"null, but {name} has a latent variable",
-                    "its number of dimensions; null is for systems without one, such as RNNLM",
-                    f"set `network: {{latent: …}}` of systems.{name}",
-                )
-            decoding = config.decoding_of(corpus, name)
-            if decoding.samples > 1 and not kind.draws and decoding.kind != "sampling":
-                raise _fault(
-                    place,
-                    _key_of(config, corpus, name, "decoding", "samples"),
-                    f"{decoding.samples} of {name}, which would all be the same",
-                    "1 for a system without a latent variable, or words that are drawn",
-                    f"set `decoding: {{samples: 1}}` of systems.{name}, or `decoding: {{kind: sampling}}`",
-                )
-            if decoding.candidates > 1 and not overrides(kind, "closeness"):
-                raise _fault(
-                    place,
-                    _key_of(config, corpus, name, "decoding", "candidates"),
-                    f"{name} cannot tell which of several responses is closest to its context",
-                    "1 for this system, or a system that implements `closeness`",
-                    f"set `decoding: {{candidates: 1}}` of systems.{name}",
-                )
+            if config.systems[name].trained:
+                yield corpus, name, declared(str(config.systems[name].model))
 
 
 def check_judges(config: Config, place: Place) -> None:
@@ -312,7 +322,7 @@ def check_judges(config: Config, place: Place) -> None:
             raise _fault(
                 place,
                 ("analyses", name, "judge", "system"),
-                f"{system} has a latent variable, so how likely a text is it can only bound",
+                f"{system} has a latent variable, so its likelihood of a text is not exact",
                 "a system with an exact likelihood, such as a language model (RNNLM)",
                 "name such a system",
             )
