@@ -24,6 +24,7 @@ def whole(tmp_path_factory) -> TinyWorkflow:
     ("paper", "preset", "trained"),
     [
         ("sentence_vae", "novels", "autoencoder 1"),
+        ("sentence_vae", "ptb", "vae_inputless 2"),
         ("persona_wae", "dialogwae_dailydialog", "dialogwae 1"),
         ("persona_wae", "published", "rl_persona 1"),
         ("keywords_and_instances", "published", "t5_claps 1"),
@@ -59,3 +60,20 @@ def test_an_analysis_of_a_system_with_a_decoding_of_its_own_plans_no_second_trai
     planned = whole.planned("results/analyses/embedded/cvae_closest/seed1/latents.parquet")
     assert "analyse_system cvae_closest 1 latents" in planned
     assert {job for job in planned if job.startswith("train_model")} == {"train_model cvae 1"}
+
+
+@pytest.mark.parametrize(
+    ("target", "fragments"),
+    [
+        ("tables/floors.csv", ["the row 'truth' needs a known distribution", "of 'ptb' is not known"]),
+        (
+            "analyses/ptb/rnnlm/seed1/bound.parquet",
+            ["rnnlm is a RNNLM, which an analysis of kind 'likelihoods' cannot read", "the class SentenceVAE"],
+        ),
+    ],
+)
+def test_what_a_preset_can_only_make_of_another_corpus_or_system_is_refused_when_planned(whole, target, fragments):
+    target = f"results/sentence_vae_ptb/{target}"
+    done = whole.run(target, "--dry-run", "--config", "paper=sentence_vae", "preset=ptb")
+    assert done.returncode != 0
+    assert all(fragment in done.stdout for fragment in fragments), done.stdout

@@ -60,7 +60,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
             "pieces": {"like": "rnnlm", "label": "RNNLM of pieces", "units": "pieces"},
         },
         "tables": {
-            "table2": {"systems": list(SYSTEMS)},
+            "table2": {"systems": list(SYSTEMS), "splits": ["test"]},
             "table3": {"systems": IMPUTING},
             "table4": {"systems": IMPUTING},
         },

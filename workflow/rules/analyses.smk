@@ -14,6 +14,15 @@ def module_of_analysis(wildcards):
     return module_of_kind(ANALYSES, CONFIG.analyses[wildcards.analysis].kind)
 
 
+def system_of_analysis(wildcards):
+    """Return the trained model that an analysis is about; one that it cannot read is an error before anything runs."""
+    try:
+        check_analysed(CONFIG, partial(place_of, LAYERS), wildcards.analysis, wildcards.system)
+    except PipelineError as error:
+        raise WorkflowError(str(error)) from None
+    return model_of(wildcards)
+
+
 def continued_by(wildcards):
     """Return the analysis that another one continues, if it does."""
     path = RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet"
@@ -67,7 +76,7 @@ def code_of_analysis(wildcards):
 rule analyse_system:
     """Run an analysis of one trained system, whatever its kind."""
     input:
-        model=model_of,
+        model=system_of_analysis,
         summary=summary_of,
         vocabulary=vocabulary_of,
         encoded=encoded(*SPLITS),

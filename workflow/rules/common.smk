@@ -20,7 +20,8 @@ from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, report_full_temporary_folder
 from pipeline_lib.metrics.suite import needs_clusters, needs_users, needs_vectors, recorded
-from pipeline_lib.runs.checks import check_files, check_package, check_responses, check_run
+from pipeline_lib.runs.analyses import check_analysed
+from pipeline_lib.runs.checks import check_exact_row, check_files, check_package, check_responses, check_run
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.schemas.responses import APART
 from pipeline_lib.stage.fingerprint import stage_fingerprint

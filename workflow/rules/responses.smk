@@ -81,10 +81,19 @@ rule generate_baseline:
         "--samples {params.samples:q} --seed {wildcards.seed} --out {output:q} &> {log:q}"
 
 
+def examples_of_known(wildcards):
+    """Return the examples of a split; without a distribution that is known, an error before anything runs."""
+    try:
+        check_exact_row(CONFIG, partial(place_of, LAYERS), wildcards.system, wildcards.corpus)
+    except PipelineError as error:
+        raise WorkflowError(str(error)) from None
+    return RESULTS / "filtered/{corpus}/{split}.parquet".format(**wildcards)
+
+
 rule generate_exact:
     """Make the reference rows of generated corpora: likelihoods under the distribution that they were drawn from."""
     input:
-        RESULTS / "filtered/{corpus}/{split}.parquet",
+        examples_of_known,
     output:
         RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
     log:
@@ -103,7 +112,7 @@ rule generate_exact:
 rule generate_oracle:
     """Answer as one who knows the distribution of a generated corpus: with draws, with the likeliest, as a stranger."""
     input:
-        RESULTS / "filtered/{corpus}/{split}.parquet",
+        examples_of_known,
     output:
         RESULTS / "responses/{corpus}/{system}/seed{seed}/{split}.parquet",
     log:

@@ -55,12 +55,9 @@ def counts_of(wildcards):
 
 
 def scores_of(wildcards):
-    """Scores of every run of a table, from its responses or from the analysis that it names."""
-    spec = CONFIG.tables[wildcards.table]
-    if spec.from_ is not None:
-        return runs_of(wildcards.table, RESULTS / f"analyses/{{corpus}}/{{system}}/seed{{seed}}/{spec.from_}.parquet")
+    """Return the scores of every run of a table."""
     path = RESULTS / "scores/{corpus}/{system}/seed{seed}/{split}.parquet"
-    return runs_of(wildcards.table, path, split=spec.read_splits)
+    return runs_of(wildcards.table, path, split=CONFIG.tables[wildcards.table].read_splits)
 
 
 def significance_of(wildcards):
@@ -74,25 +71,21 @@ def significance_of(wildcards):
 def items_of(wildcards):
     """Return the values of every item, where each row is tested against the first."""
     spec = CONFIG.tables[wildcards.table]
-    if spec.beside != "first row" or spec.from_ is not None:
+    if spec.beside != "first row":
         return []
     path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
     return runs_of(wildcards.table, path, split=spec.read_splits)
 
 
 def analysis_of(wildcards):
-    """Return the analysis that a table of texts shows: of each corpus, or of each system's first run."""
-    name, corpora = CONFIG.tables[wildcards.table].from_, CONFIG.corpora_of(wildcards.table)
-    if name in OF_CORPORA:
-        return expand(RESULTS / "analyses/{corpus}/{analysis}.parquet", corpus=corpora, analysis=name)
-    path = RESULTS / "analyses/{corpus}/{system}/seed{seed}/{analysis}.parquet"
-    return runs_of(wildcards.table, path, seed=CONFIG.seeds[0], analysis=name)
+    """Return the analysis of each corpus that a table of texts shows."""
+    path = RESULTS / "analyses/{corpus}/{analysis}.parquet"
+    corpora = CONFIG.corpora_of(wildcards.table)
+    return expand(path, corpus=corpora, analysis=CONFIG.tables[wildcards.table].from_)
 
 
 def answers_of(wildcards):
-    """Return every system's responses of the first run, where the analysis picked contexts of a corpus."""
-    if CONFIG.tables[wildcards.table].from_ not in OF_CORPORA:
-        return []
+    """Return every system's responses of the first run."""
     path = RESULTS / "items/{corpus}/{system}/seed{seed}/{split}.parquet"
     return runs_of(wildcards.table, path, seed=CONFIG.seeds[0], split=["validation", "test"])
 

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.measures import Measure, standard_error, table_of
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.analyses.users import user_table
 from pipeline_lib.config.settings import Distinct, Positive, Seed, Settings
 from pipeline_lib.corpora.newcomers import Newcomers, Told
@@ -42,6 +43,10 @@ class Options(Settings):
     updates: Positive = Field(default=60, description="updates of the vectors")
     draws: Positive = Field(default=4, description="draws of z for an update; five times as many for a measurement")
     seed: Seed = Field(default=1, description="seed of the users and of what they say")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("measures", fields=frozenset({"user"}))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

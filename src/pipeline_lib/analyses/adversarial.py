@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.imputation import joined
 from pipeline_lib.analyses.measures import Measure, mean_of, table_of
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.corpora.grammar_endings import Endings
@@ -35,11 +36,13 @@ ORACLE = "oracle error"  # percentage points: of a classifier that knows the gra
 TRUE, RANDOM, BEST = "true", "random ending", "best imputer"  # rows beside the system's
 _FEWEST = 10  # pairs, of which one is tested
 
-ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
-
 
 class Options(Settings):
     """Nothing is to be chosen: four fifths of the pairs train the classifiers, a tenth each validates and tests."""
+
+
+def needs(options: Options) -> Needs:
+    return Needs("measures", continues="imputation", any_corpus=True)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

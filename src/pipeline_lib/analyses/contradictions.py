@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.metrics.items import encode
@@ -45,6 +46,10 @@ class Options(Settings):
     fewest_responses: Annotated[int, Field(ge=2)] = Field(
         default=2, description="different responses that a context must have"
     )
+
+
+def needs(options: Options) -> Needs:
+    return Needs("texts")
 
 
 class _Texts(NamedTuple):

@@ -8,6 +8,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import CONTRASTS, Needs
 from pipeline_lib.config.settings import Positive, Seed, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
@@ -28,6 +29,10 @@ class Options(Settings):
     split: Split = Field(default="test", description="split of the examples")
     examples: Positive = Field(default=200, description="examples that are drawn")
     draw: Seed = Field(default=1, description="seed of the draw")
+
+
+def needs(options: Options) -> Needs:
+    return Needs(None, models=(CONTRASTS,), fields=frozenset({"nodes", "graph"}))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

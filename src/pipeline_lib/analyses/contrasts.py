@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.measures import Measure, mean_of, table_of
+from pipeline_lib.analyses.needs import CONTRASTS, Needs
 from pipeline_lib.config.settings import Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.measures import SYSTEM
@@ -28,6 +29,10 @@ class Options(Settings):
     """Contrasts on one split."""
 
     split: Split = Field(default="test", description="split that is measured")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("measures", models=(CONTRASTS,))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

@@ -10,6 +10,7 @@ from pydantic import Field
 from pipeline_lib.analyses.cosines import cosine_matrix, mean_cosines
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.latents import latent_part
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.schemas.latents import DISTANCES
 from pipeline_lib.stage.progress import ProgressBar
@@ -30,6 +31,10 @@ class Options(Settings):
         lt=1,
         description="cosine of contexts above which they form a group, where a system has none",
     )
+
+
+def needs(options: Options) -> Needs:
+    return Needs(None)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

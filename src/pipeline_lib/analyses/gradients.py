@@ -10,6 +10,7 @@ from pydantic import Field
 from pipeline_lib.analyses.contrasts import with_contrasts
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.measures import Measure, table_of
+from pipeline_lib.analyses.needs import CONTRASTS, Needs
 from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.schemas.measures import SYSTEM
 
@@ -23,6 +24,10 @@ class Options(Settings):
     """Batches of the training split, in training order."""
 
     batches: Positive = Field(default=10, description="batches whose gradients are averaged")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("measures", models=(CONTRASTS,))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import CODES, SENTENCES, Needs
 from pipeline_lib.config.settings import Positive, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 Pair = tuple[str, str]  # the true sentence, and the one whose ending is hidden
 
-ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
-
 
 class Options(Settings):
     """Sentences of one split, half of which lose their last words."""
@@ -33,6 +32,10 @@ class Options(Settings):
     beam: Positive = Field(default=15, description="hypotheses of a language model")
     beam_of_codes: Positive = Field(default=5, description="hypotheses of a system with a code, in each round")
     rounds: Positive = Field(default=3, description="how often a code is computed from the sentence so far")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("imputations", models=(SENTENCES, CODES), any_corpus=True)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Positive, Seed, Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
@@ -31,6 +32,10 @@ class Options(Settings):
     split: Literal["train", "validation", "test"] = Field(default="test", description="split of the contexts")
     examples: Positive | None = Field(default=None, description="first so many of them; null: all")
     draw: Seed = Field(default=1, description="seed of the random keywords")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("keyword_choice", fields=frozenset({"nodes", "graph"}))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

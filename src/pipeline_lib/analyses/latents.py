@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
@@ -26,6 +27,10 @@ class Options(Settings):
     """Posterior means and groups of the examples of one split."""
 
     split: Split = Field(default="test", description="split whose examples are read")
+
+
+def needs(options: Options) -> Needs:
+    return Needs(None)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

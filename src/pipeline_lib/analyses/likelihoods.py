@@ -7,6 +7,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import SENTENCE_VAE, Needs
 from pipeline_lib.config.settings import Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.likelihoods import LIKELIHOODS
@@ -21,6 +22,10 @@ class Options(Settings):
     """Cross-entropy and KL of every sentence, with z drawn once from its posterior."""
 
     split: Split = Field(default="test", description="split whose sentences are read")
+
+
+def needs(options: Options) -> Needs:
+    return Needs(None, models=(SENTENCE_VAE,))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

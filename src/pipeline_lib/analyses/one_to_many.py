@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.sweep import SWEPT, Sweep
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_json, read_parquet
@@ -44,6 +45,10 @@ POINT = pa.schema(
 
 class Options(Sweep):
     """The generated corpus at other rates of one-to-many and many-to-one data."""
+
+
+def needs(options: Options) -> Needs:
+    return Needs(None)
 
 
 class Measured(NamedTuple):

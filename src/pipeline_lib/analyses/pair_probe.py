@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.measures import Measure, table_of
+from pipeline_lib.analyses.needs import CODES, Needs
 from pipeline_lib.analyses.pair_features import pair_features
 from pipeline_lib.analyses.probing import Labels, accuracy, accuracy_error, f1, majority, predicted
 from pipeline_lib.config.grammar import Grammar
@@ -30,14 +31,16 @@ WITH_FEATS = f"{SYSTEM}+feats"
 
 Features = NDArray[np.float64]  # (N, F)
 
-ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
-
 
 class Options(Settings):
     """A logistic regression on pairs of sentences: those of a corpus, or of a grammar drawn for the purpose."""
 
     train_pairs: Positive = Field(default=2000, description="pairs of a grammar to learn from")
     test_pairs: Positive = Field(default=1000, description="pairs of a grammar to test on")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("measures", models=(CODES,), any_corpus=True)
 
 
 class Pairs(NamedTuple):

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import CODES, SENTENCE_VAE, Needs
 from pipeline_lib.config.settings import Positive, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
-
-ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
 
 
 class Options(Settings):
@@ -32,6 +31,11 @@ class Options(Settings):
     points: int = Field(default=9, ge=2, description="points of a line, its ends included")
     split: Split = Field(default="test", description="split that sentences are of")
     longest: Positive = Field(default=82, description="most units of a decoded text")
+
+
+def needs(options: Options) -> Needs:
+    """Ends that are encodings need an encoder, ends that are drawn a prior, too."""
+    return Needs("decoded", models=(CODES if options.between == "sentences" else SENTENCE_VAE,), any_corpus=True)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

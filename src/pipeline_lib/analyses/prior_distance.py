@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.measures import Measure, table_of
+from pipeline_lib.analyses.needs import PERSONAL, Needs
 from pipeline_lib.config.settings import Positive, Seed, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.measures import SYSTEM
@@ -25,6 +26,10 @@ class Options(Settings):
     split: Split = Field(default="test", description="split whose examples are read")
     directions: Positive = Field(default=200, description="directions onto which the draws are projected")
     draw: Seed = Field(default=1, description="seed of the directions")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("measures", models=(PERSONAL,))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

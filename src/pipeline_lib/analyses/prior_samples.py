@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import SENTENCE_VAE, Needs
 from pipeline_lib.config.settings import Positive, Settings
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ class Options(Settings):
         "mean square of |A z| / |z| is `stretch`; null: z alone",
     )
     longest: Positive = Field(default=82, description="most units of a decoded text")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("decoded", models=(SENTENCE_VAE,))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

@@ -7,6 +7,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import CODES, Needs
 from pipeline_lib.analyses.paths import draw_sentences
 from pipeline_lib.config.settings import Positive, Settings, Split
 from pipeline_lib.files.formats import read_parquet
@@ -16,8 +17,6 @@ from pipeline_lib.metrics.items import Items
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
 
-ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
-
 
 class Options(Settings):
     """Sentences, with what is decoded greedily from the mean of the posterior of each and from draws of it."""
@@ -26,6 +25,10 @@ class Options(Settings):
     draws: Positive = Field(default=3, description="draws from each posterior")
     split: Split = Field(default="test", description="split that sentences are of")
     longest: Positive = Field(default=82, description="most units of a decoded text")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("decoded", models=(CODES,), any_corpus=True)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.measures import Measure, table_of
+from pipeline_lib.analyses.needs import CODES, Needs
 from pipeline_lib.analyses.probing import Labels, accuracy, accuracy_error, fitted, majority, predicted
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import Positive, Settings
@@ -25,13 +26,15 @@ if TYPE_CHECKING:
 ACCURACY, TOPIC = "accuracy", "topic accuracy"  # percent; of the label, and of the topic of a generated sentence
 WORDS, MAJORITY = "bag of words", "majority"  # rows beside the system's
 
-ANY_CORPUS = True  # reads texts alone, which may be of another corpus (`corpus:`)
-
 
 class Options(Settings):
     """A softmax regression that is trained on codes of training sentences and tested on those of the test split."""
 
     sentences: Positive | None = Field(default=None, description="first so many training sentences; null: all")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("measures", models=(CODES,), any_corpus=True)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

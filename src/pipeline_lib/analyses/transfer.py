@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Positive, Seed, Settings, Split
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
@@ -29,6 +30,10 @@ class Options(Settings):
     contexts: Positive = Field(default=20, description="contexts that are drawn")
     draw: Seed = Field(default=1, description="seed of the draw")
     max_length: Positive = Field(default=30, description="tokens after which a response is cut off")
+
+
+def needs(options: Options) -> Needs:
+    return Needs("transfer", fields=frozenset({"user"}))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

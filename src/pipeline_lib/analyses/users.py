@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.analyses.data import Data
+from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.corpora.persona_language import USERS, language
 from pipeline_lib.errors import PipelineError
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 class Options(Settings):
     """Nothing may be chosen."""
+
+
+def needs(options: Options) -> Needs:
+    return Needs(None, fields=frozenset({"user"}))
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

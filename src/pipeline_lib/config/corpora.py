@@ -224,6 +224,17 @@ class Source(Settings):
             return self.window.context > 0 and self.tokeniser == "spaces"
         return self.reader == "grammar" and self.window.context == 0 and self.tokeniser != "characters"
 
+    def has_row(self, baseline: str) -> bool:
+        """Whether a reference row follows from its known distribution: a likelihood, or an oracle's responses."""
+        readers = {
+            "truth": ("grammar", "synthetic", "personas", "paraphrases"),
+            "positions": ("grammar",),
+            "sample": ("personas", "paraphrases"),
+            "mode": ("personas",),
+            "stranger": ("personas",),
+        }
+        return self.has_known_distribution and self.reader in readers[baseline]
+
     @property
     def division(self) -> Division | None:
         """How windows are divided among the splits; None: with their dialogues."""

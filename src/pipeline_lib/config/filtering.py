@@ -26,7 +26,7 @@ class Filtering(Settings):
     context_length: tuple[Length, Length] = Field(
         default=(1, 25), description="fewest and most tokens; [0, 0] for sentences alone"
     )
-    response_length: tuple[Length, Length] = Field(
+    response_length: tuple[Annotated[Length, Field(ge=1)], Length] = Field(
         default=(1, 25), description="fewest and most tokens; paper-size window: context 7-12, response 1-12"
     )
     min_count: Positive | None = Field(

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from pipeline_lib.config.papers import DecodedTable, Judge, RatingTable, ScoreTable, TableOfSystems, TextTable
+from pipeline_lib.config.papers import DecodedTable, Judge, RatingTable, TableOfSystems, TextTable
 from pipeline_lib.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _check_tables(config: "Config") -> None:
         where = f"tables.{name}"
         _check(f"{where}.corpora", table.corpora or (), "source", config.sources)
         _check(f"{where}.systems", table.systems or (), "system", config.systems)
-        if isinstance(table, ScoreTable | TextTable | TableOfSystems) and table.from_ is not None:
+        if isinstance(table, TextTable | TableOfSystems):
             _check(f"{where}.from", [table.from_], "analysis", config.analyses)
         if isinstance(table, TableOfSystems):
             _check(f"{where}.systems", table.systems or (), "trained system", config.trainable)

@@ -88,7 +88,7 @@ class ScoreTable(WithDecimals, BesidePublished):
     validation alone. With several splits every column is shown for each of them: `train nll`, `test nll`.
     """
 
-    kind: Literal["scores"] = Field(description="scores: metrics of responses, or the scores that an analysis makes")
+    kind: Literal["scores"] = Field(description="scores: metrics of responses")
     splits: Annotated[list[ScoredSplit], Distinct] = Field(
         min_length=1,
         description="splits whose responses are scored, side by side; test_unseen_pairs: the test examples whose "
@@ -106,16 +106,11 @@ class ScoreTable(WithDecimals, BesidePublished):
         default="published",
         description="the value that each value is compared with: the published one, or the first row's",
     )
-    from_: Name | None = Field(
-        default=None, alias="from", description="an analysis that makes the scores; null: responses"
-    )
 
     @model_validator(mode="after")
     def _columns_differ(self) -> "ScoreTable":
         if repeated := [name for name in self.extra if name in self.columns]:
             raise ValueError(f"`extra:` has {repeated[0]!r}, which is among `columns:` already")
-        if self.from_ and (parts := [split for split in self.splits if split != whole_of(split)]):
-            raise ValueError(f"`splits:` has {parts[0]!r}, but an analysis scores whole splits")
         return self
 
     @property
@@ -141,10 +136,10 @@ def metric_of(column: str) -> str:
 
 
 class TextTable(TableSpec):
-    """Texts that an analysis picked or made."""
+    """Texts that an analysis picked."""
 
     kind: Literal["texts"] = Field(description="texts: contexts that an analysis found, with every system's responses")
-    from_: Name = Field(alias="from", description="the analysis that makes them")
+    from_: Name = Field(alias="from", description="the analysis that picks them")
 
 
 class ResponseTable(TableSpec):

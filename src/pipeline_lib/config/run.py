@@ -279,7 +279,7 @@ class Config(Paper):
     def metrics_of(self, table: str) -> list[str]:
         """List the metrics that a table of scores shows, of responses."""
         spec = self.tables[table]
-        return spec.metrics if isinstance(spec, ScoreTable) and spec.from_ is None else []
+        return spec.metrics if isinstance(spec, ScoreTable) else []
 
     @property
     def metrics_shown(self) -> list[str]:
@@ -291,9 +291,7 @@ class Config(Paper):
     def tested(self) -> list[str]:
         """Tables with tests between their rows: those of responses' scores beside published values."""
         return [
-            name
-            for name, spec in self.tables.items()
-            if isinstance(spec, ScoreTable) and spec.beside == "published" and spec.from_ is None
+            name for name, spec in self.tables.items() if isinstance(spec, ScoreTable) and spec.beside == "published"
         ]
 
     def tested_on(self, corpus: str) -> list[str]:

@@ -15,6 +15,7 @@ from pipeline_lib.schemas.measures import MEASURES, SYSTEM
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+DRAWS = "adaptation"  # kind of the analysis
 CURVES = pa.schema(
     [
         pa.field("system", pa.string(), nullable=False),  # as it is named in the figure

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DRAWS = "contrast_space"  # kind of the analysis
 _TITLES = {"width": "encoded texts and nodes", "latent": "latent space"}
 _MARKERS = {"input": "s", "positive": "o", "negative": "^"}
 _KINDS = ("keyword", "sentence")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DRAWS = "paths"  # kind of the analysis
 _CHARACTERS = 76  # of a line of a sentence
 _POINT = 0.22  # inches of height for a point and, if it has two lines, for each
 

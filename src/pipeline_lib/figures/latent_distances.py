@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DRAWS = "distances"  # kind of the analysis
 PANELS = {"inner": "within a group (inner)", "inter": "between groups (inter)", "gap": "difference (inner − inter)"}
 _WINDOWS = 20  # of the running mean in the whole stretch of batches
 

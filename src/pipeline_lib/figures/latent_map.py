@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DRAWS = "latents"  # kind of the analysis
 _FEWEST = 4  # examples; t-SNE of fewer shows nothing
 _PANELS_IN_ROW = 4
 _ENTRIES = 2  # of the legend, on each inch of its width: numbers of two digits are the widest

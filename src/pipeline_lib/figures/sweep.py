@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DRAWS = "one_to_many"  # kind of the analysis
+
 
 class Options(Settings):
     """Nothing may be chosen."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Run = tuple[str, int]  # system and seed
+DRAWS = "users"  # kind of the analysis
 USERS = pa.schema(
     [
         pa.field("system", pa.string(), nullable=False),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+DRAWS = "likelihoods"  # kind of the analysis
 PARTS = {"reconstruction": "cross-entropy", "kl": "KL to the prior"}
 _COLOURS = {"reconstruction": style.SKY, "kl": style.VERMILLION}
 _WIDTH = 0.1  # of a bar, in keep rates

@@ -45,7 +45,8 @@ class SentenceBleu(Metric):
         self.smoothing, self.weights, self.is_chosen = smoothing, weights, is_chosen
         if not is_chosen:
             self.name = f"BLEU-{self.order}|{smoothing}|{weights}"
-        self.signature = f"BLEU-{self.order}|level:sentence|smooth:method7-{smoothing}|weights:{weights}|short:0|v:1"
+        variant = f"smooth:method7-{smoothing}|weights:{weights}"
+        self.signature = f"BLEU-{self.order}|level:sentence|{variant}|short:0|punctuation:counted|v:1"
 
     @classmethod
     def make(cls, settings: Metrics, vectors: object, language: object) -> "SentenceBleu":

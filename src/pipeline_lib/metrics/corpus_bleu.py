@@ -13,7 +13,7 @@ class CorpusBleu(RatioMetric):
     """BLEU-4 of Papineni et al. (2002) from counts pooled over the corpus, no smoothing, on the workflow's tokens."""
 
     name = "corpus-BLEU"
-    signature = "corpus-BLEU|order:4|level:corpus|smooth:none|tok:given|v:1"
+    signature = "corpus-BLEU|order:4|level:corpus|smooth:none|tok:given|punctuation:counted|v:1"
     meaning = "BLEU of the whole set, orders 1 to 4, not smoothed"
     better: Better = "higher"
     by_item = "BLEU-4"

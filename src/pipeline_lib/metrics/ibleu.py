@@ -15,7 +15,7 @@ class IBleu(CorpusBleu):
     """Corpus BLEU that a copy of the context does not win (Sun and Zhou 2012), with 0.8 for alpha."""
 
     name = "iBLEU"
-    signature = "iBLEU|alpha:0.8|order:4|level:corpus|smooth:none|tok:given|v:1"
+    signature = "iBLEU|alpha:0.8|order:4|level:corpus|smooth:none|tok:given|punctuation:counted|v:1"
     meaning = "0.8 of corpus BLEU less 0.2 of self-BLEU"
 
     def parts(self, items: Items) -> np.ndarray:

@@ -48,7 +48,9 @@ class _Sampled(Metric):
 
     def __init__(self, variant: Variant | None = None) -> None:
         self.smoothing, self.end = variant or self.own
-        self.signature = f"{self.name}|orders:3|smooth:method7-{self.smoothing}|end:{self.end}|short:0|v:1"
+        self.signature = (
+            f"{self.name}|orders:3|smooth:method7-{self.smoothing}|end:{self.end}|short:0|punctuation:counted|v:1"
+        )
         if variant is not None:
             self.name = f"{self.name}|{'|'.join(variant)}"
 

@@ -12,7 +12,7 @@ class SelfBleu(CorpusBleu):
     """Corpus BLEU of the responses against their own contexts."""
 
     name = "self-BLEU"
-    signature = "self-BLEU|against:context|order:4|level:corpus|smooth:none|tok:given|v:1"
+    signature = "self-BLEU|against:context|order:4|level:corpus|smooth:none|tok:given|punctuation:counted|v:1"
     meaning = "BLEU of the whole set against the contexts, orders 1 to 4, not smoothed: 1 for a copy"
     better = "lower"
     by_item = "self-BLEU"

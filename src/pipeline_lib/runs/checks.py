@@ -16,8 +16,8 @@ from pipeline_lib.corpora.paraphrases import check_meanings
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.counting import count_paths
 from pipeline_lib.metrics.named import expected_of, known_metric, metric_class
+from pipeline_lib.runs.analyses import check_shown
 from pipeline_lib.stage.declared import Declared, declared, overrides, parameters, phase_names
-from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, FIGURES, check_options
 from pipeline_lib.tables.settings import paths_in
 
@@ -37,12 +37,12 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     place = partial(place_of, layers)
     check_results(config.results, place)
     check_options(ANALYSES, config.analyses, place)
-    check_corpora(config, place)
     check_audits(config, place)
     check_paths(config, place)
     check_vectors(config, place)
     check_speakers(config, place)
     check_options(FIGURES, config.figures, place)
+    check_shown(config, place)
     check_metrics(config, place)
     check_other_columns(config, place)
     check_models(config, place)
@@ -72,19 +72,6 @@ def check_results(results: str, place: Place) -> None:
             expected="a folder, which need not exist yet",
             remedy="choose another name, or move the file away",
         )
-
-
-def check_corpora(config: Config, place: Place) -> None:
-    """Check that an analysis with a `corpus:` of its own is of a kind that reads texts alone; errors as `check_run`."""
-    for name, analysis in config.analyses.items():
-        if analysis.corpus is not None and not hasattr(load(ANALYSES, analysis.kind, "Options"), "ANY_CORPUS"):
-            raise _fault(
-                place,
-                ("analyses", name, "corpus"),
-                f"an analysis of kind {analysis.kind!r} reads no other corpus",
-                "no `corpus:`; the examples are those of the system's own corpus, as it was trained on them",
-                "remove the key",
-            )
 
 
 def check_audits(config: Config, place: Place) -> None:
@@ -200,7 +187,7 @@ def check_speakers(config: Config, place: Place) -> None:
 def check_metrics(config: Config, place: Place) -> None:
     """Check that every column of a table of scores is a metric, and how its class is written; errors as `check_run`."""
     for table, spec in config.tables.items():
-        if not isinstance(spec, ScoreTable) or spec.from_ is not None:
+        if not isinstance(spec, ScoreTable):
             continue
         for key, columns in (("columns", spec.columns), ("extra", spec.extra)):
             for metric in map(metric_of, columns):
@@ -387,15 +374,21 @@ def check_functions(config: Config, place: Place) -> None:
 def check_exact_rows(config: Config, place: Place) -> None:
     """Check that rows of a known distribution are only in tables of corpora that have one; errors as `check_run`."""
     for table in config.reported:
-        exact = [name for name in config.systems_of(table) if config.systems[name].exact]
-        unknown = [name for name in config.corpora_of(table) if not config.sources[name].has_known_distribution]
-        if exact and unknown:
-            raise PipelineError(
-                f"the table {table} has the row {exact[0]!r}, and the distribution of {unknown[0]!r} is not known",
-                where=place(["rows"], ["tables", table, "systems"]),
-                expected="a generated corpus, with windows and tokeniser as in config/corpora.yaml",
-                remedy=f"leave {exact[0]!r} out of `rows:` or of the table's `systems:`",
-            )
+        for name in config.systems_of(table):
+            for corpus in config.corpora_of(table):
+                check_exact_row(config, place, name, corpus)
+
+
+def check_exact_row(config: Config, place: Place, system: str, corpus: str) -> None:
+    """Check that a row of a known distribution is of a corpus that has one; errors as `check_run`."""
+    if not config.systems[system].of_truth or config.sources[corpus].has_row(str(config.systems[system].baseline)):
+        return
+    raise PipelineError(
+        f"the row {system!r} needs a known distribution, and the distribution of {corpus!r} is not known",
+        where=place(["rows"], ["tables"]),
+        expected="a generated corpus that has such a row, with windows and tokeniser as in config/corpora.yaml",
+        remedy=f"leave {system!r} out of `rows:`, or of `systems:` of the tables of this corpus",
+    )
 
 
 def check_responses(config: Config, layers: Sequence[Layer], system: str, corpus: str, split: str) -> None:

@@ -79,6 +79,11 @@ def overrides(kind: type[Declared], method: str) -> bool:
     return any(method in methods for methods in _methods_of(kind))
 
 
+def derives(kind: type[Declared], path: str) -> bool:
+    """Tell whether a class of `declared` is the one of a path, ``module:Class``, or derived from it."""
+    return any(f"{one.__module__}:{one.__name__}" == path for one in kind.__mro__)
+
+
 def phase_names(kind: type[Declared]) -> list[str] | None:
     """Return the names that the phases of a class may have; None if only the running class would tell."""
     names: list[str] = []
@@ -154,7 +159,7 @@ def _stand_in(module: str, name: str) -> type[Declared]:
     bases = () if (module, name) == BASE else tuple(_bases(module, statement))
     body = [inner for inner in statement.body if set(_defined(inner)) & set(_READ)]
     methods = {inner.name: inner for inner in statement.body if isinstance(inner, ast.FunctionDef)}
-    own = {} if (module, name) == BASE else {_METHODS: methods}
+    own = {"__module__": module} | ({} if (module, name) == BASE else {_METHODS: methods})
     try:
         return type(name, bases or (Declared,), _run(module, body) | own)
     except TypeError as error:

@@ -145,7 +145,10 @@ def test_recall_precision_and_f1_are_recorded_in_all_six_variants(items, metric,
             for row in np.argsort(items.example, kind="stable")
         ]
         assert one(items).mean == pytest.approx(expected(np.reshape(values, (N, SAMPLES))))
-        assert one.signature == f"{metric.name}|orders:3|smooth:method7-{smoothing}|end:{end}|short:0|v:1"
+        assert (
+            one.signature
+            == f"{metric.name}|orders:3|smooth:method7-{smoothing}|end:{end}|short:0|punctuation:counted|v:1"
+        )
 
 
 @pytest.mark.parametrize("metric", [CurrentRecall, CurrentPrecision, CurrentF1])
