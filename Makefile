@@ -105,7 +105,7 @@ audit:
 		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$lock.lock || exit 1; done
 
 bench: .venv/ready
-	@for file in $(filter-out benchmarks/measure.py,$(wildcard benchmarks/*.py)); do echo "## $$file"; $(BIN)/python $$file || exit 1; echo; done
+	@for file in $(filter-out benchmarks/drawn.py benchmarks/measure.py,$(wildcard benchmarks/*.py)); do echo "## $$file"; $(BIN)/python $$file || exit 1; echo; done
 
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11-3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; name one: make PYTHON=/path/to/python3.12")'

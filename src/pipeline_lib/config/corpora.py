@@ -187,7 +187,7 @@ class Source(Settings):
     unknown: Treatment = Field(
         default="unk",
         description="treatment of tokens that are not known, unless `filtering: {unknown: …}` names another: "
-        "drop_example, as published for the corpora of the catalogue; drop_token; unk: replaced by `<unk>`; "
+        "drop_example, as published for some corpora of the catalogue; drop_token; unk: replaced by `<unk>`; "
         "keep: it stays in the texts, where word pieces read it and a pointer copies it; to others it is `<unk>`",
     )
     references: dict[Literal["validation", "test"], AnyPath] = Field(

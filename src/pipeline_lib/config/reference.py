@@ -44,7 +44,7 @@ YAML reads the words yes, no, on and off as booleans. Quote them where they are 
 This file is generated from `src/pipeline_lib/` by `python -m pipeline_lib reference`; do not edit it.
 """
 OF_PAPER = "Keys of paper.yaml"
-OF_PRESET = "Keys of a preset"
+OF_PRESET = "Keys of a run and its preset"
 SYSTEM = "systems.<name>"  # section of a system, whose model has options of its own
 KINDS = ("analyses", "figures")  # folders of kinds whose options have a section of their own
 

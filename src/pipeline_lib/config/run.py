@@ -48,8 +48,10 @@ from pipeline_lib.errors import PipelineError
 class Config(Paper):
     """A paper and one of its presets, under whatever else the user gives."""
 
-    paper: Name = Field(description="the paper: name of its folder in `papers/`")
-    preset: Name = Field(description="the preset: name of a file in that folder, without .yaml")
+    paper: Name = Field(description="the paper: name of its folder in `papers/`; from `config.yaml` or `--config`")
+    preset: Name = Field(
+        description="the preset: name of a file in that folder, without .yaml; from `config.yaml` or `--config`"
+    )
     results: Folder = Field(
         default="results", min_length=1, description="folder of all outputs; each preset has its own"
     )
