@@ -1,7 +1,6 @@
 # What is computed beside the scores: from a trained system, from a corpus, or from the runs on generated corpora.
 
-OF_CORPORA = [name for name, analysis in CONFIG.analyses.items() if analysis.kind == "contradictions"]
-OF_RESPONSES = ["keyword_choice"]  # kinds
+OF_CORPORA = [name for name in CONFIG.analyses if needs_of(CONFIG, name).of_corpus]
 OF_SYSTEMS = [name for name in CONFIG.analyses if name not in [*OF_CORPORA, *SWEEP_POINTS]]
 
 
@@ -56,7 +55,7 @@ def judge_of(wildcards):
 
 
 def responds(wildcards):
-    return CONFIG.analyses[wildcards.analysis].kind in OF_RESPONSES
+    return needs_of(CONFIG, wildcards.analysis).decodes
 
 
 def decoding_of_analysis(wildcards):
@@ -145,7 +144,7 @@ rule find_contradictions:
 
 def swept_systems(sweep):
     """List the systems of a sweep, after its reference rows."""
-    return [*BASELINES, *CONFIG.sweeps[sweep].systems]
+    return [*(name for name in GUIDES if name in BASELINES), *CONFIG.sweeps[sweep].systems]
 
 
 def with_groups(systems):

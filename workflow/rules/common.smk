@@ -16,11 +16,12 @@ from snakemake.logging import logger
 from pipeline_lib.config.loading import PUBLISHED, layers_of_run, load, place_of
 from pipeline_lib.config.papers import Part, ScoredSplit, whole_of
 from pipeline_lib.config.stages import MEASURED, stages_of
+from pipeline_lib.config.sweep import GUIDES
 from pipeline_lib.config.unusual import unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, report_full_temporary_folder
 from pipeline_lib.metrics.suite import needs_clusters, needs_users, needs_vectors, recorded
-from pipeline_lib.runs.analyses import check_analysed
+from pipeline_lib.runs.analyses import check_analysed, needs_of
 from pipeline_lib.runs.checks import check_exact_row, check_files, check_package, check_responses, check_run
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.schemas.responses import APART
@@ -68,10 +69,9 @@ SWEEP_POINTS = {name: CONFIG.sweep_points(name) for name in CONFIG.sweeps}
 CORPORA = list(
     dict.fromkeys(
         [
-            *CONFIG.corpora,
-            *(corpus for table in CONFIG.tables for corpus in CONFIG.corpora_of(table)),
+            *CONFIG.corpora_used,
             *(point.corpus for points in SWEEP_POINTS.values() for point in points),
-            *(analysis.corpus for analysis in CONFIG.analyses.values() if analysis.corpus),
+            *CONFIG.corpora_probed,
         ]
     )
 )

@@ -3,7 +3,7 @@
 
 def pinned(wildcards):
     """Return what decides the content of a source's files, without their location: moving a mirror reruns nothing."""
-    return CONFIG.sources[wildcards.corpus].content().model_dump_json()
+    return json.dumps(CONFIG.sources[wildcards.corpus].files())
 
 
 def mirrored_files(wildcards):

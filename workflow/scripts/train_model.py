@@ -74,7 +74,9 @@ def main(
     if ranks.rank == 0:
         write_text(history, outcome.history)
         arithmetic = {
-            "operations_per_token": operations_per_token(network, trainer.train_set, settings, seed),
+            "operations_per_token": operations_per_token(
+                network, trainer.train_set, settings, seed, outcome.summary["steps"]
+            ),
             "matrix_peak": matrix_peak(device, settings.precision),
         }
         write_json(summary, outcome.summary | arithmetic)

@@ -53,7 +53,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     exceeds, of the system and of the best imputer that there is.
 
     Raises:
-        PipelineError: the analysis continues no imputation, or one of too few sentences.
+        PipelineError: the analysis continues an imputation of too few sentences.
     """
     from pipeline_lib.analyses.verdicts import sentence_losses
     from pipeline_lib.text.units import read_units
@@ -113,13 +113,7 @@ def oracle(shares: Sequence[float]) -> tuple[float, float]:
 
 
 def _imputations(data: Data) -> pa.Table:
-    if data.continued is None:
-        raise PipelineError(
-            "the analysis names no imputation",
-            where="analyses.<name>.of",
-            expected="the name of an analysis of kind `imputation`",
-            remedy="name one",
-        )
+    assert data.continued is not None  # as `needs` says
     pairs = read_parquet(data.continued, IMPUTATIONS)
     if len(pairs) < _FEWEST:
         raise PipelineError(

@@ -49,7 +49,7 @@ class Options(Settings):
 
 
 def needs(options: Options) -> Needs:
-    return Needs("texts")
+    return Needs("texts", of_corpus=True)
 
 
 class _Texts(NamedTuple):

@@ -12,7 +12,6 @@ from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.measures import Measure, mean_of, table_of
 from pipeline_lib.analyses.needs import CONTRASTS, Needs
 from pipeline_lib.config.settings import Settings, Split
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.measures import SYSTEM
 
 if TYPE_CHECKING:
@@ -36,28 +35,18 @@ def needs(options: Options) -> Needs:
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
-    """Return `MEASURES`: a row of the system with what `measured` tells; errors as `with_contrasts`."""
+    """Return `MEASURES`: a row of the system with what `measured` tells."""
     from pipeline_lib.examples.dataset import ExampleDataset
 
-    checked = with_contrasts(model, "contrasts")
+    checked = with_contrasts(model)
     return table_of(measured(checked, ExampleDataset.open(data.encoded[options.split], data.reads), seed))
 
 
-def with_contrasts(model: "System", kind: str) -> "KeywordsAndInstances":
-    """Return the system, set to evaluation, for an analysis of this kind.
-
-    Raises:
-        PipelineError: it has no contrasts.
-    """
+def with_contrasts(model: "System") -> "KeywordsAndInstances":
+    """Return the system, which `needs` says has contrasts, set to evaluation."""
     from pipeline_lib.models.keywords_and_instances import KeywordsAndInstances
 
-    if not isinstance(model, KeywordsAndInstances):
-        raise PipelineError(
-            f"{type(model).__name__} has no contrasts",
-            where=f"systems of the tables that show an analysis of kind `{kind}`",
-            expected="systems whose model is KeywordsAndInstances",
-            remedy="leave the system out of the tables that show the analysis",
-        )
+    assert isinstance(model, KeywordsAndInstances)
     model.eval()
     return model
 

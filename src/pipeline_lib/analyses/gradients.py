@@ -31,11 +31,11 @@ def needs(options: Options) -> Needs:
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
-    """Return `MEASURES`, a row for each loss; errors as `with_contrasts`."""
+    """Return `MEASURES`, a row for each loss."""
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.examples.order import BatchOrder
 
-    checked = with_contrasts(model, "gradients")
+    checked = with_contrasts(model)
     dataset = ExampleDataset.open(data.encoded["train"], data.reads)
     order = BatchOrder(dataset, data.training.batch_size, data.training.bucket_batches, seed)
     norms = gradients(checked, (dataset.batch(order.rows(step)) for step in range(options.batches)), seed)

@@ -14,7 +14,6 @@ from pydantic import Field
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Positive, Seed, Settings
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE, SOURCES
@@ -35,28 +34,17 @@ class Options(Settings):
 
 
 def needs(options: Options) -> Needs:
-    return Needs("keyword_choice", fields=frozenset({"nodes", "graph"}))
+    return Needs("keyword_choice", fields=frozenset({"nodes", "graph"}), decodes=True)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
-    """Return `KEYWORD_CHOICE`: the best keyword of the context, a random one of the graph, none, that of the reference.
-
-    Raises:
-        PipelineError: the system reads no keywords.
-    """
+    """Return `KEYWORD_CHOICE`: the context's best keyword, a random one of the graph, none, that of the reference."""
     import torch
 
     from pipeline_lib.compute.device import seeded
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.text.units import read_units, written
 
-    if not {"nodes", "graph"} <= set(data.reads):
-        raise PipelineError(
-            "the system reads no keywords",
-            where="systems of an analysis of kind `keyword_choice`",
-            expected="a system with `reads: {nodes: …, graph: graph/keywords}`",
-            remedy="leave the system out of the tables that show the analysis",
-        )
     assert data.decoding is not None  # the rule gives it to this kind
     dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
     texts = read_parquet(data.examples[options.split], EXAMPLES).slice(0, options.examples).to_pylist()

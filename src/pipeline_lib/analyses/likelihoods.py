@@ -9,7 +9,6 @@ from pydantic import Field
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.needs import SENTENCE_VAE, Needs
 from pipeline_lib.config.settings import Settings, Split
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.likelihoods import LIKELIHOODS
 
 if TYPE_CHECKING:
@@ -32,9 +31,6 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     """Return a `LIKELIHOODS` table, a row for each sentence, shorter ones first.
 
     The decoder reads every word, as in any evaluation; one without inputs (keep 0) reads none.
-
-    Raises:
-        PipelineError: the system is no VAE of sentences.
     """
     import torch
 
@@ -42,13 +38,7 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.models.sentence_vae import SentenceVAE
 
-    if not isinstance(model, SentenceVAE):
-        raise PipelineError(
-            f"{type(model).__name__} has no bound of two parts",
-            where="figures.<name>.systems, of a figure that draws this analysis",
-            expected="sentence VAEs",
-            remedy="remove the system from the list",
-        )
+    assert isinstance(model, SentenceVAE)  # as `needs` says
     dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
     generator = seeded(model.device, seed, 5)
     model.eval()

@@ -18,3 +18,5 @@ class Needs:
     fields: frozenset[str] = frozenset()  # that the system must read (`reads:`)
     continues: str | None = None  # kind of analysis that `of:` must name
     any_corpus: bool = False  # reads texts alone, which may be of another corpus (`corpus:`)
+    of_corpus: bool = False  # is about a corpus, and reads no system
+    decodes: bool = False  # lets the system respond to contexts

@@ -11,7 +11,6 @@ from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.measures import Measure, table_of
 from pipeline_lib.analyses.needs import PERSONAL, Needs
 from pipeline_lib.config.settings import Positive, Seed, Settings, Split
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.schemas.measures import SYSTEM
 
 if TYPE_CHECKING:
@@ -33,24 +32,14 @@ def needs(options: Options) -> Needs:
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
-    """Return `MEASURES`: the distance of prior and posterior, of two draws of the prior, and the posterior's spread.
-
-    Raises:
-        PipelineError: the system draws no z from a prior and a posterior.
-    """
+    """Return `MEASURES`: the distance of prior and posterior, of two draws of the prior, and the posterior's spread."""
     import torch
 
     from pipeline_lib.compute.device import seeded
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.models.persona_wae import PersonalAutoencoder
 
-    if not isinstance(model, PersonalAutoencoder):
-        raise PipelineError(
-            f"{type(model).__name__} has no prior and posterior of z given two turns",
-            where="systems of a table of this analysis",
-            expected="PersonaWAE, PersonaCVAE and their variants",
-            remedy="remove the system from the list",
-        )
+    assert isinstance(model, PersonalAutoencoder)  # as `needs` says
     dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
     noise, drawn = seeded(model.device, seed, 8), []
     model.eval()

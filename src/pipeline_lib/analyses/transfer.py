@@ -13,7 +13,6 @@ from pydantic import Field
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Positive, Seed, Settings, Split
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.transfer import TRANSFER
@@ -37,21 +36,10 @@ def needs(options: Options) -> Needs:
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:
-    """Return `TRANSFER`, for each context a row for each user, most active first.
-
-    Raises:
-        PipelineError: the system reads no users.
-    """
+    """Return `TRANSFER`, for each context a row for each user, most active first."""
     from pipeline_lib.examples.dataset import ExampleDataset
     from pipeline_lib.text.units import read_units, written
 
-    if "user" not in data.reads:
-        raise PipelineError(
-            "the system reads no users",
-            where="systems of an analysis of kind `transfer`",
-            expected="a system with `reads: {user: users/responding}`",
-            remedy="leave the system out of the tables that show the analysis",
-        )
     dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
     texts = read_parquet(data.examples[options.split], EXAMPLES)
     chosen = min(options.contexts, len(texts))

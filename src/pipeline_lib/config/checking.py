@@ -79,7 +79,7 @@ def overridden(kind: Any, base: S, own: dict[str, Any], where: str, section: str
     Args:
         where: key of the configuration that has ``own``, or the sections of which ``own`` is one.
     """
-    if not own:
+    if own == {}:
         return base
     above = [where, section] if section else [where]
 

@@ -243,12 +243,16 @@ class Source(Settings):
         shares = {"validation": 0.0, "test": 0.0} | self.splits
         return Division(validation=shares["validation"], test=shares["test"], seed=self.split_seed)
 
+    def files(self) -> list[list[dict[str, str | None]]]:
+        """Return what decides the raw files: names and checksums, bundle by bundle."""
+        return [[{"name": file.name, "sha256": file.sha256} for file in bundle] for bundle in self.bundles]
+
     def content(self) -> "Source":
         """Return what decides the dialogues: files by name and checksum, reader and splits, not the files' location."""
         bundles = [[file.model_copy(update={"urls": []}) for file in bundle] for bundle in self.bundles]
         window = Window() if self.division is None else self.window
         later = {"window": window, "tokeniser": "english", "unknown": "unk", "references": {}}  # of later stages
-        shown = {"licence": "", "stands_for": None}
+        shown = {"label": "", "licence": "", "stands_for": None}
         return self.model_copy(update={"mirror": None, "override": {}, "bundles": bundles} | later | shown)
 
     @field_validator("columns")

@@ -234,6 +234,8 @@ def load(layers: Sequence[Layer], papers: Path | None = None) -> Config:
 
 def _check_overrides(config: Config) -> None:
     """Check what differs for a corpus or a system now, not when a job of theirs starts."""
+    for corpus in config.corpora_probed:
+        config.for_corpus(corpus)
     for corpus in config.corpora_used:
         config.for_corpus(corpus)
         for system in config.systems:

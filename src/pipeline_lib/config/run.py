@@ -213,6 +213,11 @@ class Config(Paper):
             dict.fromkeys([*self.corpora, *(corpus for table in self.tables for corpus in self.corpora_of(table))])
         )
 
+    @property
+    def corpora_probed(self) -> list[str]:
+        """The corpora of analyses that read another one than that of their systems."""
+        return list(dict.fromkeys(analysis.corpus for analysis in self.analyses.values() if analysis.corpus))
+
     def corpora_of(self, table: str) -> list[str]:
         """List the corpora of a table."""
         return self.tables[table].corpora or self.corpora
@@ -272,7 +277,7 @@ class Config(Paper):
         return {
             system: {
                 "network": self.network_of(corpus, system).model_dump(),
-                "options": self.systems[system].options,
+                "options": self.description(corpus, system).options,
                 "training": self.training_of(corpus, system).model_dump(),
             }
             for system in self.systems_of(table)
@@ -372,10 +377,9 @@ class Config(Paper):
 
         It leaves out mirrors, which are folders of one machine, and the sources that follow from a sweep.
         """
-        used = {*self.corpora, *(corpus for table in self.tables.values() for corpus in table.corpora or ())}
-        used |= {sweep.source for sweep in self.sweeps.values()}
-        used |= {analysis.corpus for analysis in self.analyses.values() if analysis.corpus}
-        sources = {name: {"mirror"} if name in used else True for name in self.sources}
+        used = {*self.corpora_used, *self.corpora_probed, *(sweep.source for sweep in self.sweeps.values())}
+        located: Any = {"mirror": True, "override": {"embeddings": {"mirror"}}}
+        sources = {name: located if name in used else True for name in self.sources}
         return self.model_dump_json(
             by_alias=True, exclude={"mirror": True, "sources": sources, "embeddings": {"mirror"}}
         )

@@ -157,7 +157,7 @@ def _splits(given: pa.Array, number: np.ndarray, names: Sequence[str], source: S
         if found[cluster] not in ("", split):
             raise PipelineError(
                 f"cluster {names[cluster]!r} is in {found[cluster]} and in {split}",
-                where=f"source {source.label!r}",
+                where=f"a source with reader {source.reader!r}",
                 expected="every cluster in one split: what its texts mean would be learnt from the other",
                 remedy="correct the column of splits, or leave it out of `columns:`; a hash then assigns clusters",
             )

@@ -103,7 +103,7 @@ def _summary(skipped: Counter[str]) -> str:
 
 def _report(source: Source, turns: Counter[str], skipped: Counter[str]) -> None:
     read = ", ".join(f"{turns[split]:,} {split}" for split in SPLITS)
-    log.info("%s: turns read: %s; skipped or mended: %s", source.label, read, _summary(skipped))
+    log.info("%s: turns read: %s; skipped or mended: %s", source.reader, read, _summary(skipped))
 
 
 def _check_splits(
@@ -114,7 +114,7 @@ def _check_splits(
     manifest: Path | None,
     files: Sequence[Path],
 ) -> None:
-    where = manifest or f"source {source.label!r}"
+    where = manifest or f"a source with reader {source.reader!r}"
     if not turns.total():
         raise PipelineError(
             f"the corpus has no usable dialogue ({f'skipped: {_summary(skipped)}' if +skipped else 'it has no rows'})",

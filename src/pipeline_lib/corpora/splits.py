@@ -46,7 +46,7 @@ def splits_of_files(files: Sequence[Path], source: Source) -> list[str] | None:
     if not all(given):
         raise PipelineError(
             f"no split is named for {files[given.index(None)].name}",
-            where=f"`bundles:` of source {source.label!r}",
+            where=f"`bundles:` of a source with reader {source.reader!r}",
             expected="`split: train`, `dev` or `test` beside the name of every file of the set, or of none",
             remedy="add it, or put what belongs to several splits into one file with a split column",
         )

@@ -1,6 +1,5 @@
 """Training curves: what training jobs recorded about themselves, averaged over the runs of each system."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +11,7 @@ from pydantic import Field
 from pipeline_lib.config.settings import Settings
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.figures import style
-from pipeline_lib.files.formats import read_text
+from pipeline_lib.training.history import read_history
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,29 +104,6 @@ def curves(
             remedy="name other `quantities:` or other `systems:` of the figure",
         )
     return pa.Table.from_pylist(rows, CURVES)
-
-
-def read_history(path: Path) -> list[dict[str, Any]]:
-    """Read the records that a training job logged, in order.
-
-    Raises:
-        PipelineError: a line is not a JSON object with `kind` and `step`.
-    """
-    records = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            record = None
-        if not (isinstance(record, dict) and {"kind", "step"} <= record.keys()):
-            raise PipelineError(
-                f"no record of training: {line[:80]!r}",
-                where=f"{path}:{number}",
-                expected='a JSON object such as {"kind": "validation", "step": 100, "ppl": 30.1}',
-                remedy="delete the folder of this run; it will be trained again",
-            )
-        records.append(record)
-    return records
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":

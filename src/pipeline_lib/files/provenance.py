@@ -14,7 +14,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
@@ -34,13 +34,16 @@ OUTSIDE = ""  # in place of a digest: a file that no stage makes
 AGAIN = "run the same command again: what does not fit the settings is made anew"
 # packages that compute what is in a file, by the module that shows that a job uses them
 _PACKAGES = {
-    "nltk": "nltk",
+    "duckdb": "duckdb",
+    "krippendorff": "krippendorff",
     "numpy": "numpy",
     "pyarrow": "pyarrow",
     "scipy": "scipy",
     "sklearn": "scikit-learn",
     "summa": "summa",
+    "tokenizers": "tokenizers",
     "torch": "torch",
+    "transformers": "transformers",
 }
 
 
@@ -265,8 +268,13 @@ def versions() -> dict[str, str]:
 @cache
 def installed() -> dict[str, str]:
     """Return the versions of Python and of all packages with an influence on results."""
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES.values():
+    return {"python": platform.python_version()} | versions_of(_PACKAGES.values())
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those packages that are installed."""
+    found = {}
+    for package in packages:
         with suppress(PackageNotFoundError):
             found[package] = version(package)
     return found

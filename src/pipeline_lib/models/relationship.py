@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+SCALE = 5.0  # of similarities
 
-def relationship_loss(encodings: Tensor, groups: Tensor, scale: float = 5.0) -> Tensor:
+
+def relationship_loss(encodings: Tensor, groups: Tensor) -> Tensor:
     """Pull responses of one group together and push the others apart (eq. 4).
 
     The printed ratio of exponentials equals ``softplus(negative - positive)``; evaluated so, it cannot overflow.
-    Similarities are cosines times ``scale``, averaged (not summed) over an example's positives and negatives, itself
+    Similarities are cosines times `SCALE`, averaged (not summed) over an example's positives and negatives, itself
     excluded, so that the value does not depend on the batch size.
 
     Args:
@@ -22,7 +24,7 @@ def relationship_loss(encodings: Tensor, groups: Tensor, scale: float = 5.0) -> 
         Scalar, nats, mean over the examples that have both a positive and a negative; 0 if none has.
     """
     unit = F.normalize(encodings, dim=-1)
-    similarity = scale * unit @ unit.T
+    similarity = SCALE * unit @ unit.T
     same = groups.unsqueeze(0) == groups.unsqueeze(1)
     positives = same & ~torch.eye(len(groups), dtype=torch.bool, device=groups.device)
     negatives = ~same
@@ -33,10 +35,10 @@ def relationship_loss(encodings: Tensor, groups: Tensor, scale: float = 5.0) -> 
     return losses.sum() / has_both.sum().clamp(min=1)
 
 
-def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, scale: float = 5.0) -> Tensor:
+def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int) -> Tensor:
     """Compute eq. 4 as the released code does.
 
-    The Gram matrix is min-max rescaled to [0, scale], sums are divided by N, and pairs with itself are included.
+    The Gram matrix is min-max rescaled to [0, `SCALE`], sums are divided by N, and pairs with itself are included.
 
     The code takes the Gram matrix over all B*N copies with the losers' encodings zeroed; their only effect is that 0
     takes part in minimum and maximum, so they are not built here.
@@ -50,7 +52,7 @@ def released_relationship_loss(encodings: Tensor, groups: Tensor, number: int, s
     low, high = gram.min(), gram.max()
     if number > 1:
         low, high = low.clamp(max=0.0), high.clamp(min=0.0)
-    similarity = scale * (gram - low) / (high - low).clamp(min=1e-12)
+    similarity = SCALE * (gram - low) / (high - low).clamp(min=1e-12)
     same = groups.unsqueeze(0) == groups.unsqueeze(1)
     positive = (similarity * same).sum(1) / number
     negative = (similarity * ~same).sum(1) / number

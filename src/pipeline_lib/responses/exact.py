@@ -50,7 +50,7 @@ def exact(kind: Exact, source: Source, examples: Path, split: str) -> pa.Table:
         losses = _losses_of_paraphrases(texts)
     else:
         raise PipelineError(
-            f"the distribution of {source.label} is not known",
+            f"the distribution of a corpus with reader {source.reader!r} is not known",
             where=f"`baseline: {kind}` of a system",
             expected="a source with reader `grammar`"
             + (", `synthetic`, `personas` or `paraphrases`" if kind == "truth" else ""),

@@ -37,7 +37,7 @@ def oracle(kind: Oracle, source: Source, examples: Path, seed: int, samples: int
         return _paraphrases(texts, samples, rng)
     if source.reader != "personas":
         raise PipelineError(
-            f"`baseline: {kind}` is not known of {source.label}",
+            f"`baseline: {kind}` is not known of a corpus with reader {source.reader!r}",
             where=f"`baseline: {kind}` of a system",
             expected="a source with reader `personas`, or for `sample` one with reader `paraphrases`",
             remedy="leave the row out of the tables of this corpus: name their `systems:`",

@@ -40,6 +40,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
     check_audits(config, place)
     check_paths(config, place)
     check_vectors(config, place)
+    check_vector_files(config, place)
     check_speakers(config, place)
     check_options(FIGURES, config.figures, place)
     check_shown(config, place)
@@ -106,7 +107,7 @@ def check_files(config: Config, layers: Sequence[Layer]) -> None:
     Raises:
         PipelineError: one does not; names the configuration's file and the key.
     """
-    for corpus in config.corpora_used:
+    for corpus in [*config.corpora_used, *config.corpora_probed]:
         own, source = config.for_corpus(corpus), config.sources[corpus]
         named = {
             _own_key(config, corpus, "contrasts", "audit"): own.contrasts.audit,
@@ -164,6 +165,25 @@ def check_vectors(config: Config, place: Place) -> None:
                 "functions, clusters, contrasts, the graph of keywords, `filtering: {known: vectors}`",
                 "set `embeddings: {source: native}`"
                 + (", or `filtering: {known: any}`" if own.filtering.known == "vectors" else ", or leave the row out"),
+            )
+
+
+def check_vector_files(config: Config, place: Place) -> None:
+    """Check that vector files of one name are one file: it is fetched once for all corpora; errors as `check_run`."""
+    first: dict[str, tuple[str, str | None]] = {}
+    for corpus in config.corpora_used:
+        embeddings = config.for_corpus(corpus).embeddings
+        if embeddings.source != "file" or embeddings.file is None:
+            continue
+        name, sha256 = embeddings.file.name, embeddings.file.sha256
+        other, expected = first.setdefault(name, (corpus, sha256))
+        if sha256 != expected:
+            raise _fault(
+                place,
+                _own_key(config, corpus, "embeddings", "file"),
+                f"{name!r} with another checksum than for the corpus {other!r}",
+                "one file of a name in a run",
+                "give one of the files another name, or both the same checksum",
             )
 
 

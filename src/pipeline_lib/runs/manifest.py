@@ -4,30 +4,16 @@ import platform
 import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
 from pipeline_lib.config.run import Config
 from pipeline_lib.files.checksums import sha256
 from pipeline_lib.files.formats import read_json
+from pipeline_lib.files.provenance import installed, versions_of
 
-# those that compute a value or decide how it is computed; requirements.lock has the rest
-PACKAGES = (
-    "krippendorff",
-    "matplotlib",
-    "nltk",
-    "numpy",
-    "pipeline-lib",
-    "pyarrow",
-    "pydantic",
-    "safetensors",
-    "scikit-learn",
-    "scipy",
-    "snakemake",
-    "summa",
-    "torch",
-)
+# beside those that compute what is in a file; requirements.lock has the rest
+_PACKAGES = ("matplotlib", "pipeline-lib", "pydantic", "safetensors", "snakemake")
 
 
 class Manifest(TypedDict):
@@ -71,19 +57,9 @@ def describe(config: Config, code: dict[str, str], raw: Sequence[Path], examples
         "code": code,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": _installed(PACKAGES),
+        "packages": {name: found for name, found in installed().items() if name != "python"} | versions_of(_PACKAGES),
         "data": data,
     }
-
-
-def _installed(names: Sequence[str]) -> dict[str, str]:
-    found = {}
-    for name in names:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _revision(folder: Path) -> tuple[str | None, bool]:

@@ -5,7 +5,6 @@ before the first sample has neither.
 """
 
 import csv
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,10 @@ import numpy as np
 from pipeline_lib.config.layout import Layout, Stages
 from pipeline_lib.config.papers import CostTable
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.files.formats import read_json, read_text
+from pipeline_lib.files.formats import read_json
 from pipeline_lib.files.provenance import record_of
 from pipeline_lib.tables.cells import Block, Section, Table, of_spec, spread_of
+from pipeline_lib.training.history import read_history
 
 TRAINING = "training"
 SPLITS = ("validation", "test")
@@ -263,8 +263,8 @@ def _notes(layout: Layout) -> list[str]:
 
 def _training_run(summary: Path, history: Path) -> TrainingRun:
     values = read_json(summary)
-    records = [json.loads(line) for line in read_text(history).splitlines()]
-    speed = float(np.median([record["tokens_per_s"] for record in records if record["kind"] == "train"]))
+    logged = [record["tokens_per_s"] for record in read_history(history) if record["kind"] == "train"]
+    speed = float(np.median(logged))
     gpu = values["gpu_peak_bytes"]
     return TrainingRun(
         parameters=values["parameters"],

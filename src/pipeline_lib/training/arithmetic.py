@@ -26,13 +26,13 @@ _SIZE = {"cpu": 1024, "cuda": 8192}  # rows and columns of the product that is t
 _TIMES = 3
 
 
-def operations_per_token(model: System, examples: ExampleDataset, settings: Training, seed: int) -> float:
+def operations_per_token(model: System, examples: ExampleDataset, settings: Training, seed: int, rounds: int) -> float:
     """Count the operations of a training step per token of the responses that it draws, end tokens included.
 
-    The forward and backward passes of all phases are made; no weight changes.
+    The forward and backward passes of a round in the middle of ``rounds`` are made; no weight changes.
     """
     order = BatchOrder(examples, settings.batch_size, settings.bucket_batches, seed)
-    phases = trained_phases(model, settings)
+    phases = [phase for phase in trained_phases(model, settings) if phase.takes_part(rounds // 2)]
     rows = order.rows(0)  # one batch: operations a token depend little on the lengths in it
     operations = _of_step(model, phases, examples.batch(rows).to(model.device), settings, seed)
     return operations / (examples.targets(rows) * sum(phase.updates for phase in phases))

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.formats import read_text
+
 
 class History:
     """Appends records to ``path`` and mirrors their numbers to TensorBoard under ``tensorboard``.
@@ -37,3 +40,26 @@ class History:
     def close(self) -> None:
         self._file.close()
         self._events.close()
+
+
+def read_history(path: Path) -> list[dict[str, Any]]:
+    """Read the records that a training job logged, in order.
+
+    Raises:
+        PipelineError: a line is not a JSON object with `kind` and `step`.
+    """
+    records = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            record = None
+        if not (isinstance(record, dict) and {"kind", "step"} <= record.keys()):
+            raise PipelineError(
+                f"no record of training: {line[:80]!r}",
+                where=f"{path}:{number}",
+                expected='a JSON object such as {"kind": "validation", "step": 100, "ppl": 30.1}',
+                remedy="delete the folder of this run; it will be trained again",
+            )
+        records.append(record)
+    return records

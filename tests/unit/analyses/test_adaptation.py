@@ -204,5 +204,3 @@ def test_distances_of_a_trained_system_are_over_all_examples_of_the_split(tmp_pa
     table = prior_distance.analyse(model, data, prior_distance.Options(), 1)
     assert table["column"].to_pylist() == ["prior to posterior", "two draws of the prior", "spread of the posterior"]
     assert set(table["n"].to_pylist()) == {40}
-    with pytest.raises(PipelineError, match="no prior and posterior"):
-        prior_distance.analyse(made("seq2seq"), data, prior_distance.Options(), 1)

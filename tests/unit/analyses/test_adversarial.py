@@ -123,11 +123,8 @@ def test_a_classifier_learns_the_same_again(classifier):
     assert np.array_equal(classifier(parts, units, 1), classifier(parts, units, 1))
 
 
-def test_an_analysis_that_continues_nothing_or_too_little_is_an_error(tmp_path):
+def test_an_imputation_of_too_few_sentences_is_an_error(tmp_path):
     write_words(tmp_path / "words.parquet", [])
-    alone = Data(tmp_path / "words.parquet", {}, {}, {}, None, Training(), 1)
-    with pytest.raises(PipelineError, match="names no imputation"):
-        adversarial.analyse(None, alone, adversarial.Options(), 1)
     write_parquet(tmp_path / "few.parquet", IMPUTATIONS.empty_table(), IMPUTATIONS)
     few = Data(tmp_path / "words.parquet", {}, {}, {}, tmp_path / "few.parquet", Training(), 1)
     with pytest.raises(PipelineError, match="0 pairs of sentences"):

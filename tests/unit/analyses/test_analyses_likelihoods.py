@@ -11,7 +11,6 @@ from pipeline_lib.analyses import likelihoods
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.config.networks import LanguageModel
 from pipeline_lib.config.training import Training
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.encoded import encode_examples
 from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.models.system import System, create
@@ -59,12 +58,6 @@ def test_the_parts_are_those_of_a_loop_over_sentences_whose_decoder_ignores_z(da
         expected.append((keep, nll, kl, nll + kl))
     for row, values in zip(rows, expected, strict=True):
         assert tuple(row.values()) == pytest.approx(values)
-
-
-def test_a_system_without_a_bound_is_refused(data):
-    for name in ("RNNLM", "SequenceAutoencoder"):
-        with pytest.raises(PipelineError, match=f"{name} has no bound of two parts"):
-            likelihoods.analyse(model_of(name, 1.0), data, likelihoods.Options(), 1)
 
 
 def test_the_split_is_the_one_that_is_asked_for(data):

@@ -16,7 +16,7 @@ from pipeline_lib.files.formats import write_parquet
 from pipeline_lib.models.system import create
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE
 from pipeline_lib.tables.keyword_choice import _with_interval, effects
-from unit.keyword_fixtures import NETWORK, OURS, SIZE, TRANSFORMER, WORDS, batch, made
+from unit.keyword_fixtures import NETWORK, OURS, SIZE, WORDS, batch, made
 from unit.model_fixtures import SmallUnits, generator
 
 
@@ -90,13 +90,6 @@ def test_gradients_are_those_of_one_loss_alone():
         if name.startswith(("attention", "known_by")) and parameter.grad is not None
     ]
     assert found["keyword", "graph"] == pytest.approx(float(torch.stack(parts).sum().sqrt()))
-
-
-@pytest.mark.parametrize("kind", ["contrasts", "gradients"])
-def test_a_system_without_contrasts_is_refused(kind):
-    with pytest.raises(PipelineError, match="Transformer has no contrasts") as caught:
-        contrasts.with_contrasts(made(TRANSFORMER), kind)
-    assert kind in str(caught.value.where)
 
 
 def test_points_of_both_spaces_are_what_training_compares_and_the_figure_measures_them(tmp_path):

@@ -16,7 +16,6 @@ from pipeline_lib.config.systems import SystemSettings
 from pipeline_lib.config.training import Training
 from pipeline_lib.corpora.persona_language import USERS
 from pipeline_lib.corpora.persona_truth import PersonaTruth
-from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet, write_parquet
 from pipeline_lib.models.system import create
 from pipeline_lib.schemas.examples import EXAMPLES
@@ -41,12 +40,6 @@ def test_permuted_users_permute_the_responses_and_nothing_else(system: str) -> N
     first, permuted = (respond_as(model, given, own, max_length=6, seed=1) for own in (users, users[order]))
     assert permuted == [first[i] for i in order]
     assert len({str(own) for own in first}) > 1
-
-
-def test_a_system_without_users_is_an_error() -> None:
-    data = Data(Path("v"), {}, {}, {}, None, Training(), 1)
-    with pytest.raises(PipelineError, match="reads no users"):
-        analyse(made("diawae_gmd"), data, Options(), 1)
 
 
 def test_who_speaks_in_a_context_or_gives_the_reference_is_marked(tmp_path: Path) -> None:

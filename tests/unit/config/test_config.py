@@ -173,6 +173,15 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         ),
         (source(override={"seeds": [3]}), "sources.small.override: 'seeds' cannot differ between corpora", "override"),
         (source(override={"training": 3}), "training: 3", "keys of that section"),
+        (source(override={"training": None}), "training: None", "keys of that section"),
+        (
+            {"analyses": {"probe": {"kind": "pair_probe", "corpus": "large"}}}
+            | {
+                "sources": values()["sources"] | {"large": values()["sources"]["large"] | {"override": {"training": 3}}}
+            },
+            "training: 3",
+            "keys of that section",
+        ),
         (system(model="Seq2Seq"), "systems.seq2seq.model: String should match pattern", "found 'Seq2Seq'"),
         (system(training={"optimiser": {"clip": -1}}), "optimiser.clip: Input should be greater than 0", "found '-1'"),
         (

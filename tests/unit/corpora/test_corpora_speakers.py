@@ -103,7 +103,12 @@ def test_a_source_that_names_no_speakers_cannot_join_their_rows():
         Source(**FIELDS, same_speaker="join")
     named = {"dialogue": "dialogue", "text": "text", "speaker": "who"}
     assert Source(**FIELDS, same_speaker="join", columns=named).content().same_speaker == "join"
-    assert Source(**FIELDS, columns=named, stands_for="Weibo").content() == Source(**FIELDS, columns=named).content()
+
+
+def test_what_tables_call_a_corpus_is_no_part_of_its_content():
+    plain = Source(**FIELDS)
+    assert plain.model_copy(update={"stands_for": "Weibo", "label": "Another"}).content() == plain.content()
+    assert plain.model_copy(update={"split_seed": 9}).files() == plain.files()
 
 
 def test_the_scripts_of_the_catalogue_have_as_many_turns_as_counted_for_them(real_data, tmp_path):

@@ -38,7 +38,7 @@ def small_config() -> Config:
             "systems": {name: {"label": LABELS[name], **sort} for name, sort in sorts.items()},
             "tables": {
                 "table2": scores | {"splits": ["validation"], "as": {"BLEU-1": "B1"}},
-                "table3": scores | {"splits": ["test"], "from": "latents"},
+                "table3": scores | {"splits": ["test"]},
             },
             "analyses": {"latents": {"kind": "latents"}},
             "figures": {"latent_map": FIGURE},

@@ -193,6 +193,7 @@ def test_a_recorded_configuration_has_no_folder_of_this_machine_and_describes_th
     values = small_config().model_dump(mode="json", by_alias=True)
     values["mirror"] = "/home/someone/data"
     values["sources"]["embedded"]["mirror"] = "/home/someone/other"
+    values["sources"]["embedded"]["override"] = {"embeddings": {"mirror": "/home/someone/vectors"}}
     options = {"one_to_many": [0.25], "many_to_one": [], "systems": ["seq2seq"]}
     values["analyses"]["one_to_many"] = {"kind": "one_to_many", "options": options}
     from pipeline_lib.config.loading import Layer, load

@@ -154,6 +154,13 @@ def overlay(tmp_path: Path) -> Overlay:
             "embeddings: {source: none}\nfiltering: {known: any}\nrows: [k_cvae_bow]",
             ["embeddings.source: none, but systems.k_cvae_bow.reads.group: clusters/kmeans needs"],
         ),
+        (
+            "corpora: [embedded, again]\n"
+            "sources: {embedded: {override: {embeddings: {source: file, file: {name: v.zip}}}},\n"
+            "  again: {reader: synthetic, label: Again, licence: own, synthetic: {},\n"
+            f"    override: {{embeddings: {{source: file, file: {{name: v.zip, sha256: {'a' * 64}}}}}}}}}}}",
+            ["sources.again.override.embeddings.file: 'v.zip' with another checksum", "the corpus 'embedded'"],
+        ),
         ("training: {select: ppl_bund}", ["training.select: 'ppl_bund' is not known", "mean 'ppl_bound'"]),
         ("systems: {cvae: {training: {phases: {one: {updates: 2}}}}}", ["cvae.training.phases: 'one'", "'all' alone"]),
         ("rows: [seq2seq]\ndecoding: {candidates: 8}", ["decoding.candidates: seq2seq cannot tell", "closest"]),

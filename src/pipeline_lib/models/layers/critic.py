@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pipeline_lib.compute.sharing import drawn, mean, whole_size
 
 Norm = Literal["layer", "batch", "none"]
+PENALTY = 10.0  # weight of the gradient penalty
 
 
 class Critic(nn.Sequential):
@@ -36,12 +37,11 @@ def critic_loss(
     prior: Tensor,
     context: Tensor,
     generator: torch.Generator,
-    weight: float = 10.0,
     of_batch_mean: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Return E D(z_post) - E D(z_prior) plus the gradient penalty, and the gap E D(z_prior) - E D(z_post) by example.
 
-    The penalty is ``weight`` times the squared distance from 1 of the slope of D in z, at a point between the two
+    The penalty is `PENALTY` times the squared distance from 1 of the slope of D in z, at a point between the two
     draws of each example.
 
     Args:
@@ -63,4 +63,4 @@ def critic_loss(
     [slope] = torch.autograd.grad(scores, between, create_graph=True)
     penalty = (slope.norm(dim=1) - 1).square()
     gap = judged(prior) - judged(posterior)
-    return mean(weight * penalty - gap), gap.detach()
+    return mean(PENALTY * penalty - gap), gap.detach()

@@ -27,13 +27,12 @@ class RelationalAttention(nn.Module):
 
     Args:
         width: d.
-        signs: kinds of edges: 0 for positive ones, 1 for negative ones.
     """
 
-    def __init__(self, width: int, signs: int = 2) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         self.width = width
-        self.sign = nn.Embedding(signs, width)
+        self.sign = nn.Embedding(2, width)  # of positive edges, and of negative ones
         self.first, self.update = _FeedForward(2 * width, width), _FeedForward(width, width)
         self.edge_query, self.edge_key = (nn.Linear(width, width, bias=False) for _ in range(2))
         self.query, self.key, self.relation, self.value = (nn.Linear(width, width, bias=False) for _ in range(4))
