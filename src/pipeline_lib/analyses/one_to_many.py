@@ -16,7 +16,7 @@ from pipeline_lib.config.sweep import SWEPT, Sweep
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import parquet_metadata, read_json, read_parquet
 from pipeline_lib.metrics.collection import collect
-from pipeline_lib.metrics.intervals import standard_error
+from pipeline_lib.metrics.intervals import error_of_interval
 from pipeline_lib.metrics.uptake import uptake
 from pipeline_lib.schemas.responses import RESPONSES
 from pipeline_lib.significance.margins import half_interval
@@ -132,7 +132,7 @@ def _of_score(row: Mapping[str, Any]) -> Measured | None:
     return (
         Measured(row["value"])
         if row["low"] is None
-        else Measured(row["value"], standard_error(row["low"], row["high"]))
+        else Measured(row["value"], error_of_interval(row["low"], row["high"]))
     )
 
 

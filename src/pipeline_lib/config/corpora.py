@@ -216,9 +216,7 @@ class Source(Settings):
     @property
     def has_known_distribution(self) -> bool:
         """Whether -log p of its responses can be computed: sentences, or dialogues with contexts."""
-        if self.reader == "synthetic":
-            return self.window == Window() and self.tokeniser == "english"
-        if self.reader == "paraphrases":
+        if self.reader in ("synthetic", "paraphrases"):
             return self.window == Window() and self.tokeniser == "english"
         if self.reader == "personas":
             return self.window.context > 0 and self.tokeniser == "spaces"

@@ -7,6 +7,7 @@ import numpy as np
 from pipeline_lib.metrics.base import Better, RatioMetric, Score
 from pipeline_lib.metrics.bleu import MAX_ORDER
 from pipeline_lib.metrics.items import Items
+from pipeline_lib.metrics.ngrams import Matches
 
 
 class CorpusBleu(RatioMetric):
@@ -22,9 +23,13 @@ class CorpusBleu(RatioMetric):
     def __call__(self, items: Items) -> Score:
         return replace(super().__call__(items), n_empty=int((items.responses.lengths == 0).sum()))
 
+    def matches(self, items: Items) -> Matches:
+        """Count what responses share with the texts that they are held against."""
+        return items.matches
+
     def parts(self, items: Items) -> np.ndarray:
         """Give (n, 10) float64: matches and n-grams of orders 1 to 4, response and reference length."""
-        found = items.matches
+        found = self.matches(items)
         return items.by_example(
             np.column_stack(
                 [

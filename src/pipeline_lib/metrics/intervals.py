@@ -41,7 +41,7 @@ def bootstrap_sums(parts: Sequence[np.ndarray], times: int, seed: int) -> list[n
     return np.split(sums, np.cumsum([part.shape[1] for part in parts])[:-1], axis=1)
 
 
-def standard_error(low: float, high: float) -> float:
+def error_of_interval(low: float, high: float) -> float:
     """Compute the standard error from the ends of a 95 % interval."""
     from scipy.special import ndtri  # here: it takes a third of a second
 

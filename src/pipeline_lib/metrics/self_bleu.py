@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from pipeline_lib.metrics.bleu import MAX_ORDER
 from pipeline_lib.metrics.corpus_bleu import CorpusBleu
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.metrics.ngrams import count_matches
+from pipeline_lib.metrics.ngrams import Matches, count_matches
 
 
 class SelfBleu(CorpusBleu):
@@ -18,8 +17,5 @@ class SelfBleu(CorpusBleu):
     by_item = "self-BLEU"
     of_references = False
 
-    def parts(self, items: Items) -> np.ndarray:
-        """Give (n, 10) float64, as `CorpusBleu` with the context for a reference."""
-        found = count_matches(items.responses, items.contexts, np.arange(len(items)), len(items.vocabulary))
-        counts = [found.numerators[:, :MAX_ORDER], found.denominators[:, :MAX_ORDER]]
-        return items.by_example(np.column_stack([*counts, found.lengths, found.reference_lengths]))
+    def matches(self, items: Items) -> Matches:
+        return count_matches(items.responses, items.contexts, np.arange(len(items)), len(items.vocabulary))

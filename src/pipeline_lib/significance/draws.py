@@ -80,15 +80,7 @@ class Swaps:
         return first.sum(axis=0) + moved, second.sum(axis=0) - moved
 
     def kinds(self, occurrences: Occurrences) -> tuple[np.ndarray, np.ndarray]:
-        dialogue, second = occurrences.dialogue, occurrences.second
-        full = np.uint64(2**64 - 1)
-
-        def on_side(other: bool) -> Any:
-            stays = np.where(second == other, full, np.uint64(0))[:, None]  # a swapped dialogue leaves its side
-            return lambda part: self._bits[dialogue[part]] ^ stays[part]
-
-        here, there = (occurrences.count_present(on_side(other))[: self.trials] for other in (False, True))
-        return here, there
+        return _kinds(occurrences, self._bits, np.bitwise_xor, self.trials)  # a swapped dialogue leaves its side
 
     def _unpacked(self) -> Iterator[np.ndarray]:
         for word in range(self._bits.shape[1]):
@@ -116,11 +108,15 @@ class Resamples:
         return sums[:, : first.shape[1]], sums[:, first.shape[1] :]
 
     def kinds(self, occurrences: Occurrences) -> tuple[np.ndarray, np.ndarray]:
-        dialogue, second = occurrences.dialogue, occurrences.second
+        return _kinds(occurrences, self._bits, np.bitwise_and, self.trials)
 
-        def on_side(other: bool) -> Any:
-            own = np.where(second == other, np.uint64(2**64 - 1), np.uint64(0))[:, None]
-            return lambda part: self._bits[dialogue[part]] & own[part]
 
-        here, there = (occurrences.count_present(on_side(other))[: self.trials] for other in (False, True))
-        return here, there
+def _kinds(occurrences: Occurrences, bits: np.ndarray, joined: np.ufunc, trials: int) -> tuple[np.ndarray, np.ndarray]:
+    """Count the n-grams of each side in each trial, of (n, words) bits of dialogues joined with those of a side."""
+
+    def on_side(other: bool) -> Any:
+        own = np.where(occurrences.second == other, np.uint64(2**64 - 1), np.uint64(0))[:, None]
+        return lambda part: joined(bits[occurrences.dialogue[part]], own[part])
+
+    here, there = (occurrences.count_present(on_side(other))[:trials] for other in (False, True))
+    return here, there

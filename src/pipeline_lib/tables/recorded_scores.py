@@ -7,7 +7,7 @@ import pyarrow as pa
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.metrics.context_use import IGNORED
-from pipeline_lib.metrics.intervals import standard_error
+from pipeline_lib.metrics.intervals import error_of_interval
 from pipeline_lib.metrics.latent import COLLAPSED
 from pipeline_lib.schemas.responses import ORACLE, RANDOM_START, SEEN_CORPUS
 from pipeline_lib.tables.caveats import CAVEATS
@@ -46,7 +46,7 @@ class Scores:
             key = (row["corpus"], row["split"], row["system"], row["selection"], row["metric"])
             self.values.setdefault(key, {})[row["seed"]] = row["value"]
             if row["low"] is not None:
-                self._errors.setdefault(key, {})[row["seed"]] = standard_error(row["low"], row["high"])
+                self._errors.setdefault(key, {})[row["seed"]] = error_of_interval(row["low"], row["high"])
                 self._lows.setdefault(key, {})[row["seed"]] = row["low"]
             self._runs.setdefault(key[:3], {}).setdefault(row["selection"], set()).add(row["seed"])
             by_corpus = self._signatures.setdefault((row["metric"], row["split"]), {})

@@ -84,7 +84,7 @@ def test_without_clusters_pairs_of_one_context_are_one_and_stay_in_one_split(tmp
             "b,how do you do,how are you,,train",
             "b,how do you do,how are you,,test",
             "cluster 'b' is in train",
-            "Pairs",
+            "a source with reader 'pairs'",
         ),
         ("who are you", "how do you do", "the same text as response", "row 1"),
         ("who are you", "how are you", "the same text as context", "row 1"),

@@ -69,5 +69,5 @@ def test_an_example_that_is_not_of_the_generated_corpus_is_named(examples, conte
 
 @pytest.mark.parametrize(("kind", "reader"), [("truth", "sentences"), ("positions", "synthetic")])
 def test_a_corpus_whose_distribution_is_not_known_is_refused(examples, kind, reader):
-    with pytest.raises(PipelineError, match="the distribution of Mine is not known"):
+    with pytest.raises(PipelineError, match=f"the distribution of a corpus with reader '{reader}' is not known"):
         exact(kind, source(reader), examples((OPENING, GENERIC)), "test")
