@@ -465,7 +465,7 @@ def test_a_beam_exchanges_rows_with_all_that_belongs_to_them(name):
 @pytest.mark.parametrize("name", NEEDING)
 def test_operations_of_a_step_can_be_counted(name):
     model = create(PATHS[name], {}, SmallUnits(None), SIZES)
-    assert operations_per_token(model, make_dataset(9), Training(batch_size=4), 1) > 0
+    assert operations_per_token(model, make_dataset(9), Training(batch_size=4), 1, rounds=2) > 0
 
 
 @pytest.mark.parametrize("name", NEEDING)
