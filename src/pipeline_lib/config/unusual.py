@@ -21,16 +21,24 @@ def unusual(config: Config, place: Place) -> Iterator[str]:
     Args:
         place: gives the file that holds a key.
     """
-    given: dict[tuple[str, ...], Mapping[str, Any]] = {("training",): config.training.model_dump()}
+    common = config.training.optimiser.kind
+    # keys of a section -> what it gives, and the kind of optimiser where it names none
+    given: dict[tuple[str, ...], tuple[Mapping[str, Any], str]] = {
+        ("training",): (config.training.model_dump(), common)
+    }
     for corpus in config.corpora_used:
-        given["sources", corpus, "override", "training"] = config.sources[corpus].override.get("training", {})
+        own, kind = (
+            config.sources[corpus].override.get("training", {}),
+            config.for_corpus(corpus).training.optimiser.kind,
+        )
+        given["sources", corpus, "override", "training"] = own, kind
     for name, system in config.trainable.items():
-        given["systems", name, "training"] = system.training
+        given["systems", name, "training"] = system.training, common
     seen = set()
-    for above, training in given.items():
+    for above, (training, usual) in given.items():
         for below, optimiser in _optimisers(training):
             rate = optimiser.get("learning_rate")
-            kind = optimiser.get("kind", config.training.optimiser.kind)
+            kind = optimiser.get("kind", usual)
             least, greatest = USUAL_RATES[kind]
             if rate is not None and not least <= rate <= greatest and (rate, kind) not in seen:
                 seen.add((rate, kind))  # systems that are like others have their rates too

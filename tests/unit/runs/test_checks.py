@@ -261,7 +261,12 @@ def test_an_unusual_learning_rate_is_allowed_with_a_warning_that_gives_the_usual
 
 
 def test_the_presets_rates_are_usual(overlay):
-    assert list(unusual(overlay.read("training: {optimiser: {kind: sgd, learning_rate: 1.0}}"), lambda *keys: "")) == []
+    sgd = "optimiser: {kind: sgd}, phases: {all: {optimiser: {learning_rate: 1.0}}}"
+    for text in (
+        "training: {optimiser: {kind: sgd, learning_rate: 1.0}}",
+        f"sources: {{embedded: {{override: {{training: {{{sgd}}}}}}}}}",
+    ):
+        assert list(unusual(overlay.read(text), lambda *keys: "")) == []
 
 
 def test_every_kind_of_optimiser_has_a_usual_range():
