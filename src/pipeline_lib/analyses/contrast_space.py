@@ -80,10 +80,10 @@ def points(model: "KeywordsAndInstances", batch: "Batch") -> dict[tuple[str, str
     from pipeline_lib.models.system import given
 
     with torch.no_grad():
-        encoded = model.encoded(batch, keep_all, batch.response.words, given(batch.negative))
+        encoded = model.encoded(batch, keep_all, batch.response.words, given(batch.negative, "negative"))
         sides = [encoded.context, given(encoded.response), given(encoded.negative)]
         latent = [model.posterior_of(encoded.context, side).mean for side in sides[1:]]
-        nodes = model.keywords(given(batch.graph), given(batch.nodes)).unbind(1)
+        nodes = model.keywords(given(batch.graph, "graph"), given(batch.nodes, "nodes")).unbind(1)
         return {
             ("width", "sentence"): sides,
             ("width", "keyword"): list(nodes),

@@ -25,6 +25,12 @@ class Optimiser(Settings):
         "whose last bits differ",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="learning rate at the beginning")
+    given_learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        description="learning rate of the parameters that the system was given: word vectors, or weights that were "
+        "trained elsewhere; null: `learning_rate`",
+    )
     clip: float | None = Field(default=5.0, gt=0, description="largest gradient norm over all parameters; null: any")
     decay: Decay | None = Field(default=None, description="how the learning rate falls; null: it stays")
 

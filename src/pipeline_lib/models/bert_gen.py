@@ -49,7 +49,7 @@ class BertGen(Transformer):
         return self.inward(self.encoder(texts.ids, texts.lengths, drop))
 
     def _context(self, batch: Batch) -> Tokens:
-        context = given(batch.context)
+        context = given(batch.context, "context")
         ids = F.pad(F.pad(context.ids, (1, 0), value=self.ids.start), (0, 1), value=self.ids.pad)
         return Tokens(ids.scatter(1, context.lengths.unsqueeze(1) + 1, self.ids.end), context.lengths + 2)
 

@@ -56,7 +56,7 @@ class T5Claps(T5):
         self.negative_norm, self.positive_norm = options.negative_norm, options.positive_norm
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        response, context = batch.response, given(batch.context)
+        response, context = batch.response, given(batch.context, "context")
         with noise_of(generator):
             memory = self.read(context)
             states = self.states(response, memory)

@@ -85,10 +85,10 @@ class DialoGPT(PretrainedSystem):
         )
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        return Generated(decode(DialoGPTSteps(self, given(batch.context))))
+        return Generated(decode(DialoGPTSteps(self, given(batch.context, "context"))))
 
     def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        context, response = given(batch.context), batch.response
+        context, response = given(batch.context, "context"), batch.response
         joined = torch.cat([context.ids, response.inputs], 1)
         inside = torch.cat([_inside(context.ids, context.lengths), _inside(response.inputs, response.lengths)], 1)
         with noise_of(generator):

@@ -95,10 +95,12 @@ class KeywordsAndInstances(TransformerSystem):
         self.options, self.draws, width = options, options.drawn, network.width
         if options.keyword_size is None and options.keywords != "none":
             raise PipelineError(
-                "keywords are known by word vectors, of which the corpus has none, or of an unknown size",
-                where="embeddings: of the corpus",
-                expected="vectors, and for `source: file` their `dimension:`",
-                remedy="give the corpus vectors (`embeddings: {source: native}`), or set `keywords: none`",
+                "keywords are known by word vectors, of which the corpus has none, or of an unknown size; or the "
+                "system reads no graph of them",
+                where="embeddings: of the corpus, or systems.<name>.reads.graph",
+                expected="vectors, and for `source: file` their `dimension:`; and `graph: graph/keywords`",
+                remedy="give the corpus vectors (`embeddings: {source: native}`) and the system its graph, or set "
+                "`keywords: none`",
             )
         self.posterior = _distribution(2 * width, width, network.latent)
         self.prior = _distribution(width if options.keywords == "none" else 2 * width, width, network.latent)
@@ -128,7 +130,7 @@ class KeywordsAndInstances(TransformerSystem):
 
         The graph lists what may pass for the keyword of a response; the keyword of the context never does.
         """
-        graph, nodes = given(batch.graph), given(batch.nodes)
+        graph, nodes = given(batch.graph, "graph"), given(batch.nodes, "nodes")
         if self.options.impostors == "negative":
             return Compared(*self.keywords(graph, nodes).unbind(1))
         candidates = graph.impostors[nodes[:, SAID]]
@@ -143,7 +145,7 @@ class KeywordsAndInstances(TransformerSystem):
 
     def encoded(self, batch: Batch, drop: Drop, *others: Tokens) -> Encoded:
         """Encode the context, and with it, in one pass, up to two further texts."""
-        context = given(batch.context)
+        context = given(batch.context, "context")
         texts = [context, *others]
         longest = max(text.ids.shape[1] for text in texts)
         padded = [F.pad(text.ids, (0, longest - text.ids.shape[1]), value=self.ids.pad) for text in texts]
@@ -159,7 +161,7 @@ class KeywordsAndInstances(TransformerSystem):
         if self.options.keywords == "none":
             return _clamped(self.prior(context))
         if keyword is None:
-            keyword = self.keywords(given(batch.graph), given(batch.nodes)[:, ASKED])
+            keyword = self.keywords(given(batch.graph, "graph"), given(batch.nodes, "nodes")[:, ASKED])
         return _clamped(self.prior(torch.cat([context, keyword], -1)))
 
     def posterior_of(self, context: Tensor, other: Tensor) -> Gaussian:
@@ -168,7 +170,7 @@ class KeywordsAndInstances(TransformerSystem):
 
     def _memory(self, batch: Batch, encoded: Encoded, z: Tensor) -> Cache:
         memory = torch.cat([self.z_as_word(z).unsqueeze(1), encoded.words], 1)
-        return self.decoder.start(memory, given(batch.context).lengths + 1)
+        return self.decoder.start(memory, given(batch.context, "context").lengths + 1)
 
     def _nll(self, batch: Batch, encoded: Encoded, z: Tensor, drop: Drop) -> Tensor:
         return self.read(batch.response, self._memory(batch, encoded, z), drop, self.z_beside(z))
@@ -214,7 +216,7 @@ class KeywordsAndInstances(TransformerSystem):
     def terms(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return reconstruction and KL, and the contrasts: nats, (B,) each."""
         drop = self.dropping(generator)
-        others = [given(batch.negative)] if self.options.instance else []
+        others = [given(batch.negative, "negative")] if self.options.instance else []
         encoded = self.encoded(batch, drop, batch.response.words, *others)
         compared = self.compared(batch) if self.options.keyword or self.options.mahalanobis else None
         prior = self.prior_of(batch, encoded.context, None if compared is None else compared.asked)

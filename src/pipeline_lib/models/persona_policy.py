@@ -116,7 +116,7 @@ class PolicySeq2Seq(AdaptedSeq2Seq):
         """Return the three rewards of each response, (B, 3), of `REWARDS`; an empty one has no words to reward."""
         lengths = word_lengths(response.targets, self.ids)
         said = Tokens(response.targets, lengths)
-        cosine = F.cosine_similarity(self._mean_vector(said), self._mean_vector(given(batch.context)), -1)
+        cosine = F.cosine_similarity(self._mean_vector(said), self._mean_vector(given(batch.context, "context")), -1)
         inside = valid_positions(lengths, response.targets.shape[1])
         rarity = torch.log((self.documents[-1] + 1) / (self.documents[response.targets] + 1))
         information = (rarity * inside).sum(1) / lengths.clamp(min=1)

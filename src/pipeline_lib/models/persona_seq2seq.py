@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import NamedTuple, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn.utils.rnn import pad_packed_sequence
 
@@ -66,7 +66,7 @@ class AttentiveSeq2Seq(DialogueSystem, TokenwiseSystem):
         return first, self.decoder.attended(states, context.lengths)
 
     def _begin(self, batch: Batch, generator: torch.Generator) -> "Beginning":
-        first, context = self._encode(given(batch.context), generator)
+        first, context = self._encode(given(batch.context, "context"), generator)
         return Beginning(first, self._beside(batch, generator), context)
 
     def _nll_after(self, beginning: "Beginning", response: Response, generator: torch.Generator) -> Tensor:
@@ -90,6 +90,12 @@ class PersonaSeq2Seq(AttentiveSeq2Seq):
         user_dropout: Fraction = Field(
             default=0.05, description="share of training examples whose user is taken for unknown"
         )
+
+        @model_validator(mode="after")
+        def _has_users(self) -> Self:
+            if self.users is None:
+                raise ValueError("no users are read; give the system `reads: {user: users/responding}`")
+            return self
 
     def __init__(self, units: Units, network: Dialogue, options: Options) -> None:
         super().__init__(units, network, options)
@@ -125,13 +131,13 @@ class AdaptedSeq2Seq(AttentiveSeq2Seq):
 
     def general_objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Compute the objective of users who are all unknown."""
-        profile = given(batch.profile)
+        profile = given(batch.profile, "profile")
         return self.objective(replace(batch, profile=torch.full_like(profile, self.ids.pad)), weight, generator)
 
     def _size_beside(self, network: Dialogue) -> int:
         return self.embedding_size
 
     def _beside(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        profile = given(batch.profile)
+        profile = given(batch.profile, "profile")
         known = (profile != self.ids.pad).unsqueeze(-1).to(self.words.weight)
         return (self.words(profile) * known).sum(1) / known.sum(1).clamp(min=1)

@@ -52,7 +52,7 @@ class PointerSeq2Seq(TokenwiseSystem):
 
     def _encode(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Source]:
         """Return the decoder's first state (B, H), and what it copies from."""
-        context = given(batch.context)
+        context = given(batch.context, "context")
         states, last = self._read(self.encoder, context, generator)
         return self.decoder.initial(last), Source(self.decoder.attended(states, context.lengths), context.ids)
 

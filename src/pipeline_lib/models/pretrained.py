@@ -71,8 +71,9 @@ class PretrainedSystem(TokenwiseSystem):
         self.apart = apart(options)
 
     def given_parameters(self) -> Iterable[Tensor]:
-        if self.apart != RANDOM_START:
-            return self.parameters()
+        return [] if self.apart == RANDOM_START else self.parameters()
+
+    def undrawn_parameters(self) -> Iterable[Tensor]:
         norms = (module for module in self.modules() if type(module).__name__.endswith("LayerNorm"))  # T5 has its own
         frozen = (parameter for parameter in self.parameters() if not parameter.requires_grad)
         return [*frozen, *(parameter for norm in norms for parameter in norm.parameters())]

@@ -54,7 +54,7 @@ class SchemaPointer(PointerSeq2Seq):
         self.fusion = CrossAttention(2 * network.hidden, network.hidden)
 
     def _encode(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Source]:
-        context, keywords = given(batch.context), given(batch.keywords)
+        context, keywords = given(batch.context, "context"), given(batch.keywords, "keywords")
         number = (keywords != self.ids.pad).sum(1)
         elements = Tokens(keywords, number.clamp(min=1))
         words, last = self._read(self.encoder, context, generator)

@@ -137,7 +137,7 @@ class SepaCVAE(CVAE):
 
     def _context(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the embedded contexts (B, T, E) and the lengths they are read with."""
-        context = given(batch.context)
+        context = given(batch.context, "context")
         if not self.options.marks_on_padding:
             return self.embed(context.ids), context.lengths
         missing = max(0, _MARKED_LENGTH - context.ids.shape[1])
@@ -353,7 +353,7 @@ class SepaCVAE(CVAE):
         ``oracle``: the copy that explains the reference best, as the paper does on validation.
         """
         if selection == "oracle":
-            group = given(batch.group)
+            group = given(batch.group, "group")
             return Generated(self._respond(self._encode_marked(batch, group), decode, generator), group)
         tokens = self._respond(self._encode_copies(batch), decode, generator)
         chosen = self.closeness(batch, tokens).argmax(1)

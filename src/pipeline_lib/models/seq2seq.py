@@ -24,7 +24,7 @@ class Seq2Seq(WordVectorSystem, ExactSystem):
         )
 
     def _encode_context(self, batch: Batch) -> Tensor:
-        context = given(batch.context)
+        context = given(batch.context, "context")
         return self.encoder(self.embed(context.ids), context.lengths)
 
     def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:

@@ -146,10 +146,25 @@ class Trial(NamedTuple):
     measures: dict[str, Tensor]
 
 
-def given(field: T | None) -> T:
-    """Return a field of a batch that the workflow gives to every system that needs it."""
-    assert field is not None
-    return field
+def given(value: T | None, field: str = "") -> T:
+    """Return a value that there must be.
+
+    Args:
+        field: name of the field of a `Batch` that the value is of; empty: it is of none, and None is a fault of ours.
+    Raises:
+        PipelineError: the workflow gives the system no such field.
+    """
+    if value is None and field:
+        raise PipelineError(
+            f"the system needs the field {field!r} of its examples, and is given none",
+            where="sources: of the corpus" if field == "context" else f"systems.<name>.reads.{field}",
+            expected="a corpus of contexts and responses" if field == "context" else "the file that holds it",
+            remedy="leave the row out of tables on this corpus"
+            if field == "context"
+            else "name the file, as a system of the same class does in papers/*/paper.yaml",
+        )
+    assert value is not None
+    return value
 
 
 class System(nn.Module, ABC):
@@ -179,16 +194,20 @@ class System(nn.Module, ABC):
         return next(self.parameters()).device
 
     def initialise(self, spread: float) -> None:
-        """Draw parameters from U(-spread, spread), but `given_parameters` and scales and shifts of normalisation."""
-        norms = (module for module in self.modules() if isinstance(module, nn.LayerNorm | nn.BatchNorm1d))
-        kept = {*self.given_parameters(), *(parameter for norm in norms for parameter in norm.parameters())}
+        """Draw all parameters from U(-spread, spread), but `given_parameters` and `undrawn_parameters`."""
+        kept = {*self.given_parameters(), *self.undrawn_parameters()}
         for parameter in self.parameters():
             if parameter not in kept:
                 nn.init.uniform_(parameter, -spread, spread)
 
     def given_parameters(self) -> Iterable[Tensor]:
-        """Return the parameters that `initialise` leaves as they were made, such as given word vectors; here none."""
+        """Return the parameters whose values were learnt elsewhere, such as given word vectors; here none."""
         return ()
+
+    def undrawn_parameters(self) -> Iterable[Tensor]:
+        """Return the parameters that begin as torch makes them: scales and shifts of normalisation."""
+        norms = (module for module in self.modules() if isinstance(module, nn.LayerNorm | nn.BatchNorm1d))
+        return [parameter for norm in norms for parameter in norm.parameters()]
 
     def phases(self) -> Sequence[Phase]:
         """Return the parts of training in the order of a round; by default one, which owns all parameters.

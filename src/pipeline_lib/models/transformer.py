@@ -89,11 +89,11 @@ class Transformer(TransformerSystem, ExactSystem):
         self.keyword = options.keyword
 
     def _context(self, batch: Batch) -> Tokens:
-        context = given(batch.context)
+        context = given(batch.context, "context")
         if not self.keyword:
             return context
         ids = F.pad(context.ids, (0, 1), value=self.ids.pad)
-        ids = ids.scatter(1, context.lengths.unsqueeze(1), given(batch.keywords)[:, :1])
+        ids = ids.scatter(1, context.lengths.unsqueeze(1), given(batch.keywords, "keywords")[:, :1])
         return Tokens(ids, context.lengths + 1)
 
     def _cache(self, batch: Batch, drop: Drop) -> Cache:

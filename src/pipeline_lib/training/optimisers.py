@@ -6,7 +6,7 @@ is called directly; where a version of torch wraps nothing, that is the method i
 """
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 import torch
@@ -26,9 +26,22 @@ for _name in ("add_param_group", "load_state_dict", "state_dict", "zero_grad"):
     setattr(Optimizer, _name, inspect.unwrap(getattr(Optimizer, _name)))
 
 
-def optimiser(settings: Optimiser, parameters: Iterable[Tensor]) -> Optimizer:
-    """Build the optimiser that ``settings`` describe."""
-    return _KINDS[settings.kind](parameters, lr=settings.learning_rate)
+def optimiser(settings: Optimiser, parameters: Sequence[Tensor], given: Collection[Tensor] = ()) -> Optimizer:
+    """Build the optimiser that ``settings`` describe.
+
+    Args:
+        parameters: all that it updates.
+        given: those that have the rate of given parameters, where the settings name one.
+    """
+    own = settings.given_learning_rate
+    if own is None:
+        return _KINDS[settings.kind](parameters, lr=settings.learning_rate)
+    chosen = set(given)
+    groups = [
+        {"params": [parameter for parameter in parameters if parameter not in chosen]},
+        {"params": [parameter for parameter in parameters if parameter in chosen], "lr": own},
+    ]
+    return _KINDS[settings.kind]([group for group in groups if group["params"]], lr=settings.learning_rate)
 
 
 def step(of: Optimizer) -> None:

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,17 +15,22 @@ from pipeline_lib.training.optimisers import optimiser, step
 
 
 class TrainedPhase:
-    """A phase with its optimiser."""
+    """A phase with its optimiser.
 
-    def __init__(self, phase: Phase, settings: Optimiser, updates: int) -> None:
+    Args:
+        given: parameters that the system was given, whose learning rate may be their own.
+    """
+
+    def __init__(self, phase: Phase, settings: Optimiser, updates: int, given: Collection[Tensor] = ()) -> None:
         self.name, self.objective, self.fresh, self.updates = phase.name, phase.objective, phase.fresh, updates
         self.repeated = phase.repeated
         self.since, self.until = phase.since, phase.until
         self.parameters = [p for p in (*phase.parameters, *phase.shared, *phase.twice) if p.requires_grad]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "optimizer contains a parameter group with duplicate parameters")
-            self.optimiser = optimiser(settings, self.parameters)
+            self.optimiser = optimiser(settings, self.parameters, given)
         self._settings = settings
+        self._rates = [group["lr"] for group in self.optimiser.param_groups]  # at the beginning
 
     def takes_part(self, number: int) -> bool:
         """Return whether it makes its updates in the round of that number, 0-based."""
@@ -36,10 +41,14 @@ class TrainedPhase:
         """How many batches it draws in a round in which it does not repeat its updates."""
         return self.updates - (not self.fresh)
 
-    def rate(self, epoch: float) -> float:
-        """Return the learning rate after ``epoch`` passes over the training split: a function of it, without state."""
-        rate, decay = self._settings.learning_rate, self._settings.decay
-        return rate if decay is None else rate * decay.factor ** math.floor(epoch / decay.epochs)
+    def rates(self, epoch: float) -> list[float]:
+        """Return the learning rate of each group of parameters after ``epoch`` passes over the training split.
+
+        A function of the epoch, without state.
+        """
+        decay = self._settings.decay
+        left = 1.0 if decay is None else decay.factor ** math.floor(epoch / decay.epochs)
+        return [rate * left for rate in self._rates]
 
     def update(self, loss: Tensor, epoch: float, ranks: Ranks) -> Tensor:
         """Make one step down the gradient of ``loss``, averaged over the processes.
@@ -56,8 +65,8 @@ class TrainedPhase:
         ranks.average([parameter.grad for parameter in self.parameters if parameter.grad is not None])
         clip = math.inf if self._settings.clip is None else self._settings.clip
         norm = nn.utils.clip_grad_norm_(self.parameters, clip)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.rate(epoch)
+        for group, rate in zip(self.optimiser.param_groups, self.rates(epoch), strict=True):
+            group["lr"] = rate
         step(self.optimiser)
         return norm
 
@@ -66,7 +75,8 @@ def trained_phases(system: System, settings: Training) -> list[TrainedPhase]:
     """Give every phase of ``system`` its optimiser.
 
     Raises:
-        PipelineError: the settings name a phase that there is not, or a parameter is owned by no phase or by two.
+        PipelineError: the settings name a phase that there is not, or a learning rate of given parameters where none
+            are; or a parameter is owned by no phase or by two.
     """
     phases = system.phases()
     check_owners(system, phases)
@@ -80,10 +90,30 @@ def trained_phases(system: System, settings: Training) -> list[TrainedPhase]:
                 remedy="rename or remove the entry",
             )
     own = [settings.phases.get(name, PhaseSettings()) for name in names]
+    given = {parameter for parameter in system.given_parameters() if parameter.requires_grad}
+    _check_given(system, settings, given)
     return [
-        TrainedPhase(phase, each.optimiser or settings.optimiser, each.updates)
+        TrainedPhase(phase, each.optimiser or settings.optimiser, each.updates, given)
         for phase, each in zip(phases, own, strict=True)
     ]
+
+
+def _check_given(system: System, settings: Training, given: Collection[Tensor]) -> None:
+    """Check that a learning rate of given parameters has some.
+
+    Raises:
+        PipelineError: names the setting that has none.
+    """
+    optimisers = {"optimiser": settings.optimiser}
+    optimisers |= {f"phases.{name}.optimiser": own.optimiser for name, own in settings.phases.items() if own.optimiser}
+    for key, each in optimisers.items():
+        if each.given_learning_rate is not None and not given:
+            raise PipelineError(
+                f"{type(system).__name__} was given no parameters that it trains",
+                where=f"training.{key}.given_learning_rate",
+                expected="weights that were trained elsewhere (`options.weights`), or word vectors that are trained on",
+                remedy="remove the setting, or give the system its weights",
+            )
 
 
 def check_owners(system: System, phases: Sequence[Phase]) -> None:

@@ -246,3 +246,10 @@ def test_a_range_of_initial_weights_leaves_layer_norms_as_they_are():
         assert (set(norm.weight.tolist()), set(norm.bias.tolist())) == ({1.0}, {0.0})
     of_norms = {id(parameter) for norm in norms for parameter in norm.parameters()}
     assert all(own.abs().max() <= 0.01 for own in model.parameters() if id(own) not in of_norms)
+
+
+@pytest.mark.parametrize("field", ["negative", "nodes", "graph", "context"])
+def test_a_field_that_the_system_needs_and_is_not_given_is_named(field):
+    with pytest.raises(PipelineError, match=f"needs the field '{field}'") as caught:
+        made().objective(replace(batch(), **{field: None}), 1.0, generator())
+    assert ("sources" if field == "context" else f"reads.{field}") in caught.value.where

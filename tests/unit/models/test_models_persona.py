@@ -595,8 +595,9 @@ def test_words_that_are_drawn_have_the_size_of_the_vectors_and_nothing_else_of_t
 
 
 def test_a_personal_system_that_reads_no_users_and_one_without_vectors_are_errors():
-    with pytest.raises(PipelineError, match="no users are read"):
-        create(WASSERSTEIN, {}, Units(), NETWORK)
+    for path in (WASSERSTEIN, "pipeline_lib.models.persona_seq2seq:PersonaSeq2Seq"):
+        with pytest.raises(PipelineError, match="no users are read"):
+            create(path, {}, Units(), NETWORK)
     bare = Units()
     bare.embeddings = None
     with pytest.raises(PipelineError, match="needs word vectors to begin with"):

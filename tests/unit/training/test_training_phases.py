@@ -287,6 +287,25 @@ def test_the_learning_rate_falls_in_stairs_of_so_many_epochs():
     assert np.diff([0, *positions]) == pytest.approx([-1, -1, -0.6, -0.6, -0.36])
 
 
+def test_given_parameters_have_a_learning_rate_of_their_own_which_falls_as_the_others_does():
+    settings = Optimiser(
+        kind="sgd", learning_rate=1.0, given_learning_rate=0.125, clip=None, decay=Decay(factor=0.5, epochs=10)
+    )
+    given, own = (nn.Parameter(torch.zeros(1)) for _ in range(2))
+    phase = TrainedPhase(Phase("p", [given, own], None), settings, 1, {given})  # type: ignore[arg-type]
+    for epoch in (0, 10):
+        phase.update((given + own).sum(), epoch, Ranks())
+    assert own.item() == -1.5
+    assert given.item() == -1.5 * 0.125
+
+
+def test_a_learning_rate_of_given_parameters_needs_some():
+    settings = SETTINGS.model_copy(update={"optimiser": Optimiser(given_learning_rate=1e-5)})
+    with pytest.raises(PipelineError, match="was given no parameters") as error:
+        trained_phases(adversarial(), settings)
+    assert error.value.where == "training.optimiser.given_learning_rate"
+
+
 def test_a_gradient_penalty_is_differentiated_twice():
     model, batch = adversarial(), make_batch()
     [phase] = [phase for phase in trained_phases(model, SETTINGS) if phase.name == "critic"]
