@@ -37,11 +37,10 @@ def optimiser(settings: Optimiser, parameters: Sequence[Tensor], given: Collecti
     if own is None:
         return _KINDS[settings.kind](parameters, lr=settings.learning_rate)
     chosen = set(given)
-    groups = [
-        {"params": [parameter for parameter in parameters if parameter not in chosen]},
-        {"params": [parameter for parameter in parameters if parameter in chosen], "lr": own},
-    ]
-    return _KINDS[settings.kind]([group for group in groups if group["params"]], lr=settings.learning_rate)
+    rates = {False: settings.learning_rate, True: own}
+    groups = {is_given: [one for one in parameters if (one in chosen) == is_given] for is_given in rates}
+    described = [{"params": group, "lr": rates[is_given]} for is_given, group in groups.items() if group]
+    return _KINDS[settings.kind](described)
 
 
 def step(of: Optimizer) -> None:
