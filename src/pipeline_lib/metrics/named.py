@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import re
+from functools import cache
 from types import ModuleType
 from typing import get_args
 
@@ -16,6 +17,7 @@ PACKAGE = "pipeline_lib.metrics"
 _OF_COLUMN = ("kl", "nll")  # metrics whose values the responses have in a column of the same name
 
 
+@cache
 def metric_class(name: str) -> type[Metric]:
     """Find a metric: `ppl-bound` is a class in ``ppl.py``, `length` one in ``length.py``.
 
@@ -75,6 +77,7 @@ def _is_made(kind: type[Metric], attribute: str) -> bool:
     return attribute == "signature" and (kind.__init__ is not object.__init__ or "make" in vars(kind))
 
 
+@cache
 def known_metric(name: str) -> type[Metric] | None:
     """Find a metric, or None: results may hold values of metrics that are gone by now."""
     try:

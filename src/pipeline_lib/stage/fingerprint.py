@@ -46,8 +46,13 @@ def stage_fingerprint(script: Path, extra_modules: Sequence[str] = ()) -> str:
     Raises:
         PipelineError: a module is not found or is not valid Python; names file and line.
     """
+    return _fingerprint(script, frozenset(extra_modules))
+
+
+@cache
+def _fingerprint(script: Path, extra_modules: frozenset[str]) -> str:
     pending = [_Module(script.name, script)]
-    for name in extra_modules:
+    for name in sorted(extra_modules):
         pending.extend(_extra(name))
     found: dict[_Module, str] = {}
     while pending:

@@ -185,6 +185,7 @@ def test_rewording_and_edits_elsewhere_train_nothing_again(tmp_path, monkeypatch
     modules = [f"pipeline_lib.{name}" for name in ("models.seq2seq", "text.words", "decoding.greedy")]
 
     def digests() -> list[str]:
+        fingerprint._fingerprint.cache_clear()
         fingerprint._code.cache_clear()
         fingerprint._along.cache_clear()
         scripts = (ROOT / f"workflow/scripts/{name}.py" for name in ("train_model", "generate_responses"))
