@@ -22,10 +22,11 @@ from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.corpora.grammar import draw, generate, read
 from pipeline_lib.corpora.grammar_parser import Parser
 from pipeline_lib.corpora.grammar_rules import SentenceGrammar, Topic, grammar_of, templates_of
-from pipeline_lib.corpora.grammar_truth import ambiguous, entropy, floor, positions
+from pipeline_lib.corpora.grammar_truth import positions
 from pipeline_lib.corpora.positional import END, positional_losses
 from pipeline_lib.schemas.dialogues import DIALOGUES
 from pipeline_lib.text.tokenisers.english import tokenise_array
+from reference.grammar import ambiguous, entropy, floor
 from reference.positional import count_positions, positional_optimum, unigram_optimum, without_end
 
 Sentence = tuple[str, ...]
