@@ -12,6 +12,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # the same modules are imported by hundreds of processes
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tensors of tests are tiny: more threads only get in each other's way
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
