@@ -30,7 +30,7 @@ class Options(Settings):
 
 
 def needs(options: Options) -> Needs:
-    return Needs(None)
+    return Needs(None, latent=True)
 
 
 def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Table:

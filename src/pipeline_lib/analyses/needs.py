@@ -15,6 +15,7 @@ class Needs:
 
     table: str | None  # kind of table that shows its result; None: figures alone
     models: tuple[str, ...] = ()  # classes: the system's is one of them or derived from one; none: any system
+    latent: bool = False  # the system must have a latent variable, and so a method `latent_use`
     fields: frozenset[str] = frozenset()  # that the system must read (`reads:`)
     continues: str | None = None  # kind of analysis that `of:` must name
     any_corpus: bool = False  # reads texts alone, which may be of another corpus (`corpus:`)

@@ -5,7 +5,7 @@ from pipeline_lib.config.papers import TableOfSystems, TextTable
 from pipeline_lib.config.places import Place
 from pipeline_lib.config.run import Config
 from pipeline_lib.errors import PipelineError
-from pipeline_lib.stage.declared import declared, derives
+from pipeline_lib.stage.declared import declared, derives, overrides
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.options import ANALYSES, FIGURES, options_of
 
@@ -65,6 +65,13 @@ def check_analysed(config: Config, place: Place, analysis: str, system: str) -> 
             f"{system} is a {model.rpartition(':')[2]}, which an analysis of kind {kind!r} cannot read",
             where=f"{place(['systems', system, 'model'])}, analyses.{analysis}",
             expected=f"a system of the class {' or '.join(classes)}, or one that is derived from it",
+            remedy=f"leave {system!r} out of `systems:` of the table or figure that shows {analysis!r}",
+        )
+    if needs.latent and not overrides(declared(model), "latent_use"):
+        raise PipelineError(
+            f"{system} has no latent variable, which an analysis of kind {kind!r} needs",
+            where=f"{place(['systems', system, 'model'])}, analyses.{analysis}",
+            expected="a system whose class has a method `latent_use`, as those with a latent variable do",
             remedy=f"leave {system!r} out of `systems:` of the table or figure that shows {analysis!r}",
         )
     if lacking := sorted(needs.fields - set(settings.reads)):

@@ -61,6 +61,8 @@ def test_an_analysis_that_does_not_make_what_is_shown_is_named(over, fragments):
         ("sentence_vae", "bound", "autoencoder", ["kind 'likelihoods' cannot read"]),
         ("sentence_vae", "classes", "rnnlm", ["the class CodedSentences"]),
         ("persona_wae", "transfer", "diawae_gmd", ["diawae_gmd reads no 'user'", "kind 'transfer'"]),
+        ("sepacvae", "latents", "seq2seq", ["seq2seq has no latent variable", "a method `latent_use`"]),
+        ("sepacvae", "distances", "seq2seq", ["seq2seq has no latent variable"]),
         ("persona_wae", "distances", "seq2seq", ["the class PersonalAutoencoder"]),
         ("keywords_and_instances", "contrasts", "transformer", ["the class KeywordsAndInstances"]),
         ("keywords_and_instances", "keyword_choice", "cvae", ["cvae reads no 'graph'"]),
