@@ -28,7 +28,10 @@ class Accuracy(UserMetric):
     name = "user-accuracy"
     signature = "user-accuracy|classifier:multinomial naive Bayes|smoothing:1|prior:uniform|ties:shared|v:1"
     meaning = "Share of responses that a naive Bayes classifier over training responses gives to the right user"
-    caution = "the row of the references is its ceiling, one over the number of known users its floor"
+    caution = (
+        "responses that repeat what marks a user may be told more surely than the references; random and constant "
+        "responses are its floors"
+    )
 
     def values(self, words: Words, user: NDArray[np.int64]) -> NDArray[np.float64]:
         users = np.unique(words.spoken_by)
