@@ -51,8 +51,8 @@ class SystemSettings(Settings):
         Literal["random", "human", "constant", "copy", "truth", "positions", "sample", "mode", "stranger"] | None
     ) = Field(
         default=None,
-        description="a reference row. random: training responses drawn at random (floor); human: the references "
-        "themselves (ceiling); constant: the most frequent training response to every context; copy: the last turn of "
+        description="a reference row. random: training responses drawn at random; human: the references "
+        "themselves; constant: the most frequent training response to every context; copy: the last turn of "
         "the context; truth: the distribution of a generated corpus, which no model can beat; positions: of generated "
         "sentences, the best distribution that knows a word's position alone; of generated users and paraphrases, "
         "sample: draws from that distribution; of users, mode: its likeliest response, stranger: draws by one who "

@@ -17,9 +17,8 @@ def baseline(kind: str, train: Path, examples: Path, seed: int, samples: int = 1
     """Return responses of a reference row.
 
     Args:
-        kind: ``random``: training responses drawn at random (floor); ``constant``: the most frequent one to every
-            context, of equals the first in training; ``copy``: the last turn of the context; ``human``: the references
-            (ceiling).
+        kind: ``random``: training responses drawn at random; ``constant``: the most frequent one to every
+            context, of equals the first in training; ``copy``: the last turn of the context; ``human``: the references.
         samples: responses of ``random`` to each context; the others have one.
     """
     texts = read_parquet(examples, EXAMPLES)
