@@ -248,7 +248,9 @@ class Config(Paper):
         labels = spec.systems if isinstance(spec.systems, dict) else {}
         shown = {"label", *SORTS}
         if isinstance(spec, ScoreTable):
-            shown |= {"note", "options"} if spec.beside == "first row" else {"note"}
+            shown.add("note")
+            if spec.beside == "first row":
+                shown |= {"options", "network", "training", "decoding"}
         systems = {
             name: SystemSettings.model_validate(
                 self.systems[name].model_dump(include=shown) | ({"label": labels[name]} if name in labels else {})

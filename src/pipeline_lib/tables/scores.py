@@ -36,6 +36,7 @@ from pipeline_lib.tables.cells import (
 from pipeline_lib.tables.marks import Tested, notes_of_changes, notes_of_leads
 from pipeline_lib.tables.published import Published, not_compared
 from pipeline_lib.tables.recorded_scores import Scores, notes_apart
+from pipeline_lib.tables.settings import by_path, shown
 
 
 def make(
@@ -268,13 +269,14 @@ def _notes_of_changes(
         notes.append(f"These columns have no such test: {', '.join(untested)}.")
     if any(map(_is_oracle, columns)):
         notes.append(f"oracle: on {ORACLE_SPLIT}, where the group was chosen with the reference.")
-    options = "; ".join(f"{system.label}: {_options(system)}" for system in layout.systems.values())
-    return [*notes, f"Options: {options}."]
+    settings = "; ".join(f"{system.label}: {_own_settings(system)}" for system in layout.systems.values())
+    return [*notes, f"Settings of their own: {settings}."]
 
 
-def _options(system: SystemSettings) -> str:
-    values = {name: str(value).lower() if isinstance(value, bool) else value for name, value in system.options.items()}
-    return ", ".join(f"{name} {value}" for name, value in values.items()) or "none"
+def _own_settings(system: SystemSettings) -> str:
+    sections = {name: getattr(system, name) for name in ("network", "training", "decoding")}
+    own = by_path({**system.options, **sections})
+    return ", ".join(f"{path} {shown(value)}" for path, value in own.items()) or "none"
 
 
 def _notes_of_metrics(columns: Sequence[Column]) -> list[str]:

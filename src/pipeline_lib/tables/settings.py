@@ -37,7 +37,7 @@ def make(
     for system, values in found.items():
         printed = printed_as(spec, layout, system)
         cells = {
-            column: Cell(text=_shown(value), published=published.value(spec.number, column, printed))
+            column: Cell(text=shown(value), published=published.value(spec.number, column, printed))
             for column, value in values.items()
         }
         rows.append(Row("", "", layout.systems[system].label, cells, system))
@@ -58,17 +58,19 @@ def _at(settings: Any, path: str) -> Any:
 
 def paths_in(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """List the paths of all settings of some systems."""
-    return sorted({path for of_system in settings.values() for path in _paths(of_system)})
+    return sorted({path for of_system in settings.values() for path in by_path(of_system)})
 
 
-def _paths(settings: Mapping[str, Any], above: str = "") -> list[str]:
-    paths = []
+def by_path(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return the values of nested settings by their paths, such as ``training.select``."""
+    found: dict[str, Any] = {}
     for key, value in settings.items():
-        paths += _paths(value, f"{above}{key}.") if isinstance(value, Mapping) else [above + key]
-    return paths
+        found |= by_path(value, f"{above}{key}.") if isinstance(value, Mapping) else {above + key: value}
+    return found
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a setting as a table prints it."""
     if value is None:
         return "–"
     return str(value).lower() if isinstance(value, bool) else str(value)

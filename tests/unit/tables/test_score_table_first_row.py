@@ -30,7 +30,9 @@ N = 60
 SYSTEMS = {
     "sepacvae": trained("SepaCVAE", groups=4),
     "better": trained("better", groups=4, classifier=True),
-    "same": trained("no_classifier", groups=4, classifier=False),
+    "same": trained("no_classifier", groups=4, classifier=False).model_copy(
+        update={"training": {"annealing": {"steps": 9}}}
+    ),
 }
 LAYOUT = Layout(corpora={"dd": "DailyDialog"}, systems=SYSTEMS, seeds=[1, 2])
 SPEC = ScoreTable(
@@ -195,10 +197,10 @@ def test_columns_that_no_row_has_are_left_out(table):
     assert SPEC.read_splits == ["test", "validation"]
 
 
-def test_collapsed_runs_are_marked_and_options_are_told(table):
+def test_collapsed_runs_are_marked_and_settings_are_told(table):
     text = markdown(table)
     assert "| no\\_classifier ‡2 " in text
-    assert "no_classifier: groups 4, classifier false" in text
+    assert "no_classifier: groups 4, classifier false, training.annealing.steps 9" in text
     lines = text.splitlines()
     better = next(i for i, line in enumerate(lines) if line.startswith("| better"))
     assert "+0.200†" in lines[better + 1]
