@@ -1,10 +1,12 @@
 """The stages that this paper alone has, from generated paraphrases to the tables and the figure of the contrasts."""
 
 import csv
+from pathlib import Path
 
 import pytest
 from tiny_workflow import TinyWorkflow
 
+from numerics.recorded_tables import check_recorded
 from pipeline_lib.files.formats import read_parquet
 
 RESULTS = "results/keywords_and_instances"
@@ -23,7 +25,12 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
-    workflow = TinyWorkflow.create(tmp_path_factory.mktemp("keywords") / "tiny")
+    return made(tmp_path_factory.mktemp("keywords") / "tiny")
+
+
+def made(folder: Path) -> TinyWorkflow:
+    """The run that the tests read."""
+    workflow = TinyWorkflow.create(folder)
     targets = [f"{RESULTS}/tables/{table}.csv" for table in ("table4", "negatives", "contrasts", "gradients")]
     targets.append(f"{RESULTS}/figures/paraphrases/figure3.csv")
     done = workflow.run("--config", "paper=keywords_and_instances", "--", *targets, changes=CHANGES)
@@ -34,6 +41,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
 def _rows(run: TinyWorkflow, file: str) -> list[dict[str, str]]:
     with open(run.folder / RESULTS / f"{file}.csv", newline="", encoding="utf-8") as opened:
         return list(csv.DictReader(opened))
+
+
+def test_every_cell_is_the_recorded_one(run):
+    check_recorded("keywords_and_instances", run.results / "keywords_and_instances")
 
 
 def test_table_4_answers_each_context_with_keywords_of_four_sources(run):

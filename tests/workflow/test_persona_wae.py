@@ -2,10 +2,12 @@
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 from tiny_workflow import TinyWorkflow
 
+from numerics.recorded_tables import check_recorded
 from pipeline_lib.config.personas import Personas
 from pipeline_lib.corpora.personas import generate
 from pipeline_lib.files.formats import read_parquet
@@ -55,7 +57,12 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
-    workflow = TinyWorkflow.create(tmp_path_factory.mktemp("persona_wae") / "tiny")
+    return made(tmp_path_factory.mktemp("persona_wae") / "tiny")
+
+
+def made(folder: Path) -> TinyWorkflow:
+    """The run that the tests read."""
+    workflow = TinyWorkflow.create(folder)
     with open(workflow.folder / "mine.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["scene", "n", "who", "what"])
@@ -70,6 +77,10 @@ def _planned(run: TinyWorkflow, changed: dict[str, object]) -> tuple[set[str], s
     """What a second run would train, and all that it would do."""
     jobs = run.planned(*PAPER, "--", *TARGETS, changes=CHANGES | changed)
     return {job for job in jobs if job.startswith("train_model")}, jobs
+
+
+def test_every_cell_is_the_recorded_one(run):
+    check_recorded("persona_wae", run.results / "persona_wae")
 
 
 def test_a_second_run_has_nothing_to_do(run):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tiny_workflow import TinyWorkflow
 
+from numerics.recorded_tables import check_recorded
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.corpora.grammar_parser import Parser
 from pipeline_lib.corpora.grammar_rules import grammar_of
@@ -36,7 +37,12 @@ LETTERS = string.ascii_lowercase + ".,?!'-"
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> TinyWorkflow:
-    workflow = TinyWorkflow.create(tmp_path_factory.mktemp("sentence_vae") / "tiny")
+    return made(tmp_path_factory.mktemp("sentence_vae") / "tiny")
+
+
+def made(folder: Path) -> TinyWorkflow:
+    """The run that the tests read."""
+    workflow = TinyWorkflow.create(folder)
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "the", "##ing", *LETTERS, *(f"##{letter}" for letter in LETTERS)]
     (workflow.folder / "pieces.txt").write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
     _write_probes(workflow.folder / "probes")
@@ -96,6 +102,10 @@ def _write_probes(folder: Path) -> None:
 def _rows(path) -> list[dict[str, str]]:
     with open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_every_cell_is_the_recorded_one(run):
+    check_recorded("sentence_vae", run.results / "sentence_vae")
 
 
 def test_the_row_of_the_truth_is_the_grammars_own_and_hardly_trained_systems_are_far_from_it(run):
