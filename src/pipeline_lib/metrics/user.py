@@ -30,7 +30,7 @@ class Accuracy(UserMetric):
     meaning = "Share of responses that a naive Bayes classifier over training responses gives to the right user"
     caution = (
         "responses that repeat what marks a user may be told more surely than the references; random and constant "
-        "responses are its floors"
+        "responses are for comparison"
     )
 
     def values(self, words: Words, user: NDArray[np.int64]) -> NDArray[np.float64]:
