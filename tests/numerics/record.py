@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from numerics.recorded_tables import RECORD, RECORDED, record_of
+from numerics.recorded_tables import RECORD, TABLES, record_of
 from numerics.trained import SYSTEMS, machine, record
 
 
@@ -22,7 +22,7 @@ def main() -> None:
 
     def sepacvae(folder: Path) -> TinyWorkflow:
         workflow = TinyWorkflow.create(folder)
-        done = workflow.run(*(f"results/{table}" for table in RECORDED["sepacvae"]))
+        done = workflow.run(*(f"results/tables/{table}.csv" for table in TABLES["sepacvae"]))
         assert done.returncode == 0, done.stdout
         return workflow
 
@@ -39,10 +39,10 @@ def main() -> None:
         for paper, make in made.items():
             workflow = make(Path(folder, "runs", paper))
             results = workflow.results if paper == "sepacvae" else workflow.results / paper
-            for table in RECORDED[paper]:
+            for table in TABLES[paper]:
                 kept = record_of(paper, table)
                 kept.parent.mkdir(exist_ok=True)
-                shutil.copy(results / table, kept)
+                shutil.copy(results / "tables" / kept.name, kept)
 
 
 if __name__ == "__main__":
