@@ -24,6 +24,7 @@ from pipeline_lib.tables.settings import paths_in
 # the perplexities of a validation: the least of its other values, such as the KL, is that of a model without a use for
 # its latent variable; a system that tries responses gives measures of its own beside
 SELECTABLE = ["ppl_bound", "ppl", "ppl_prior", LAST]
+NOT_SHAPES = {"dropout", "initial_range"}  # of `network:`
 
 
 def check_run(config: Config, layers: Sequence[Layer]) -> None:
@@ -276,6 +277,7 @@ def check_training(config: Config, place: Place) -> None:
                 f"a trained system of the model {reference}, of the same network",
                 "name such a system, or leave the row out",
             )
+        check_start(config, place, corpus, name, takes_all=reference is not None or not overrides(kind, "start_from"))
         if getattr(config.network_of(corpus, name), "latent", 0) is None and overrides(kind, "latent_use"):
             raise _fault(
                 place,
@@ -283,6 +285,27 @@ def check_training(config: Config, place: Place) -> None:
                 f"null, but {name} has a latent variable",
                 "its number of dimensions; null is for systems without one, such as RNNLM",
                 f"set `network: {{latent: …}}` of systems.{name}",
+            )
+
+
+def check_start(config: Config, place: Place, corpus: str, name: str, takes_all: bool) -> None:
+    """Check that a system that begins with another's weights has networks of their sizes; errors as `check_run`.
+
+    Args:
+        takes_all: whether it takes all of them; another one may take those that fit.
+    """
+    first = config.systems[name].starts_from
+    if first is None or not takes_all:
+        return
+    own, given = (config.network_of(corpus, one).model_dump(exclude=NOT_SHAPES) for one in (name, first))
+    for key in own.keys() | given.keys():
+        if own.get(key) != given.get(key):
+            raise _fault(
+                place,
+                _key_of(config, corpus, name, "network", key),
+                f"{own.get(key)}, but {name} begins with the weights of {first}, whose value is {given.get(key)}",
+                "networks of the same sizes",
+                f"give both the same value, or let systems.{name} start from another system",
             )
 
 

@@ -358,6 +358,11 @@ def test_a_file_of_the_users_own_that_does_not_exist_is_named_with_its_key(overl
             "systems: {group_wise: {starts_from: null}}",
             ["systems.group_wise.starts_from: null, but group_wise compares itself", "models.transformer:Transformer"],
         ),
+        (
+            "paper: keywords_and_instances\npreset: small\n",
+            "systems: {group_wise: {network: {width: 32}}}",
+            ["systems.group_wise.network.width: 32", "the weights of transformer, whose value is 64"],
+        ),
     ],
 )
 def test_what_a_class_needs_or_lacks_is_known_before_it_is_imported(overlay, chosen, text, fragments):
