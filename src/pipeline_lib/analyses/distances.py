@@ -9,7 +9,7 @@ from pydantic import Field
 
 from pipeline_lib.analyses.cosines import cosine_matrix, mean_cosines
 from pipeline_lib.analyses.data import Data
-from pipeline_lib.analyses.latents import latent_part
+from pipeline_lib.analyses.latents import lacking, posterior_mean
 from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.settings import Positive, Settings
 from pipeline_lib.schemas.latents import DISTANCES
@@ -60,7 +60,7 @@ def measure_distances(
     Returns:
         DISTANCES table, a row for each batch.
     Raises:
-        PipelineError: the system has no latent variable.
+        PipelineError: the system gives no [c; z], or no posterior mean.
     """
     import torch
 
@@ -73,8 +73,10 @@ def measure_distances(
         for step in range(batches):
             batch = dataset.batch(order.rows(step)).to(device)
             likelihood = model.likelihood(batch, seeded(device, seed, step))
-            condition, mean = latent_part(likelihood)
-            context = condition[:, : condition.shape[1] - mean.shape[1]]
+            if likelihood.condition is None:
+                raise lacking("condition")
+            condition = likelihood.condition.cpu().numpy()
+            context = condition[:, : condition.shape[1] - posterior_mean(likelihood).shape[1]]
             cosines = mean_cosines(condition, _same_group(likelihood, context, threshold))
             measured.append({"batch": step, **cosines._asdict()})
             bar.advance()

@@ -50,7 +50,7 @@ def encode(model: "System", texts: pa.Table, dataset: "ExampleDataset", seed: in
     Returns:
         `latents_schema` table in the same order.
     Raises:
-        PipelineError: the system has no latent variable.
+        PipelineError: the system gives no posterior mean.
     """
     import torch
 
@@ -64,7 +64,7 @@ def encode(model: "System", texts: pa.Table, dataset: "ExampleDataset", seed: in
     with torch.no_grad(), ProgressBar("latents", len(dataset), "examples") as bar:
         for rows in batches:
             likelihood = model.likelihood(dataset.batch(rows).to(device), generator)
-            means.append(latent_part(likelihood)[1])
+            means.append(posterior_mean(likelihood))
             groups.append(None if likelihood.group is None else likelihood.group.cpu().numpy())
             bar.advance(len(rows))
     order = np.argsort(np.concatenate(batches))
@@ -76,17 +76,23 @@ def encode(model: "System", texts: pa.Table, dataset: "ExampleDataset", seed: in
     return pa.table(columns, schema=latents_schema(mean.shape[1]))
 
 
-def latent_part(likelihood: "Likelihood") -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return [c; z] (B, C + Z) and the posterior mean (B, Z).
+def posterior_mean(likelihood: "Likelihood") -> NDArray[np.float32]:
+    """Return the posterior mean (B, Z).
 
     Raises:
-        PipelineError: the system has no latent variable.
+        PipelineError: the system gives none.
     """
-    if likelihood.condition is None or likelihood.posterior_mean is None:
-        raise PipelineError(
-            "the system has no latent variable",
-            where="figures.<name>.systems, of a figure that draws this analysis",
-            expected="systems whose `likelihood` gives posterior_mean and condition",
-            remedy="remove the system from the list",
-        )
-    return likelihood.condition.cpu().numpy(), likelihood.posterior_mean.cpu().numpy()
+    if likelihood.posterior_mean is None:
+        raise lacking("posterior_mean")
+    mean: NDArray[np.float32] = likelihood.posterior_mean.cpu().numpy()
+    return mean
+
+
+def lacking(field: str) -> PipelineError:
+    """Return the error of a system whose likelihood lacks what an analysis reads."""
+    return PipelineError(
+        f"the system's `likelihood` gives no {field}",
+        where="figures.<name>.systems, of a figure that draws this analysis",
+        expected=f"systems whose `likelihood` gives {field}",
+        remedy="remove the system from the list",
+    )

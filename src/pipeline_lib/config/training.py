@@ -28,8 +28,8 @@ class Optimiser(Settings):
     given_learning_rate: float | None = Field(
         default=None,
         gt=0,
-        description="learning rate of the parameters that the system was given: word vectors, or weights that were "
-        "trained elsewhere; null: `learning_rate`",
+        description="learning rate of those parameters that the system was given, if there are any: word vectors, or "
+        "weights that were trained elsewhere; null: `learning_rate`",
     )
     clip: float | None = Field(default=5.0, gt=0, description="largest gradient norm over all parameters; null: any")
     decay: Decay | None = Field(default=None, description="how the learning rate falls; null: it stays")

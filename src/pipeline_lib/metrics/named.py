@@ -77,7 +77,6 @@ def _is_made(kind: type[Metric], attribute: str) -> bool:
     return attribute == "signature" and (kind.__init__ is not object.__init__ or "make" in vars(kind))
 
 
-@cache
 def known_metric(name: str) -> type[Metric] | None:
     """Find a metric, or None: results may hold values of metrics that are gone by now."""
     try:

@@ -37,7 +37,8 @@ class DialogueSystem(System):
                 remedy="give the corpus vectors (`embeddings: {source: native}`) and the system words",
             )
         self.words = nn.Embedding.from_pretrained(torch.from_numpy(units.embeddings.astype(np.float32)), freeze=False)
-        if network.words == "drawn":
+        self.are_drawn = network.words == "drawn"
+        if self.are_drawn:
             nn.init.normal_(self.words.weight)
         self.turn = int(units.encode(pa.array([TURN])).ids[0])
         self.rate = network.dropout
@@ -47,7 +48,10 @@ class DialogueSystem(System):
         return self.words.embedding_dim
 
     def given_parameters(self) -> Iterable[Tensor]:
-        return [self.words.weight]
+        return [] if self.are_drawn else [self.words.weight]
+
+    def undrawn_parameters(self) -> Iterable[Tensor]:
+        return [*super().undrawn_parameters(), self.words.weight]
 
     def dropped(self, values: Tensor, generator: torch.Generator | None) -> Tensor:
         """Drop components of (B, T, E) in training; without a generator, none."""

@@ -34,13 +34,17 @@ class PointerSeq2Seq(TokenwiseSystem):
     def __init__(self, units: Units, network: Dialogue, options: Settings) -> None:
         super().__init__(units, network, options)
         self.words = _embedding(units, network)
-        self.are_given, self.rate = units.embeddings is not None, network.dropout
+        self.have_vectors, self.rate = units.embeddings is not None, network.dropout
+        self.are_given = self.have_vectors and network.words == "given"
         size = self.words.embedding_dim
         self.encoder = GRU(size, network.hidden, bidirectional=True)
         self.decoder = PointerDecoder(size, network.hidden, self.vocabulary_size)
 
     def given_parameters(self) -> Iterable[Tensor]:
         return [self.words.weight] if self.are_given else []
+
+    def undrawn_parameters(self) -> Iterable[Tensor]:
+        return [*super().undrawn_parameters(), *([self.words.weight] if self.have_vectors else [])]
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         first, source = self._encode(batch, generator)

@@ -153,6 +153,7 @@ def given(value: T | None, field: str = "") -> T:
         field: name of the field of a `Batch` that the value is of; empty: it is of none, and None is a fault of ours.
     Raises:
         PipelineError: the workflow gives the system no such field.
+        AssertionError: there is no value, and it is of no field.
     """
     if value is None and field:
         raise PipelineError(
@@ -205,7 +206,7 @@ class System(nn.Module, ABC):
         return ()
 
     def undrawn_parameters(self) -> Iterable[Tensor]:
-        """Return the parameters that begin as torch makes them: scales and shifts of normalisation."""
+        """Return the parameters that `initialise` leaves as they are: here scales and shifts of normalisation."""
         norms = (module for module in self.modules() if isinstance(module, nn.LayerNorm | nn.BatchNorm1d))
         return [parameter for norm in norms for parameter in norm.parameters()]
 

@@ -24,7 +24,8 @@ from pipeline_lib.tables.settings import paths_in
 # the perplexities of a validation: the least of its other values, such as the KL, is that of a model without a use for
 # its latent variable; a system that tries responses gives measures of its own beside
 SELECTABLE = ["ppl_bound", "ppl", "ppl_prior", LAST]
-NOT_SHAPES = {"dropout", "initial_range"}  # of `network:`
+# of `network:`: what decides the shape of weights, or what they mean, in every system of these networks
+SHAPES = {"kind", "width", "layers", "heads", "feed_forward", "embedding", "hidden", "decoder_layers"}
 
 
 def check_run(config: Config, layers: Sequence[Layer]) -> None:
@@ -297,7 +298,7 @@ def check_start(config: Config, place: Place, corpus: str, name: str, takes_all:
     first = config.systems[name].starts_from
     if first is None or not takes_all:
         return
-    own, given = (config.network_of(corpus, one).model_dump(exclude=NOT_SHAPES) for one in (name, first))
+    own, given = (config.network_of(corpus, one).model_dump(include=SHAPES) for one in (name, first))
     for key in own.keys() | given.keys():
         if own.get(key) != given.get(key):
             raise _fault(

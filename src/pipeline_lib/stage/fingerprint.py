@@ -46,14 +46,12 @@ def stage_fingerprint(script: Path, extra_modules: Sequence[str] = ()) -> str:
     Raises:
         PipelineError: a module is not found or is not valid Python; names file and line.
     """
-    return _fingerprint(script, frozenset(extra_modules))
+    return _fingerprint(_Module(script.name, script), *(module for name in extra_modules for module in _extra(name)))
 
 
 @cache
-def _fingerprint(script: Path, extra_modules: frozenset[str]) -> str:
-    pending = [_Module(script.name, script)]
-    for name in sorted(extra_modules):
-        pending.extend(_extra(name))
+def _fingerprint(*modules: _Module) -> str:
+    pending = list(modules)
     found: dict[_Module, str] = {}
     while pending:
         module = pending.pop()

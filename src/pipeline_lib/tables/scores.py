@@ -1,6 +1,6 @@
 """Tables of scores: a row for each system on a corpus, beside the published values or compared with the first row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -269,14 +269,20 @@ def _notes_of_changes(
         notes.append(f"These columns have no such test: {', '.join(untested)}.")
     if any(map(_is_oracle, columns)):
         notes.append(f"oracle: on {ORACLE_SPLIT}, where the group was chosen with the reference.")
-    settings = "; ".join(f"{system.label}: {_own_settings(system)}" for system in layout.systems.values())
-    return [*notes, f"Settings of their own: {settings}."]
+    return [*notes, f"Settings that differ: {'; '.join(_own_settings(layout.systems.values()))}."]
 
 
-def _own_settings(system: SystemSettings) -> str:
-    sections = {name: getattr(system, name) for name in ("network", "training", "decoding")}
-    own = by_path({**system.options, **sections})
-    return ", ".join(f"{path} {shown(value)}" for path, value in own.items()) or "none"
+def _own_settings(systems: Collection[SystemSettings]) -> Iterator[str]:
+    """Tell of each system what it is set to that not all of them are."""
+    sections = ("network", "training", "decoding")
+    every = [by_path({**system.options, **{name: getattr(system, name) for name in sections}}) for system in systems]
+    for system, own in zip(systems, every, strict=True):
+        apart = [
+            f"{path} {shown(value)}"
+            for path, value in own.items()
+            if any(path not in other or other[path] != value for other in every)
+        ]
+        yield f"{system.label}: {', '.join(apart) or 'none'}"
 
 
 def _notes_of_metrics(columns: Sequence[Column]) -> list[str]:

@@ -75,8 +75,7 @@ def trained_phases(system: System, settings: Training) -> list[TrainedPhase]:
     """Give every phase of ``system`` its optimiser.
 
     Raises:
-        PipelineError: the settings name a phase that there is not, or a learning rate of given parameters where none
-            are; or a parameter is owned by no phase or by two.
+        PipelineError: the settings name a phase that there is not, or a parameter is owned by no phase or by two.
     """
     phases = system.phases()
     check_owners(system, phases)
@@ -90,30 +89,11 @@ def trained_phases(system: System, settings: Training) -> list[TrainedPhase]:
                 remedy="rename or remove the entry",
             )
     own = [settings.phases.get(name, PhaseSettings()) for name in names]
-    given = {parameter for parameter in system.given_parameters() if parameter.requires_grad}
-    _check_given(system, settings, given)
+    given = set(system.given_parameters())
     return [
         TrainedPhase(phase, each.optimiser or settings.optimiser, each.updates, given)
         for phase, each in zip(phases, own, strict=True)
     ]
-
-
-def _check_given(system: System, settings: Training, given: Collection[Tensor]) -> None:
-    """Check that a learning rate of given parameters has some.
-
-    Raises:
-        PipelineError: names the setting that has none.
-    """
-    optimisers = {"optimiser": settings.optimiser}
-    optimisers |= {f"phases.{name}.optimiser": own.optimiser for name, own in settings.phases.items() if own.optimiser}
-    for key, each in optimisers.items():
-        if each.given_learning_rate is not None and not given:
-            raise PipelineError(
-                f"{type(system).__name__} was given no parameters that it trains",
-                where=f"training.{key}.given_learning_rate",
-                expected="weights that were trained elsewhere (`options.weights`), or word vectors that are trained on",
-                remedy="remove the setting, or give the system its weights",
-            )
 
 
 def check_owners(system: System, phases: Sequence[Phase]) -> None:

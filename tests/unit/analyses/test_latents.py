@@ -86,7 +86,7 @@ def test_latents_stand_in_the_order_of_the_pairs(system):
 
 def test_a_system_without_a_latent_variable_is_an_error_that_names_the_setting():
     dataset = dataset_of("seq2seq")
-    with pytest.raises(PipelineError, match="no latent variable") as error:
+    with pytest.raises(PipelineError, match="gives no condition") as error:
         measure_distances(make_model("seq2seq"), dataset, BatchOrder(dataset, 8, 2, SEED), 1, 0.9, SEED)
     assert "figures.<name>.systems" in str(error.value)
     assert "remedy" in str(error.value)

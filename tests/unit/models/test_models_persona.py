@@ -633,3 +633,10 @@ def test_processes_have_together_the_losses_and_gradients_of_one_in_every_phase(
             return computed(own, own.phases()[place].objective(given, 0.7, generator()))
 
         check_shares(batch(examples), examples, number, compute)
+
+
+@pytest.mark.parametrize(("words", "rates"), [("given", [1e-3, 1e-5]), ("drawn", [1e-3])])
+def test_only_words_that_were_given_have_the_rate_of_given_parameters(words, rates):
+    model = create(*SYSTEMS["seq2seq"], Units(), NETWORK.model_copy(update={"words": words}))
+    [phase] = trained_phases(model, Training(optimiser=Optimiser(given_learning_rate=1e-5)))
+    assert phase.rates(0) == rates

@@ -11,7 +11,7 @@ from pipeline_lib.config.training import Optimiser
 from pipeline_lib.config.unusual import USUAL_RATES, unusual
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.runs import checks
-from pipeline_lib.runs.checks import check_files, check_package, check_responses, check_run
+from pipeline_lib.runs.checks import check_files, check_package, check_responses, check_run, check_training
 from pipeline_lib.stage.declared import declared, phase_names
 from unit.refusals import refusal
 
@@ -369,6 +369,13 @@ def test_what_a_class_needs_or_lacks_is_known_before_it_is_imported(overlay, cho
     (overlay.path.parent / "config.yaml").write_text(chosen)
     error = overlay.fault(text)
     assert all(fragment in str(error) for fragment in fragments), str(error)
+
+
+@pytest.mark.parametrize("other", ["{latent: 32}", "{dropout: 0.3}"])
+def test_a_start_from_weights_of_a_network_that_differs_in_no_size_is_allowed(overlay, other):
+    (overlay.path.parent / "config.yaml").write_text("paper: keywords_and_instances\npreset: small\n")
+    layers = overlay.layers(f"systems: {{group_wise: {{network: {other}}}}}")
+    check_training(load(layers, ROOT / "papers"), lambda *keys: "overlay.yaml")
 
 
 def test_names_of_phases_are_those_that_the_class_gives_them():

@@ -200,7 +200,7 @@ def test_columns_that_no_row_has_are_left_out(table):
 def test_collapsed_runs_are_marked_and_settings_are_told(table):
     text = markdown(table)
     assert "| no\\_classifier ‡2 " in text
-    assert "no_classifier: groups 4, classifier false, training.annealing.steps 9" in text
+    assert "no_classifier: classifier false, training.annealing.steps 9" in text
     lines = text.splitlines()
     better = next(i for i, line in enumerate(lines) if line.startswith("| better"))
     assert "+0.200†" in lines[better + 1]

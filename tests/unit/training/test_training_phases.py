@@ -299,13 +299,6 @@ def test_given_parameters_have_a_learning_rate_of_their_own_which_falls_as_the_o
     assert given.item() == -1.5 * 0.125
 
 
-def test_a_learning_rate_of_given_parameters_needs_some():
-    settings = SETTINGS.model_copy(update={"optimiser": Optimiser(given_learning_rate=1e-5)})
-    with pytest.raises(PipelineError, match="was given no parameters") as error:
-        trained_phases(adversarial(), settings)
-    assert error.value.where == "training.optimiser.given_learning_rate"
-
-
 def test_a_gradient_penalty_is_differentiated_twice():
     model, batch = adversarial(), make_batch()
     [phase] = [phase for phase in trained_phases(model, SETTINGS) if phase.name == "critic"]
