@@ -46,14 +46,19 @@ SYSTEMS: dict[str, tuple[str, dict[str, Any], int]] = {
 
 def machine() -> str:
     """What decides the last bits of a sum: another processor, or another torch, may round otherwise."""
-    names = [line for line in _cpu_lines() if line.startswith("model name")]
-    name = names[0].partition(":")[2].strip() if names else platform.processor()
-    return f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, {platform.machine()}, {name}"
+    capability = torch.backends.cpu.get_cpu_capability()
+    return f"torch {torch.__version__}, numpy {np.__version__}, {capability}, {platform.machine()}, {_processor()}"
 
 
-def _cpu_lines() -> list[str]:
+def _processor() -> str:
+    """The processor with its numbers: processors of two generations go by one name in virtual machines."""
     path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.exists() else []
+    if not path.exists():
+        return platform.processor()
+    first = path.read_text(encoding="utf-8").split("\n\n")[0]
+    said = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+    parts = [f"{key} {said[key]}" for key in ("cpu family", "model", "stepping") if key in said]
+    return ", ".join([said.get("model name", platform.processor()), *parts])
 
 
 def record(system: str, folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from pipeline_lib.config.settings import Settings
 from pipeline_lib.config.training import Decay, NoAnnealing, Optimiser, PhaseSettings, Training
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch, Tokens
-from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, WordVectorSystem, given
+from pipeline_lib.models.system import Generated, Likelihood, Objective, Phase, WordVectorSystem, needed
 from pipeline_lib.text.units import Units
 
 ADVERSARIAL = "unit.adversarial:Adversarial"
@@ -87,7 +87,7 @@ class Adversarial(WordVectorSystem):
 
     def _codes(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Contexts (B, E), codes of the responses and imitated ones (B, Z)."""
-        context = self._mean(given(batch.context))
+        context = self._mean(needed(batch.context, "context"))
         real = self.encoder(self._mean(batch.response.words))
         noise = normal(tuple(real.shape), real, generator).to(real.dtype)
         return context, real, self.generator(torch.cat([context, noise], -1))
@@ -100,7 +100,7 @@ class Adversarial(WordVectorSystem):
         return (self.embed(words.ids) * inside.unsqueeze(-1)).sum(1) / words.lengths.unsqueeze(1)
 
     def _nll(self, batch: Batch) -> Tensor:
-        context, response = self._mean(given(batch.context)), batch.response
+        context, response = self._mean(needed(batch.context, "context")), batch.response
         code = self.encoder(self._mean(response.words))
         of_words = F.log_softmax(self.decoder(torch.cat([context, code], -1)), -1).gather(1, response.targets)
         inside = torch.arange(response.targets.shape[1]) < response.lengths.unsqueeze(1)
@@ -110,7 +110,7 @@ class Adversarial(WordVectorSystem):
         return Likelihood(self._nll(batch), None, None)
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        context = self._mean(given(batch.context))
+        context = self._mean(needed(batch.context, "context"))
         code = self.generator(torch.cat([context, normal((len(batch), CODE), context, generator)], -1))
         return Generated(decode(_Bag(self.decoder(torch.cat([context, code], -1)))))
 

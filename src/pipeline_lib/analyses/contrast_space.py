@@ -77,13 +77,13 @@ def points(model: "KeywordsAndInstances", batch: "Batch") -> dict[tuple[str, str
     import torch
 
     from pipeline_lib.models.layers.transformer import keep_all
-    from pipeline_lib.models.system import given
+    from pipeline_lib.models.system import given, needed
 
     with torch.no_grad():
-        encoded = model.encoded(batch, keep_all, batch.response.words, given(batch.negative, "negative"))
+        encoded = model.encoded(batch, keep_all, batch.response.words, needed(batch.negative, "negative"))
         sides = [encoded.context, given(encoded.response), given(encoded.negative)]
         latent = [model.posterior_of(encoded.context, side).mean for side in sides[1:]]
-        nodes = model.keywords(given(batch.graph, "graph"), given(batch.nodes, "nodes")).unbind(1)
+        nodes = model.keywords(needed(batch.graph, "graph"), needed(batch.nodes, "nodes")).unbind(1)
         return {
             ("width", "sentence"): sides,
             ("width", "keyword"): list(nodes),

@@ -16,7 +16,7 @@ from pipeline_lib.examples.batch import Batch, Tokens
 from pipeline_lib.models.layers.bert import BertEncoder, BertSizes, renamed
 from pipeline_lib.models.layers.transformer import Drop
 from pipeline_lib.models.pretrained import Folder, apart, below, load_part, read_folder, unfit
-from pipeline_lib.models.system import given
+from pipeline_lib.models.system import given, needed
 from pipeline_lib.models.transformer import Transformer
 from pipeline_lib.schemas.responses import RANDOM_START
 from pipeline_lib.text.units import Units
@@ -49,7 +49,7 @@ class BertGen(Transformer):
         return self.inward(self.encoder(texts.ids, texts.lengths, drop))
 
     def _context(self, batch: Batch) -> Tokens:
-        context = given(batch.context, "context")
+        context = needed(batch.context, "context")
         ids = F.pad(F.pad(context.ids, (1, 0), value=self.ids.start), (0, 1), value=self.ids.pad)
         return Tokens(ids.scatter(1, context.lengths.unsqueeze(1) + 1, self.ids.end), context.lengths + 2)
 

@@ -19,7 +19,7 @@ from pipeline_lib.examples.batch import Batch
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
 from pipeline_lib.models.layers.transformer import masked_mean
 from pipeline_lib.models.pretrained import noise_of
-from pipeline_lib.models.system import Objective, given
+from pipeline_lib.models.system import Objective, needed
 from pipeline_lib.models.t5 import T5
 from pipeline_lib.text.units import Units
 
@@ -56,7 +56,7 @@ class T5Claps(T5):
         self.negative_norm, self.positive_norm = options.negative_norm, options.positive_norm
 
     def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        response, context = batch.response, given(batch.context, "context")
+        response, context = batch.response, needed(batch.context, "context")
         with noise_of(generator):
             memory = self.read(context)
             states = self.states(response, memory)

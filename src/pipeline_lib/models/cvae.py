@@ -22,7 +22,7 @@ from pipeline_lib.models.layers.distributions import (
     kl_divergence,
 )
 from pipeline_lib.models.layers.recurrent import BagOfWords, Decoder, DecoderSteps, Encoder
-from pipeline_lib.models.system import Generated, Likelihood, Objective, WordVectorSystem, given
+from pipeline_lib.models.system import Generated, Likelihood, Objective, WordVectorSystem, needed
 from pipeline_lib.text.units import Units
 
 
@@ -64,7 +64,7 @@ class CVAE(WordVectorSystem):
         )
 
     def encode_context(self, batch: Batch) -> Tensor:
-        context = given(batch.context, "context")
+        context = needed(batch.context, "context")
         return self.encoder(self.embed(context.ids), context.lengths)
 
     def encode_response(self, batch: Batch) -> Tensor:
@@ -172,19 +172,19 @@ class ClusterCVAE(CVAE):
 
     def distributions(self, batch: Batch) -> tuple[Tensor, Gaussian, Gaussian]:
         context = self.encode_context(batch)
-        group = self.group_layer(self.group_embedding(given(batch.group, "group")))
+        group = self.group_layer(self.group_embedding(needed(batch.group, "group")))
         posterior = Gaussian.of(self.recognition(torch.cat([context, self.encode_response(batch), group], -1)))
         return context, posterior, Gaussian.of(self.prior(context))
 
     def reconstruction(self, batch: Batch, context: Tensor, z: Tensor) -> dict[str, Tensor]:
         """Return ``nll`` with the true y, and ``group_nll`` = -log p(y | context, z)."""
-        inputs, group = self.embed(batch.response.inputs), self.group_embedding(given(batch.group, "group"))
+        inputs, group = self.embed(batch.response.inputs), self.group_embedding(needed(batch.group, "group"))
         beside = group.unsqueeze(1).expand(-1, inputs.shape[1], -1)
         hidden = self.decoder(torch.cat([inputs, beside], -1), torch.cat([context, z, group], -1))
         predicted = at_least_float32(self.group_predictor(torch.cat([context, z], -1)))
         return {
             "nll": self.decoder.negative_log_likelihood(hidden, batch.response.targets, batch.response.lengths),
-            "group_nll": F.cross_entropy(predicted, given(batch.group, "group"), reduction="none"),
+            "group_nll": F.cross_entropy(predicted, needed(batch.group, "group"), reduction="none"),
         }
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:

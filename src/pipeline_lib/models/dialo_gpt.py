@@ -25,7 +25,7 @@ from pipeline_lib.models.pretrained import (
     transformers_package,
     unfit,
 )
-from pipeline_lib.models.system import Generated, given
+from pipeline_lib.models.system import Generated, needed
 from pipeline_lib.text.units import Units
 
 _POSITIONS = 512  # of random weights
@@ -85,10 +85,10 @@ class DialoGPT(PretrainedSystem):
         )
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        return Generated(decode(DialoGPTSteps(self, given(batch.context, "context"))))
+        return Generated(decode(DialoGPTSteps(self, needed(batch.context, "context"))))
 
     def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        context, response = given(batch.context, "context"), batch.response
+        context, response = needed(batch.context, "context"), batch.response
         joined = torch.cat([context.ids, response.inputs], 1)
         inside = torch.cat([_inside(context.ids, context.lengths), _inside(response.inputs, response.lengths)], 1)
         with noise_of(generator):

@@ -17,7 +17,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Tokens
 from pipeline_lib.models.layers.dropping import dropout
 from pipeline_lib.models.layers.turns import by_turn
-from pipeline_lib.models.system import Generated, System, given
+from pipeline_lib.models.system import Generated, System, needed
 from pipeline_lib.text.ids import TURN
 from pipeline_lib.text.units import Units
 
@@ -59,7 +59,7 @@ class DialogueSystem(System):
 
     def context_turns(self, batch: Batch, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         """Return the embedded words of each turn (B, K, L, E), and the lengths (B, K)."""
-        turns = by_turn(given(batch.context, "context"), self.turn, self.ids.pad)
+        turns = by_turn(needed(batch.context, "context"), self.turn, self.ids.pad)
         size = turns.ids.shape[1]
         embedded = self.dropped(self.words(turns.ids.flatten(0, 1)), generator)
         return embedded.unflatten(0, (-1, size)), turns.lengths
@@ -99,7 +99,7 @@ class UserTable(nn.Module):
 
     def forward(self, batch: Batch, generator: torch.Generator) -> Tensor:
         """Return (B, U), the vectors of those who respond."""
-        user = given(batch.user, "user")
+        user = needed(batch.user, "user")
         if self.training and self.share:
             lost = drawn(lambda n: torch.rand((n,), generator=generator, device=user.device), len(user)) < self.share
             user = user.masked_fill(lost, 0)

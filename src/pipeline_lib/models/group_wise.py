@@ -24,7 +24,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.layers.transformer import Drop, keep_all
-from pipeline_lib.models.system import Objective, Phase, given
+from pipeline_lib.models.system import Objective, Phase, needed
 from pipeline_lib.models.transformer import Transformer
 from pipeline_lib.text.units import Units
 
@@ -158,7 +158,7 @@ def group_loss(gains: Tensor, scores: Tensor) -> Tensor:
 
 def whole_texts(batch: Batch, pad: int) -> tuple[Tokens, Response]:
     """Return the contexts and responses of the whole batch, of which this process may hold a share."""
-    context, response = given(batch.context, "context"), batch.response
+    context, response = needed(batch.context, "context"), batch.response
     contexts = Tokens(_whole_ids(context.ids, pad), in_order(context.lengths))
     inputs, targets = (_whole_ids(ids, pad) for ids in (response.inputs, response.targets))
     return contexts, Response(inputs, targets, in_order(response.lengths))

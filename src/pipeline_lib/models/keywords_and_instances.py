@@ -27,7 +27,7 @@ from pipeline_lib.models.contrasts import impostors, instance_contrast, keyword_
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, importance_weights, kl_by_unit
 from pipeline_lib.models.layers.relational_attention import RelationalAttention, neighbourhood
 from pipeline_lib.models.layers.transformer import Cache, Drop, keep_all, masked_mean
-from pipeline_lib.models.system import Generated, Likelihood, Objective, given
+from pipeline_lib.models.system import Generated, Likelihood, Objective, given, needed
 from pipeline_lib.models.transformer import TransformerSteps, TransformerSystem
 from pipeline_lib.text.units import Units
 
@@ -130,7 +130,7 @@ class KeywordsAndInstances(TransformerSystem):
 
         The graph lists what may pass for the keyword of a response; the keyword of the context never does.
         """
-        graph, nodes = given(batch.graph, "graph"), given(batch.nodes, "nodes")
+        graph, nodes = needed(batch.graph, "graph"), needed(batch.nodes, "nodes")
         if self.options.impostors == "negative":
             return Compared(*self.keywords(graph, nodes).unbind(1))
         candidates = graph.impostors[nodes[:, SAID]]
@@ -145,7 +145,7 @@ class KeywordsAndInstances(TransformerSystem):
 
     def encoded(self, batch: Batch, drop: Drop, *others: Tokens) -> Encoded:
         """Encode the context, and with it, in one pass, up to two further texts."""
-        context = given(batch.context, "context")
+        context = needed(batch.context, "context")
         texts = [context, *others]
         longest = max(text.ids.shape[1] for text in texts)
         padded = [F.pad(text.ids, (0, longest - text.ids.shape[1]), value=self.ids.pad) for text in texts]
@@ -161,7 +161,7 @@ class KeywordsAndInstances(TransformerSystem):
         if self.options.keywords == "none":
             return _clamped(self.prior(context))
         if keyword is None:
-            keyword = self.keywords(given(batch.graph, "graph"), given(batch.nodes, "nodes")[:, ASKED])
+            keyword = self.keywords(needed(batch.graph, "graph"), needed(batch.nodes, "nodes")[:, ASKED])
         return _clamped(self.prior(torch.cat([context, keyword], -1)))
 
     def posterior_of(self, context: Tensor, other: Tensor) -> Gaussian:
@@ -170,7 +170,7 @@ class KeywordsAndInstances(TransformerSystem):
 
     def _memory(self, batch: Batch, encoded: Encoded, z: Tensor) -> Cache:
         memory = torch.cat([self.z_as_word(z).unsqueeze(1), encoded.words], 1)
-        return self.decoder.start(memory, given(batch.context, "context").lengths + 1)
+        return self.decoder.start(memory, needed(batch.context, "context").lengths + 1)
 
     def _nll(self, batch: Batch, encoded: Encoded, z: Tensor, drop: Drop) -> Tensor:
         return self.read(batch.response, self._memory(batch, encoded, z), drop, self.z_beside(z))
@@ -216,7 +216,7 @@ class KeywordsAndInstances(TransformerSystem):
     def terms(self, batch: Batch, generator: torch.Generator) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Return reconstruction and KL, and the contrasts: nats, (B,) each."""
         drop = self.dropping(generator)
-        others = [given(batch.negative, "negative")] if self.options.instance else []
+        others = [needed(batch.negative, "negative")] if self.options.instance else []
         encoded = self.encoded(batch, drop, batch.response.words, *others)
         compared = self.compared(batch) if self.options.keyword or self.options.mahalanobis else None
         prior = self.prior_of(batch, encoded.context, None if compared is None else compared.asked)

@@ -22,7 +22,7 @@ from pipeline_lib.models.layers.attentive import AttentiveSteps
 from pipeline_lib.models.layers.gru import GRU
 from pipeline_lib.models.layers.recurrent import response_nll, valid_positions
 from pipeline_lib.models.persona_seq2seq import AdaptedSeq2Seq, Beginning
-from pipeline_lib.models.system import Objective, Phase, Trial, given
+from pipeline_lib.models.system import Objective, Phase, Trial, needed
 from pipeline_lib.text.units import Units
 
 REWARDS = ("context", "information", "language")
@@ -116,7 +116,7 @@ class PolicySeq2Seq(AdaptedSeq2Seq):
         """Return the three rewards of each response, (B, 3), of `REWARDS`; an empty one has no words to reward."""
         lengths = word_lengths(response.targets, self.ids)
         said = Tokens(response.targets, lengths)
-        cosine = F.cosine_similarity(self._mean_vector(said), self._mean_vector(given(batch.context, "context")), -1)
+        cosine = F.cosine_similarity(self._mean_vector(said), self._mean_vector(needed(batch.context, "context")), -1)
         inside = valid_positions(lengths, response.targets.shape[1])
         rarity = torch.log((self.documents[-1] + 1) / (self.documents[response.targets] + 1))
         information = (rarity * inside).sum(1) / lengths.clamp(min=1)

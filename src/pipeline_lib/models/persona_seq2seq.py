@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import NamedTuple, Self
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor
 from torch.nn.utils.rnn import pad_packed_sequence
 
 from pipeline_lib.config.networks import Dialogue
-from pipeline_lib.config.settings import Fraction, Positive, Settings
+from pipeline_lib.config.settings import Positive, Settings
+from pipeline_lib.config.users import ReadsUsers
 from pipeline_lib.examples.batch import Batch, Response, Tokens
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable
 from pipeline_lib.models.exact import TokenwiseSystem
@@ -23,7 +24,7 @@ from pipeline_lib.models.layers.attentive import Attended, AttentiveDecoder, Att
 from pipeline_lib.models.layers.gru import packed
 from pipeline_lib.models.layers.recurrent import response_nll
 from pipeline_lib.models.layers.scan import ScannedGRU
-from pipeline_lib.models.system import Objective, Phase, given
+from pipeline_lib.models.system import Objective, Phase, given, needed
 from pipeline_lib.text.units import Units
 
 
@@ -66,7 +67,7 @@ class AttentiveSeq2Seq(DialogueSystem, TokenwiseSystem):
         return first, self.decoder.attended(states, context.lengths)
 
     def _begin(self, batch: Batch, generator: torch.Generator) -> "Beginning":
-        first, context = self._encode(given(batch.context, "context"), generator)
+        first, context = self._encode(needed(batch.context, "context"), generator)
         return Beginning(first, self._beside(batch, generator), context)
 
     def _nll_after(self, beginning: "Beginning", response: Response, generator: torch.Generator) -> Tensor:
@@ -85,17 +86,8 @@ class AttentiveSeq2Seq(DialogueSystem, TokenwiseSystem):
 class PersonaSeq2Seq(AttentiveSeq2Seq):
     """The speaker model: the responder's vector, partly dropped, is read beside every word."""
 
-    class Options(Settings):
-        users: Positive | None = Field(default=None, description="known users at most; set by `users.count`")
-        user_dropout: Fraction = Field(
-            default=0.05, description="share of training examples whose user is taken for unknown"
-        )
-
-        @model_validator(mode="after")
-        def _has_users(self) -> Self:
-            if self.users is None:
-                raise ValueError("no users are read; give the system `reads: {user: users/responding}`")
-            return self
+    class Options(ReadsUsers):
+        """Those of the users' vectors."""
 
     def __init__(self, units: Units, network: Dialogue, options: Options) -> None:
         super().__init__(units, network, options)
@@ -131,13 +123,13 @@ class AdaptedSeq2Seq(AttentiveSeq2Seq):
 
     def general_objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
         """Compute the objective of users who are all unknown."""
-        profile = given(batch.profile, "profile")
+        profile = needed(batch.profile, "profile")
         return self.objective(replace(batch, profile=torch.full_like(profile, self.ids.pad)), weight, generator)
 
     def _size_beside(self, network: Dialogue) -> int:
         return self.embedding_size
 
     def _beside(self, batch: Batch, generator: torch.Generator) -> Tensor:
-        profile = given(batch.profile, "profile")
+        profile = needed(batch.profile, "profile")
         known = (profile != self.ids.pad).unsqueeze(-1).to(self.words.weight)
         return (self.words(profile) * known).sum(1) / known.sum(1).clamp(min=1)

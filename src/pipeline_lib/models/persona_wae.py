@@ -5,15 +5,16 @@ B examples, C size of a context's encoding c, X of a response's x, U of a user's
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, Self
+from typing import Literal
 
 import torch
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 
 from pipeline_lib.compute.sharing import is_shared, mean, token_mean
 from pipeline_lib.config.networks import Dialogue
-from pipeline_lib.config.settings import Fraction, Positive, Settings
+from pipeline_lib.config.settings import Positive
+from pipeline_lib.config.users import ReadsUsers
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
 from pipeline_lib.models.dialogue import DialogueSystem, UserTable
@@ -36,28 +37,22 @@ class PersonalAutoencoder(DialogueSystem):
     [z; c] and reads u through a gate.
     """
 
-    class Options(Settings):
-        users: Positive | None = Field(default=None, description="known users at most; set by `users.count`")
-        user_dropout: Fraction = Field(
-            default=0.05, description="share of training examples whose user is taken for unknown"
-        )
+    class Options(ReadsUsers):
         context_components: Positive = Field(default=3, description="Gaussians of the context's prior")
         user_components: Positive = Field(default=3, description="Gaussians of the user's prior")
         personal_prior: bool = Field(default=True, description="false: the prior knows the context alone")
         personal_decoder: bool = Field(default=True, description="false: the decoder knows no user")
 
-        @model_validator(mode="after")
-        def _has_users(self) -> Self:
-            if (self.personal_prior or self.personal_decoder) and self.users is None:
-                raise ValueError("no users are read; give the system `reads: {user: users/responding}`")
-            return self
+        @property
+        def is_personal(self) -> bool:
+            return self.personal_prior or self.personal_decoder
 
     def __init__(self, units: Units, network: Dialogue, options: Options) -> None:
         super().__init__(units, network, options)
         size, latent = self.embedding_size, network.latent
         self.personal_prior, self.personal_decoder = options.personal_prior, options.personal_decoder
         self.users = None
-        if self.personal_prior or self.personal_decoder:
+        if options.is_personal:
             self.users = UserTable(given(options.users), network.user, options.user_dropout)
         self.context_encoder = TurnEncoder(size, network.hidden)
         self.response_encoder = ScannedEncoder(size, network.hidden)

@@ -16,7 +16,7 @@ from pipeline_lib.models.exact import TokenwiseSystem
 from pipeline_lib.models.layers.dropping import dropout
 from pipeline_lib.models.layers.gru import GRU, packed
 from pipeline_lib.models.layers.pointing import PointerDecoder, PointerSteps, Source
-from pipeline_lib.models.system import Generated, given
+from pipeline_lib.models.system import Generated, needed
 from pipeline_lib.text.units import Units
 
 
@@ -56,7 +56,7 @@ class PointerSeq2Seq(TokenwiseSystem):
 
     def _encode(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Source]:
         """Return the decoder's first state (B, H), and what it copies from."""
-        context = given(batch.context, "context")
+        context = needed(batch.context, "context")
         states, last = self._read(self.encoder, context, generator)
         return self.decoder.initial(last), Source(self.decoder.attended(states, context.lengths), context.ids)
 

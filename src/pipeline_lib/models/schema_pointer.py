@@ -17,7 +17,7 @@ from pipeline_lib.models.layers.gru import GRU
 from pipeline_lib.models.layers.pointing import Source
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.pointer import PointerSeq2Seq
-from pipeline_lib.models.system import given
+from pipeline_lib.models.system import needed
 from pipeline_lib.text.units import Units
 
 
@@ -54,7 +54,7 @@ class SchemaPointer(PointerSeq2Seq):
         self.fusion = CrossAttention(2 * network.hidden, network.hidden)
 
     def _encode(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Source]:
-        context, keywords = given(batch.context, "context"), given(batch.keywords, "keywords")
+        context, keywords = needed(batch.context, "context"), needed(batch.keywords, "keywords")
         number = (keywords != self.ids.pad).sum(1)
         elements = Tokens(keywords, number.clamp(min=1))
         words, last = self._read(self.encoder, context, generator)

@@ -27,7 +27,7 @@ from pipeline_lib.models.layers import projection
 from pipeline_lib.models.layers.distributions import Gaussian, importance_estimate, importance_weights, kl_by_unit
 from pipeline_lib.models.layers.recurrent import DecoderSteps, sum_by_example, valid_positions
 from pipeline_lib.models.relationship import relationship_loss, released_relationship_loss
-from pipeline_lib.models.system import Generated, Likelihood, Objective, given
+from pipeline_lib.models.system import Generated, Likelihood, Objective, needed
 from pipeline_lib.text.units import Units
 
 _MARKED_LENGTH = 25  # tokens as which the released code reads every context, padding included
@@ -137,7 +137,7 @@ class SepaCVAE(CVAE):
 
     def _context(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the embedded contexts (B, T, E) and the lengths they are read with."""
-        context = given(batch.context, "context")
+        context = needed(batch.context, "context")
         if not self.options.marks_on_padding:
             return self.embed(context.ids), context.lengths
         missing = max(0, _MARKED_LENGTH - context.ids.shape[1])
@@ -353,7 +353,7 @@ class SepaCVAE(CVAE):
         ``oracle``: the copy that explains the reference best, as the paper does on validation.
         """
         if selection == "oracle":
-            group = given(batch.group, "group")
+            group = needed(batch.group, "group")
             return Generated(self._respond(self._encode_marked(batch, group), decode, generator), group)
         tokens = self._respond(self._encode_copies(batch), decode, generator)
         chosen = self.closeness(batch, tokens).argmax(1)

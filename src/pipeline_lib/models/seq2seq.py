@@ -9,7 +9,7 @@ from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.models.exact import ExactSystem
 from pipeline_lib.models.layers.recurrent import Decoder, DecoderSteps, Encoder
-from pipeline_lib.models.system import Generated, WordVectorSystem, given
+from pipeline_lib.models.system import Generated, WordVectorSystem, needed
 from pipeline_lib.text.units import Units
 
 
@@ -24,7 +24,7 @@ class Seq2Seq(WordVectorSystem, ExactSystem):
         )
 
     def _encode_context(self, batch: Batch) -> Tensor:
-        context = given(batch.context, "context")
+        context = needed(batch.context, "context")
         return self.encoder(self.embed(context.ids), context.lengths)
 
     def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:

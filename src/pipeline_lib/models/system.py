@@ -146,26 +146,35 @@ class Trial(NamedTuple):
     measures: dict[str, Tensor]
 
 
-def given(value: T | None, field: str = "") -> T:
-    """Return a value that there must be.
-
-    Args:
-        field: name of the field of a `Batch` that the value is of; empty: it is of none, and None is a fault of ours.
-    Raises:
-        PipelineError: the workflow gives the system no such field.
-        AssertionError: there is no value, and it is of no field.
-    """
-    if value is None and field:
-        raise PipelineError(
-            f"the system needs the field {field!r} of its examples, and is given none",
-            where="sources: of the corpus" if field == "context" else f"systems.<name>.reads.{field}",
-            expected="a corpus of contexts and responses" if field == "context" else "the file that holds it",
-            remedy="leave the row out of tables on this corpus"
-            if field == "context"
-            else "name the file, as a system of the same class does in papers/*/paper.yaml",
-        )
+def given(value: T | None) -> T:
+    """Return a value that is never None here."""
     assert value is not None
     return value
+
+
+def needed(value: T | None, field: str) -> T:
+    """Return a field of a batch without which the system cannot work.
+
+    Args:
+        field: its name.
+    Raises:
+        PipelineError: the corpus has no contexts, or `reads:` of the system lacks the field.
+    """
+    if value is not None:
+        return value
+    if field == "context":
+        raise PipelineError(
+            "the system needs the field 'context' of its examples, and the corpus has none",
+            where="sources: of the corpus",
+            expected="a corpus of contexts and responses",
+            remedy="leave the row out of tables on this corpus",
+        )
+    raise PipelineError(
+        f"the system needs the field {field!r} of its examples, and is given none",
+        where=f"systems.<name>.reads.{field}",
+        expected="the file that holds it",
+        remedy="name the file, as a system of the same class does in papers/*/paper.yaml",
+    )
 
 
 class System(nn.Module, ABC):

@@ -23,7 +23,7 @@ from pipeline_lib.models.pretrained import (
     transformers_package,
     unfit,
 )
-from pipeline_lib.models.system import Generated, given
+from pipeline_lib.models.system import Generated, needed
 from pipeline_lib.text.units import Units
 
 
@@ -93,14 +93,14 @@ class T5(PretrainedSystem):
         return self.scale * decoded.last_hidden_state
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
-        return Generated(decode(T5Steps(self, self.read(given(batch.context, "context")))))
+        return Generated(decode(T5Steps(self, self.read(needed(batch.context, "context")))))
 
     def _embedded(self, words: Tensor) -> Tensor:
         return nn.functional.embedding(words, self.output.weight)
 
     def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
         with noise_of(generator):
-            states = self.states(batch.response, self.read(given(batch.context, "context")))
+            states = self.states(batch.response, self.read(needed(batch.context, "context")))
         return response_nll(states, self.output, batch.response.targets, batch.response.lengths)
 
 

@@ -19,7 +19,7 @@ from pipeline_lib.models.exact import ExactSystem
 from pipeline_lib.models.layers.dropping import dropout
 from pipeline_lib.models.layers.recurrent import response_nll
 from pipeline_lib.models.layers.transformer import Cache, Decoder, Drop, Encoder, keep_all, positioned
-from pipeline_lib.models.system import Generated, System, given
+from pipeline_lib.models.system import Generated, System, needed
 from pipeline_lib.text.units import Units
 
 
@@ -89,11 +89,11 @@ class Transformer(TransformerSystem, ExactSystem):
         self.keyword = options.keyword
 
     def _context(self, batch: Batch) -> Tokens:
-        context = given(batch.context, "context")
+        context = needed(batch.context, "context")
         if not self.keyword:
             return context
         ids = F.pad(context.ids, (0, 1), value=self.ids.pad)
-        ids = ids.scatter(1, context.lengths.unsqueeze(1), given(batch.keywords, "keywords")[:, :1])
+        ids = ids.scatter(1, context.lengths.unsqueeze(1), needed(batch.keywords, "keywords")[:, :1])
         return Tokens(ids, context.lengths + 1)
 
     def _cache(self, batch: Batch, drop: Drop) -> Cache:
