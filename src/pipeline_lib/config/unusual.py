@@ -6,6 +6,7 @@ from typing import Any
 from pipeline_lib.config.places import Place
 from pipeline_lib.config.run import Config
 
+RATES = ("learning_rate", "given_learning_rate")
 _ADAPTIVE = (1e-5, 0.1)
 USUAL_RATES = {  # kind of optimiser: least, greatest
     "adam": _ADAPTIVE,
@@ -37,16 +38,17 @@ def unusual(config: Config, place: Place) -> Iterator[str]:
     seen = set()
     for above, (training, usual) in given.items():
         for below, optimiser in _optimisers(training):
-            rate = optimiser.get("learning_rate")
             kind = optimiser.get("kind", usual)
             least, greatest = USUAL_RATES[kind]
-            if rate is not None and not least <= rate <= greatest and (rate, kind) not in seen:
-                seen.add((rate, kind))  # systems that are like others have their rates too
-                keys = (*above, *below, "learning_rate")
-                yield (
-                    f"Warning: {'.'.join(keys)}: {rate:g} ({place(keys)}); for {kind} it usually lies between "
-                    f"{least:g} and {greatest:g}"
-                )
+            for key in RATES:
+                rate = optimiser.get(key)
+                if rate is not None and not least <= rate <= greatest and (key, rate, kind) not in seen:
+                    seen.add((key, rate, kind))  # systems that are like others have their rates too
+                    keys = (*above, *below, key)
+                    yield (
+                        f"Warning: {'.'.join(keys)}: {rate:g} ({place(keys)}); for {kind} it usually lies between "
+                        f"{least:g} and {greatest:g}"
+                    )
 
 
 def _optimisers(training: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Mapping[str, Any]]]:

@@ -250,6 +250,7 @@ def test_a_function_and_its_options_are_looked_for_in_its_module(overlay, own_mo
         ("systems: {cvae: {training: {optimiser: {learning_rate: 1.0e-9}}}}", "systems.cvae.training.optimiser."),
         ("sources: {embedded: {override: {training: {optimiser: {learning_rate: 7}}}}}", "sources.embedded.override."),
         ("training: {phases: {critic: {optimiser: {learning_rate: 7}}}}", "training.phases.critic.optimiser."),
+        ("training: {optimiser: {given_learning_rate: 7}}", "training.optimiser.given_learning_rate: 7 ("),
     ],
 )
 def test_an_unusual_learning_rate_is_allowed_with_a_warning_that_gives_the_usual_range(overlay, text, key):
