@@ -14,6 +14,7 @@ COMMANDS = {
     "verify": ("pipeline_lib.runs.verify", "whether the files of a results folder are as they were written"),
     "explain": ("pipeline_lib.runs.explain", "what a file, or a cell of a table, was made from"),
     "store": ("pipeline_lib.runs.stored", "list and prune finished models that are kept for settings that come back"),
+    "answers": ("pipeline_lib.answers", "let a trained system answer contexts of your own"),
     "sentences": ("pipeline_lib.sentences", "try a trained system on sentences of your own"),
     "reference": (
         "pipeline_lib.config.reference",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 REMAKE = "delete the file and run the same command again; it will be remade"
 _LONGEST = 4_000  # characters of one part; a foreign file may have put anything of any length into it
+_LISTED = 50  # known names at most; a corpus may have thousands of users
 
 
 class PipelineError(Exception):
@@ -40,4 +41,5 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
     if close := get_close_matches(name, known, n=1, cutoff=0.5):
         return f"did you mean {close[0]!r}?"
-    return "known: " + ", ".join(sorted(known))
+    others = f", and {len(known) - _LISTED} others" if len(known) > _LISTED else ""
+    return "known: " + ", ".join(sorted(known)[:_LISTED]) + others

@@ -7,7 +7,9 @@ import pytest
 from tiny_workflow import TinyWorkflow
 
 from numerics.recorded_tables import check_recorded
+from pipeline_lib import answers
 from pipeline_lib.files.formats import read_parquet
+from unit.refusals import refusal
 
 RESULTS = "results/keywords_and_instances"
 CHANGES = {
@@ -21,6 +23,8 @@ CHANGES = {
     "figures": {"figure3": {"systems": ["ours"]}},
     "analyses": {"contrast_space": {"options": {"examples": 5}}, "keyword_choice": {"options": {"examples": 4}}},
 }
+
+DECODING = "{kind: beam, size: 4, min_length: 5, max_length: 20}"  # of the preset `small`
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +94,19 @@ def test_the_figure_has_both_spaces_before_and_after_training(run):
     assert {(row["space"], row["trained"]) for row in rows} == {
         (space, trained) for space in ("width", "latent") for trained in ("true", "false")
     }
+
+
+def test_another_keyword_at_the_prompt_is_answered_as_in_table_4(run):
+    model = run.folder / RESULTS / "models/paraphrases/ours/seed1/model.safetensors"
+
+    def asked(*words: str) -> list[str]:
+        return answers.answers(answers.parser().parse_args(["--model", str(model), "--decoding", DECODING, *words]))
+
+    for row in _rows(run, "tables/table4"):
+        own = {"random": ["--keyword", row["keyword"]], "textrank": []}.get(row["source"])
+        if own is not None:
+            expected = [f"input\t{row['context']}", f"keyword\t{row['keyword']}", f"answer\t{row['response']}"]
+            assert asked(row["context"], *own) == expected
+    error = refusal(lambda: asked("which tea is best ?", "--keyword", "no such word"))
+    assert error.problem == "no keyword 'no such word'"
+    assert refusal(lambda: asked("tea ?", "--user", "somebody")).problem == "the run knows no users"

@@ -8,9 +8,12 @@ import pytest
 from tiny_workflow import TinyWorkflow
 
 from numerics.recorded_tables import check_recorded
+from pipeline_lib import answers
 from pipeline_lib.config.personas import Personas
 from pipeline_lib.corpora.personas import generate
 from pipeline_lib.files.formats import read_parquet
+from pipeline_lib.text.turns import turns_apart
+from unit.refusals import refusal
 
 FOLDER = "results/persona_wae/tables"
 ROWS = ("human", "random", "adaptation", "persona_wae")
@@ -170,3 +173,31 @@ def test_table_6_answers_each_context_as_every_known_user(run):
     assert len(rows) == len(users) * len({row["case"] for row in rows})
     told = json.loads((run.folder / f"{FOLDER}/table6.json").read_text(encoding="utf-8"))
     assert len(told["sections"][0]["blocks"]) == 3
+
+
+def _answers(run: TinyWorkflow, system: str, *words: str) -> list[str]:
+    model = run.folder / f"results/persona_wae/models/mine/{system}/seed1/model.safetensors"
+    return answers.answers(answers.parser().parse_args(["--model", str(model), *words]))
+
+
+def test_a_trained_system_answers_a_user_as_it_did_in_the_run(run):
+    """Adaptation knows a user by typical words and draws nothing."""
+    folder = run.folder / "results/persona_wae"
+    users = read_parquet(folder / "users/mine/responding.parquet").to_pylist()
+    number = {row["example_id"]: row["user"] for row in users}
+    examples = read_parquet(folder / "filtered/mine/test.parquet").to_pylist()
+    responses = read_parquet(folder / "responses/mine/adaptation/seed1/test.parquet")["response"].to_pylist()
+    row, example = next((row, one) for row, one in enumerate(examples) if number[one["example_id"]])
+    context = turns_apart(example["context"])
+    found = _answers(run, "adaptation", context, "--user", example["user"], "--decoding", "{max_length: 30}")
+    assert found == [f"input\t{context}", f"answer\t{responses[row]}"]
+    assert _answers(run, "adaptation", context)[0] == found[0]  # an unknown user
+
+
+def test_samples_differ_with_their_seed_and_a_user_whom_nobody_knows_is_refused(run):
+    several = [_answers(run, "persona_wae", "hi", "--decoding", "{samples: 3}", "--seed", seed) for seed in "112"]
+    assert [line.split("\t")[0] for line in several[0]] == ["input", "answer 1", "answer 2", "answer 3"]
+    assert several[0] == several[1]
+    error = refusal(lambda: _answers(run, "persona_wae", "hi", "--user", "nobody at all"))
+    assert error.problem == "no known user 'nobody at all'"
+    assert refusal(lambda: _answers(run, "persona_wae", "hi", "--keyword", "tea")).problem == "the run has no keywords"

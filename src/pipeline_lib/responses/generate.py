@@ -55,7 +55,7 @@ def respond(
     Raises:
         PipelineError: several samples of a system that draws nothing.
     """
-    _check_samples(model, settings)
+    check_samples(model, settings)
     rows = list(dataset.by_length(settings.batch_size))
     unknown = UnknownWords(texts["context"], units)
     model.eval()
@@ -65,16 +65,16 @@ def respond(
         measured = measure(model, dataset, rows, samples, seed, uses=held_out)
         tables = [
             _table(texts, measured, selection, sample, *drawn)
-            for selection in _selections(model, split)
+            for selection in selections_of(model, split)
             for sample, drawn in enumerate(
-                _generate(model, units, dataset, unknown, rows, selection, settings, seed, measured.group)
+                generate(model, units, dataset, unknown, rows, selection, settings, seed, measured.group)
             )
         ]
     metadata = {} if measured.active_units is None else {"active_units": str(measured.active_units)}
     return pa.concat_tables(tables), metadata | ({"apart": model.apart} if model.apart else {})
 
 
-def _selections(model: System, split: str) -> list[str]:
+def selections_of(model: System, split: str = "test") -> list[str]:
     """List the ways of choosing the group.
 
     The oracle sees the reference: it exists to compare with the paper's values on `ORACLE_SPLIT`, never on test.
@@ -82,7 +82,8 @@ def _selections(model: System, split: str) -> list[str]:
     return [name for name in model.selections if split == ORACLE_SPLIT or name != ORACLE]
 
 
-def _check_samples(model: System, settings: Decoding) -> None:
+def check_samples(model: System, settings: Decoding) -> None:
+    """Refuse several samples of a system that draws nothing."""
     if settings.samples > 1 and not model.draws and settings.kind != "sampling":
         raise PipelineError(
             f"{settings.samples} samples of {type(model).__name__}, which would all be the same",
@@ -92,7 +93,7 @@ def _check_samples(model: System, settings: Decoding) -> None:
         )
 
 
-def _generate(
+def generate(
     model: System,
     units: Units,
     dataset: ExampleDataset,
@@ -101,11 +102,18 @@ def _generate(
     selection: str,
     settings: Decoding,
     seed: int,
-    explaining: np.ndarray | None,
-) -> list[tuple[list[str], np.ndarray | None]]:
-    """Respond to every context; gives texts and groups of each sample, in the order of the examples.
+    explaining: NDArray[np.int64] | None = None,
+) -> list[tuple[list[str], NDArray[np.int64] | None]]:
+    """Respond to every context.
 
     Each sample draws from a generator of its own, so it does not depend on how many others there are.
+
+    Args:
+        unknown: the unknown words of the contexts.
+        batches: rows of the examples that are decoded together.
+        explaining: (n,) the group of each example, for the selection `oracle`.
+    Returns:
+        texts and groups of each sample, in the order of the examples.
     """
     device = model.device
     generators = [seeded(device, seed, _NOISE, *([sample] if sample else [])) for sample in range(settings.samples)]
