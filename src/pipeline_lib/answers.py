@@ -6,9 +6,9 @@ the vocabulary of the model has them. A word that it lacks is read as `<unk>`, a
 
 import argparse
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -21,12 +21,13 @@ from pipeline_lib.config.decoding import Decoding
 from pipeline_lib.errors import PipelineError, did_you_mean
 from pipeline_lib.examples.dataset import ExampleDataset
 from pipeline_lib.examples.graphs import read_graph
+from pipeline_lib.examples.users import WORDS
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.files.side_tables import joined
 from pipeline_lib.responses.generate import check_samples, generate, selections_of
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.users import UNKNOWN_USER
-from pipeline_lib.sentences import PLACE, open_model, read_sentences
+from pipeline_lib.sentences import PLACE, count, open_model, read_sentences
 from pipeline_lib.stage.cli import report
 from pipeline_lib.text.ids import TURN
 from pipeline_lib.text.keywords import InverseDocumentFrequency, rank
@@ -50,21 +51,29 @@ class Run(NamedTuple):
         """Find the run that a model lies in (`sentences.open_model` has checked the place)."""
         return cls(model.absolute().parents[4], model.absolute().parents[2].name)
 
+    def file(self, stage: str, name: str) -> Path:
+        """Return where a stage leaves a file of the corpus."""
+        return self.results / stage / self.corpus / f"{name}.parquet"
+
     @property
     def train(self) -> Path:
-        return self.results / f"filtered/{self.corpus}/train.parquet"
+        """The training examples."""
+        return self.file("filtered", "train")
 
     @property
     def users(self) -> Path:
-        return self.results / f"users/{self.corpus}/responding.parquet"
+        """The number of the responding user of each example, where the run has users."""
+        return self.file("users", "responding")
 
     @property
     def user_words(self) -> Path:
-        return self.results / f"users/{self.corpus}/words.parquet"
+        """The words that this user is known by, where a system reads them."""
+        return self.file("users", "words")
 
     @property
     def graph(self) -> Path:
-        return self.results / f"graph/{self.corpus}/keywords.parquet"
+        """The graph of keywords, where a system reads it."""
+        return self.file("graph", "keywords")
 
 
 def run() -> None:
@@ -76,19 +85,21 @@ def run() -> None:
 
 def parser() -> argparse.ArgumentParser:
     """Return the options of the command."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline_lib.answers", description=__doc__)
-    parser.add_argument("--model", type=Path, required=True, help=PLACE)
-    parser.add_argument("contexts", nargs="+", metavar="context")
-    parser.add_argument("--user", help="who shall answer, by the name in the corpus; an unknown user")
-    parser.add_argument("--keyword", help="the keyword to answer to; the best of the context, where a run has keywords")
-    parser.add_argument("--seed", type=int, default=1, help="of what is drawn (1)")
-    parser.add_argument(
+    options = argparse.ArgumentParser(prog="python -m pipeline_lib.answers", description=__doc__)
+    options.add_argument("--model", type=Path, required=True, help=PLACE)
+    options.add_argument("contexts", nargs="+", metavar="context")
+    options.add_argument("--user", help="who shall answer, by the name in the corpus; an unknown user")
+    options.add_argument(
+        "--keyword", help="the keyword to answer to; the best of the context, where a run has keywords"
+    )
+    options.add_argument("--seed", type=count, default=1, help="of what is drawn (1)")
+    options.add_argument(
         "--decoding",
         type=_decoding,
         default="{}",
         help='as under `decoding:` of a configuration, such as "{kind: beam, size: 4}" or "{samples: 3}"; greedy',
     )
-    return parser
+    return options
 
 
 def _decoding(text: str) -> Decoding:
@@ -106,11 +117,12 @@ def answers(asked: argparse.Namespace) -> list[str]:
     _check_contexts(own)
     check_samples(system, asked.decoding)
     contexts = read_contexts(asked.contexts, units)
-    keywords = keywords_of(contexts, own, asked.keyword)
-    dataset = dataset_of(contexts, units, own, asked.user, keywords)
+    nodes = _nodes_of(own)
+    keywords = keywords_of(contexts, own, asked.keyword, nodes)
+    dataset = dataset_of(contexts, units, own, asked.user, keywords, nodes)
     system.eval()
     found: list[list[str]] = [[f"input\t{turns_apart(context)}"] for context in contexts]
-    for lines, keyword in zip(found, keywords or [], strict=False):
+    for lines, keyword in zip(found, keywords, strict=False):
         lines.append(f"keyword\t{keyword or 'none'}")
     rows = list(dataset.by_length(asked.decoding.batch_size))
     unknown = UnknownWords(pa.chunked_array([pa.array(contexts)]), units)
@@ -144,12 +156,18 @@ def read_contexts(texts: Sequence[str], units: Units) -> list[str]:
 
 
 def dataset_of(
-    contexts: Sequence[str], units: Units, own: Run, user: str | None, keywords: Sequence[str | None] | None
+    contexts: Sequence[str],
+    units: Units,
+    own: Run,
+    user: str | None,
+    keywords: Sequence[str | None],
+    nodes: Mapping[str, int],
 ) -> ExampleDataset:
     """Return contexts without responses, with all that a system may read of them and that the run has.
 
     Args:
-        keywords: of each context; None: the run has none.
+        keywords: of each context; none where the run has no graph of them.
+        nodes: the number of each keyword in the graph.
     Raises:
         PipelineError: the run knows no such user.
     """
@@ -159,21 +177,26 @@ def dataset_of(
     if user is not None or own.users.is_file():
         beside |= {name: np.repeat(values[None], n, 0) for name, values in _of_user(own, user, units.ids.pad).items()}
     graph = None
-    if keywords is not None:
-        graph, numbers = read_graph(own.graph), {word: row for row, word in enumerate(_words(own.graph))}
-        node = [NO_KEYWORD if word is None else numbers[word] for word in keywords]
+    if keywords:
+        graph = read_graph(own.graph)
+        node = [NO_KEYWORD if word is None else nodes[word] for word in keywords]
         beside["nodes"] = np.stack([node, *[np.full(n, NO_KEYWORD)] * 2], 1)
-        cut = units.encode(pa.array([word or "" for word in keywords], pa.string()))
-        beside["keywords"] = cut.padded(np.arange(n), units.ids.pad)[:, :1]
+        beside["keywords"] = _first_units(keywords, units)
     return ExampleDataset(units.encode(pa.array(contexts, pa.string())), nothing, beside, units.ids, graph)
+
+
+def _first_units(keywords: Sequence[str | None], units: Units) -> NDArray[np.int64]:
+    """Return (N, 1), the unit by which a network tells each keyword; padding for none."""
+    first = np.full((len(keywords), 1), units.ids.pad)
+    cut = units.encode(pa.array([word for word in keywords if word is not None], pa.string()))
+    first[[word is not None for word in keywords], 0] = cut.ids[cut.offsets[:-1]]
+    return first
 
 
 def _of_user(own: Run, user: str | None, pad: int) -> dict[str, NDArray[np.int64]]:
     """Return the number of a user and, where the run lists them, the words that the user is known by."""
     if user is None:
-        profile = joined(_first_ids(own), own.user_words, "profile")[0] if own.user_words.is_file() else None
-        unknown = {"user": np.array(UNKNOWN_USER)}
-        return unknown if profile is None else unknown | {"profile": np.full_like(profile, pad)}
+        return {"user": np.array(UNKNOWN_USER), "profile": np.full(WORDS, pad)}
     if not own.users.is_file():
         raise PipelineError(
             "the run knows no users",
@@ -198,49 +221,47 @@ def _of_user(own: Run, user: str | None, pad: int) -> dict[str, NDArray[np.int64
     return found
 
 
-def _first_ids(own: Run) -> NDArray[np.int64]:
-    ids: NDArray[np.int64] = read_parquet(own.users, columns=["example_id"])["example_id"].to_numpy()[:1]
-    return ids
+def _nodes_of(own: Run) -> dict[str, int]:
+    if not own.graph.is_file():
+        return {}
+    words = read_parquet(own.graph, columns=["keyword"])["keyword"]
+    return {word: row for row, word in enumerate(words.to_pylist())}
 
 
-def keywords_of(contexts: Sequence[str], own: Run, keyword: str | None) -> list[str | None] | None:
+def keywords_of(contexts: Sequence[str], own: Run, keyword: str | None, nodes: Mapping[str, int]) -> list[str | None]:
     """Return the keyword of each context: the given one, else the best that the graph of the run has.
 
+    Keywords are ranked as those of English texts. Give one where the texts are in another language.
+
     Returns:
-        None where the run has no graph of keywords and none is given.
+        None for a context without one; an empty list where the run has no graph of keywords and none is given.
     Raises:
         PipelineError: the graph lacks the given one, or there is none.
     """
-    if not own.graph.is_file():
+    if not nodes:
         if keyword is None:
-            return None
+            return []
         raise PipelineError(
             "the run has no keywords",
             where=own.graph,
             expected="the graph of a run with a system that reads it",
             remedy="leave out `--keyword`",
         )
-    known = _words(own.graph)
-    if keyword is not None and keyword not in known:
+    if keyword is not None and keyword not in nodes:
         raise PipelineError(
             f"no keyword {keyword!r}",
             where=own.graph,
-            expected=did_you_mean(keyword, known),
+            expected=did_you_mean(keyword, [*nodes]),
             remedy="name one of them",
         )
     if keyword is not None:
         return [keyword] * len(contexts)
-    rarity, nodes = InverseDocumentFrequency.count(own.train), set(known)
+    rarity = InverseDocumentFrequency.count(own.train)
     found: list[str | None] = []
     for context in contexts:
         ranked: list[str] = rank(context, "english", rarity.documents) or rarity.best_word(context)
         found.append(next((word for word in ranked if word in nodes), None))
     return found
-
-
-def _words(graph: Path) -> list[str]:
-    words: list[Any] = read_parquet(graph, columns=["keyword"])["keyword"].to_pylist()
-    return words
 
 
 if __name__ == "__main__":

@@ -54,16 +54,16 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     def seeded(one: argparse.ArgumentParser) -> None:
-        one.add_argument("--seed", type=_count, default=1, help="of what is drawn (1)")
+        one.add_argument("--seed", type=count, default=1, help="of what is drawn (1)")
 
     one = command("sample", sample, "write sentences that are decoded from draws of the prior")
-    one.add_argument("--count", type=_count, default=5, help="how many (5)")
+    one.add_argument("--count", type=count, default=5, help="how many (5)")
     seeded(one)
     one = command("encode", encode, "print the mean of the posterior of each sentence, a line of numbers each")
     one.add_argument("sentences", nargs="+")
     one = command("reconstruct", reconstruct, "decode the mean of the posterior of each sentence, and draws from it")
     one.add_argument("sentences", nargs="+")
-    one.add_argument("--draws", type=_count, default=3, help="draws from each posterior (3)")
+    one.add_argument("--draws", type=count, default=3, help="draws from each posterior (3)")
     seeded(one)
     one = command("interpolate", interpolate, "decode points on the line from one sentence to another")
     one.add_argument("sentences", nargs=2, metavar="sentence")
@@ -73,14 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
+    """Read a number of the command line: digits alone."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 
 def _two_or_more(text: str) -> int:
-    if (number := _count(text)) < 2:
+    if (number := count(text)) < 2:
         raise argparse.ArgumentTypeError(f"{number}, but a path has two ends")
     return number
 

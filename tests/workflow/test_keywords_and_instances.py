@@ -107,6 +107,7 @@ def test_another_keyword_at_the_prompt_is_answered_as_in_table_4(run):
         if own is not None:
             expected = [f"input\t{row['context']}", f"keyword\t{row['keyword']}", f"answer\t{row['response']}"]
             assert asked(row["context"], *own) == expected
+    assert asked("?")[:2] == ["input\t?", "keyword\tnone"]
     error = refusal(lambda: asked("which tea is best ?", "--keyword", "no such word"))
     assert error.problem == "no keyword 'no such word'"
     assert refusal(lambda: asked("tea ?", "--user", "somebody")).problem == "the run knows no users"
