@@ -110,4 +110,4 @@ def test_another_keyword_at_the_prompt_is_answered_as_in_table_4(run):
     assert asked("?")[:2] == ["input\t?", "keyword\tnone"]
     error = refusal(lambda: asked("which tea is best ?", "--keyword", "no such word"))
     assert error.problem == "no keyword 'no such word'"
-    assert refusal(lambda: asked("tea ?", "--user", "somebody")).problem == "the run knows no users"
+    assert refusal(lambda: asked("tea ?", "--user", "somebody")).problem == "the system reads no users"

@@ -200,4 +200,7 @@ def test_samples_differ_with_their_seed_and_a_user_whom_nobody_knows_is_refused(
     assert several[0] == several[1]
     error = refusal(lambda: _answers(run, "persona_wae", "hi", "--user", "nobody at all"))
     assert error.problem == "no known user 'nobody at all'"
-    assert refusal(lambda: _answers(run, "persona_wae", "hi", "--keyword", "tea")).problem == "the run has no keywords"
+    assert (
+        refusal(lambda: _answers(run, "persona_wae", "hi", "--keyword", "tea")).problem
+        == "the system reads no keywords"
+    )

@@ -19,7 +19,7 @@ from pipeline_lib.corpora.persona_language import language
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.measures import SYSTEM
-from pipeline_lib.text.ids import TURN
+from pipeline_lib.text.turns import joined_turns
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -185,7 +185,7 @@ def _batch(told: list[list[Told]], units: "Units") -> "Batch":
     from pipeline_lib.examples.dataset import ExampleDataset
 
     every = [one for each in told for one in each]
-    context = units.encode(pa.array([f"{one.own} {TURN} {one.other}" for one in every]))
+    context = units.encode(pa.array([joined_turns([one.own, one.other]) for one in every]))
     response = units.encode(pa.array([one.response for one in every]))
     user = np.repeat(np.arange(len(told)), len(told[0]))
     beside = {"user": user, "floors": np.tile(np.array([1, 0]), (len(every), 1))}

@@ -29,6 +29,7 @@ def choose_device(wanted: str) -> torch.device:
         return torch.device("cpu")
     device = torch.device("cuda", _gpu())
     torch.cuda.set_device(device)
+    torch.backends.cudnn.allow_tf32 = False  # torch allows it by default; `precision.products` does in training
     return device
 
 

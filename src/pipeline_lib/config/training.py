@@ -111,5 +111,7 @@ class Training(Settings):
     bucket_batches: Positive = Field(default=50, description="batches whose examples are sorted together by length")
     device: Literal["auto", "cpu", "cuda"] = Field(default="auto", description="auto: CUDA where there is one")
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
-        default="float32", description="tf32: matrix products on CUDA; bfloat16: autocast, weights stay float32"
+        default="float32",
+        description="of training steps; tf32: matrix products on CUDA; bfloat16: autocast, weights stay float32. "
+        "Validation, decoding and analyses are in float32",
     )

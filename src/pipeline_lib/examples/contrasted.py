@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline_lib.config.contrasts import Contrasts
 from pipeline_lib.config.keywords import Keywords
 from pipeline_lib.corpora.pairs import DIFFERENT, TURNS_TO_DIFFERENT
-from pipeline_lib.errors import PipelineError
+from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.examples.audit import Pair, refused
 from pipeline_lib.examples.keyword_graph import KeywordGraph, impostor_candidates, keyword_graph, neighbours, node_of
 from pipeline_lib.examples.negatives import Examples, Labelled, choose_negatives
@@ -232,6 +232,19 @@ def _flat(values: NDArray[np.generic], kind: pa.DataType) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), kind), values.shape[1])
 
 
+def _nodes(words: pa.ChunkedArray, known: pa.Array, graph: Path) -> NDArray[np.int64]:
+    """Return the number of each keyword in the graph."""
+    found = pc.index_in(words, known)
+    if found.null_count:
+        raise PipelineError(
+            f"no keyword {words.filter(pc.is_null(found))[0].as_py()!r}",
+            where=graph,
+            expected="every keyword of the negatives: the graph is made of them",
+            remedy=REMAKE,
+        )
+    return found.to_numpy().astype(np.int64)
+
+
 def encoded_for(contrasts: Sequence[Path], keywords: Sequence[Path], graph: Path, units: Units) -> pa.Table:
     """Turn negatives and keywords of all splits into what a network reads.
 
@@ -252,7 +265,7 @@ def encoded_for(contrasts: Sequence[Path], keywords: Sequence[Path], graph: Path
     padded = np.full((len(table), int(counts.max())), units.ids.pad)
     padded[np.arange(padded.shape[1]) < counts[:, None]] = first
     known = read_parquet(graph, columns=["keyword"])["keyword"].combine_chunks()
-    nodes = [pc.index_in(table[keyword], known).to_numpy() for keyword in _TEXT_OF]
+    nodes = [_nodes(table[keyword], known, graph) for keyword in _TEXT_OF]
     columns = {
         "example_id": table["example_id"],
         "negative": _flat(negatives.padded(np.arange(len(table)), units.ids.pad), pa.int64()),

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pydantic import Field
 
+from pipeline_lib.analyses.measures import standard_error
 from pipeline_lib.analyses.separation import plane
 from pipeline_lib.config.settings import Positive, Seed, Settings
 from pipeline_lib.errors import PipelineError
@@ -112,9 +113,12 @@ def _measured(table: pa.Table, matrix: NDArray[np.float32], kind: str) -> tuple[
     asked, positive, negative = (matrix[(kinds == kind) & (sides == side)] for side in SIDES)
     near, far = (np.linalg.norm(asked - other, axis=1) for other in (positive, negative))
     nearer = (near < far) + (near == far) / 2
-    error = float(nearer.std(ddof=1) / np.sqrt(len(nearer))) if len(nearer) > 1 else 0.0
     groups = np.repeat([0, 1], len(positive))
-    return float(nearer.mean()), error, float(silhouette_score(np.concatenate([positive, negative]), groups))
+    return (
+        float(nearer.mean()),
+        standard_error(nearer) or 0.0,
+        float(silhouette_score(np.concatenate([positive, negative]), groups)),
+    )
 
 
 def draw(table: pa.Table, labels: dict[str, str]) -> "Figure":

@@ -5,7 +5,6 @@ undefined.
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -74,6 +73,10 @@ class FrameChanged(_Told):
 
 def _readings(items: Items, texts: Ragged) -> list[list[Reading]]:
     words = items.vocabulary.to_pylist()
-    parse: Callable[[str], list[Reading]] = cache(whole_language().readings)
     bounds = zip(texts.offsets[:-1], texts.offsets[1:], strict=True)
-    return [parse(" ".join(words[token] for token in texts.ids[start:end])) for start, end in bounds]
+    return [_readings_of(" ".join(words[token] for token in texts.ids[start:end])) for start, end in bounds]
+
+
+@cache  # three metrics and their several columns ask for the same texts
+def _readings_of(text: str) -> list[Reading]:
+    return whole_language().readings(text)

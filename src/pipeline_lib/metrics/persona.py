@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline_lib.corpora.persona_language import GROUPS, USERS, language
 from pipeline_lib.metrics.base import MeanOfSome, Metric, Score
 from pipeline_lib.metrics.items import Items
-from pipeline_lib.text.ids import TURN
+from pipeline_lib.text.turns import last_turn
 
 
 class Personal:
@@ -39,7 +39,7 @@ class Personal:
 
     def last_turn(self, row: int) -> str:
         """Return the utterance that is answered."""
-        return " ".join(_words(self._items, row)).rpartition(f"{TURN} ")[2]
+        return last_turn(" ".join(_words(self._items, row)))
 
     @cached_property
     def log_p(self) -> NDArray[np.float64]:
@@ -130,7 +130,7 @@ class Consistency(MeanOfSome):
     name = "persona-consistency"
     signature = "persona-consistency|pairs of responses to a context|same likeliest user|ties:shared|v:1"
     meaning = "Share of pairs of responses to one context whose style is likeliest to be the same user's"
-    caution = "undefined for a system with one response to each context"
+    caution = "persona-consistency: undefined for a system with one response to each context"
     better = "higher"
 
     def parts(self, items: Items) -> NDArray[np.float64] | None:

@@ -29,8 +29,8 @@ class Accuracy(UserMetric):
     signature = "user-accuracy|classifier:multinomial naive Bayes|smoothing:1|prior:uniform|ties:shared|v:1"
     meaning = "Share of responses that a naive Bayes classifier over training responses gives to the right user"
     caution = (
-        "responses that repeat what marks a user may be told more surely than the references; random and constant "
-        "responses are for comparison"
+        "user-accuracy: responses that repeat what marks a user may be told more surely than the references; random "
+        "and constant responses are for comparison"
     )
 
     def values(self, words: Words, user: NDArray[np.int64]) -> NDArray[np.float64]:

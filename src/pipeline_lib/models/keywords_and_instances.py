@@ -239,7 +239,7 @@ class KeywordsAndInstances(TransformerSystem):
         nll = self._nll(batch, encoded, posterior.draw(generator), keep_all)
         kl_units = kl_by_unit(posterior, prior)
         kl = kl_units.sum(-1)
-        of_prior = self._nll(batch, encoded, prior.mean, keep_all)
+        of_prior = self._nll(batch, encoded, self._z_of(prior, generator), keep_all)
         return Likelihood(nll, kl, nll + kl, posterior.mean, kl_units=kl_units, nll_prior=of_prior)
 
     def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
@@ -259,8 +259,12 @@ class KeywordsAndInstances(TransformerSystem):
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         encoded = self.encoded(batch, keep_all)
         prior = self.prior_of(batch, encoded.context)
-        z = prior.draw(generator) if self.options.drawn else prior.mean
+        z = self._z_of(prior, generator)
         return Generated(decode(TransformerSteps(self, self._memory(batch, encoded, z), self.z_beside(z))))
+
+    def _z_of(self, prior: Gaussian, generator: torch.Generator) -> Tensor:
+        """Return the z that responses are written with."""
+        return prior.draw(generator) if self.options.drawn else prior.mean
 
 
 def _distribution(inputs: int, hidden: int, latent: int) -> nn.Sequential:

@@ -25,6 +25,7 @@ from pipeline_lib.config.settings import Fraction, Settings
 from pipeline_lib.decoding.steps import Decode
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.examples.batch import Batch, Response
+from pipeline_lib.models.exact import ExactSystem
 from pipeline_lib.models.layers.distributions import (
     Gaussian,
     importance_estimate,
@@ -49,14 +50,13 @@ class DecoderOptions(Settings):
     )
 
 
-class RNNLM(System):
+class RNNLM(ExactSystem):
     """Recurrent language model: no latent variable, so its likelihood is exact."""
 
     class Options(DecoderOptions):
         pass
 
     Network: ClassVar[type[Sizes]] = LanguageModel
-    draws = False
 
     def __init__(self, units: Units, network: LanguageModel, options: Options) -> None:
         super().__init__(units, network, options)
@@ -71,17 +71,13 @@ class RNNLM(System):
         """Return -log p(sentence), nats, (B,); ``generator`` gives the noise of training."""
         return sum_by_example(self.decoder(response, None, None, generator), response.lengths)
 
-    def objective(self, batch: Batch, weight: float, generator: torch.Generator) -> Objective:
-        nll = self.nll(batch.response, generator)
-        return Objective(mean(nll), {"nll": nll.detach()})
+    def _nll(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        return self.nll(batch.response, generator)
 
     def likelihood(self, batch: Batch, generator: torch.Generator) -> Likelihood:
         tokens, lengths = self.decoder(batch.response, None, None, generator), batch.response.lengths
         nll = sum_by_example(tokens, lengths)
         return Likelihood(nll, torch.zeros_like(nll), nll, end=tokens[lengths.cumsum(0) - 1])
-
-    def importance_nll(self, batch: Batch, generator: torch.Generator, samples: int) -> Tensor:
-        return self.nll(batch.response, generator)  # exact: nothing is integrated out
 
     def generate(self, batch: Batch, decode: Decode, selection: str, generator: torch.Generator) -> Generated:
         """Write one sentence for each example, whatever it says: there is nothing to answer."""

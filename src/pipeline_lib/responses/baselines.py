@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import MEASURED, NO_GROUPS, RESPONSES
-from pipeline_lib.text.ids import TURN
+from pipeline_lib.text.ragged import lengths_with_end
+from pipeline_lib.text.turns import last_turn
 
 
 def baseline(kind: str, train: Path, examples: Path, seed: int, samples: int = 1) -> pa.Table:
@@ -25,7 +26,7 @@ def baseline(kind: str, train: Path, examples: Path, seed: int, samples: int = 1
     if kind == "human":
         return without_likelihood(texts, texts["response"])
     if kind == "copy":
-        last = [context.rpartition(f"{TURN} ")[2] for context in texts["context"].to_pylist()]
+        last = [last_turn(context) for context in texts["context"].to_pylist()]
         return without_likelihood(texts, pa.chunked_array([pa.array(last, pa.string())]))
     pool = read_parquet(train, EXAMPLES, ["response"])["response"]
     if kind == "constant":
@@ -52,10 +53,9 @@ def without_likelihood(
         sample: (n,), where ``texts`` has an example once for each of its responses.
     """
     n = len(texts)
-    lengths = pc.add(pc.count_substring(texts["response"], " "), 2)
     columns = {name: texts[name] for name in ("example_id", "context", "label")}
     columns |= {"reference": texts["response"], "response": responses, "selection": pa.array([NO_GROUPS] * n)}
     columns |= {"sample": pa.array(np.zeros(n, np.int16) if sample is None else sample)}
-    columns |= {"tokens": lengths.cast(pa.int32()), "group": pa.nulls(n, pa.int16())}
+    columns |= {"tokens": lengths_with_end(texts["response"]), "group": pa.nulls(n, pa.int16())}
     columns |= {name: pa.nulls(n, pa.float32()) for name in MEASURED}
     return pa.table(columns).select(RESPONSES.names).cast(RESPONSES)

@@ -19,7 +19,7 @@ from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.responses.baselines import without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.responses import RESPONSES
-from pipeline_lib.text.ids import TURN
+from pipeline_lib.text.turns import last_turn
 
 Exact = Literal["truth", "positions"]
 
@@ -90,7 +90,7 @@ def _losses_of_dialogues(settings: Synthetic, split: str, texts: pa.Table) -> li
 def _losses_of_users(texts: pa.Table) -> list[float]:
     truth = PersonaTruth()
     rows = zip(texts["context"].to_pylist(), texts["response"].to_pylist(), texts["label"].to_pylist(), strict=True)
-    losses = [-truth.log_p(context.rpartition(f"{TURN} ")[2], response, user) for context, response, user in rows]
+    losses = [-truth.log_p(last_turn(context), response, user) for context, response, user in rows]
     return _possible(losses, texts, "dialogues as reader `personas` generates them")
 
 

@@ -25,7 +25,7 @@ from pipeline_lib.responses.measured import Measured, measure
 from pipeline_lib.schemas.responses import MEASURED, ORACLE, RESPONSES
 from pipeline_lib.stage.kinds import load
 from pipeline_lib.stage.progress import ProgressBar
-from pipeline_lib.text.ragged import flatten
+from pipeline_lib.text.ragged import lengths_with_end
 from pipeline_lib.text.units import Units, written
 from pipeline_lib.text.unknown import UnknownWords
 
@@ -201,7 +201,7 @@ def _table(
         "response": pa.array(responses),
         "group": pa.array(group, pa.int16()) if group is not None else pa.nulls(len(texts), pa.int16()),
         "label": texts["label"],
-        "tokens": pa.array(np.diff(flatten(texts["response"])[1]) + 1, pa.int32()),  # words, whatever the units
+        "tokens": lengths_with_end(texts["response"]),  # words, whatever the units
     } | {name: _nats(measured.nats.get(name), len(texts)) for name in MEASURED}
     return pa.table(columns).cast(RESPONSES)
 

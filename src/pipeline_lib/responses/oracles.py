@@ -14,7 +14,7 @@ from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.responses.baselines import repeated, without_likelihood
 from pipeline_lib.schemas.examples import EXAMPLES
-from pipeline_lib.text.ids import TURN
+from pipeline_lib.text.turns import turns_of
 
 Oracle = Literal["sample", "mode", "stranger"]
 
@@ -43,7 +43,7 @@ def oracle(kind: Oracle, source: Source, examples: Path, seed: int, samples: int
             remedy="leave the row out of the tables of this corpus: name their `systems:`",
         )
     truth = PersonaTruth()
-    contexts = [context.split(f" {TURN} ") for context in texts["context"].to_pylist()]
+    contexts = [turns_of(context) for context in texts["context"].to_pylist()]
     users = texts["label"].to_pylist()
     before = [truth.language.parse(turns[-1]) for turns in contexts]
     known = [said for said, user in zip(before, users, strict=True) if said is not None and user is not None]

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline_lib.analyses.measures import standard_error
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.config.papers import KeywordTable
 from pipeline_lib.files.formats import read_parquet
@@ -20,6 +22,7 @@ from pipeline_lib.text.turns import turns_apart
 
 _TOLD = {"textrank": "best of the input", "random": "random", "none": "none", "reference": "of the reference"}
 _BLEU = Bleu1("current", "onehot")
+_WIDTH = NormalDist().inv_cdf((1 + LEVEL) / 2)  # half an interval in standard errors
 
 
 def make(name: str, spec: KeywordTable, layout: Layout, choices: Sequence[Path]) -> Table:
@@ -88,9 +91,9 @@ def _share(found: Sequence[bool]) -> str:
 
 
 def _with_interval(values: np.ndarray, sign: str = "") -> str:
-    error = 1.96 * values.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    mean = round(float(values.mean()), 3) or 0.0  # not -0.000
-    return f"{mean:{sign}.3f} ± {error:.3f}".replace("-", "−")
+    mean, error = round(float(values.mean()), 3) or 0.0, standard_error(values)  # not -0.000
+    half = "" if error is None else f" ± {_WIDTH * error:.3f}"
+    return f"{mean:{sign}.3f}{half}".replace("-", "−")
 
 
 def _drawn(table: pa.Table, spec: KeywordTable) -> list[int]:

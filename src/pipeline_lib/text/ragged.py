@@ -43,6 +43,11 @@ def join(tokens: pa.Array, offsets: np.ndarray) -> pa.Array:
     return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), tokens), " ")
 
 
+def lengths_with_end(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Count the tokens of each text (N, string), its end token included: (N) int32."""
+    return pa.array(np.diff(flatten(texts)[1]) + 1, pa.int32())
+
+
 def count_tokens(tokens: pa.Array) -> Counter[str]:
     """Count how often each of ``tokens`` (T, string) occurs."""
     counted = pc.value_counts(tokens)

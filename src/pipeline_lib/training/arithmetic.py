@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from pipeline_lib.compute.device import seeded
-from pipeline_lib.compute.precision import precise
+from pipeline_lib.compute.precision import forward_pass, products
 from pipeline_lib.config.training import Training
 from pipeline_lib.examples.batch import Batch
 from pipeline_lib.examples.dataset import ExampleDataset
@@ -42,7 +42,7 @@ def _of_step(model: System, phases: Sequence[TrainedPhase], batch: Batch, settin
     total = 0
     for phase in phases:
         with _plain_layers(), _Counter() as counter:
-            with precise(model.device, settings.precision):
+            with forward_pass(model.device, settings.precision):
                 loss = phase.objective(batch, 1.0, seeded(model.device, seed)).loss
             torch.autograd.grad(loss, phase.parameters, allow_unused=True)
         total += phase.updates * counter.operations
@@ -83,7 +83,7 @@ def matrix_peak(device: torch.device, precision: str) -> float:
     size = _SIZE[device.type]
     left, right = (torch.ones(size, size, device=device) for _ in range(2))
     best = 0.0
-    with precise(device, precision):
+    with products(precision), forward_pass(device, precision):
         for _ in range(_TIMES + 1):  # the first is the slow one
             started = time.perf_counter()
             product = left @ right

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from pipeline_lib.compute.device import seeded
-from pipeline_lib.compute.precision import precise
+from pipeline_lib.compute.precision import forward_pass, products
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.compute.sharing import Share, holding, mean
 from pipeline_lib.config.training import LAST, Training
@@ -203,10 +203,11 @@ class Trainer:
         self, phase: TrainedPhase, batch: Batch, share: Share | None, weight: float, epoch: float
     ) -> tuple[Objective, Tensor]:
         noise = seeded(self.device, self.seed, self.progress.updates)
-        with holding(share), precise(self.device, self.settings.precision):
-            objective = phase.objective(batch, weight, noise)
-        self.progress.updates += 1
-        return objective, phase.update(objective.loss, epoch, self.ranks)
+        with products(self.settings.precision):
+            with holding(share), forward_pass(self.device, self.settings.precision):
+                objective = phase.objective(batch, weight, noise)
+            self.progress.updates += 1
+            return objective, phase.update(objective.loss, epoch, self.ranks)
 
     def _repetition(self, phase: TrainedPhase) -> Callable[[Objective, int, int], bool] | None:
         """Return what tells after an update on so many examples and tokens whether to make another; None: the settings.

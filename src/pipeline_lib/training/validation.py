@@ -13,7 +13,7 @@ from pipeline_lib.models.layers.mutual_information import information
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.system import Likelihood, System, Trial, check_nll
 
-_NOISE = 7_919  # marks the noise of validation apart from that of training steps
+_NOISE = 7_919  # of validation; the training step of this number draws the same stream, for other examples
 
 
 def validate(

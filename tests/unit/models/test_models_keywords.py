@@ -219,6 +219,16 @@ def test_the_importance_estimate_is_the_likelihood_where_the_response_ignores_z(
     assert math.isfinite(float(many.sum()))
 
 
+@pytest.mark.parametrize("drawn", [False, True])
+def test_the_likelihood_of_the_prior_is_that_of_the_z_that_responses_are_written_with(drawn):
+    model, noise = made(drawn=drawn).eval(), generator()
+    encoded, posterior, prior = model.distributions(batch())
+    posterior.draw(noise)
+    z = prior.draw(noise) if drawn else prior.mean
+    found = model.likelihood(batch(), generator()).nll_prior
+    torch.testing.assert_close(found, model._nll(batch(), encoded, z, keep_all))
+
+
 def test_log_variances_stay_within_six():
     found: Gaussian = _clamped(torch.tensor([[1.0, 2.0, 90.0, -90.0]]))
     assert found.log_variance.tolist() == [[6.0, -6.0]]

@@ -315,6 +315,13 @@ def test_the_encoder_is_torchs_normalised_after_each_sub_layer():
         assert_close(found[row, :length], expected[row, :length])
 
 
+def test_a_text_that_is_longer_than_the_places_of_the_encoder_is_refused():
+    encoder = BertEncoder(30, BertSizes(2, 8, 2, 12, positions=9, epsilon=1e-6))
+    error = refusal(lambda: encoder(torch.zeros(1, 10, dtype=torch.int64), torch.tensor([10])))
+    assert error.problem == "a text of 10 tokens"
+    assert error.where == "filtering.context_length"
+
+
 @needs_transformers
 def test_the_encoder_of_a_folder_is_that_of_transformers(tmp_path):
     import transformers

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipeline_lib.compute.device import choose_device
-from pipeline_lib.compute.precision import precise
+from pipeline_lib.compute.precision import forward_pass, products
 from pipeline_lib.compute.ranks import Ranks
 from pipeline_lib.config.decoding import GreedySettings, SamplingSettings
 from pipeline_lib.config.networks import Dialogue, LanguageModel
@@ -203,7 +203,7 @@ def test_bfloat16_autocast_gives_nearly_the_float32_loss_and_gradient(corpus, sy
     dataset.beside = {"group": np.arange(19) % 4}
     losses, norms = [], []
     for precision in ("float32", "bfloat16"):
-        with precise(torch.device("cpu"), precision):
+        with forward_pass(torch.device("cpu"), precision):
             loss = model.objective(dataset.batch(np.arange(19)), 0.5, torch.Generator().manual_seed(3)).loss
         model.zero_grad()
         loss.backward()
@@ -211,6 +211,20 @@ def test_bfloat16_autocast_gives_nearly_the_float32_loss_and_gradient(corpus, sy
         norms.append(float(torch.nn.utils.get_total_norm([p.grad for p in model.parameters()])))
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
     assert norms[1] == pytest.approx(norms[0], rel=0.05)
+
+
+def test_what_a_training_step_is_computed_in_holds_for_it_alone():
+    def now() -> tuple[str, bool]:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+
+    before = now()
+    for precision, wanted in {"float32": ("highest", False), "tf32": ("high", True)}.items():
+        with products(precision):
+            assert now() == wanted
+        assert now() == before
+    with pytest.raises(ZeroDivisionError), products("tf32"):
+        _ = 1 / 0
+    assert now() == before
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

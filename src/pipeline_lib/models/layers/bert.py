@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pipeline_lib.errors import PipelineError
 from pipeline_lib.models.layers.recurrent import valid_positions
 from pipeline_lib.models.layers.transformer import Attention, Drop, keep_all
 
@@ -72,6 +73,13 @@ class BertEncoder(nn.Module):
 
     def forward(self, ids: Tensor, lengths: Tensor, drop: Drop = keep_all) -> Tensor:
         """Encode (B, T) ids of texts of (B,) lengths; what is beyond them is never read: (B, T, d)."""
+        if ids.shape[1] > (most := len(self.places.weight)):
+            raise PipelineError(
+                f"a text of {ids.shape[1]} tokens",
+                where="filtering.context_length",
+                expected=f"at most {most} (max_position_embeddings of the model)",
+                remedy="lower the length for this corpus, or leave the system out (`rows:`)",
+            )
         visible = valid_positions(lengths, ids.shape[1])[:, None, None]
         texts = drop(self.first(self.words(ids) + self.places.weight[: ids.shape[1]] + self.kind))
         for layer in self.layers:
