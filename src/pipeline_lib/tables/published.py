@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 from pipeline_lib.config.layout import Layout
 from pipeline_lib.errors import PipelineError, did_you_mean
 
+_BOUNDS = "<>≤≥"
+_VALUE = re.compile(rf"[{_BOUNDS}]?-?(\d+\.?\d*|\.\d+)", re.ASCII)
 COLUMNS = ("table", "dataset", "split", "system", "column", "value", "sd")
 
 
@@ -38,6 +41,8 @@ class Published:
         values: dict[tuple[str, ...], PublishedValue] = {}
         for line, row in enumerate(_rows(path), start=2):
             place = tuple(row[name] for name in COLUMNS[:5])
+            if row["sd"]:
+                _number(row["sd"], path, line)
             value = PublishedValue(_number(row["value"], path, line), "±".join(filter(None, (row["value"], row["sd"]))))
             if values.setdefault(place, value) != value:
                 raise PipelineError(
@@ -90,7 +95,7 @@ def not_compared(printed: PublishedValue | None) -> PublishedValue | None:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
         rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise PipelineError(
@@ -106,18 +111,30 @@ def _rows(path: Path) -> list[dict[str, str]]:
             expected=did_you_mean(missing[0], list(reader.fieldnames or [])),
             remedy=f"give the file the columns {', '.join(COLUMNS)}",
         )
+    for line, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise PipelineError(
+                "a row of another number of cells than the header",
+                where=f"{path}, line {line}",
+                expected=f"{len(reader.fieldnames or [])} cells",
+                remedy="quote a cell that has a comma in it, or write numbers without one: 1042.9",
+            )
+        if any("\n" in cell for cell in row.values()):
+            raise PipelineError(
+                "a cell of several lines",
+                where=f"{path}, line {line}",
+                expected="a cell in one line",
+                remedy="close the quotation mark",
+            )
     return rows
 
 
 def _number(text: str, path: Path, line: int) -> float | None:
-    if text[:1] in ("<", ">", "≤", "≥"):
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise PipelineError(
-            f"{text!r} is not a number",
-            where=f"{path}, line {line}",
-            expected="a number, or a bound such as >600",
-            remedy="copy the value as the paper prints it",
-        ) from None
+    if _VALUE.fullmatch(text):
+        return float(text) if text[0] not in _BOUNDS else None
+    raise PipelineError(
+        f"{text!r} is not a number",
+        where=f"{path}, line {line}",
+        expected="a number, or a bound such as >600",
+        remedy="copy the value as the paper prints it",
+    )

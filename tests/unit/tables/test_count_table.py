@@ -154,6 +154,12 @@ def test_every_published_value_is_found_again_and_bounds_keep_their_text(path):
         ("table,dataset,split,system,column,value\n", "no column 'sd'"),
         ("table,dataset,split,system,column,value,sd\n2,a,b,c,d,about 3,\n", "'about 3' is not a number"),
         ("table,dataset,split,system,column,value,sd\n2,a,b,c,d,3,\n2,a,b,c,d,4,\n", "two values of one place"),
+        ("table,dataset,split,system,column,value,sd\n2,a,b,c,d,1,042.9,.2\n", "another number of cells"),
+        ("table,dataset,split,system,column,value,sd\n2,a,b,c,d\n", "another number of cells"),
+        ('table,dataset,split,system,column,value,sd\n2,a,b,c,d,3,".1\n2,a,b,c,e,4,\n', "not readable as CSV"),
+        ("table,dataset,split,system,column,value,sd\n2,a,b,c,d,nan,\n", "'nan' is not a number"),
+        ("table,dataset,split,system,column,value,sd\n2,a,b,c,d,>,\n", "'>' is not a number"),
+        ("table,dataset,split,system,column,value,sd\n2,a,b,c,d,3,abc\n", "'abc' is not a number"),
     ],
 )
 def test_a_fault_in_the_published_values_is_named_with_its_line(tmp_path, text, problem):
