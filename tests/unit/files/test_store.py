@@ -1,6 +1,7 @@
 """The store: what took long comes back when its settings do, and nothing else does."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from pipeline_lib.files import store
 from pipeline_lib.files.checksums import checksum_file, intact, sha256
 from pipeline_lib.files.formats import write_text
 from pipeline_lib.files.provenance import PLANS, Job, Plan, current_job, record_of, save_plan
+from pipeline_lib.runs import stored
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +98,23 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path, monkeypatch):
     assert [entry.used for entry in removed] == [1_001]
     assert len(store.entries(results)) == 2
     assert sum(entry.size for entry in store.entries(results)) <= 2 * size
+
+
+def test_the_command_lists_what_it_removed_and_refuses_a_limit_that_is_none(tmp_path, monkeypatch, capsys):
+    results = tmp_path / "results"
+    trained(results, 10, monkeypatch)
+    for wrong in ("-1", "nan", "inf", "much"):
+        monkeypatch.setattr(sys, "argv", ["store", str(results), f"--prune={wrong}"])
+        with pytest.raises(SystemExit):
+            stored.run()
+        assert "is not a number of 0 or more" in capsys.readouterr().err
+    assert len(store.entries(results)) == 1
+    monkeypatch.setattr(sys, "argv", ["store", str(results), "--prune", "0"])
+    stored.run()
+    first, last = capsys.readouterr().out.splitlines()
+    assert "train_model" in first
+    assert last.startswith("1 of 1 entries removed")
+    assert not store.entries(results)
 
 
 def test_a_file_in_the_results_takes_no_room_in_the_store(tmp_path, monkeypatch):
