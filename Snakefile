@@ -3,10 +3,22 @@
 import atexit
 import gc
 
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
+
+from pipeline_lib.config.loading import read_yaml
+from pipeline_lib.errors import PipelineError
 
 min_version("9.0")
 atexit.register(gc.freeze)  # a process that ends need not look for cycles: .3 s of a dry run
+
+
+try:  # before Snakemake does: its own errors about this file name neither it nor the line
+    Path("config.yaml").is_file() and read_yaml(Path("config.yaml"))
+except PipelineError as error:
+    raise WorkflowError(str(error)) from None
 
 
 configfile: "config.yaml"

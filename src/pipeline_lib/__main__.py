@@ -33,6 +33,11 @@ def main() -> None:
         print(text, file=sys.stdout if asked else sys.stderr)
         sys.exit(0 if asked else 2)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends a command quietly
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal may lack a letter
+    for word in sys.argv[2:]:
+        if not word.isascii() and word != word.encode(errors="replace").decode():
+            print(f"Error: an argument is not UTF-8: {word!r}\n  remedy:   write it in UTF-8", file=sys.stderr)
+            sys.exit(2)
     sys.argv = [f"python -m pipeline_lib {name}", *sys.argv[2:]]
     importlib.import_module(COMMANDS[name][0]).run()
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import yaml
-from pydantic import TypeAdapter, ValidationError
 
+from pipeline_lib.config.checking import validated
 from pipeline_lib.config.decoding import Decoding
+from pipeline_lib.config.loading import parse_yaml
 from pipeline_lib.errors import PipelineError
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.own_texts.contexts import Inputs, dataset_of, keywords_of, read_contexts
@@ -44,27 +44,19 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--seed", type=count, default=1, help="of what is drawn (1)")
     options.add_argument(
         "--decoding",
-        type=_decoding,
         default="{}",
         help='as under `decoding:` of a configuration, such as "{kind: beam, size: 4}" or "{samples: 3}"; greedy',
     )
     return options
 
 
-def _decoding(text: str) -> Decoding:
-    try:
-        settings: Decoding = TypeAdapter(Decoding).validate_python(yaml.safe_load(text))
-        return settings
-    except (ValidationError, yaml.YAMLError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def answers(asked: argparse.Namespace) -> list[str]:
     """Return for each context what the model read, and its answers, one a line."""
+    decoding: Decoding = validated(Decoding, parse_yaml(asked.decoding, "--decoding"), "--decoding", "decoding")
     system, units = open_model(asked.model)
     inputs = Inputs.of(asked.model)
     _check_contexts(inputs)
-    check_samples(system, asked.decoding)
+    check_samples(system, decoding)
     contexts = read_contexts(asked.contexts, units)
     keywords = keywords_of(contexts, inputs, units, asked.keyword)
     dataset = dataset_of(contexts, units, inputs, asked.user, keywords)
@@ -72,10 +64,10 @@ def answers(asked: argparse.Namespace) -> list[str]:
     found = [[f"input\t{turns_apart(context)}"] for context in contexts]
     for lines, words in zip(found, keywords, strict=False):  # of a system that reads none there are none
         lines.append(f"keyword\t{_told(words[:1] if inputs.nodes else words)}")
-    rows = list(dataset.by_length(asked.decoding.batch_size))
+    rows = list(dataset.by_length(decoding.batch_size))
     unknown = UnknownWords(pa.chunked_array([pa.array(contexts)]), units)
     for selection in selections_of(system):
-        drawn = generate(system, units, dataset, unknown, rows, selection, asked.decoding, asked.seed)
+        drawn = generate(system, units, dataset, unknown, rows, selection, decoding, asked.seed)
         for sample, (texts, groups) in enumerate(drawn, 1):
             name = _named(selection, sample, len(drawn))
             for row, (lines, text) in enumerate(zip(found, texts, strict=True)):

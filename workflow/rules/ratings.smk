@@ -1,5 +1,7 @@
 # Rating sheets for human judges; tables.smk makes their table from what they filled in.
 
+from pipeline_lib.ratings.returned import sheets_in
+
 RATED = CONFIG.tables_of("ratings")  # one at most
 JUDGED = [system for table in RATED for system in CONFIG.systems_of(table)]
 JUDGED_RUN = CONFIG.seeds[0] if CONFIG.ratings.run is None else CONFIG.ratings.run
@@ -7,7 +9,10 @@ JUDGED_RUN = CONFIG.seeds[0] if CONFIG.ratings.run is None else CONFIG.ratings.r
 
 def filled_sheets(wildcards):
     """List the CSV files that are in the folder of ratings when the workflow starts."""
-    return sorted(path for path in Path(CONFIG.ratings.folder).glob("*") if path.suffix.lower() == ".csv")
+    try:
+        return sheets_in(Path(CONFIG.ratings.folder))
+    except PipelineError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def keys_of_filled_sheets(wildcards):

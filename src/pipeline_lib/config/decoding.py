@@ -36,7 +36,7 @@ class SamplingSettings(_Decoding):
 
     kind: Literal["sampling"] = Field(description="sampling: every next word is drawn at random")
     temperature: float = Field(
-        default=1.0, gt=0, description="logits are divided by it; below 1 likely words become likelier"
+        default=1.0, ge=0.01, le=100, description="logits are divided by it; below 1 likely words become likelier"
     )
 
 
@@ -44,7 +44,7 @@ class BeamSettings(_Decoding):
     """The best sentence that a beam search finds."""
 
     kind: Literal["beam"] = Field(description="beam: the best sentence that a beam search finds")
-    size: Positive = Field(default=4, description="hypotheses that are kept at every position")
+    size: Positive = Field(default=4, le=1000, description="hypotheses that are kept at every position")
     min_length: int = Field(default=0, ge=0, lt=2**31, description="fewest tokens of a response")
     length_penalty: float = Field(
         default=1.0, ge=0, description="power of the length that divides log p; 0: none, 1: mean over tokens"
@@ -58,7 +58,7 @@ class BeamSettings(_Decoding):
 
 
 def _kind(value: Any) -> str:
-    return value.get("kind", "greedy") if isinstance(value, dict) else value.kind
+    return value.get("kind", "greedy") if isinstance(value, dict) else getattr(value, "kind", "")
 
 
 Decoding = Annotated[

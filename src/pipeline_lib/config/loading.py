@@ -18,6 +18,7 @@ from pipeline_lib.errors import PipelineError, did_you_mean
 
 DECLARATION = "paper.yaml"  # of a paper's folder; every other .yaml is a preset
 PUBLISHED = "published.csv"
+_CORRECT = "correct it; config.yaml is an example"
 COMMAND_LINE = "--config"
 
 
@@ -314,24 +315,37 @@ def read_yaml(path: Path) -> dict[str, Any]:
         PipelineError: the file is missing or not YAML, repeats a key, or holds something other than a mapping.
     """
     try:
-        values = _Loader(path.read_text(encoding="utf-8")).get_single_data()
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _no_yaml(error, path) from error
+    return parse_yaml(text, path)
+
+
+def parse_yaml(text: str, where: str | Path) -> dict[str, Any]:
+    """Parse the text of one YAML mapping, from the place ``where``; errors as `read_yaml`."""
+    try:
+        values = _Loader(text).get_single_data()
     # besides its own errors the parser lets out whatever a malformed date, number or tag, or deep nesting, raises
-    except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise PipelineError(
-            f"not readable as YAML: {getattr(error, 'problem', None) or error}",
-            where=f"{path}:{mark.line + 1}" if mark else path,
-            expected="a YAML file of sections and keys, in UTF-8",
-            remedy="correct the file; config.yaml is an example",
-        ) from error
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise _no_yaml(error, where) from error
     if not isinstance(values, dict | None):
         raise PipelineError(
             f"holds a {type(values).__name__}",
-            where=path,
-            expected="sections and keys, such as `seeds: [1, 2]`",
-            remedy="correct the file; config.yaml is an example",
+            where=where,
+            expected="keys and their values, such as `seeds: [1, 2]`",
+            remedy=_CORRECT,
         )
     return values or {}
+
+
+def _no_yaml(error: Exception, where: str | Path) -> PipelineError:
+    mark = getattr(error, "problem_mark", None)
+    return PipelineError(
+        f"not readable as YAML: {getattr(error, 'problem', None) or error}",
+        where=f"{where}:{mark.line + 1}" if mark else where,
+        expected="YAML of keys and their values, in UTF-8",
+        remedy=_CORRECT,
+    )
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # yaml has no stubs

@@ -20,4 +20,6 @@ class Metrics(Settings):
     coherence_stopwords: Literal["drop", "keep"] = Field(
         default="drop", description="stop words in the mean vectors of the coherence metric"
     )
-    bootstrap: Positive = Field(default=1000, description="resamples of an interval")
+    bootstrap: Positive = Field(
+        default=1000, ge=40, le=100_000, description="resamples of an interval; fewer than 40 have no 2.5 % beyond it"
+    )

@@ -1,5 +1,6 @@
 """Contexts of one's own, with what a trained system reads beside them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,16 +19,18 @@ from pipeline_lib.examples.users import WORDS
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.files.provenance import record_of
 from pipeline_lib.files.side_tables import joined
-from pipeline_lib.own_texts.model import read_sentences
+from pipeline_lib.own_texts.model import read_sentences, unknown_words
+from pipeline_lib.own_texts.same_run import refuse_of_another_run
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.users import UNKNOWN_USER
+from pipeline_lib.text.ids import TURN
 from pipeline_lib.text.keywords import Extractor, InverseDocumentFrequency
 from pipeline_lib.text.ragged import Ragged
 from pipeline_lib.text.tokenisers import tokeniser
 from pipeline_lib.text.turns import joined_turns
 from pipeline_lib.text.units import Units
 
-BETWEEN = " / "  # turns, as the tables of a run print them
+BETWEEN = re.compile(r"(?:^|\s)/(?=\s|$)")  # turns, as the tables of a run print them
 NO_KEYWORD = -1
 
 
@@ -45,14 +48,28 @@ class Inputs:
 
     @classmethod
     def of(cls, model: Path) -> "Inputs":
-        """Read them from the record of a model; one without a record reads texts alone."""
+        """Read them from the record of a model; one without a record reads texts alone.
+
+        Raises:
+            PipelineError: a file is not the one that the model was made from.
+        """
         record, results = record_of(model), model.absolute().parents[4]
         pairs = (each.split("=", 1) for each in (record.plan.settings.get("reads", []) if record else []))
-        return cls(model, {field: results / file for field, file in pairs})
+        reads = {field: results / file for field, file in pairs}
+        for file in reads.values():
+            refuse_of_another_run(model, file)
+        return cls(model, reads)
 
     def of_corpus(self, stage: str, name: str) -> Path:
-        """Return where a stage of the run leaves a file of the corpus."""
-        return self.model.absolute().parents[4] / stage / self.model.absolute().parents[2].name / f"{name}.parquet"
+        """Return where a stage of the run leaves a file of the corpus.
+
+        Raises:
+            PipelineError: there is one of another run.
+        """
+        corpus, results = (self.model.absolute().parents[level] for level in (2, 4))
+        file = results / stage / corpus.name / f"{name}.parquet"
+        refuse_of_another_run(self.model, file)
+        return file
 
     @property
     def train(self) -> Path:
@@ -69,8 +86,25 @@ class Inputs:
 
 
 def read_contexts(texts: Sequence[str], units: Units) -> list[str]:
-    """Cut contexts into tokens, with `<turn>` between turns; errors and warnings: see `read_sentences`."""
-    return [joined_turns(read_sentences(text.split(BETWEEN), units)) for text in texts]
+    """Cut contexts into tokens, with `<turn>` between turns; warnings: see `read_sentences`.
+
+    Raises:
+        PipelineError: a context or a turn is empty, or has several turns where no context of the corpus has.
+    """
+    of_several = not unknown_words(TURN, units, set())
+    contexts = []
+    for number, text in enumerate(texts, 1):
+        turns = [turn.strip() for turn in BETWEEN.split(text)]
+        if not all(turns) or (len(turns) > 1 and not of_several):
+            raise PipelineError(
+                f"{len(turns)} turns, but all contexts of the corpus have one" if all(turns) else "a turn is empty",
+                where=f"context {number} of the command line, {text!r}",
+                expected='a text in quotes, such as "where is the soup ?"'
+                + (', with " / " between the turns of a longer one' if of_several else ""),
+                remedy="write the turn that shall be answered" + (", and those before it" if of_several else ""),
+            )
+        contexts.append(joined_turns(read_sentences(turns, units)))
+    return contexts
 
 
 def dataset_of(

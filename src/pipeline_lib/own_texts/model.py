@@ -8,8 +8,10 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline_lib.errors import PipelineError
+from pipeline_lib.files.provenance import name_below, record_of
 from pipeline_lib.models import saved
 from pipeline_lib.models.system import System
+from pipeline_lib.own_texts.same_run import refuse_of_another_run
 from pipeline_lib.text.ids import UNKNOWN
 from pipeline_lib.text.tokenisers import tokeniser
 from pipeline_lib.text.units import Units, read_units
@@ -30,8 +32,8 @@ def open_model(model: Path) -> tuple[System, Units]:
     """Load a model of a results folder, and the vocabulary of its corpus from the same folder.
 
     Raises:
-        PipelineError: there is no such file, it is no model or not where a run leaves it, or no vocabulary is where one
-            is expected, or none fits the model.
+        PipelineError: there is no such file, it is no model or not where a run leaves it, no vocabulary is where one is
+            expected, or none fits the model, or it is not the one that the model was trained with.
     """
     if not model.is_file():
         raise PipelineError(
@@ -55,8 +57,10 @@ def open_model(model: Path) -> tuple[System, Units]:
         expected=" or ".join(VOCABULARIES) + " of the run that trained the model",
         remedy="name the model where its run left it, or copy the folder `vocabulary` beside `models`",
     )
+    record = record_of(model)
     for file in (folder / name for name in VOCABULARIES):
-        if file.is_file():
+        if file.is_file() and (record is None or name_below(results, file) in record.read):
+            refuse_of_another_run(model, file)
             units = read_units(file)
             try:
                 return saved.load(model, units).system, units

@@ -24,6 +24,7 @@ from pipeline_lib.tables.settings import paths_in
 # the perplexities of a validation: the least of its other values, such as the KL, is that of a model without a use for
 # its latent variable; a system that tries responses gives measures of its own beside
 SELECTABLE = ["ppl_bound", "ppl", "ppl_prior", LAST]
+_SOURCES = {"src", "workflow", "papers", "config", "tests"}  # folders beside the Snakefile
 # of `network:`: what decides the shape of weights, or what they mean, in every system of these networks
 SHAPES = {"kind", "width", "layers", "heads", "feed_forward", "embedding", "hidden", "decoder_layers"}
 
@@ -58,7 +59,7 @@ def check_run(config: Config, layers: Sequence[Layer]) -> None:
 
 
 def check_results(results: str, place: Place) -> None:
-    """Check that a folder of this name can be made; errors as `check_run`."""
+    """Check that a folder of this name can be made, and is not one of sources; errors as `check_run`."""
     longest = os.pathconf(".", "PC_NAME_MAX")  # bytes
     folders = [Path(results), *Path(results).parents]
     if too_long := [folder.name for folder in folders if len(os.fsencode(folder.name)) > longest]:
@@ -74,6 +75,14 @@ def check_results(results: str, place: Place) -> None:
             where=place(["results"]),
             expected="a folder, which need not exist yet",
             remedy="choose another name, or move the file away",
+        )
+    folder, here = Path(results).resolve(), Path().resolve()
+    if here.is_relative_to(folder) or (folder.is_relative_to(here) and folder.relative_to(here).parts[0] in _SOURCES):
+        raise PipelineError(
+            f"results: {results!r} holds the files of the project",
+            where=place(["results"]),
+            expected="a folder for the outputs of one run alone, such as `results/mine`",
+            remedy="choose another name",
         )
 
 

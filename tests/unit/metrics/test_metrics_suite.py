@@ -202,7 +202,7 @@ def test_each_selection_is_scored_by_itself(files):
 def test_the_bleu_that_the_settings_choose_has_the_plain_name_and_the_others_are_kept(files):
     write, vectors = files
     rows, _ = score_file(
-        Files(write(responses()), vectors), ["BLEU-2"], Metrics(bleu_smoothing="current", bootstrap=5), seed=1
+        Files(write(responses()), vectors), ["BLEU-2"], Metrics(bleu_smoothing="current", bootstrap=40), seed=1
     )
     names = scores_of(rows)
     assert "smooth:method7-current|weights:cumulative" in names["BLEU-2"]["signature"]

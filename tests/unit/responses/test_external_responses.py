@@ -143,7 +143,7 @@ def scored(folder, table, system="llm"):
     """(metric -> row of scores, per-item table), both also written."""
     write_parquet(folder / "responses.parquet", table, RESPONSES)
     rows, items = score_file(
-        Files(folder / "responses.parquet", vectors_file(folder)), metric_names(), Metrics(bootstrap=20), 1
+        Files(folder / "responses.parquet", vectors_file(folder)), metric_names(), Metrics(bootstrap=40), 1
     )
     about = {"corpus": "c", "split": "test", "system": system, "seed": "1"}
     write_parquet(folder / f"{system}.parquet", items, items.schema, about)
