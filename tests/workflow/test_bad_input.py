@@ -108,6 +108,15 @@ def test_a_key_that_stands_twice_in_any_file_of_the_configuration_is_named_with_
     assert f"{name}:{len((workflow.folder / name).read_text().splitlines())}" in message
 
 
+def test_a_configuration_that_is_not_utf_8_is_named(tmp_path):
+    workflow = TinyWorkflow.create(tmp_path / "tiny")
+    with open(workflow.folder / "config.yaml", "ab") as file:
+        file.write(b"# \xff\n")
+    message = message_of(workflow.run("--dry-run").stdout)
+    assert "not readable as YAML" in message
+    assert "where:    config.yaml" in message
+
+
 # --- corpora -------------------------------------------------------------------------------------------------------
 
 

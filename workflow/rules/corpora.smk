@@ -63,5 +63,5 @@ rule extract_dialogues:
         manifest=lambda wildcards, input: f"--manifest {shlex.quote(input[0])}" if input else "",
         code=lambda wildcards: code_of("extract_dialogues", reader_of(wildcards.corpus)),
     shell:
-        "PIPELINE_PLAN={params.plan:q} python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
-        "&> {log:q}"
+        "PIPELINE_PLAN={params.plan:q} PIPELINE_SCREEN=3 python $SCRIPTS/extract_dialogues.py --source {params.source:q} {params.manifest} --out {output:q} "
+        "3>&2 &> {log:q}"

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.config.corpora import Source
+from pipeline_lib.corpora.broken import BROKEN
 from pipeline_lib.corpora.lines import subtitle_lines
 from pipeline_lib.corpora.splits import hashed_split, splits_of_files
 from pipeline_lib.schemas.dialogues import DIALOGUES
@@ -65,7 +66,7 @@ def _split_of(film: int, source: Source) -> str:
 def _count_broken(lines: pa.Array, parsed: pa.Array, skipped: Counter[str]) -> None:
     empty = pc.sum(pc.equal(lines, "")).as_py() or 0
     skipped["empty lines"] += empty
-    skipped["broken lines"] += parsed.null_count - empty
+    skipped[BROKEN] += parsed.null_count - empty
 
 
 def _batch(

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline_lib.config.corpora import Source
+from pipeline_lib.corpora.broken import BROKEN
 from pipeline_lib.corpora.lines import subtitle_lines
 from pipeline_lib.corpora.pairs import arranged
 from pipeline_lib.corpora.splits import splits_of_files
 
-BROKEN = "lines without a post and a reply"
 _LINE = r"^(?:.*\t)?(?P<post>[^\t]*[^\t\s][^\t]*)\t(?P<reply>[^\t]*[^\t\s][^\t]*)$"
 
 

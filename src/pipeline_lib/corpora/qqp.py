@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from pipeline_lib.config.corpora import Source
+from pipeline_lib.corpora.broken import BROKEN
 from pipeline_lib.corpora.labelled import wrong_line
 from pipeline_lib.corpora.lines import subtitle_lines
 from pipeline_lib.corpora.pairs import arranged
@@ -20,7 +21,6 @@ from pipeline_lib.corpora.splits import hashed_split
 
 _HEADER = ["id", "qid1", "qid2", "question1", "question2", "is_duplicate"]
 _FORM = f"label, question and question, or {', '.join(_HEADER)}, parted by tabs"
-BROKEN = "lines without two questions"
 
 
 def read(files: list[Path], source: Source, skipped: Counter[str]) -> Iterator[pa.RecordBatch]:

@@ -11,12 +11,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline_lib.config.corpora import Source
 from pipeline_lib.config.settings import FileName, Settings
+from pipeline_lib.corpora.broken import BROKEN, NOTED
 from pipeline_lib.corpora.division import divided
 from pipeline_lib.corpora.speakers import joined
 from pipeline_lib.errors import REMAKE, PipelineError
 from pipeline_lib.files.checksums import sha256
 from pipeline_lib.schemas.dialogues import SPLITS
 from pipeline_lib.stage.kinds import load
+from pipeline_lib.stage.screen import warn
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +106,11 @@ def _summary(skipped: Counter[str]) -> str:
 def _report(source: Source, turns: Counter[str], skipped: Counter[str]) -> None:
     read = ", ".join(f"{turns[split]:,} {split}" for split in SPLITS)
     log.info("%s: turns read: %s; skipped or mended: %s", source.reader, read, _summary(skipped))
+    if skipped[BROKEN] > NOTED * (turns.total() + skipped[BROKEN]):
+        warn(
+            f"corpus {source.label}: {skipped[BROKEN]:,} lines are broken for the reader {source.reader!r} and left out; "
+            f"{turns.total():,} turns were read. If this is wrong, name another `reader:` of the source."
+        )
 
 
 def _check_splits(

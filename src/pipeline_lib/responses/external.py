@@ -16,6 +16,7 @@ from pipeline_lib.text.tokenisers import Tokeniser
 
 _COLUMNS = {"context": "context", "response": "response"}
 _SAMPLE = "sample"
+_MOST = np.iinfo(np.int16).max  # responses to a context, whose numbers are int16
 
 
 def external(responses: Path, examples: Path, tokeniser: Tokeniser) -> pa.Table:
@@ -30,8 +31,8 @@ def external(responses: Path, examples: Path, tokeniser: Tokeniser) -> pa.Table:
     Returns:
         RESPONSES without likelihoods, in the order of ``examples``, the samples of an example together.
     Raises:
-        PipelineError: an empty place, contexts without a response, contexts that the split does not have, or two
-            different responses of one sample.
+        PipelineError: an empty place, contexts without a response, contexts that the split does not have, two
+            different responses of one sample, or more than `_MOST` responses to a context.
     """
     texts = read_parquet(examples, EXAMPLES)
     contexts = pc.unique(texts["context"])
@@ -40,6 +41,13 @@ def external(responses: Path, examples: Path, tokeniser: Tokeniser) -> pa.Table:
     _check(answers["context"], contexts, responses, f"{{}} contexts are none of {examples}")
 
     first, counts = _runs(answers["context"])
+    if counts.max(initial=0) > _MOST:
+        raise PipelineError(
+            f"{counts.max():,} responses to one context, {answers['context'][first[counts.argmax()]].as_py()!r}",
+            where=responses,
+            expected=f"{_MOST:,} at most",
+            remedy="give fewer samples",
+        )
     of_example = pc.index_in(texts["context"], value_set=answers["context"].take(pa.array(first))).to_numpy()
     counts, first = counts[of_example], first[of_example]
     sample = _positions(counts)

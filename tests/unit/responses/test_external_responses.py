@@ -19,6 +19,7 @@ from pipeline_lib.schemas.vectors import vectors_schema
 from pipeline_lib.significance.comparisons import compare_with
 from pipeline_lib.significance.outputs import read_outputs
 from pipeline_lib.text.tokenisers import characters, english, spaces
+from unit.refusals import refusal
 
 
 @pytest.fixture
@@ -117,6 +118,12 @@ def test_numbered_samples_keep_their_order_and_their_repetitions(examples):
     table = external(answers(examples, rows), examples, english)
     assert table["response"].to_pylist() == ["a", "b", "a", "n", "a", "b", "a"]
     assert table["sample"].to_pylist() == [0, 1, 2, 0, 0, 1, 2]
+
+
+def test_more_responses_to_a_context_than_their_numbers_hold_are_refused(examples):
+    rows = [("how are you ?", f"{number} .") for number in range(2**15)]
+    error = refusal(lambda: external(answers(examples, [*rows, ("good night .", "n")]), examples, english))
+    assert error.problem == "32,768 responses to one context, 'how are you ?'"
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])

@@ -138,6 +138,8 @@ def overlay(tmp_path: Path) -> Overlay:
         (f"results: {Path(__file__)}", ["test_checks.py is a file"]),
         (f"results: {Path(__file__)}/below", ["test_checks.py is a file"]),
         (f"results: results/{LONG}/x", [f"results: a name of 256 bytes, '{LONG}'"]),
+        ("results: src/mine", ["results: 'src/mine' holds the files of the project"]),
+        ("results: results/..", ["holds the files of the project"]),
         ("systems: {mine: {label: M, responses: 'a.{seed}.csv'}}", ["systems.mine.responses: {seed} is not known"]),
         ("rows: [seq2seq, sepcvae]", ["rows: no system 'sepcvae'", "'sepacvae'"]),
         (
