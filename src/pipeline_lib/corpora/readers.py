@@ -108,7 +108,7 @@ def _report(source: Source, turns: Counter[str], skipped: Counter[str]) -> None:
     log.info("%s: turns read: %s; skipped or mended: %s", source.reader, read, _summary(skipped))
     if skipped[BROKEN] > NOTED * (turns.total() + skipped[BROKEN]):
         warn(
-            f"corpus {source.label}: {skipped[BROKEN]:,} lines are broken for the reader {source.reader!r} and left out; "
+            f"corpus {source.label}: {skipped[BROKEN]:,} lines are broken for reader {source.reader!r} and left out; "
             f"{turns.total():,} turns were read. If this is wrong, name another `reader:` of the source."
         )
 

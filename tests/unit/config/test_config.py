@@ -243,7 +243,7 @@ def test_keys_that_differ_for_one_system_or_corpus_are_checked_at_the_start(chan
         ),
         ({"report": {"tables": ["table3"]}}, "report.tables: no table 'table3'; did you mean 'table2'?", "README"),
         ({"figures": {"map": {"kind": "latent_map", "title": "", "of": "latents"}}}, "figures.map.of: no analysis", ""),
-        ({"metrics": {"bootstrap": 39}}, "metrics.bootstrap: Input should be greater than or equal to 40", "found '39'"),
+        ({"metrics": {"bootstrap": 39}}, "metrics.bootstrap: Input should be greater than or equal to 40", "39"),
         (
             {"decoding": {"kind": "sampling", "temperature": 1e-300}},
             "decoding.temperature: Input should be greater than or equal to 0.01",

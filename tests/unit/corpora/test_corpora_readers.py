@@ -221,7 +221,7 @@ def test_many_broken_lines_are_warned_of_on_the_screen(tmp_path: Path, caplog: p
     assert not [record for record in caplog.records if record.levelname == "WARNING"]
     rows("numbered", tmp_path, {"a.txt": ("1 hi\tso\n2 yes\tno\n" * 40 + "no number\n" * 40).encode()})
     (warning,) = (record.message for record in caplog.records if record.levelname == "WARNING")
-    assert "40 lines are broken for the reader 'numbered' and left out; 160 turns were read" in warning
+    assert "40 lines are broken for reader 'numbered' and left out; 160 turns were read" in warning
 
 
 def test_the_real_numbered_file_gives_its_own_pairs(tmp_path: Path, real_data: Callable[[str], Path]) -> None:
