@@ -107,11 +107,15 @@ audit:
 bench: .venv/ready
 	@for file in $(filter-out benchmarks/drawn.py benchmarks/measure.py,$(wildcard benchmarks/*.py)); do echo "## $$file"; $(BIN)/python $$file || exit 1; echo; done
 
-.venv/ready: requirements.lock pyproject.toml
+# apart, so that a change of pyproject.toml takes no package from under a run that uses them
+.venv/packages: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 11) <= v <= (3, 13) or sys.exit(f"Python 3.11-3.13 is needed, $(PYTHON) is {v[0]}.{v[1]}; name one: make PYTHON=/path/to/python3.12")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python workflow/install_torch.py $(TORCH_VERSION) $(TORCH)
+	@touch $@
+
+.venv/ready: .venv/packages pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 

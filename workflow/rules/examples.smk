@@ -28,10 +28,11 @@ rule extract_examples:
         window=lambda wildcards: CONFIG.sources[wildcards.corpus].window.model_dump_json(),
         tokeniser=tokeniser_of,
         division=division_of,
+        of_pairs=lambda wildcards: ["--of-pairs", "1"] if CONFIG.sources[wildcards.corpus].of_pairs else [],
         code=with_tokeniser("extract_examples"),
     shell:
         "PIPELINE_PLAN={params.plan:q} PIPELINE_SCREEN=3 python $SCRIPTS/extract_examples.py --dialogues {input:q} --window {params.window:q} "
-        "--tokeniser {params.tokeniser:q} {params.division:q} --out-train {output.train:q} "
+        "--tokeniser {params.tokeniser:q} {params.division:q} {params.of_pairs:q} --out-train {output.train:q} "
         "--out-validation {output.validation:q} --out-test {output.test:q} --tokens {output.tokens:q} --report {output.report:q} 3>&2 &> {log:q}"
 
 

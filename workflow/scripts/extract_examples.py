@@ -20,10 +20,12 @@ def main(
     tokens: Path,
     report: Path,
     division: Division | None = None,
+    of_pairs: int = 0,
 ) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     outputs = {"train": out_train, "validation": out_validation, "test": out_test}
-    write_json(report, extract_examples(dialogues, window, find(tokeniser).tokenise_array, outputs, tokens, division))
+    tokenise = find(tokeniser).tokenise_array
+    write_json(report, extract_examples(dialogues, window, tokenise, outputs, tokens, division, bool(of_pairs)))
 
 
 if __name__ == "__main__":

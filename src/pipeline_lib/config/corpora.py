@@ -48,6 +48,8 @@ Reader = Literal[
     "post_reply",
 ]
 
+# readers whose dialogues are pairs of texts, or clusters of pairs: a gap between turn numbers keeps them apart
+PAIRED = ("paraphrases", "pairs", "qqp", "post_reply")
 # readers that make their corpus; what they make stands in a section of the reader's name
 GENERATORS = ("synthetic", "grammar", "personas", "paraphrases")
 
@@ -207,6 +209,11 @@ class Source(Settings):
     def generated(self) -> bool:
         """Whether the corpus is made by the project, and so has no files."""
         return self.reader in GENERATORS
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether a dialogue to later stages is pairs of texts, of which each is a window."""
+        return self.reader in PAIRED
 
     @property
     def has_paraphrases(self) -> bool:

@@ -37,6 +37,7 @@ def extract_examples(
     outputs: Mapping[str, Path],
     tokens: Path,
     division: Division | None = None,
+    of_pairs: bool = False,
 ) -> dict[str, dict[str, int]]:
     """Write the examples of every split and the counts of all tokens, in one pass and bounded memory.
 
@@ -50,6 +51,7 @@ def extract_examples(
         outputs: the file of each split, of `EXAMPLES`; ``example_id`` runs over the splits in corpus order.
         tokens: file of `TOKENS`, most frequent first, equal counts in alphabetical order.
         division: divides windows among the splits one by one; None: each is in the split of its dialogue.
+        of_pairs: gaps keep the pairs of a dialogue apart, so that none loses a window.
     Returns:
         For each split: the number of examples, of those dropped for an utterance without a token (``empty``), and of
         windows that there would be if turns around gaps were neighbours (``across_gap``). Of windows that are divided
@@ -74,7 +76,7 @@ def extract_examples(
                 own = examples.filter(pc.equal(split, name))
                 counts[name]["examples"] += own.num_rows
                 counts[name]["empty"] += _number_of(name, whole) - own.num_rows
-                counts[name][ACROSS_GAP] += _number_of(name, cut.across_gap)
+                counts[name][ACROSS_GAP] += 0 if of_pairs else _number_of(name, cut.across_gap)
                 if own.num_rows:
                     writer.write_batch(own)
         # windows that are divided one by one may leave a split without any, which no turn tells

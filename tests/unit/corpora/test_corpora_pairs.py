@@ -58,7 +58,9 @@ def test_a_cluster_is_a_dialogue_whose_pairs_stand_apart_and_whose_negative_is_i
     table = pa.Table.from_batches(list(pairs.read([tmp_path / "x.csv"], given, Counter())))
     write_parquet(tmp_path / "dialogues.parquet", table, DIALOGUES)
     out = {split: tmp_path / f"{split}.parquet" for split in SPLITS}
-    extract_examples(tmp_path / "dialogues.parquet", Window(), tokenise_array, out, tmp_path / "tokens.parquet")
+    places = (tmp_path / "dialogues.parquet", Window(), tokenise_array, out, tmp_path / "tokens.parquet")
+    assert extract_examples(*places)["train"]["across_gap"] == 2
+    assert extract_examples(*places, of_pairs=True)["train"]["across_gap"] == 0
     found = read_parquet(out["train"]).to_pylist()
     assert [(row["context"], row["response"], row["turn"]) for row in found] == [
         ("how are you", "how do you do", 0),
