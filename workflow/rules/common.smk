@@ -23,6 +23,7 @@ from pipeline_lib.files.disk import check_temporary_folder, report_full_disk, re
 from pipeline_lib.metrics.suite import needs_clusters, needs_users, needs_vectors, recorded
 from pipeline_lib.runs.analyses import check_analysed, needs_of
 from pipeline_lib.runs.checks import check_exact_row, check_files, check_package, check_responses, check_run
+from pipeline_lib.runs.unshown import unshown
 from pipeline_lib.schemas.dialogues import HELD_OUT, SPLITS
 from pipeline_lib.schemas.responses import APART
 from pipeline_lib.stage.fingerprint import stage_fingerprint
@@ -50,10 +51,11 @@ try:
     check_run(CONFIG, LAYERS)
     if not FILES_MAY_COME:
         check_files(CONFIG, LAYERS)
+    MISSPELT = list(unshown(CONFIG, ROOT / "papers" / CONFIG.paper / PUBLISHED))
 except PipelineError as error:
     raise WorkflowError(str(error)) from None
 if not workflow.remote_exec:  # a job on a cluster reads all of this again
-    for warning in unusual(CONFIG, partial(place_of, LAYERS)):
+    for warning in [*unusual(CONFIG, partial(place_of, LAYERS)), *MISSPELT]:
         logger.warning(warning)
 atexit.register(report_full_temporary_folder)  # what fills up meanwhile ends in a traceback of Snakemake's own
 

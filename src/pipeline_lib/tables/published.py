@@ -78,12 +78,16 @@ class Published:
             return not_compared(self.value(table, column, system, dataset, split))
         return self.value(table, column, system, layout.corpora[corpus], split)
 
-    def systems(self, table: str | None, dataset: str) -> list[str]:
-        """List the rows of a published table on one data set, in its order."""
+    def columns(self, table: str) -> list[str]:
+        """List the columns of a published table, in its order."""
+        return list(dict.fromkeys(column for number, _, column in self._by_place if number == table))
+
+    def systems(self, table: str | None, dataset: str | None = None) -> list[str]:
+        """List the rows of a published table, on one data set or on any, in its order."""
         places = [
             system
             for (number, system, _), found in self._by_place.items()
-            if number == table and any(own == dataset for own, _ in found)
+            if number == table and any(dataset in (None, own) for own, _ in found)
         ]
         return list(dict.fromkeys(places))
 
