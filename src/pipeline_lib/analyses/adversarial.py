@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pipeline_lib.analyses.data import Data
 from pipeline_lib.analyses.imputation import joined
-from pipeline_lib.analyses.measures import Measure, mean_of, table_of
+from pipeline_lib.analyses.measures import Measure, mean_of, standard_error, table_of
 from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.grammar import Grammar
 from pipeline_lib.config.settings import Settings
@@ -109,7 +109,7 @@ def oracle(shares: Sequence[float]) -> tuple[float, float]:
         shares: p(imputed ending | prefix, length) of the sentences.
     """
     missed = 50 * (1 - np.array(shares, np.float64))
-    return float(missed.mean()), float(missed.std() / math.sqrt(len(missed)))
+    return float(missed.mean()), standard_error(missed) or 0.0
 
 
 def _imputations(data: Data) -> pa.Table:

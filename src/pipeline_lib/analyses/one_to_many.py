@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pipeline_lib.analyses.measures import standard_error
 from pipeline_lib.analyses.needs import Needs
 from pipeline_lib.config.sweep import SWEPT, Sweep
 from pipeline_lib.errors import PipelineError
@@ -139,7 +140,7 @@ def _of_score(row: Mapping[str, Any]) -> Measured | None:
 def _uptake(file: Path) -> Measured | None:
     table = read_parquet(file, RESPONSES, _TEXTS)
     taken = np.array(uptake(table["context"], table["response"]), np.float64)
-    return Measured(taken.mean(), taken.std() / len(taken) ** 0.5) if len(taken) else None
+    return Measured(float(taken.mean()), standard_error(taken) or 0.0) if len(taken) else None
 
 
 def _agreement(file: Path) -> Measured:

@@ -72,7 +72,7 @@ def test_the_oracle_is_the_total_variation_distance_of_both_sorts():
     ]
     value, error = adversarial.oracle(shares)
     assert value == pytest.approx(100 * np.mean(two_sorts) / 2)
-    assert error == pytest.approx(100 * np.std(two_sorts) / 2 / math.sqrt(3))
+    assert error == pytest.approx(100 * np.std(two_sorts, ddof=1) / 2 / math.sqrt(3))
 
 
 @pytest.mark.parametrize(("right", "value"), [(50, 0), (75, 25), (25, 25), (100, 50)])
