@@ -46,7 +46,7 @@ def fifth(tmp_path_factory) -> TinyWorkflow:
     for name in ("Makefile", "requirements.lock", "requirements-pretrained.lock", "pyproject.toml"):
         shutil.copy2(ROOT / name, workflow.folder)
     (workflow.folder / ".venv").mkdir()
-    for done in ("ready", "pretrained"):
+    for done in ("packages", "ready", "pretrained"):
         (workflow.folder / ".venv" / done).touch()  # newer than the lock file: nothing is installed
     done = workflow.run("--config", "paper=fifth", "--", TABLE)
     assert done.returncode == 0, done.stdout
