@@ -27,6 +27,7 @@ def run(tmp_path, monkeypatch):
 
 def made_run(results: Path, text: str, monkeypatch) -> Path:
     made(results, TRAIN, [], text, monkeypatch)
+    made(results, TRAIN, [TRAIN], text, monkeypatch)  # a stage may read what it wrote
     made(results, VOCABULARY, [TRAIN], text, monkeypatch)
     made(results, ENCODED, [TRAIN, VOCABULARY], text, monkeypatch)
     made(results, MODEL, [ENCODED, VOCABULARY], text, monkeypatch)

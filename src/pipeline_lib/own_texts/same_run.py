@@ -1,5 +1,6 @@
 """Files beside a model in its results folder: those that it was made from, or those of another run."""
 
+from collections import deque
 from pathlib import Path
 
 from pipeline_lib.errors import PipelineError
@@ -16,36 +17,37 @@ def refuse_of_another_run(model: Path, file: Path) -> None:
     Raises:
         PipelineError: it has other bytes, or one between it and the model has.
     """
-    if file.exists():
-        _refuse(model, model.absolute().parents[4], file, model)
-
-
-def _refuse(model: Path, results: Path, file: Path, reader: Path) -> None:
-    record = record_of(reader)
-    read = record.read if record else {}
-    if digest := read.get(name_below(results, file)):
-        _compare(model, file, digest)
+    if not file.exists():
         return
-    for name, digest in read.items():
-        between = results / name
-        if kept(between) and _leads_to(results, file, between):
-            _compare(model, between, digest)
-            _refuse(model, results, file, between)
+    for path, digest in _way(model, file):
+        beside = kept(path)
+        if (beside.sha256 if beside else sha256(path)) != digest:
+            raise PipelineError(
+                f"not what {model.name} was made from, but of another run",
+                where=f"{path}, beside {model}",
+                expected=f"a file with the SHA-256 {digest}",
+                remedy="run the command that trained the model again, or copy the whole results folder of its run",
+            )
 
 
-def _leads_to(results: Path, file: Path, reader: Path) -> bool:
-    """Check whether a file was made from another, by the names in records."""
-    record = record_of(reader)
-    read = record.read if record else {}
-    return name_below(results, file) in read or any(_leads_to(results, file, results / name) for name in read)
+def _way(model: Path, file: Path) -> list[tuple[Path, str]]:
+    """Find the shortest way from a model to what it was made from: each file on it, with the SHA-256 of what was read.
 
-
-def _compare(model: Path, file: Path, digest: str) -> None:
-    beside = kept(file)
-    if (beside.sha256 if beside else sha256(file)) != digest:
-        raise PipelineError(
-            f"not what {model.name} was made from, but of another run",
-            where=f"{file}, beside {model}",
-            expected=f"a file with the SHA-256 {digest}",
-            remedy="run the command that trained the model again, or copy the whole results folder of its run",
-        )
+    Returns:
+        An empty list if no record on the way names the file.
+    """
+    results = model.absolute().parents[4]
+    wanted = name_below(results, file)
+    ways: deque[tuple[Path, list[tuple[Path, str]]]] = deque([(model, [])])
+    seen = set[str]()
+    while ways:
+        reader, way = ways.popleft()
+        record = record_of(reader)
+        for name, digest in (record.read if record else {}).items():
+            if name not in seen:
+                seen.add(name)
+                longer = [*way, (results / name, digest)]
+                if name == wanted:
+                    return longer
+                ways.append((results / name, longer))
+    return []

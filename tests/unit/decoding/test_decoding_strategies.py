@@ -480,7 +480,7 @@ def test_sampling_draws_from_the_generator_of_the_caller():
         ({"kind": "beam", "size": 0}, r"size\s+Input should be greater than 0"),
         ({"kind": "beam", "min_length": 6, "max_length": 5}, "min_length"),
         ({"kind": "beam", "length_penalty": -1.0}, r"length_penalty\s+Input should be greater than or equal to 0"),
-        ({"kind": "sampling", "temperature": 0.0}, r"temperature\s+Input should be greater than 0"),
+        ({"kind": "sampling", "temperature": 0.0}, r"temperature\s+Input should be greater than or equal to 0.01"),
         ({"kind": "nucleus"}, "'nucleus'"),
         ({"size": 4}, r"greedy\.size"),
     ],
