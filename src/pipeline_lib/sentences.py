@@ -19,6 +19,7 @@ from pipeline_lib.stage.cli import report
 from pipeline_lib.text.units import Units
 
 LONGEST = 82  # most units of a sentence that is written, as many as the longest of the Penn Treebank has
+MOST = 100_000  # texts of a command, which are all decoded before the first is printed
 UNFILLED = "_"  # a word that is to be imputed
 
 
@@ -48,13 +49,13 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--seed", type=count, default=1, help="of what is drawn (1)")
 
     one = command("sample", sample, "write sentences that are decoded from draws of the prior")
-    one.add_argument("--count", type=count, default=5, help="how many (5)")
+    one.add_argument("--count", type=_amount, default=5, help="how many (5)")
     seeded(one)
     one = command("encode", encode, "print the mean of the posterior of each sentence, a line of numbers each")
     one.add_argument("sentences", nargs="+")
     one = command("reconstruct", reconstruct, "decode the mean of the posterior of each sentence, and draws from it")
     one.add_argument("sentences", nargs="+")
-    one.add_argument("--draws", type=count, default=3, help="draws from each posterior (3)")
+    one.add_argument("--draws", type=_amount, default=3, help="draws from each posterior (3)")
     seeded(one)
     one = command("interpolate", interpolate, "decode points on the line from one sentence to another")
     one.add_argument("sentences", nargs=2, metavar="sentence")
@@ -64,8 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _amount(text: str) -> int:
+    if (number := count(text)) > MOST:
+        raise argparse.ArgumentTypeError(f"{number:,} at once, and at most {MOST:,} are held in memory")
+    return number
+
+
 def _two_or_more(text: str) -> int:
-    if (number := count(text)) < 2:
+    if (number := _amount(text)) < 2:
         raise argparse.ArgumentTypeError(f"{number}, but a path has two ends")
     return number
 

@@ -196,3 +196,12 @@ def test_a_number_below_zero_is_refused_before_the_model_is_read(command):
     status, _, stderr = command("sample", "--model", "m", "--count", "-1")
     assert status == 2
     assert "-1" in stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("sample", "--count"), ("reconstruct", "soup", "--draws"), ("interpolate", "a", "b", "--points")]
+)
+def test_more_texts_than_memory_should_hold_are_refused_before_the_model_is_read(command, words):
+    status, _, stderr = command(words[0], "--model", "m", *words[1:], "100001")
+    assert status == 2
+    assert "100,001 at once" in stderr
