@@ -16,6 +16,7 @@ class Distinct(Metric):
     """
 
     better = "higher"
+    caution = "distinct-n falls with the number of words, so a system that writes few of them may lead."
     by_item = "repeats"
     order: int
 
