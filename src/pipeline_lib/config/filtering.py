@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from pipeline_lib.config.settings import Fraction, Positive, Settings
+from pipeline_lib.config.settings import Fraction, Ordered, Positive, Settings
 
 Length = Annotated[int, Field(ge=0, lt=2**31)]
 Treatment = Literal["drop_example", "drop_token", "unk", "keep"]
@@ -23,10 +23,10 @@ class Filtering(Settings):
     unknown: Treatment | None = Field(
         default=None, description="treatment of a token that is not known; null: as `unknown:` of the corpus says"
     )
-    context_length: tuple[Length, Length] = Field(
+    context_length: Annotated[tuple[Length, Length], Ordered] = Field(
         default=(1, 25), description="fewest and most tokens; [0, 0] for sentences alone"
     )
-    response_length: tuple[Annotated[Length, Field(ge=1)], Length] = Field(
+    response_length: Annotated[tuple[Annotated[Length, Field(ge=1)], Length], Ordered] = Field(
         default=(1, 25), description="fewest and most tokens; paper-size window: context 7-12, response 1-12"
     )
     min_count: Positive | None = Field(
@@ -52,13 +52,6 @@ class Filtering(Settings):
         return self.model_copy(
             update={"unknown": unknown, "min_count": self.min_count or (2 if unknown in OPEN else 1)}
         )
-
-    @field_validator("context_length", "response_length")
-    @classmethod
-    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if value[0] > value[1]:
-            raise ValueError(f"fewest ({value[0]}) is more than most ({value[1]})")
-        return value
 
     @model_validator(mode="after")
     def _has_size(self) -> "Filtering":

@@ -2,17 +2,19 @@
 
 from typing import Annotated
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from pipeline_lib.config.generated import check_held_out
-from pipeline_lib.config.settings import Fraction, Positive, Seed, Settings
+from pipeline_lib.config.settings import Fraction, Ordered, Positive, Seed, Settings
 
 
 class Paraphrases(Settings):
     """Pairs of questions with the same meaning: an intent, and the words that fill its slots."""
 
     meanings: Positive = Field(default=1600, description="different meanings, over all splits")
-    pairs: tuple[Positive, Positive] = Field(default=(1, 2), description="fewest and most pairs of a meaning")
+    pairs: Annotated[tuple[Positive, Positive], Ordered] = Field(
+        default=(1, 2), description="fewest and most pairs of a meaning"
+    )
     topics: Annotated[int, Field(ge=1, le=16)] = Field(default=8, description="first so many topics of templates.json")
     words_per_slot: Annotated[int, Field(ge=2)] | None = Field(
         default=8, description="first so many things, actions, ... of a topic; null: all"
@@ -24,13 +26,6 @@ class Paraphrases(Settings):
     validation: Fraction = Field(default=0.1, description="share of meanings")
     test: Fraction = Field(default=0.1, description="share of meanings")
     seed: Seed = Field(default=1, description="seed of the generator")
-
-    @field_validator("pairs")
-    @classmethod
-    def _ordered(cls, value: tuple[int, int]) -> tuple[int, int]:
-        if value[0] > value[1]:
-            raise ValueError(f"fewest ({value[0]}) is more than most ({value[1]})")
-        return value
 
     @model_validator(mode="after")
     def _leaves_training_meanings(self) -> "Paraphrases":

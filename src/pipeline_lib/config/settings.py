@@ -42,6 +42,14 @@ def _distinct(value: Any) -> Any:
     return value
 
 
+def _ordered(value: tuple[int, int]) -> tuple[int, int]:
+    fewest, most = value
+    if fewest > most:
+        raise ValueError(f"fewest ({fewest}) is more than most ({most})")
+    return value
+
+
+Ordered = AfterValidator(_ordered)  # of the fewest and the most of something
 Distinct = AfterValidator(_distinct)  # of a list of names or numbers
 AnyPath = Annotated[str, AfterValidator(_no_option)]
 Folder = Annotated[AnyPath, AfterValidator(_no_wildcard)]
