@@ -3,8 +3,7 @@
 A kind's module is imported when a run is planned, to check its options; so it imports torch within its functions.
 """
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +16,6 @@ from pipeline_lib.config.settings import Positive, Seed, Settings
 from pipeline_lib.files.formats import read_parquet
 from pipeline_lib.schemas.examples import EXAMPLES
 from pipeline_lib.schemas.keyword_choice import KEYWORD_CHOICE, SOURCES
-from pipeline_lib.stage.kinds import load
 
 if TYPE_CHECKING:
     from pipeline_lib.models.system import System
@@ -41,41 +39,36 @@ def analyse(model: "System", data: Data, options: Options, seed: int) -> pa.Tabl
     """Return `KEYWORD_CHOICE`: the context's best keyword, a random one of the graph, none, that of the reference."""
     import torch
 
-    from pipeline_lib.compute.device import seeded
     from pipeline_lib.examples.dataset import ExampleDataset
-    from pipeline_lib.text.units import read_units, written
+    from pipeline_lib.responses.generate import generate
+    from pipeline_lib.text.units import read_units
+    from pipeline_lib.text.unknown import UnknownWords
 
     assert data.decoding is not None  # the rule gives it to this kind
     dataset = ExampleDataset.open(data.encoded[options.split], data.reads)
-    texts = read_parquet(data.examples[options.split], EXAMPLES).slice(0, options.examples).to_pylist()
+    texts = read_parquet(data.examples[options.split], EXAMPLES).slice(0, options.examples)
     words = read_parquet(data.reads["graph"], columns=["keyword"])["keyword"].to_pylist()
     units = read_units(data.vocabulary)
-    strategy = load("pipeline_lib.decoding", data.decoding.kind, "strategy").strategy
-    size = data.decoding.batch_size
+    unknown = UnknownWords(texts["context"], units)
+    once = data.decoding.model_copy(update={"samples": 1})
+    batches = np.split(np.arange(len(texts)), range(once.batch_size, len(texts), once.batch_size))
+    nodes = dataset.beside["nodes"]
     model.eval()
-    rows: list[dict[str, Any]] = []
-    with torch.no_grad():
-        for source, chosen in keywords_of(dataset.beside["nodes"], len(words), options.draw).items():
-            noise = seeded(model.device, seed, 8)  # of each source the same: only the keyword differs
-            decode = strategy(data.decoding, model.ids, [noise])
-            for start in range(0, len(texts), size):
-                own = np.arange(start, min(start + size, len(texts)))
-                batch = dataset.batch(own)
-                nodes = torch.cat([torch.from_numpy(chosen[own])[:, None], batch.nodes[:, 1:]], 1)  # type: ignore[index]
-                found = model.generate(replace(batch, nodes=nodes).to(model.device), decode, "none", noise)
-                for row, ids in zip(own.tolist(), found.tokens.cpu().tolist(), strict=True):
-                    text, number = texts[row], int(chosen[row])
-                    rows.append(
-                        {
-                            "example_id": text["example_id"],
-                            "source": source,
-                            "keyword": None if number == _NONE else words[number],
-                            "context": text["context"],
-                            "reference": text["response"],
-                            "response": units.decode(written(ids, units.ids)),
-                        }
-                    )
-    return pa.Table.from_pylist(rows, KEYWORD_CHOICE)
+    tables = []
+    for source, chosen in keywords_of(nodes, len(words), options.draw).items():
+        told = dataset.with_beside(nodes=np.concatenate([chosen[:, None], nodes[:, 1:]], 1))
+        with torch.no_grad():  # the noise is the same for each source: only the keyword differs
+            [(responses, _)] = generate(model, units, told, unknown, batches, "none", once, seed)
+        columns = {
+            "example_id": texts["example_id"],
+            "source": [source] * len(texts),
+            "keyword": [None if number == _NONE else words[number] for number in chosen[: len(texts)].tolist()],
+            "context": texts["context"],
+            "reference": texts["response"],
+            "response": responses,
+        }
+        tables.append(pa.table(columns).cast(KEYWORD_CHOICE))
+    return pa.concat_tables(tables)
 
 
 def keywords_of(nodes: NDArray[np.int64], keywords: int, seed: int) -> dict[str, NDArray[np.int64]]:

@@ -72,6 +72,10 @@ class ExampleDataset:
         nothing = Ragged(np.empty(0, np.int32), np.zeros(len(texts) + 1, np.int64))
         return cls(nothing, units.encode(pa.array(texts, pa.string())), ids=units.ids)
 
+    def with_beside(self, **fields: NDArray[np.int64]) -> "ExampleDataset":
+        """Replace what stands beside the same texts."""
+        return ExampleDataset(self.context, self.response, {**self.beside, **fields}, self.ids, self.graph)
+
     def __len__(self) -> int:
         return len(self.context)
 
